@@ -1,0 +1,1 @@
+"""The Masq store: the software that runs on the store's origin."""

@@ -1,0 +1,1 @@
+"""The engine: the store at work, over the ports in `ports.py`."""

@@ -1,0 +1,81 @@
+"""What the engine needs from the outside: storage, cryptography and message ports.
+
+Each protocol has a browser side (`masq_store.browser`) and a CPython side (`masq_store.native`); one contract
+suite runs against all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+Key = Any
+"""An AES-256-GCM key as the engine's `Crypto` holds it: opaque, never its bytes."""
+
+
+class Backend(Protocol):
+    """An ordered map from string keys to bytes, written in atomic batches."""
+
+    async def read(self, key: str) -> bytes | None:
+        """Return the bytes under `key`, or None."""
+
+    async def scan(self, prefix: str) -> list[tuple[str, bytes]]:
+        """Return every (key, bytes) whose key starts with `prefix`, ordered by key."""
+
+    async def write(self, puts: Sequence[tuple[str, bytes]], drops: Sequence[tuple[str, str]] = ()) -> None:
+        """Write a batch, all or nothing, and return once it is durable.
+
+        `drops` are half-open key ranges `[first, end)`, dropped before the puts are made.
+        Raises QuotaExceeded where the disk is full (nothing changed) and Superseded where a newer engine
+        has claimed the storage.
+        """
+
+    async def claim(self) -> int:
+        """Take the next engine generation; writes of earlier claimants raise Superseded from now on."""
+
+    async def close(self) -> None:
+        """Let the storage go. Nothing may be called afterwards."""
+
+
+class Crypto(Protocol):
+    """The primitives, from WebCrypto in a browser and pyca/cryptography on CPython."""
+
+    def random(self, size: int) -> bytes:
+        """Return `size` bytes from the system's secure source."""
+
+    async def hkdf(self, secret: bytes, info: bytes, size: int = 32) -> bytes:
+        """Derive `size` bytes by HKDF-SHA-256 (RFC 5869) with an empty salt."""
+
+    async def derive_key(self, secret: bytes, info: bytes) -> Key:
+        """Derive an AES-256-GCM key by HKDF-SHA-256 with an empty salt."""
+
+    async def passphrase_key(self, passphrase: str, salt: bytes, iterations: int) -> Key:
+        """Derive an AES-256-GCM key by PBKDF2-HMAC-SHA-256 from the NFC form of `passphrase` in UTF-8."""
+
+    async def seal(self, key: Key, nonce: bytes, plaintext: bytes, associated: bytes) -> bytes:
+        """Encrypt by AES-256-GCM; returns the ciphertext followed by its 16-byte tag."""
+
+    async def open(self, key: Key, nonce: bytes, sealed: bytes, associated: bytes) -> bytes:
+        """Undo `seal`. Raises DamagedData where anything was altered."""
+
+    async def open_many(self, key: Key, items: Sequence[tuple[bytes, bytes, bytes]]) -> list[bytes]:
+        """Open many (nonce, sealed, associated) at once, in order. Raises DamagedData if one fails."""
+
+    async def device_key(self) -> Key | None:
+        """Return this device's own AES-GCM key, made on first use and never extractable.
+
+        None where this engine cannot store such a key.
+        """
+
+
+class Port(Protocol):
+    """One end of a message channel. Messages are strings."""
+
+    def post(self, text: str) -> None:
+        """Send `text` to the other end."""
+
+    def listen(self, receive: Callable[[str], None]) -> None:
+        """Call `receive` with each message that arrives, from now on."""
+
+    def close(self) -> None:
+        """Close this end; nothing arrives afterwards."""
