@@ -1,0 +1,45 @@
+"""Entry of the store's own pages: connects the pages (`masq_store.ui`) to the engine in the worker."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from masq.rpc import Channel
+from masq_store.browser.ports import BrowserPort
+from masq_store.ui import app
+
+
+async def main(js_port: Any, nonce: str) -> None:
+    """Show the page that the address asks for; `nonce` is the request that a popup was opened for, or ""."""
+    import js
+    from pyodide.ffi import create_once_callable
+
+    random.seed(int.from_bytes(js.crypto.getRandomValues(js.Uint8Array.new(16)).to_bytes(), "big"))
+    port = BrowserPort(js_port)
+
+    def later(flush: Any) -> None:
+        js.queueMicrotask(create_once_callable(flush))
+
+    channel = Channel(port.post, later)
+
+    def receive(text: str) -> None:
+        if text.startswith('{"masq":1,"moved"'):
+            js.location.reload()  # a newer store has taken over: its page comes with it
+        else:
+            channel.receive(text)
+
+    def done(allowed: bool) -> None:
+        js.window.close()
+
+    port.listen(receive)
+    await app.start(Link(channel), nonce or None, done)
+
+
+class Link:
+    """The engine as the pages reach it."""
+
+    def __init__(self, channel: Channel) -> None:
+        self.call = channel.call
+        self.on_event: Any = None
+        channel.on_event = lambda event: self.on_event and self.on_event(event)

@@ -1,0 +1,124 @@
+"""The `Crypto` port over WebCrypto."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from typing import Any
+
+from masq_store.core.errors import DamagedData
+
+AES_BITS = 256
+DEVICE_KEY = "device"
+"""Where the device key stands in its object store."""
+
+
+class WebCrypto:
+    """WebCrypto, in a page or a worker; `keys` is where the device key can be kept."""
+
+    def __init__(self, keys: Any) -> None:
+        import js
+
+        self._keys = keys
+        self._subtle = js.crypto.subtle
+        self._device: Any = None
+
+    def random(self, size: int) -> bytes:
+        """Return `size` bytes from the browser's secure source."""
+        import js
+
+        content: bytes = js.crypto.getRandomValues(js.Uint8Array.new(size)).to_bytes()
+        return content
+
+    async def hkdf(self, secret: bytes, info: bytes, size: int = 32) -> bytes:
+        """Derive `size` bytes by HKDF-SHA-256 (RFC 5869) with an empty salt."""
+        base = await self._hkdf_base(secret)
+        bits = await self._subtle.deriveBits(_hkdf(info), base, size * 8)
+        content: bytes = bits.to_bytes()
+        return content
+
+    async def derive_key(self, secret: bytes, info: bytes) -> Any:
+        """Derive a non-extractable AES-256-GCM key by HKDF-SHA-256 with an empty salt."""
+        return await self._subtle.deriveKey(
+            _hkdf(info), await self._hkdf_base(secret), _aes_key(), False, _uses("encrypt", "decrypt")
+        )
+
+    async def passphrase_key(self, passphrase: str, salt: bytes, iterations: int) -> Any:
+        """Derive a non-extractable AES-256-GCM key by PBKDF2-HMAC-SHA-256."""
+        text = unicodedata.normalize("NFC", passphrase).encode()
+        base = await self._subtle.importKey("raw", _bytes(text), "PBKDF2", False, _uses("deriveKey"))
+        algorithm = _object(name="PBKDF2", hash="SHA-256", salt=_bytes(salt), iterations=iterations)
+        return await self._subtle.deriveKey(algorithm, base, _aes_key(), False, _uses("encrypt", "decrypt"))
+
+    async def seal(self, key: Any, nonce: bytes, plaintext: bytes, associated: bytes) -> bytes:
+        """Encrypt by AES-256-GCM; returns the ciphertext followed by its 16-byte tag."""
+        sealed = await self._subtle.encrypt(_gcm(nonce, associated), key, _bytes(plaintext))
+        content: bytes = sealed.to_bytes()
+        return content
+
+    async def open(self, key: Any, nonce: bytes, sealed: bytes, associated: bytes) -> bytes:
+        """Undo `seal`. Raises DamagedData where anything was altered."""
+        return (await self.open_many(key, [(nonce, sealed, associated)]))[0]
+
+    async def open_many(self, key: Any, items: Sequence[tuple[bytes, bytes, bytes]]) -> list[bytes]:
+        """Open many (nonce, sealed, associated) side by side. Raises DamagedData if one fails."""
+        import js
+        from pyodide.ffi import JsException, to_js
+
+        decrypt = self._subtle.decrypt
+        opening = [
+            decrypt(_gcm(nonce, associated), key, _bytes(sealed)) for nonce, sealed, associated in items
+        ]
+        try:
+            # One wait for all: each one from Python costs a trip through the event loop.
+            opened = await js.Promise.all(to_js(opening))
+        except JsException:
+            raise DamagedData("a sealed record") from None
+        return [buffer.to_bytes() for buffer in opened]
+
+    async def device_key(self) -> Any:
+        """Return this device's own key, made on first use; None where the browser cannot store one."""
+        if self._device is None:
+            self._device = await self._keys.get(DEVICE_KEY) or await self._new_device_key()
+        return self._device
+
+    async def _new_device_key(self) -> Any:
+        key = await self._subtle.generateKey(_aes_key(), False, _uses("encrypt", "decrypt"))
+        # Read back: some browsers refuse to store a key, others store it and return nothing.
+        return await self._keys.put(DEVICE_KEY, key)
+
+    async def _hkdf_base(self, secret: bytes) -> Any:
+        return await self._subtle.importKey(
+            "raw", _bytes(secret), "HKDF", False, _uses("deriveKey", "deriveBits")
+        )
+
+
+def _bytes(content: bytes) -> Any:
+    from pyodide.ffi import to_js
+
+    return to_js(content)
+
+
+def _object(**members: Any) -> Any:
+    import js
+    from pyodide.ffi import to_js
+
+    return to_js(members, dict_converter=js.Object.fromEntries)
+
+
+def _uses(*uses: str) -> Any:
+    from pyodide.ffi import to_js
+
+    return to_js(list(uses))
+
+
+def _aes_key() -> Any:
+    return _object(name="AES-GCM", length=AES_BITS)
+
+
+def _gcm(nonce: bytes, associated: bytes) -> Any:
+    return _object(name="AES-GCM", iv=_bytes(nonce), additionalData=_bytes(associated))
+
+
+def _hkdf(info: bytes) -> Any:
+    return _object(name="HKDF", hash="SHA-256", salt=_bytes(b""), info=_bytes(info))

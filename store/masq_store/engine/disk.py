@@ -1,0 +1,42 @@
+"""Where everything stands in the `Backend`: one place for the names of its keys."""
+
+from __future__ import annotations
+
+SCHEMA = "schema"
+"""The version of this layout."""
+
+ACTIVE = "active"
+"""The id of the profile in use."""
+
+PROFILES = "profile/"
+APPROVALS = "approvals/"
+
+
+def profile(profile_id: str) -> str:
+    """Return the key of a profile's own record: its name and its wrapped keys."""
+    return PROFILES + profile_id
+
+
+def approvals(profile_id: str) -> str:
+    """Return the key of the origins that a profile has approved, readable while it is locked."""
+    return APPROVALS + profile_id
+
+
+def journal(profile_id: str, space_id: str) -> str:
+    """Return the prefix of a space's journal."""
+    return f"space/{profile_id}/{space_id}/journal/"
+
+
+def checkpoint(profile_id: str, space_id: str) -> str:
+    """Return the prefix of a space's checkpoint."""
+    return f"space/{profile_id}/{space_id}/checkpoint/"
+
+
+def numbered(prefix: str, number: int) -> str:
+    """Return the key of record `number`; keys of one prefix sort as their numbers do."""
+    return f"{prefix}{number:016x}"
+
+
+def whole(prefix: str) -> tuple[str, str]:
+    """Return the range of all numbered keys under `prefix`."""
+    return prefix, prefix + "g"  # one past every hexadecimal digit

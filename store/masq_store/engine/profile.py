@@ -1,0 +1,147 @@
+"""An unlocked profile: its home space, the apps it has approved, and their spaces."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from masq import messages
+from masq_store.core import access, keys
+from masq_store.core.space import Applied
+from masq_store.engine.ports import Backend, Crypto
+from masq_store.engine.sealer import Sealer
+from masq_store.engine.spaces import OpenSpace
+from masq_store.engine.vault import Unlocked
+from masq_store.engine.writer import Writer
+
+KEEP_SECONDS = 60
+"""How long a space stays in memory after its last user has gone: a reload must not read it anew."""
+
+APP = "app/"
+"""Prefix of the home space's keys that hold an app's registration; the origin follows."""
+
+
+class Profile:
+    """The active profile, unlocked."""
+
+    def __init__(self, backend: Backend, crypto: Crypto, writer: Writer, run: bytes, secrets: Unlocked) -> None:
+        self.id = secrets.id
+        self.name = secrets.name
+        self._backend = backend
+        self._crypto = crypto
+        self._writer = writer
+        self._run = run
+        self._secrets = secrets
+        self._open: dict[str, asyncio.Task[OpenSpace]] = {}
+        self._users: dict[str, int] = {}
+        self._sizes: dict[str, dict[str, int]] = {}
+        self._home: OpenSpace | None = None
+
+    async def start(self) -> None:
+        """Open the home space. Raises DamagedData or NewerData."""
+        space_id = await self._space_id(keys.home_space_info())
+        self._home = await self._open_space(space_id)
+
+    def apps(self) -> dict[str, dict[str, Any]]:
+        """Return each registration, withdrawn ones included, by origin."""
+        return {key[len(APP) :]: messages.decode(text) for key, text in self._home_core().items(APP)}
+
+    def app(self, origin: str) -> dict[str, Any] | None:
+        """Return the registration of an app that may keep its data here now, else None."""
+        text = self._home_core().text(APP + origin)
+        app = messages.decode(text) if text is not None else None
+        return app if app and app["approved"] else None
+
+    async def approve(self, origin: str, app: dict[str, Any], now_ms: int) -> None:
+        """Register an app, as it names itself in `app`; durable on return."""
+        access.check_origin(origin)
+        text = self._home_core().text(APP + origin)
+        known = messages.decode(text) if text is not None else {"generation": 0, "used_ms": now_ms}
+        await self._register(origin, {**known, **app, "approved": True, "approved_ms": now_ms}, now_ms)
+
+    async def withdraw(self, origin: str, now_ms: int) -> None:
+        """Take an app's permission away; its data stays. Durable on return."""
+        app = self.app(origin)
+        if app:
+            await self._register(origin, {**app, "approved": False}, now_ms)
+
+    async def used(self, origin: str, now_ms: int) -> None:
+        """Note that an app has just been opened."""
+        app = self.app(origin)
+        if app:
+            await self._register(origin, {**app, "used_ms": now_ms}, now_ms)
+
+    async def space(self, origin: str) -> OpenSpace:
+        """Return an app's space, opened if need be; `release` it as often as it was asked for."""
+        self._users[origin] = self._users.get(origin, 0) + 1
+        task = self._open.get(origin)
+        if task is None:
+            task = self._open[origin] = asyncio.ensure_future(self._open_app(origin))
+        try:
+            return await asyncio.shield(task)
+        except BaseException:
+            self.release(origin)
+            if task.done():
+                self._open.pop(origin, None)  # so that the next one tries again
+            raise
+
+    async def size(self, origin: str) -> dict[str, int]:
+        """Return how many keys an app's space holds and how many bytes they take."""
+        task = self._open.get(origin)
+        if origin not in self._sizes or (task and task.done()):
+            space = await self.space(origin)
+            self._sizes[origin] = {"keys": space.core.count, "bytes": space.core.bytes}
+            self.release(origin)
+        return self._sizes[origin]
+
+    def release(self, origin: str) -> None:
+        """Give an app's space back; the last one to do so lets it go out of memory, a little later."""
+        self._users[origin] -= 1
+        if not self._users[origin]:
+            asyncio.get_running_loop().call_later(KEEP_SECONDS, self._forget, origin)
+
+    def _forget(self, origin: str) -> None:
+        if not self._users.get(origin):
+            # Unused for all this time, so nothing of it can still be on its way to the disk.
+            self._open.pop(origin, None)
+
+    async def _open_app(self, origin: str) -> OpenSpace:
+        app = self.app(origin) or {"generation": 0}
+        return await self._open_space(await self._space_id(keys.space_id_info(origin, app["generation"])))
+
+    async def _open_space(self, space_id: str) -> OpenSpace:
+        sealer = Sealer(self._crypto, self._secrets.root, self.id, space_id, self._run)
+        replica = self._crypto.random(keys.REPLICA_BYTES).hex()
+        return await OpenSpace.open(self._backend, sealer, self.id, space_id, replica)
+
+    async def _space_id(self, info: bytes) -> str:
+        return (await self._crypto.hkdf(self._secrets.root, info, keys.ID_BYTES)).hex()
+
+    def _home_core(self) -> Any:
+        assert self._home is not None, "start() comes first"
+        return self._home.core
+
+    async def _register(self, origin: str, app: dict[str, Any], now_ms: int) -> None:
+        assert self._home is not None, "start() comes first"
+        core = self._home.core
+        text = messages.encode(app)
+        durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def settle(_: Applied | None, error: Exception | None) -> None:
+            if durable.cancelled():
+                return
+            if error:
+                durable.set_exception(error)
+            else:
+                durable.set_result(None)
+
+        self._writer.add(self._home, lambda: core.write([(APP + origin, text)], now_ms), settle, _Nobody())
+        await durable
+
+
+class _Nobody:
+    """The source of the store's own writes: it has nothing to send."""
+
+    def flush(self) -> None:
+        """Do nothing."""
+

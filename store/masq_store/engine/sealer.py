@@ -1,0 +1,74 @@
+"""Seals a space's records and opens them again, each bound to the one before it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from masq_store.core import journal, keys
+from masq_store.core.errors import DamagedData
+from masq_store.engine.ports import Crypto, Key
+
+START = bytes(journal.TAG_BYTES)
+"""What stands for the previous tag where there is no record before."""
+
+
+class Sealer:
+    """The journal keys of one space.
+
+    Each engine run has a key of its own, so that a count starting from zero is a safe nonce; a record's
+    associated data name profile, space, kind, run, number and the tag of the record before (DESIGN section 4).
+    """
+
+    def __init__(self, crypto: Crypto, root: bytes, profile: str, space: str, run: bytes) -> None:
+        self._crypto = crypto
+        self._root = root
+        self._profile = profile
+        self._space = space
+        self._run = run
+        self._number = 0
+        self._keys: dict[bytes, Key] = {}
+
+    async def seal(self, kind: int, content: bytes, previous: bytes) -> bytes:
+        """Return a stored record holding `content`, padded, that follows the record tagged `previous`."""
+        number, self._number = self._number, self._number + 1
+        sealed = await self._crypto.seal(
+            self._keys.get(self._run) or await self._key(self._run),
+            keys.nonce(number),
+            journal.pad(content),
+            journal.associated_data(self._profile, self._space, kind, self._run, number, previous),
+        )
+        return journal.header(kind, self._run, number) + sealed
+
+    async def open(self, kind: int, records: Sequence[bytes], previous: bytes) -> list[bytes]:
+        """Return what consecutive `records` hold; the first follows the record tagged `previous`.
+
+        Raises DamagedData where one was altered, left out, or comes from elsewhere; NewerData where a
+        later version of Masq wrote it.
+        """
+        contents: list[bytes] = []
+        group: list[tuple[bytes, bytes, bytes]] = []
+        group_run = b""
+        for record in records:
+            found, run, number, sealed = journal.split_record(record)
+            if found != kind:
+                raise DamagedData("a record stands where another kind belongs")
+            if run != group_run and group:
+                contents += await self._crypto.open_many(await self._key(group_run), group)
+                group = []
+            group_run = run
+            associated = journal.associated_data(self._profile, self._space, kind, run, number, previous)
+            group.append((keys.nonce(number), sealed, associated))
+            previous = tag(record)
+        if group:
+            contents += await self._crypto.open_many(await self._key(group_run), group)
+        return [journal.unpad(content) for content in contents]
+
+    async def _key(self, run: bytes) -> Key:
+        if run not in self._keys:
+            self._keys[run] = await self._crypto.derive_key(self._root, keys.journal_info(self._space, run))
+        return self._keys[run]
+
+
+def tag(record: bytes) -> bytes:
+    """Return the tag that the next record is bound to."""
+    return record[-journal.TAG_BYTES :]

@@ -1,0 +1,346 @@
+"""An app's session: what an app's messages do to its space.
+
+The hot path has no `await`: a read is answered in the call that brings the message, a write takes effect there
+and is acknowledged by the writer once it is durable.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from masq import messages
+from masq.errors import Disconnected, Locked, MasqError, NotRegistered, ProtocolError, to_wire
+from masq_store.core.space import Applied
+from masq_store.engine.ports import Port
+from masq_store.engine.spaces import OpenSpace
+
+if TYPE_CHECKING:
+    from masq_store.engine.engine import Engine
+
+MAX_EARLY_MESSAGES = 10_000
+"""Messages that may wait for a space to be opened; an app that sends more is told so."""
+
+MAX_WATCHES = 1_000
+"""Watches that one session may hold."""
+
+Method = Callable[..., "str | None"]
+
+
+class AppSession:
+    """One connection of one app, whose origin the frame has verified."""
+
+    def __init__(self, engine: Engine, port: Port, origin: str, nonce: str, app: dict[str, Any]) -> None:
+        self.origin = origin
+        self.nonce = nonce
+        self.app = app
+        self.closed = False
+        self._engine = engine
+        self._port = port
+        self._space: OpenSpace | None = None
+        self._refusal: MasqError | None = None
+        self._early: list[str] = []
+        self._replies: list[str] = []
+        self._watches: dict[int, str] = {}
+        port.listen(self.receive)
+
+    @property
+    def space(self) -> OpenSpace | None:
+        """The app's space while the app may use it."""
+        return self._space
+
+    def open(self, space: OpenSpace, status: dict[str, Any]) -> None:
+        """Let the app work on `space`."""
+        if self._space is not space:
+            self._leave()
+            self._space = space
+            space.listeners.append(self._changed)
+        self._refusal = None
+        self.tell_status(status)
+        early, self._early = self._early, []
+        for text in early:
+            self.receive(text)
+
+    def refuse(self, refusal: MasqError, status: dict[str, Any]) -> None:
+        """Answer everything with `refusal` from now on; watches end with it."""
+        self._leave()
+        self._refusal = refusal
+        ended = [[watch, to_wire(refusal)] for watch in self._watches]
+        self._watches.clear()
+        if ended:
+            self._post({"ended": ended})
+        self.tell_status(status)
+        early, self._early = self._early, []
+        for text in early:
+            self.receive(text)
+
+    def tell_status(self, status: dict[str, Any]) -> None:
+        """Send the app its status."""
+        self._post({"status": status})
+
+    def hand_over(self) -> tuple[Port, dict[str, Any]]:
+        """Stop, and return the port with what another engine needs to go on with it."""
+        self._leave()
+        self.closed = True
+        state = {"origin": self.origin, "nonce": self.nonce, **self.app}
+        return self._port, {**state, "watches": list(self._watches.items())}
+
+    def resume(self, watches: list[tuple[int, str]]) -> None:
+        """Take up the watches that the session had under another engine."""
+        self._watches = dict(watches)
+
+    def close(self) -> None:
+        """End the session: the app's page has gone."""
+        if not self.closed:
+            self.closed = True
+            self._leave()
+            self._port.close()
+
+    def receive(self, text: str) -> None:
+        """Take one message from the app."""
+        if self.closed:
+            return
+        if self._space is None and self._refusal is None:
+            if len(self._early) >= MAX_EARLY_MESSAGES:
+                self._post({"error": to_wire(ProtocolError("too many messages before the store was open"))})
+            else:
+                self._early.append(text)
+            return
+        try:
+            calls = _calls(messages.loads(text))
+        except MasqError as error:
+            self._post({"error": to_wire(error)})
+            return
+        for call in calls:
+            self._do(call)
+        self.flush()
+
+    def flush(self) -> None:
+        """Send the replies that have gathered, in one message."""
+        if self._replies:
+            replies, self._replies = self._replies, []
+            self._port.post('{"masq":1,"replies":[' + ",".join(replies) + "]}")
+
+    # Calls -------------------------------------------------------------------------------------------------
+
+    def _do(self, call: list[Any]) -> None:
+        number = call[0]
+        try:
+            if self._space is None:
+                raise self._refusal or Disconnected("the session has ended")
+            method = METHODS.get(call[1])
+            if method is None:
+                raise ProtocolError(f"the store knows no method {str(call[1])[:64]!r}")
+            result = method(self, number, *call[2:])
+            if result is not None:
+                self._replies.append(f"[{number},{result}]")
+        except MasqError as error:
+            self._fail(number, error)
+        except TypeError as error:
+            if not _from_call(error):
+                raise
+            self._fail(number, ProtocolError(f"{call[1]} was called with arguments it does not take"))
+
+    def _fail(self, number: int, error: MasqError) -> None:
+        self._replies.append(f"[{number},null,{messages.dumps(to_wire(error))}]")
+
+    def _get(self, number: int, key: str) -> str:
+        messages.check_key(key)
+        text = self._core.text(key)
+        return "[]" if text is None else f"[{text}]"
+
+    def _get_many(self, number: int, keys: list[str]) -> str:
+        found = []
+        for key in _list(keys):
+            messages.check_key(key)
+            text = self._core.text(key)
+            if text is not None:
+                found.append((key, text))
+        return _pairs(found)
+
+    def _has(self, number: int, key: str) -> str:
+        messages.check_key(key)
+        return "true" if self._core.has(key) else "false"
+
+    def _keys(self, number: int, prefix: str) -> str:
+        messages.check_prefix(prefix)
+        return messages.dumps(self._core.keys(prefix))
+
+    def _items(self, number: int, prefix: str) -> str:
+        messages.check_prefix(prefix)
+        return _pairs(self._core.items(prefix))
+
+    def _set(self, number: int, key: str, packed: Any) -> None:
+        self._write(number, [(key, packed)], _nothing)
+
+    def _update(self, number: int, pairs: list[Any]) -> None:
+        self._write(number, _list(pairs), _nothing)
+
+    def _replace(self, number: int, pairs: list[Any]) -> None:
+        entries, core, now = _entries(_list(pairs)), self._core, self._engine.now_ms()
+        self._add(number, lambda: core.replace(entries, now), _nothing)
+
+    def _delete(self, number: int, keys: list[str]) -> None:
+        for key in _list(keys):
+            messages.check_key(key)
+        entries: list[tuple[str, str | None]] = [(key, None) for key in dict.fromkeys(keys)]
+        core, now = self._core, self._engine.now_ms()
+        self._add(number, lambda: core.write(entries, now), _count)
+
+    def _clear(self, number: int, prefix: str) -> None:
+        messages.check_prefix(prefix)
+        core, now = self._core, self._engine.now_ms()
+        self._add(number, lambda: core.clear(prefix, now), _count)
+
+    def _increment(self, number: int, key: str, packed: Any) -> None:
+        messages.check_key(key)
+        by = messages.unpack(packed)
+        core, now = self._core, self._engine.now_ms()
+        self._add(number, lambda: core.increment(key, by, now), lambda applied: core.text(key) or "0")
+
+    def _watch(self, number: int, prefix: str, initial: bool) -> None:
+        messages.check_prefix(prefix)
+        if len(self._watches) >= MAX_WATCHES:
+            raise ProtocolError(f"a session may hold {MAX_WATCHES} watches; close some first")
+        self._watches[number] = prefix
+        self._replies.append(f"[{number},null]")
+        if initial:
+            self.flush()  # the reply goes first
+            self._send_changes([(number, self._core.items(prefix))], "self")
+
+    def _unwatch(self, number: int, watch: int) -> str:
+        self._watches.pop(watch, None)
+        return "null"
+
+    def _status(self, number: int) -> str:
+        return messages.dumps(self._engine.status(self))
+
+    def _ping(self, number: int) -> str:
+        return "null"
+
+    # Writes ------------------------------------------------------------------------------------------------
+
+    def _write(self, number: int, pairs: list[Any], result: Callable[[Applied], str]) -> None:
+        entries, core, now = _entries(pairs), self._core, self._engine.now_ms()
+        self._add(number, lambda: core.write(entries, now), result)
+
+    def _add(self, number: int, operation: Callable[[], Applied], result: Callable[[Applied], str]) -> None:
+        def settle(applied: Applied | None, error: MasqError | None) -> None:
+            if applied is None or error is not None:
+                self._fail(number, error or Disconnected("the write was not done"))
+            else:
+                self._replies.append(f"[{number},{result(applied)}]")
+
+        assert self._space is not None
+        self._engine.writer.add(self._space, operation, settle, self)
+
+    # Changes -----------------------------------------------------------------------------------------------
+
+    def _changed(self, keys: list[str], source: object) -> None:
+        if self._watches and not self.closed:
+            text = self._core.text
+            told = [
+                (watch, [(key, text(key)) for key in keys if key.startswith(prefix)])
+                for watch, prefix in self._watches.items()
+            ]
+            self._send_changes(told, "self" if source is self else "tab")
+
+    def _send_changes(self, told: list[tuple[int, list[tuple[str, str | None]]]], source: str) -> None:
+        parts = []
+        for watch, entries in told:
+            if entries:
+                changes = ",".join(
+                    f'[{_json(key)},"{source}"]' if text is None else f'[{_json(key)},"{source}",{text}]'
+                    for key, text in entries
+                )
+                parts.append(f"[{watch},[{changes}]]")
+        if parts:
+            self._port.post('{"masq":1,"changes":[' + ",".join(parts) + "]}")
+
+    @property
+    def _core(self) -> Any:
+        assert self._space is not None
+        return self._space.core
+
+    def _leave(self) -> None:
+        if self._space is not None:
+            self._space.listeners.remove(self._changed)
+            self._space = None
+            self._engine.left(self.origin)
+
+    def _post(self, message: dict[str, Any]) -> None:
+        self._port.post(messages.dumps({"masq": messages.PROTOCOL, **message}))
+
+
+METHODS: dict[Any, Method] = {
+    "get": AppSession._get,
+    "get_many": AppSession._get_many,
+    "has": AppSession._has,
+    "keys": AppSession._keys,
+    "items": AppSession._items,
+    "set": AppSession._set,
+    "update": AppSession._update,
+    "replace": AppSession._replace,
+    "delete": AppSession._delete,
+    "clear": AppSession._clear,
+    "increment": AppSession._increment,
+    "watch": AppSession._watch,
+    "unwatch": AppSession._unwatch,
+    "status": AppSession._status,
+    "ping": AppSession._ping,
+}
+
+
+def _calls(message: Any) -> list[list[Any]]:
+    """Return the calls of a message. Raises ProtocolError for anything else."""
+    if not isinstance(message, dict) or "masq" not in message:
+        raise ProtocolError("that is not a message of this protocol")
+    if message["masq"] != messages.PROTOCOL:
+        raise ProtocolError(f"the store speaks version {messages.PROTOCOL} of the protocol")
+    calls = message.get("calls", [])
+    if not isinstance(calls, list) or not all(
+        isinstance(call, list) and len(call) > 1 and type(call[0]) is int and isinstance(call[1], str)
+        for call in calls
+    ):
+        raise ProtocolError("`calls` must be a list of [number, method, argument, …]")
+    return calls
+
+
+def _from_call(error: TypeError) -> bool:
+    """Say whether the error comes from calling a method with the wrong number of arguments."""
+    trace = error.__traceback__
+    return trace is not None and trace.tb_next is None
+
+
+def _list(argument: Any) -> list[Any]:
+    if not isinstance(argument, list):
+        raise ProtocolError("a list was expected")
+    return argument
+
+
+def _entries(pairs: list[Any]) -> list[tuple[str, str | None]]:
+    """Return checked (key, canonical text) pairs; all are checked before any is used."""
+    entries: list[tuple[str, str | None]] = []
+    for pair in pairs:
+        if not isinstance(pair, (list, tuple)) or len(pair) != 2:
+            raise ProtocolError("a [key, value] pair was expected")
+        messages.check_key(pair[0])
+        entries.append((pair[0], messages.encode_packed(pair[1])))
+    return entries
+
+
+def _pairs(items: list[tuple[str, str]]) -> str:
+    return "[" + ",".join(f"[{_json(key)},{text}]" for key, text in items) + "]"
+
+
+def _nothing(applied: Applied) -> str:
+    return "null"
+
+
+def _count(applied: Applied) -> str:
+    return str(sum(1 for existed in applied.touched.values() if existed))
+
+
+def _json(key: str) -> str:
+    return json.dumps(key, ensure_ascii=False)

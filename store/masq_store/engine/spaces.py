@@ -1,0 +1,128 @@
+"""A space in use: its map in memory, its journal and checkpoint on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+
+from masq_store.core import journal
+from masq_store.core.errors import DamagedData
+from masq_store.core.space import Change, Space
+from masq_store.engine import disk
+from masq_store.engine.ports import Backend
+from masq_store.engine.sealer import START, Sealer, tag
+
+CHUNK_ROWS = 4096
+"""Registers in one checkpoint record: large enough to be quick, small enough to pause for."""
+
+RECORD_COST = 1024
+"""What a journal record adds to the cost of opening, in bytes of checkpoint: each is opened by itself."""
+
+LEAST_TAIL = 64 * 1024
+"""A tail cheaper than this (bytes) is not worth a checkpoint."""
+
+Listener = Callable[[list[str], object], None]
+
+
+class OpenSpace:
+    """One space, held in memory while somebody uses it."""
+
+    def __init__(self, backend: Backend, sealer: Sealer, profile: str, space: str, core: Space) -> None:
+        self.core = core
+        self.listeners: list[Listener] = []
+        self._backend = backend
+        self._sealer = sealer
+        self._journal = disk.journal(profile, space)
+        self._checkpoint = disk.checkpoint(profile, space)
+        self._last = 0  # the number of the newest journal record
+        self._tag = START  # and its tag
+        self._tail_cost = 0
+        self._checkpoint_cost = 0
+        self._checkpointing = False
+
+    @classmethod
+    async def open(
+        cls, backend: Backend, sealer: Sealer, profile: str, space: str, new_replica: str
+    ) -> OpenSpace:
+        """Read the space from disk; one that was never written starts empty as replica `new_replica`.
+
+        Raises DamagedData or NewerData, and leaves the disk as it is.
+        """
+        chunks = await backend.scan(disk.checkpoint(profile, space))
+        records = await backend.scan(disk.journal(profile, space))
+        if not chunks:
+            if records:
+                raise DamagedData("the checkpoint is missing")
+            opened = cls(backend, sealer, profile, space, Space(new_replica))
+            # Written at once: the replica id and the start of the chain are always found on disk.
+            await opened.checkpoint(opened.freeze())
+            return opened
+        contents = await sealer.open(journal.CHECKPOINT, [record for _, record in chunks], START)
+        core, covers, previous = journal.decode_checkpoint(contents)
+        opened = cls(backend, sealer, profile, space, core)
+        opened._checkpoint_cost = sum(len(record) for _, record in chunks)
+        opened._last, opened._tag = covers, previous
+        tail = [(key, record) for key, record in records if key > disk.numbered(opened._journal, covers)]
+        for content in await sealer.open(journal.CHANGES, [record for _, record in tail], previous):
+            core.merge(journal.decode_changes(content))
+        if tail:
+            opened._last = int(tail[-1][0].removeprefix(opened._journal), 16)
+            opened._tag = tag(tail[-1][1])
+            opened._tail_cost = sum(len(record) + RECORD_COST for _, record in tail)
+        return opened
+
+    async def seal(self, changes: list[Change]) -> bytes:
+        """Return the journal record for `changes`, which follows the last one that became durable."""
+        return await self._sealer.seal(journal.CHANGES, journal.encode_changes(changes), self._tag)
+
+    def next_key(self) -> str:
+        """Return where the next journal record goes."""
+        return disk.numbered(self._journal, self._last + 1)
+
+    def durable(self, record: bytes) -> None:
+        """Note that `record` is on disk: the next one follows it."""
+        self._last += 1
+        self._tag = tag(record)
+        self._tail_cost += len(record) + RECORD_COST
+
+    def wants_checkpoint(self) -> bool:
+        """Say whether opening the tail would by now cost more than opening the checkpoint."""
+        return not self._checkpointing and self._tail_cost > max(LEAST_TAIL, self._checkpoint_cost)
+
+    def freeze(self) -> journal.Frozen:
+        """Return the state of this moment, for a checkpoint to be written in the background."""
+        return journal.freeze(self.core)
+
+    def checkpoint(self, frozen: journal.Frozen) -> Coroutine[None, None, None]:
+        """Write `frozen`, the state as of the newest durable record, in place of checkpoint and tail.
+
+        Not itself `async`: which record is the newest is settled at the call, and writes may go on while the
+        result is awaited; they land behind the record that the checkpoint covers.
+        """
+        self._checkpointing = True
+        return self._write_checkpoint(frozen, self._last, self._tag, self._tail_cost)
+
+    async def _write_checkpoint(
+        self, frozen: journal.Frozen, covers: int, covered_tag: bytes, cost: int
+    ) -> None:
+        try:
+            records: list[bytes] = []
+            previous = START
+            for content in journal.encode_checkpoint(frozen, covers, covered_tag, CHUNK_ROWS):
+                records.append(await self._sealer.seal(journal.CHECKPOINT, content, previous))
+                previous = tag(records[-1])
+            await self._backend.write(
+                [(disk.numbered(self._checkpoint, i), record) for i, record in enumerate(records)],
+                [
+                    disk.whole(self._checkpoint),
+                    (self._journal, disk.numbered(self._journal, covers + 1)),
+                ],
+            )
+        finally:
+            self._checkpointing = False
+        self._checkpoint_cost = sum(map(len, records))
+        self._tail_cost -= cost
+
+    def announce(self, keys: list[str], source: object) -> None:
+        """Tell everybody who listens that `keys` have changed durably, by `source`."""
+        for listener in list(self.listeners):
+            listener(keys, source)

@@ -1,0 +1,41 @@
+// The store's own page: what must happen before Python is up.
+import { connect, hold, ours, released } from "./connect.js";
+import { startPython } from "./python.js";
+
+const stop = (sentence) => {
+  const box = document.querySelector("#error");
+  box.textContent = sentence;
+  box.hidden = false;
+};
+
+// Until Python listens. The page cannot outlive its worker: it starts anew with the next one.
+function hear({ worker, failed }) {
+  if (failed) stop(`The store could not start: ${failed}`);
+  if (worker) released(navigator.locks, `masq-alive-${worker}`).then(() => location.reload());
+}
+
+async function start() {
+  // Hosts that send no frame-ancestors: inside a frame the page could be clicked by deceit.
+  if (window.top !== window) throw "The store does not open inside another page.";
+  if (!window.SharedWorker || !window.indexedDB || !navigator.locks) {
+    throw "This browser lacks what the store needs. Please use a current one.";
+  }
+  const nonce = /^#connect=([0-9a-f]{32})$/.exec(location.hash)?.[1];
+  const id = crypto.randomUUID();
+  await hold(navigator.locks, `masq-page-${id}`);
+  if (nonce) await hold(navigator.locks, `masq-popup-${nonce}`);
+  const port = connect(SharedWorker, ours, hear, stop);
+  port.postMessage(JSON.stringify({ masq: 1, page: { id, nonce } }));
+  const bar = document.querySelector("progress");
+  const python = await startPython((loaded, total) => {
+    bar.max = total;
+    bar.value = loaded;
+  });
+  document.documentElement.dataset.boot = globalThis.masqBoot.how;
+  await python.pyimport("masq_store.browser.page").main(port, nonce ?? "");
+}
+
+start().catch((error) => {
+  console.error(error);
+  stop(typeof error === "string" ? error : "The store could not start. Please reload the page.");
+});
