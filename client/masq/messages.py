@@ -107,6 +107,8 @@ def encode_packed(packed: Any) -> str:
     if kind is str and len(packed) <= SMALL and not _odd(packed):
         quoted: str = _quote(packed)
         return quoted
+    if kind is int and -EXACT <= packed <= EXACT:
+        return str(packed)
     unpack(packed)
     return _canonical(packed)
 
@@ -318,7 +320,9 @@ if _MICROPYTHON:
     _loads: Any = json.loads
 
 else:
-    _OUTSIDE_BRACKETS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[^"\[\]{}]+', re.DOTALL)
+    _ESCAPE = re.compile(r"\\.", re.DOTALL)
+    _ONE_KIND = bytes.maketrans(b"{}", b"[]")
+    _NO_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
 
     def _odd(text: str) -> bool:
         """Say whether the text holds a lone surrogate."""
@@ -343,10 +347,13 @@ else:
         app's connection. So the depth is known before the parser sees the text. Each round takes the
         innermost level away.
         """
-        brackets = _OUTSIDE_BRACKETS.sub("", text).replace("{", "[").replace("}", "]")
+        if "\\" in text:
+            text = _ESCAPE.sub("", text)
+        outside_strings = "".join(text.split('"')[::2]).encode("ascii", "replace")
+        brackets = outside_strings.translate(_ONE_KIND, _NO_BRACKETS)
         levels = 0
-        while brackets.count("[") + levels > MAX_MESSAGE_DEPTH:
-            shorter = brackets.replace("[]", "")
+        while brackets.count(b"[") + levels > MAX_MESSAGE_DEPTH:
+            shorter = brackets.replace(b"[]", b"")
             levels += 1
             if levels > MAX_MESSAGE_DEPTH or len(shorter) == len(brackets):
                 raise ProtocolError("a message is malformed, or nested too deeply")
