@@ -1,0 +1,132 @@
+"""Sizes, times and stored values in the form that a person reads."""
+
+import json
+from base64 import b64decode
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from .words import _, count
+
+CUT = 240  # characters of a long value shown before "Show all"
+CUT_LINES = 6
+BYTES_SHOWN = 16
+MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September",
+          "October", "November", "December")  # fmt: skip
+
+# Characters that would be invisible, or would turn the text around them.
+PICTURES = {code: 0x2400 + code for code in range(32) if code not in (9, 10)}
+PICTURES[127] = 0x2421
+PICTURES |= dict.fromkeys([*range(128, 160), 0x61C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)], 0xFFFD)
+PICTURES_IN_KEYS = PICTURES | {9: 0x2409, 10: 0x240A}
+
+
+class Shown(NamedTuple):
+    """A stored value ready to be drawn: its `kind` in a word, its `text`, whether that was `cut`."""
+
+    kind: str
+    text: str
+    cut: bool = False
+
+
+def size(amount: int) -> str:
+    """Return `amount` bytes as "640 bytes", "12 KB" or "3.4 MB" (steps of 1,000)."""
+    if amount < 1000:
+        return count(amount, "{n} byte", "{n} bytes")
+    for unit in ("KB", "MB", "GB"):
+        amount /= 1000  # type: ignore[assignment]
+        if amount < 999.5 or unit == "GB":
+            break
+    return f"{amount:.1f} {unit}" if amount < 9.95 else f"{amount:.0f} {unit}"
+
+
+def moment(at_ms: int, now_ms: int) -> str:
+    """Return when `at_ms` was, as said at `now_ms` (both milliseconds since 1970, local clock)."""
+    seconds = (now_ms - at_ms) / 1000
+    if -60 < seconds < 60:
+        return _("just now")
+    if 0 < seconds < 3600:
+        return count(int(seconds // 60), _("{n} minute ago"), _("{n} minutes ago"))
+    then, now = datetime.fromtimestamp(at_ms / 1000), datetime.fromtimestamp(now_ms / 1000)
+    days = (now.date() - then.date()).days
+    clock = f"{then:%H:%M}"
+    if days == 0:
+        return _("today at {clock}", clock=clock)
+    if days == 1:
+        return _("yesterday at {clock}", clock=clock)
+    return day(at_ms)
+
+
+def day(at_ms: int) -> str:
+    """Return the day of `at_ms` as "3 November 2026"."""
+    then = datetime.fromtimestamp(at_ms / 1000)
+    return f"{then.day} {_(MONTHS[then.month - 1])} {then.year}"
+
+
+def key(text: str) -> str:
+    """Return a key with what cannot be seen made visible."""
+    return text.translate(PICTURES_IN_KEYS)
+
+
+def value(packed: Any, whole: bool = False) -> Shown:
+    """Return a packed value (see masq.messages) in readable form, cut unless `whole`."""
+    kind, text = _kind_and_text(packed)
+    text = text.translate(PICTURES)
+    if whole:
+        return Shown(kind, text)
+    short = "\n".join(text.split("\n", CUT_LINES)[:CUT_LINES])[:CUT]
+    return Shown(kind, short, cut=len(short) < len(text))
+
+
+def _kind_and_text(packed: Any) -> tuple[str, str]:
+    if packed is None:
+        return _("nothing"), "null"
+    if isinstance(packed, bool):
+        return _("yes or no"), "true" if packed else "false"
+    if isinstance(packed, str):
+        return _("text"), packed
+    plain = _plain(packed)
+    if isinstance(plain, (int, float)):
+        return _("number"), _number(plain)
+    if isinstance(plain, _Raw):
+        return _("bytes"), str(plain)
+    kind = _("list") if isinstance(plain, list) else _("record")
+    return kind, json.dumps(plain, ensure_ascii=False, default=str)
+
+
+class _Raw:
+    """Bytes inside a value: JSON's writer asks for their text by str()."""
+
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+
+    def __str__(self) -> str:
+        first = self.content[:BYTES_SHOWN].hex(" ")
+        more = " …" if len(self.content) > BYTES_SHOWN else ""
+        return f"{size(len(self.content))}: {first}{more}" if first else size(0)
+
+
+def _plain(packed: Any) -> Any:
+    """Take the tags off. A tag that is not well formed stays as it is: this only draws."""
+    if isinstance(packed, list):
+        return [_plain(item) for item in packed]
+    if not isinstance(packed, dict):
+        return packed
+    if len(packed) == 1:
+        [(name, inner)] = packed.items()
+        try:
+            if name == "$bytes":
+                return _Raw(b64decode(inner, validate=True))
+            if name == "$int":
+                return int(inner, 16)
+        except (TypeError, ValueError):
+            return packed
+        if name.startswith("$$"):
+            return {name[1:]: _plain(inner)}
+    return {name: _plain(inner) for name, inner in packed.items()}
+
+
+def _number(number: int | float) -> str:
+    try:
+        return str(number)
+    except ValueError:  # Python writes no more than 4,300 decimal digits
+        return hex(number)  # type: ignore[arg-type]

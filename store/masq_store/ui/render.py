@@ -1,0 +1,48 @@
+"""The templates, compiled when this is imported, so that the memory snapshot holds them ready."""
+
+import pkgutil
+from typing import Any
+
+from jinja2 import DictLoader, Environment, StrictUndefined
+
+from . import readable, routes, words
+
+NAMES = ("parts.html", "apps.html", "app.html", "connect.html", "create.html", "unlock.html", "message.html")
+
+
+def _source(name: str) -> str:
+    content = pkgutil.get_data(__package__, "templates/" + name)
+    assert content is not None, name
+    return content.decode()
+
+
+def _environment() -> Environment:
+    made = Environment(
+        loader=DictLoader({name: _source(name) for name in NAMES}),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    made.globals.update(
+        _=words._,
+        count=words.count,
+        app_address=routes.app_address,
+        split_origin=routes.split_origin,
+        size=readable.size,
+        moment=readable.moment,
+        day=readable.day,
+        readable_key=readable.key,
+        readable_value=readable.value,
+    )
+    return made
+
+
+ENVIRONMENT = _environment()
+TEMPLATES = {name: ENVIRONMENT.get_template(name) for name in NAMES}
+
+
+def render(name: str, **model: Any) -> str:
+    """Return the HTML of the template `name` for `model`. Everything in the model is escaped."""
+    return TEMPLATES[name].render(model)

@@ -1,0 +1,43 @@
+"""The pages' addresses: what stands after the # and the place it names."""
+
+from typing import NamedTuple
+from urllib.parse import quote, unquote
+
+
+class Place(NamedTuple):
+    """Where the reader is. `page` is "apps", "app", "connect" or "nowhere"."""
+
+    page: str
+    origin: str = ""
+    nonce: str = ""
+
+
+def read_hash(fragment: str) -> Place:
+    """Return the place that `fragment` names (with or without its leading "#")."""
+    text = fragment.removeprefix("#")
+    if text in ("", "/"):
+        return Place("apps")
+    if text.startswith("connect="):
+        return Place("connect", nonce=text[len("connect=") :])
+    if text.startswith("/app/") and len(text) > len("/app/"):
+        try:
+            return Place("app", origin=unquote(text[len("/app/") :], errors="strict"))
+        except UnicodeDecodeError:
+            return Place("nowhere")
+    return Place("nowhere")
+
+
+def app_address(origin: str) -> str:
+    """Return the address of an app's page, the origin written as encodeURIComponent writes it."""
+    return "#/app/" + quote(origin, safe="!'()*-._~")
+
+
+def split_origin(origin: str) -> tuple[str, str, str]:
+    """Return (scheme with "://", host, ":port" or ""), which joined are `origin` again."""
+    scheme, mark, rest = origin.partition("://")
+    if not mark:
+        return "", origin, ""
+    host, colon, port = rest.rpartition(":")
+    if colon and port.isdigit():
+        return scheme + mark, host, colon + port
+    return scheme + mark, rest, ""
