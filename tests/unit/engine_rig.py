@@ -1,0 +1,144 @@
+"""An engine on CPython with apps and pages that speak to it over ports in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+from masq_store.engine.engine import Engine
+from masq_store.native.crypto import NativeCrypto
+from masq_store.native.memory import MemoryBackend
+
+APP = "http://counter.localhost:8000"
+OTHER = "http://tasks.localhost:8000"
+
+
+class FakePort:
+    """The engine's end of a channel; the other end is a list of messages and `say`."""
+
+    def __init__(self) -> None:
+        self.heard: list[dict[str, Any]] = []
+        self.closed = False
+        self._receive: Any = None
+        self._news = asyncio.Event()
+
+    def post(self, text: str) -> None:
+        """Take a message from the engine."""
+        self.heard.append(json.loads(text))
+        self._news.set()
+
+    def listen(self, receive: Any) -> None:
+        """Remember whom to call."""
+        self._receive = receive
+
+    def close(self) -> None:
+        """Note that the engine has closed its end."""
+        self.closed = True
+
+    def say(self, text: str) -> None:
+        """Send text to the engine."""
+        self._receive(text)
+
+    async def until(self, found: Any) -> Any:
+        """Return what `found(message)` first gives for a message heard, now or later (within 10 s)."""
+        async with asyncio.timeout(10):
+            while True:
+                for message in self.heard:
+                    result = found(message)
+                    if result is not None:
+                        return result
+                self._news.clear()
+                await self._news.wait()
+
+
+class Peer:
+    """An app or a page: makes calls and waits for the replies."""
+
+    def __init__(self) -> None:
+        self.port = FakePort()
+        self.number = 0
+
+    async def call(self, method: str, *arguments: Any) -> Any:
+        """Return the raw result of a call, or the [code, sentence, fields] of its error."""
+        return (await self.calls((method, *arguments)))[0]
+
+    async def calls(self, *calls: tuple[Any, ...]) -> list[Any]:
+        """Make several calls in one message; return the result or error of each."""
+        numbered = []
+        for call in calls:
+            self.number += 1
+            numbered.append([self.number, *call])
+        self.port.say(json.dumps({"masq": 1, "calls": numbered}))
+        return [await self.reply(call[0]) for call in numbered]
+
+    async def reply(self, number: int) -> Any:
+        """Return the result or error of call `number`."""
+
+        def find(message: dict[str, Any]) -> Any:
+            for reply in message.get("replies", ()):
+                if reply[0] == number:
+                    return reply
+            return None
+
+        reply = await self.port.until(find)
+        return reply[2] if len(reply) == 3 else reply[1]
+
+    def statuses(self) -> list[dict[str, Any]]:
+        """Return every status heard so far."""
+        return [message["status"] for message in self.port.heard if "status" in message]
+
+    async def status(self, **wanted: Any) -> dict[str, Any]:
+        """Return once the newest status has the `wanted` members (within 10 s)."""
+        async with asyncio.timeout(10):
+            while not (self.statuses() and wanted.items() <= self.statuses()[-1].items()):
+                self.port._news.clear()
+                await self.port._news.wait()
+        return self.statuses()[-1]
+
+
+class Rig:
+    """An engine over a memory backend; `restart` makes the next engine over the same disk."""
+
+    def __init__(self, backend: MemoryBackend | None = None) -> None:
+        self.backend = backend or MemoryBackend()
+        self.crypto = NativeCrypto()
+        self.now = 1_700_000_000_000
+        self.failures: list[Exception] = []
+        self.engine = self._engine()
+
+    def _engine(self) -> Engine:
+        return Engine(self.backend, self.crypto, now_ms=lambda: self.now, failed=self.failures.append)
+
+    async def start(self) -> Rig:
+        """Start the engine."""
+        await self.engine.start()
+        return self
+
+    async def restart(self) -> None:
+        """Let the engine go without a word, as when the browser is killed, and start another."""
+        self.backend = self.backend.again()
+        self.engine = self._engine()
+        await self.engine.start()
+
+    def page(self) -> Peer:
+        """Open one of the store's pages."""
+        page = Peer()
+        self.engine.page(page.port)
+        return page
+
+    def app(self, origin: str = APP, nonce: str = "") -> Peer:
+        """Open a tab of an app."""
+        tab = Peer()
+        app = {"name": "Counter", "description": "", "icon": None}
+        tab.session = self.engine.attach(tab.port, origin, nonce or f"{id(tab):032x}", app)  # type: ignore[attr-defined]
+        return tab
+
+    async def approved(self, origin: str = APP) -> Peer:
+        """Open a tab of an app and approve it, with a profile made if there is none."""
+        if self.engine.profile is None:
+            assert "profile" in await self.page().call("create_profile", "Ann", "", True)
+        tab = self.app(origin)
+        await self.engine.answer(tab.session.nonce, True)  # type: ignore[attr-defined]
+        await tab.status(state="ready")
+        return tab
