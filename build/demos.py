@@ -1,0 +1,47 @@
+"""The demos: each folder of `demo/`, with PyScript and both Pythons beside it so that nothing comes from elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from build.compress import link
+from build.inputs import files_under
+from build.places import DEFAULT_STORE, NODE_MODULES, ROOT
+
+TEXT = {".html", ".py", ".js", ".mjs", ".json", ".toml", ".css", ".md"}
+"""Files in which the store's address is put in place."""
+
+PYODIDE = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "pyodide-lock.json", "python_stdlib.zip")
+MICROPYTHON = ("micropython.mjs", "micropython.wasm")
+
+
+def demo_names() -> list[str]:
+    """Return the names of the demos: the folders of `demo/` with a page."""
+    return sorted(page.parent.name for page in (ROOT / "demo").glob("*/index.html"))
+
+
+def make_demo(name: str, target: Path, store: str) -> None:
+    """Fill `target` with the demo `name`, which looks for the store at the address `store`."""
+    source = ROOT / "demo" / name
+    for path in files_under(source):
+        content = path.read_bytes()
+        if path.suffix in TEXT:
+            content = content.replace(DEFAULT_STORE.encode(), store.encode())
+        copy = target / path.relative_to(source)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(content)
+    if b"pyscript/" in (source / "index.html").read_bytes():
+        add_pyscript(target / "pyscript")
+
+
+def add_pyscript(target: Path) -> None:
+    """Put PyScript's core, Pyodide and MicroPython into `target`, without source maps."""
+    core = NODE_MODULES / "@pyscript" / "core" / "dist"
+    for path in core.iterdir():
+        # Editors, terminals and games are left out: the demos use none, and PyScript loads them by name when asked.
+        if path.suffix in (".js", ".css") and not path.name.startswith(("codemirror", "xterm", "py-game", "py-editor")):
+            link(path, target / path.name)
+    for name in PYODIDE:
+        link(NODE_MODULES / "pyodide" / name, target / "pyodide" / name)
+    for name in MICROPYTHON:
+        link(NODE_MODULES / "@micropython" / "micropython-webassembly-pyscript" / name, target / "micropython" / name)

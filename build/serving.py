@@ -1,0 +1,112 @@
+"""What `serve.py` does once it runs in its environment: build if stale, serve, and build again when a source changes."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import signal
+import ssl
+import subprocess
+import sys
+import threading
+import time
+import webbrowser
+
+from build.inputs import build_inputs
+from build.places import DIST, ROOT
+from build.server import SiteServer
+
+LOOK_EVERY_SECONDS = 1.0
+
+
+class Freshness:
+    """Builds `dist/` again when the sources have changed since they were last looked at."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._looked = 0.0
+        self._built = ""
+        self._sentence: str | None = None
+
+    def check(self) -> str | None:
+        """Build if something has changed. Returns a sentence for the page where that failed, else None."""
+        with self._lock:
+            if time.monotonic() - self._looked >= LOOK_EVERY_SECONDS:
+                inputs = build_inputs()
+                if inputs != self._built:
+                    # Another Python, so that changes of the build itself count too.
+                    done = subprocess.run([sys.executable, str(ROOT / "build.py")], cwd=ROOT, stdout=subprocess.DEVNULL)
+                    self._built = inputs
+                    self._sentence = "The build failed; the terminal says why." if done.returncode else None
+                self._looked = time.monotonic()
+            return self._sentence
+
+    def start(self) -> bool:
+        """Build if stale, showing progress. Returns whether there is something to serve."""
+        from build.places import BuildError
+        from build.whole import make_dist
+
+        self._built = build_inputs()
+        try:
+            make_dist()
+        except BuildError as error:
+            print(error, file=sys.stderr)
+            return False
+        self._looked = time.monotonic()
+        return True
+
+
+def serve(arguments: argparse.Namespace) -> int:
+    """Serve until Ctrl-C or SIGTERM. Returns the exit status."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    freshness = Freshness()
+    try:
+        server = SiteServer(
+            DIST,
+            arguments.host,
+            arguments.port,
+            certfile=arguments.certfile,
+            keyfile=arguments.keyfile,
+            before_page=None if arguments.no_build else freshness.check,
+        )
+    except (OSError, OverflowError) as error:
+        print(_refusal(error, arguments), file=sys.stderr)
+        return 1
+    try:
+        if not arguments.no_build and not freshness.start():
+            return 1
+        _announce(server)
+        if arguments.open:
+            webbrowser.open(server.url())
+        server.serve_forever(poll_interval=0.2)
+    except KeyboardInterrupt:
+        print("\nStopped.")
+    finally:
+        server.server_close()
+    return 0
+
+
+def _interrupt(signum: int, frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _refusal(error: Exception, arguments: argparse.Namespace) -> str:
+    if isinstance(error, ssl.SSLError):
+        return f"{arguments.certfile} cannot be used as a certificate ({error}); it must be a PEM file, with its key or --keyfile."
+    if isinstance(error, FileNotFoundError):
+        return f"{arguments.certfile if not arguments.keyfile else 'The certificate or key file'} does not exist."
+    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+        return f"Port {arguments.port} is in use: stop what uses it, or give another one: python3 serve.py --port {arguments.port + 1}"
+    if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM):
+        return f"Port {arguments.port} may not be used by this user: give one above 1023 with --port."
+    return f"Cannot listen on {arguments.host} port {arguments.port}: {error}"
+
+
+def _announce(server: SiteServer) -> None:
+    from build.demos import demo_names
+
+    print()
+    for name, words in [("store", "the store"), *((name, f"demo: {name}") for name in demo_names() if name != "index")]:
+        print(f"  {server.url(name):<36} {words}")
+    print(f"  {server.url():<36} start here")
+    print("\nCtrl-C stops it. A changed source is rebuilt when a page is loaded.", flush=True)
