@@ -86,6 +86,7 @@ class App:
         self.final: Page | None = None  # stays until the reader goes elsewhere
         self.turn = 0
         self.stale = False
+        self.acting = False
         self.tasks: set[asyncio.Task[Any]] = set()
         self.searching: asyncio.TimerHandle | None = None
         link.on_event = self.told
@@ -211,7 +212,7 @@ class App:
     def lost(self, error: Exception) -> None:
         """Say that the engine does not answer, and what to do. Also for whoever holds the link."""
         self.turn += 1
-        self.final = views.unreachable(str(error))
+        self.final = _trouble(error)
         self.screen.show(self.final, True, "")
 
     # ---- what happens
@@ -255,7 +256,7 @@ class App:
         if action == "reload":
             self.screen.reload()
             return
-        if self.moment.busy:
+        if self.moment.busy or self.acting:
             return
         doing = {
             "create": self._create,
@@ -266,7 +267,8 @@ class App:
             "withdraw-confirm": self._withdraw,
         }.get(action)
         if doing:
-            self.start(doing())
+            self.acting = True  # at once: two presses can come before the first task begins
+            self.start(self._alone(doing()))
         elif action in ("show-all", "show-less") and 0 <= index < len(self.entries):
             key = self.entries[index][0]
             self.opened = self.opened | {key} if action == "show-all" else self.opened - {key}
@@ -275,6 +277,12 @@ class App:
             self.confirming = action == "withdraw"
             self.draw()
             self.screen.focus("withdraw-question" if self.confirming else "withdraw")
+
+    async def _alone(self, doing: Awaitable[None]) -> None:
+        try:
+            await doing
+        finally:
+            self.acting = False
 
     def typed(self, field: str) -> None:
         """The reader typed into the field with that id."""
@@ -302,8 +310,11 @@ class App:
             await work
         except MasqError as error:
             at = (fields or {}).get(_code(error), "")
+            said = str(error)
+            if at == "profile-name":
+                said = _("This name cannot be used: {reason}.", reason=getattr(error, "reason", said))
             self.moment = self.moment._replace(busy="", slow=False)
-            self._refuse(str(error), at)
+            self._refuse(said, at)
             return False
         finally:
             later.cancel()
@@ -380,14 +391,22 @@ def _code(error: MasqError) -> str:
     return str(getattr(error, "code", type(error).__name__))
 
 
+def _trouble(error: Exception) -> Page:
+    """The page for an engine that failed. Some errors' own sentences are written for programmers."""
+    code = getattr(error, "code", "")
+    if code in ("Disconnected", "ConnectionTimeout"):
+        return views.unreachable(_("The part of Masq that keeps your data stopped, or is not answering."))
+    if code == "ProtocolError":
+        return views.unreachable(_("This page and the part of Masq that keeps your data differ."), str(error))
+    return views.unreachable(str(error))
+
+
 def _is_open(overview: Json) -> bool:
     profile = overview["profile"]
     return bool(profile and not profile["locked"])
 
 
-async def start(
-    link: Link, popup_nonce: str | None = None, done: Callable[[bool], Any] | None = None
-) -> App:
+async def start(link: Link, popup_nonce: str | None = None, done: Callable[[bool], Any] | None = None) -> App:
     """Run the store's pages in this window, and return once the first one is shown.
 
     `popup_nonce` is the request that this popup is about (the address says it too); `done(allowed)` is
@@ -408,4 +427,4 @@ def show_trouble(error: Exception) -> None:
 
     screen = Window()
     screen.listen_for_reload()
-    screen.show(views.unreachable(str(error)), True, "")
+    screen.show(_trouble(error), True, "")

@@ -25,6 +25,9 @@ class Window:
             js.document.body.appendChild(self.main)
         self.shown = ""
         self.proxies: list[Any] = []
+        mark = js.document.querySelector("a.mark")
+        if mark and str(js.location.hash).startswith("#connect="):
+            mark.removeAttribute("href")  # one slip must not leave the popup's question
 
     # ---- drawing
 

@@ -10,14 +10,15 @@ from .words import _, count
 CUT = 240  # characters of a long value shown before "Show all"
 CUT_LINES = 6
 BYTES_SHOWN = 16
+DECIMAL_BITS = 14_000  # Python writes no more than 4,300 decimal digits
 MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September",
           "October", "November", "December")  # fmt: skip
 
-# Characters that would be invisible, or would turn the text around them.
-PICTURES = {code: 0x2400 + code for code in range(32) if code not in (9, 10)}
-PICTURES[127] = 0x2421
-PICTURES |= dict.fromkeys([*range(128, 160), 0x61C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)], 0xFFFD)
-PICTURES_IN_KEYS = PICTURES | {9: 0x2409, 10: 0x240A}
+# Control characters, and those that turn the direction of the text around them: written as escapes.
+CONTROL = (*range(32), *range(127, 160))
+TURNING = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+IN_KEYS = {code: f"\\x{code:02x}" for code in CONTROL} | {code: f"\\u{code:04x}" for code in TURNING}
+IN_VALUES = {code: escape for code, escape in IN_KEYS.items() if chr(code) not in "\t\n"}
 
 
 class Shown(NamedTuple):
@@ -64,13 +65,13 @@ def day(at_ms: int) -> str:
 
 def key(text: str) -> str:
     """Return a key with what cannot be seen made visible."""
-    return text.translate(PICTURES_IN_KEYS)
+    return text.translate(IN_KEYS)
 
 
 def value(packed: Any, whole: bool = False) -> Shown:
     """Return a packed value (see masq.messages) in readable form, cut unless `whole`."""
     kind, text = _kind_and_text(packed)
-    text = text.translate(PICTURES)
+    text = text.translate(IN_VALUES)
     if whole:
         return Shown(kind, text)
     short = "\n".join(text.split("\n", CUT_LINES)[:CUT_LINES])[:CUT]
@@ -85,8 +86,8 @@ def _kind_and_text(packed: Any) -> tuple[str, str]:
     if isinstance(packed, str):
         return _("text"), packed
     plain = _plain(packed)
-    if isinstance(plain, (int, float)):
-        return _("number"), _number(plain)
+    if isinstance(plain, (int, float, str)):
+        return _("number"), str(plain)
     if isinstance(plain, _Raw):
         return _("bytes"), str(plain)
     kind = _("list") if isinstance(plain, list) else _("record")
@@ -117,16 +118,10 @@ def _plain(packed: Any) -> Any:
             if name == "$bytes":
                 return _Raw(b64decode(inner, validate=True))
             if name == "$int":
-                return int(inner, 16)
+                number = int(inner, 16)
+                return number if number.bit_length() < DECIMAL_BITS else hex(number)
         except (TypeError, ValueError):
             return packed
         if name.startswith("$$"):
             return {name[1:]: _plain(inner)}
     return {name: _plain(inner) for name, inner in packed.items()}
-
-
-def _number(number: int | float) -> str:
-    try:
-        return str(number)
-    except ValueError:  # Python writes no more than 4,300 decimal digits
-        return hex(number)  # type: ignore[arg-type]

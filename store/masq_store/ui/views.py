@@ -137,12 +137,16 @@ def loading() -> Page:
     return message("loading", _("One moment"), moment=Moment(slow=True))
 
 
-def unreachable(sentence: str) -> Page:
-    """The engine does not answer, or cannot open its storage; `sentence` says why."""
+def unreachable(sentence: str, detail: str = "") -> Page:
+    """The engine does not answer, or cannot open its storage; `sentence` says why, `detail` more."""
     return message(
         "unreachable",
         _("Your store does not answer"),
-        _("Nothing was deleted. Try again; if that changes nothing, close every tab of Masq and of the apps that use it, and open them anew."),  # noqa: E501
+        _("Nothing was deleted. Try again."),
+        _(
+            "If that changes nothing, close all tabs of Masq and of the apps that use it, and open them again."
+        ),
+        *([_("What was reported: {detail}", detail=detail)] if detail else []),
         retry=True,
         moment=Moment(problem=Problem(sentence)),
     )

@@ -1,0 +1,213 @@
+"""Every page: escaped, complete, and free of what the content security policy forbids."""
+
+from html.parser import HTMLParser
+
+import pytest
+
+from masq_store.ui import views
+from masq_store.ui.views import Moment, Problem
+
+EVIL = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>&{{ 7*7 }}"
+PROFILE = {"id": "p", "name": "Ann", "locked": False, "passphrase": True}
+
+ALLOWED = {  # every element and attribute that pages may hold
+    "a": {"href"},
+    "bdi": set(),
+    "button": {"type", "data-action", "data-index", "aria-disabled", "aria-busy"},
+    "dd": set(),
+    "div": {"role", "aria-labelledby", "hidden"},
+    "dl": set(),
+    "dt": set(),
+    "form": {"data-action", "novalidate"},
+    "h1": {"tabindex"},
+    "h2": set(),
+    "h3": {"tabindex"},
+    "img": {"src", "alt"},
+    "input": {
+        "type", "autocomplete", "autocapitalize", "spellcheck", "maxlength", "required",
+        "aria-invalid", "aria-describedby",
+    },
+    "label": {"for"},
+    "li": {"data-origin"},
+    "p": {"role"},
+    "path": {"d"},
+    "progress": {"aria-label"},
+    "section": {"data-page", "data-origin"},
+    "span": {"aria-hidden"},
+    "strong": set(),
+    "svg": {"viewbox", "width", "height", "aria-hidden"},
+    "ul": set(),
+    "wbr": set(),
+}  # fmt: skip
+EVERYWHERE = {"id", "class", "data-focus"}
+VOID = {"img", "input", "wbr"}
+
+
+class Reader(HTMLParser):
+    """Collects elements and text, and refuses what is not on the list."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.elements, self.open, self.texts = [], [], []
+        self.feed(html)
+        self.close()
+        assert self.open == [], "an element is not closed"
+
+    def handle_starttag(self, tag, attrs):
+        """An element begins."""
+        assert tag in ALLOWED, tag
+        for name, _value in attrs:
+            assert name in ALLOWED[tag] | EVERYWHERE, (tag, name)
+        given = dict(attrs)
+        if tag == "img":
+            assert given["src"].startswith("data:image/")
+        if tag == "a":
+            assert given["href"].startswith("#/")
+        self.elements.append((tag, given))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        """An element of SVG that closes itself."""
+        self.handle_starttag(tag, attrs)
+        self.open.pop()
+
+    def handle_endtag(self, tag):
+        """An element ends."""
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        """Text."""
+        self.texts.append(data)
+
+    @property
+    def text(self):
+        """All text in one line."""
+        return " ".join("".join(self.texts).split())
+
+    @property
+    def ids(self):
+        """All ids, each once."""
+        found = [given["id"] for _tag, given in self.elements if "id" in given]
+        assert len(found) == len(set(found)), found
+        return set(found)
+
+
+def an_app(**fields):
+    """An app as the engine describes it."""
+    about = {"origin": "http://counter.localhost:8000", "name": "Counter", "description": "It counts."}
+    about |= {"icon": None, "approved_ms": 0, "used_ms": 0, "keys": 2, "bytes": 30, "tabs": 1}
+    return about | fields
+
+
+def evil_app():
+    """An app that tries to get out of its text in every field."""
+    return an_app(origin="https://" + EVIL, name=EVIL, description=EVIL, icon="data:image/png," + EVIL)
+
+
+ENTRIES = [("count", 1), (EVIL, EVIL), ("long", "x" * 5000), ("deep", {EVIL: [{"$bytes": "AAEC"}]})]
+
+
+def pages(app, name):
+    """Every page there is, for `app` and a profile called `name`."""
+    profile = PROFILE | {"name": name}
+    problem = Moment(busy="unlock", slow=True, problem=Problem(name, "passphrase"), notice=name)
+    yield "create", views.create()
+    yield "create", views.create(Moment(problem=Problem(name, "profile-name")), app)
+    yield "unlock", views.unlock(profile)
+    yield "unlock", views.unlock(profile, problem, app)
+    yield "apps", views.apps({"profile": profile, "apps": []}, problem)
+    yield "apps", views.apps({"profile": profile, "apps": [app, app | {"origin": "http://b", "tabs": 0}]})
+    yield "app", views.app(app, [])
+    yield "app", views.app(app, ENTRIES, problem, more=True, prefix=name, opened=frozenset(["long", EVIL]))
+    yield "app", views.app(app, ENTRIES, Moment(problem=Problem(name)), confirming=True)
+    yield "connect", views.connect(app, profile)
+    yield "connect", views.connect(app, profile, Moment(problem=Problem(name), slow=True, busy="allow"))
+    yield "answered", views.answered(name, True)
+    yield "answered", views.answered(name, False)
+    yield "over", views.over()
+    yield "nowhere", views.nowhere()
+    yield "unknown-app", views.unknown_app(name)
+    yield "loading", views.loading()
+    yield "unreachable", views.unreachable(name)
+
+
+PLAIN = list(pages(an_app(), "Ann"))
+HOSTILE = list(pages(evil_app(), EVIL))
+
+
+@pytest.mark.parametrize(
+    ("name", "page"), PLAIN + HOSTILE, ids=lambda value: value if isinstance(value, str) else ""
+)
+def test_a_page_holds_only_listed_elements_and_attributes(name, page):
+    """No page has a script, a style attribute, an inline handler or a foreign address, whatever apps say."""
+    reader = Reader(page.html)
+    assert ("section", name) == (reader.elements[0][0], reader.elements[0][1]["data-page"])
+    assert [tag for tag, _given in reader.elements].count("h1") == 1
+    for _tag, given in reader.elements:
+        for described in (given.get("aria-describedby") or "").split():
+            assert described in reader.ids
+        assert given.get("for", None) is None or given["for"] in reader.ids
+
+
+def test_what_an_app_says_of_itself_stays_text():
+    """A hostile name, origin, description, key and value appear letter by letter."""
+    reader = Reader(views.app(evil_app(), ENTRIES).html)
+    assert reader.text.count(EVIL) >= 4
+
+
+@pytest.mark.parametrize(
+    ("page", "ids"),
+    [
+        (
+            views.create(),
+            {"profile-name", "passphrase", "passphrase-repeat", "stay-unlocked", "create-profile"},
+        ),
+        (views.unlock(PROFILE), {"passphrase", "stay-unlocked", "unlock"}),
+        (views.apps({"profile": PROFILE, "apps": [an_app()]}), {"apps"}),
+        (views.app(an_app(), ENTRIES), {"app-origin", "withdraw", "search", "entries"}),
+        (views.app(an_app(), ENTRIES, confirming=True), {"withdraw-confirm", "withdraw-cancel"}),
+        (views.connect(an_app(), PROFILE), {"app-origin", "allow", "deny"}),
+        (views.unreachable("It is gone."), {"error", "try-again"}),
+    ],
+)
+def test_the_promised_ids_are_there(page, ids):
+    """Tests and users' own scripts find what the pages promise."""
+    assert Reader(page.html).ids >= ids
+
+
+def test_the_apps_carry_their_origins():
+    """Each app of the list has its origin on its element, in its link, and in full as text."""
+    reader = Reader(views.apps({"profile": PROFILE, "apps": [an_app()]}).html)
+    assert ("li", {"data-origin": "http://counter.localhost:8000"}) in reader.elements
+    assert "#/app/http%3A%2F%2Fcounter.localhost%3A8000" in [g.get("href") for _t, g in reader.elements]
+    assert "http://counter.localhost:8000" in reader.text
+
+
+def test_the_question_names_the_origin_first():
+    """In the popup the origin stands before what the app calls itself."""
+    text = Reader(views.connect(an_app(), PROFILE).html).text
+    assert -1 < text.index("http://counter.localhost:8000") < text.index("Counter")
+
+
+def test_a_problem_stands_beside_its_field():
+    """The sentence is an alert, and the field names it as its description."""
+    moment = Moment(problem=Problem("The two passphrases differ.", "passphrase-repeat"))
+    reader = Reader(views.create(moment).html)
+    [field] = [given for _tag, given in reader.elements if given.get("id") == "passphrase-repeat"]
+    [error] = [given for _tag, given in reader.elements if given.get("id") == "error"]
+    assert field["aria-invalid"] == "true" and field["aria-describedby"] == "error"
+    assert error["role"] == "alert" and "The two passphrases differ." in reader.text
+
+
+def test_an_icon_that_is_no_image_is_not_shown():
+    """Only a data: image becomes an image; any other address becomes the app's letter."""
+    reader = Reader(views.connect(an_app(icon="https://track.example/x.png"), PROFILE).html)
+    assert "img" not in [tag for tag, _given in reader.elements]
+
+
+def test_a_busy_button_says_so():
+    """The button at work says what it does and does not take a second press."""
+    reader = Reader(views.unlock(PROFILE, Moment(busy="unlock")).html)
+    [button] = [given for _tag, given in reader.elements if given.get("id") == "unlock"]
+    assert button["aria-busy"] == button["aria-disabled"] == "true" and "Unlocking…" in reader.text
