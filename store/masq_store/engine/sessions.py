@@ -339,7 +339,7 @@ def _nothing(applied: Applied) -> str:
 
 
 def _count(applied: Applied) -> str:
-    return str(sum(1 for existed in applied.touched.values() if existed))
+    return str(sum(1 for before in applied.touched.values() if before is not None))
 
 
 def _json(key: str) -> str:
