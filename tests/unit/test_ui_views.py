@@ -25,7 +25,7 @@ ALLOWED = {  # every element and attribute that pages may hold
     "img": {"src", "alt"},
     "input": {
         "type", "autocomplete", "autocapitalize", "spellcheck", "maxlength", "required",
-        "aria-invalid", "aria-describedby",
+        "aria-invalid", "aria-describedby", "value", "readonly", "hidden", "data-first",
     },
     "label": {"for"},
     "li": {"data-origin"},
