@@ -1,10 +1,12 @@
 """Every page: escaped, complete, and free of what the content security policy forbids."""
 
+import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
-from masq_store.ui import views
+from masq_store.ui import render, views
 from masq_store.ui.views import Moment, Problem
 
 EVIL = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>&{{ 7*7 }}"
@@ -25,7 +27,7 @@ ALLOWED = {  # every element and attribute that pages may hold
     "img": {"src", "alt"},
     "input": {
         "type", "autocomplete", "autocapitalize", "spellcheck", "maxlength", "required",
-        "aria-invalid", "aria-describedby",
+        "aria-invalid", "aria-describedby", "value", "readonly", "hidden", "data-first",
     },
     "label": {"for"},
     "li": {"data-origin"},
@@ -40,6 +42,7 @@ ALLOWED = {  # every element and attribute that pages may hold
     "wbr": set(),
 }  # fmt: skip
 EVERYWHERE = {"id", "class", "data-focus"}
+STYLE = (Path(__file__).parents[2] / "store/site/style.css").read_text()
 VOID = {"img", "input", "wbr"}
 
 
@@ -211,3 +214,22 @@ def test_a_busy_button_says_so():
     reader = Reader(views.unlock(PROFILE, Moment(busy="unlock")).html)
     [button] = [given for _tag, given in reader.elements if given.get("id") == "unlock"]
     assert button["aria-busy"] == button["aria-disabled"] == "true" and "Unlocking…" in reader.text
+
+
+def test_every_template_is_compiled_at_import():
+    """The list of templates is what the folder holds, so that the memory snapshot misses none."""
+    folder = Path(render.__file__).parent / "templates"
+    assert {path.name for path in folder.iterdir()} == set(render.NAMES)
+
+
+def test_the_style_sheet_loads_nothing():
+    """The one style sheet has no address in it."""
+    assert "url(" not in STYLE and "@import" not in STYLE
+
+
+def test_every_class_has_a_style():
+    """No page uses a class that the style sheet does not know."""
+    known = set(re.findall(r"\.([a-z]+)", STYLE)) | {"page", "field", "text"}
+    for _name, page in PLAIN:
+        for _tag, given in Reader(page.html).elements:
+            assert set((given.get("class") or "").split()) <= known

@@ -140,7 +140,8 @@ class App:
 
     async def _question(self) -> Json | None:
         try:
-            return await self.link.call("request", self.place.nonce)
+            request: Json | None = await self.link.call("request", self.place.nonce)
+            return request
         except MasqError as error:
             if _code(error) == "Locked":
                 return None
@@ -148,7 +149,8 @@ class App:
 
     async def _about(self) -> Json | None:
         try:
-            return await self.link.call("app", self.place.origin)
+            about: Json = await self.link.call("app", self.place.origin)
+            return about
         except MasqError as error:
             if _code(error) in NOT_HERE:
                 return None
@@ -248,8 +250,12 @@ class App:
         if task.cancelled() or task.exception() is None:
             return
         error = task.exception()
-        self.lost(MasqError(_("Something in this page failed: {error}", error=repr(error))))
+        self.failed(error)
         raise error  # type: ignore[misc]  # into the console, with its traceback
+
+    def failed(self, error: BaseException | None) -> None:
+        """Say that these pages themselves have a fault."""
+        self.lost(MasqError(_("Something in this page failed: {error}", error=repr(error))))
 
     def acted(self, action: str, index: int = -1) -> None:
         """The reader pressed the button or sent the form named `action`."""
@@ -417,7 +423,11 @@ async def start(link: Link, popup_nonce: str | None = None, done: Callable[[bool
     screen = Window()
     app = App(link, screen, popup_nonce, done)
     screen.listen(app)
-    await app.arrive()
+    try:
+        await app.arrive()
+    except Exception as error:
+        app.failed(error)
+        raise
     return app
 
 

@@ -53,10 +53,12 @@ class Window:
 
     def _form(self) -> str:
         section = self.main.firstElementChild
-        return str(section.dataset.page) if section and section.dataset.page else ""
+        return str(section.getAttribute("data-page") or "") if section else ""
 
     def _kept(self) -> tuple[str, list[tuple[str, str, bool]]]:
-        return self._form(), [(e.id, e.value, bool(e.checked)) for e in self.main.querySelectorAll(KEPT)]
+        return self._form(), [
+            (e.id, e.value, bool(getattr(e, "checked", False))) for e in self.main.querySelectorAll(KEPT)
+        ]
 
     def _restore(self, kept: tuple[str, list[tuple[str, str, bool]]]) -> None:
         form, fields = kept
@@ -87,11 +89,11 @@ class Window:
                 return
 
     def _arrive(self) -> None:
-        """A new page begins at its top; its heading has the focus so that it is read aloud first."""
+        """A new page begins at its top, with the focus on the field it is all about, or on its heading."""
         self.js.window.scrollTo(0, 0)
-        heading = self.main.querySelector("h1")
-        if heading:
-            heading.focus(preventScroll=True)
+        first = self.main.querySelector("[data-first]") or self.main.querySelector("h1")
+        if first:
+            first.focus(preventScroll=True)
 
     def reveal(self) -> None:
         """Show what only matters once a new passphrase is being typed."""
@@ -143,7 +145,9 @@ class Window:
         def clicked(event: Any) -> None:
             button = event.target.closest("button[data-action]")
             if button:
-                app.acted(str(button.dataset.action), int(button.getAttribute("data-index") or -1))
+                app.acted(
+                    str(button.getAttribute("data-action")), int(button.getAttribute("data-index") or -1)
+                )
 
         def typed(event: Any) -> None:
             self.reveal()

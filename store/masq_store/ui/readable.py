@@ -32,7 +32,7 @@ class Shown(NamedTuple):
 def size(amount: int) -> str:
     """Return `amount` bytes as "640 bytes", "12 KB" or "3.4 MB" (steps of 1,000)."""
     if amount < 1000:
-        return count(amount, "{n} byte", "{n} bytes")
+        return count(amount, _("{n} byte"), _("{n} bytes"))
     for unit in ("KB", "MB", "GB"):
         amount /= 1000  # type: ignore[assignment]
         if amount < 999.5 or unit == "GB":

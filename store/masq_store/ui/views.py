@@ -143,9 +143,7 @@ def unreachable(sentence: str, detail: str = "") -> Page:
         "unreachable",
         _("Your store does not answer"),
         _("Nothing was deleted. Try again."),
-        _(
-            "If that changes nothing, close all tabs of Masq and of the apps that use it, and open them again."
-        ),
+        _("If that changes nothing, close all pages of Masq and of apps that use it, and open them again."),
         *([_("What was reported: {detail}", detail=detail)] if detail else []),
         retry=True,
         moment=Moment(problem=Problem(sentence)),
