@@ -49,8 +49,8 @@ class Runtime(NamedTuple):
     stdlib: Path
     code: Path
     snapshot: Path
-    sum: int
-    """32-bit sum over the snapshot, as python.js computes it."""
+    facts: dict[str, object]
+    """Of the snapshot: `size` in bytes once unfolded, `runs` of [start, length] that the file holds, and their `sum`."""
 
 
 def _package(name: str) -> Path:
@@ -98,7 +98,7 @@ def make_runtime() -> Runtime:
     if not (kept / "made.json").is_file():
         _make(kept)
     facts = json.loads((kept / "made.json").read_text())
-    return Runtime(key, kept / "stdlib.zip", kept / "code.zip", kept / "snapshot.bin", facts["sum"])
+    return Runtime(key, kept / "stdlib.zip", kept / "code.zip", kept / "snapshot.bin", facts)
 
 
 def _make(kept: Path) -> None:
