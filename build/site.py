@@ -44,6 +44,7 @@ def make_store(target: Path, runtime: Runtime) -> None:
     for name in PYODIDE:
         link(pyodide / name, target / python / name)
     link(runtime.stdlib, target / python / "stdlib.zip")
+    link(runtime.late, target / python / "late.zip")
     link(runtime.snapshot, target / snapshot)
     link(runtime.code, target / code)
 

@@ -30,12 +30,12 @@ async function restore(load, report) {
   const filled = unfold(memory, report);
   const { default: create } = await import(at(build.runtime + "pyodide.asm.mjs"));
   const make = async (settings) => (await Promise.all([create(settings), filled]))[0];
-  return load({ _loadSnapshot: memory, createPyodideModule: make });
+  return load("late.zip", { _loadSnapshot: memory, createPyodideModule: make });
 }
 
 async function bootPlainly(load) {
   const code = fetch(at(build.code)).then((response) => response.arrayBuffer());
-  const python = await load({});
+  const python = await load("stdlib.zip");
   python.unpackArchive(await code, "zip");
   return python;
 }
@@ -44,7 +44,8 @@ export async function startPython(report = () => {}) {
   const began = performance.now();
   const { loadPyodide } = await import(at(build.runtime + "pyodide.mjs"));
   const fixed = { indexURL: at(build.runtime), lockFileContents: build.lock };
-  const load = (more) => loadPyodide({ ...fixed, stdLibURL: at(build.runtime + "stdlib.zip"), ...more });
+  const load = (library, more) =>
+    loadPyodide({ ...fixed, stdLibURL: at(build.runtime + library), ...more });
   let how = new URLSearchParams(location.search).get("boot") === "plain" ? "plain" : "snapshot";
   let python;
   try {
