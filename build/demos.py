@@ -38,8 +38,7 @@ def add_pyscript(target: Path) -> None:
     """Put PyScript's core, Pyodide and MicroPython into `target`, without source maps."""
     core = NODE_MODULES / "@pyscript" / "core" / "dist"
     for path in core.iterdir():
-        # Editors, terminals and games are left out: the demos use none, and PyScript loads them by name when asked.
-        if path.suffix in (".js", ".css") and not path.name.startswith(("codemirror", "xterm", "py-game", "py-editor")):
+        if path.suffix in (".js", ".css"):
             link(path, target / path.name)
     for name in PYODIDE:
         link(NODE_MODULES / "pyodide" / name, target / "pyodide" / name)

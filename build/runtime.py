@@ -33,7 +33,8 @@ LATE = ("jinja2.debug", "traceback", "linecache", "random")
 
 EXTRAS = (
     *("encodings." + name for name in ("utf_8", "ascii", "latin_1", "cp437", "unicode_escape", "raw_unicode_escape")),
-    *("importlib.metadata", "inspect", "logging", "shutil", "tempfile", "tokenize", "zipfile", "pyodide.code"),
+    *("encodings.idna", "encodings.utf_16", "_pylong", "_strptime", "calendar", "inspect", "logging", "pprint"),
+    *("secrets", "shutil", "tempfile", "tokenize", "uuid", "zipfile", "pyodide.code"),
 )
 """Standard modules that the zip holds beyond what the snapshot has loaded, for late imports and for the plain boot."""
 
@@ -47,10 +48,13 @@ class Runtime(NamedTuple):
     key: str
     """Hash of everything they were made from."""
     stdlib: Path
+    """Every standard module that the store uses, for the plain boot."""
+    late: Path
+    """Those of them that are not in the snapshot."""
     code: Path
     snapshot: Path
-    sum: int
-    """32-bit sum over the snapshot, as python.js computes it."""
+    facts: dict[str, object]
+    """Of the snapshot: `size` in bytes once unfolded, `runs` of [start, length] that the file holds, and their `sum`."""
 
 
 def _package(name: str) -> Path:
@@ -85,6 +89,16 @@ def _zip_tree(tree: Path, target: Path, *, compress: bool) -> None:
     write_zip(target, ((path.relative_to(tree).as_posix(), path.read_bytes()) for path in files), compress=compress)
 
 
+def _zip_late(tree: Path, target: Path, loaded: list[str]) -> None:
+    """Write the zip that a restore brings: the standard modules that the snapshot does not hold."""
+    entries = []
+    for path in tree.rglob("*.pyc"):
+        name = path.relative_to(tree).as_posix()
+        if name.removesuffix(".pyc").removesuffix("/__init__").replace("/", ".") not in loaded:
+            entries.append((name, path.read_bytes()))
+    write_zip(target, entries, compress=False)
+
+
 def make_runtime() -> Runtime:
     """Return the pieces, made anew only where something they are made of has changed.
 
@@ -98,7 +112,7 @@ def make_runtime() -> Runtime:
     if not (kept / "made.json").is_file():
         _make(kept)
     facts = json.loads((kept / "made.json").read_text())
-    return Runtime(key, kept / "stdlib.zip", kept / "code.zip", kept / "snapshot.bin", facts["sum"])
+    return Runtime(key, kept / "stdlib.zip", kept / "late.zip", kept / "code.zip", kept / "snapshot.bin", facts)
 
 
 def _make(kept: Path) -> None:
@@ -116,6 +130,7 @@ def _make(kept: Path) -> None:
     _zip_tree(work / "code-pyc", work / "code.zip", compress=False)
     print("Taking the memory snapshot …", flush=True)
     facts = json.loads(run_node(ROOT / "build" / "snapshot.mjs", str(work)).strip().splitlines()[-1])
+    _zip_late(work / "stdlib-pyc", work / "late.zip", facts.pop("loaded"))
     if facts["heap"] > HEAP_LIMIT or facts["size"] > HEAP_LIMIT:
         raise BuildError(
             f"The heap grew to {facts['heap']:,} bytes while the store was imported; a snapshot can hold "

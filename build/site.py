@@ -44,6 +44,7 @@ def make_store(target: Path, runtime: Runtime) -> None:
     for name in PYODIDE:
         link(pyodide / name, target / python / name)
     link(runtime.stdlib, target / python / "stdlib.zip")
+    link(runtime.late, target / python / "late.zip")
     link(runtime.snapshot, target / snapshot)
     link(runtime.code, target / code)
 
@@ -53,11 +54,10 @@ def make_store(target: Path, runtime: Runtime) -> None:
         "runtime": f"../{python}/",
         "snapshot": f"../{snapshot}",
         "code": f"../{code}",
-        "size": runtime.snapshot.stat().st_size,
-        "sum": runtime.sum,
+        **{name: runtime.facts[name] for name in ("size", "runs", "sum")},
         "lock": {"info": json.loads((pyodide / "pyodide-lock.json").read_text("utf-8"))["info"], "packages": {}},
     }
-    parts = {"build.js": f"export default {json.dumps(facts, indent=1)};\n".encode()}
+    parts = {"build.js": f"export default {json.dumps(facts)};\n".encode()}
     for path in files_under(site):
         if path.suffix not in TEXT:
             parts[path.relative_to(site).as_posix()] = path.read_bytes()

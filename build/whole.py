@@ -92,7 +92,7 @@ def first_load(dist: Path = DIST) -> dict[str, dict[str, int]]:
     ]
     sizes = {}
     for path in (store / name for name in names):
-        if not path.is_file() or path.suffix in (".br", ".gz"):
+        if not path.is_file() or path.suffix in (".br", ".gz") or path.name == "stdlib.zip":  # that is for the plain boot
             continue
         raw = path.stat().st_size
         row = {"raw": raw}

@@ -3,57 +3,57 @@ import build from "./build.js";
 
 const at = (path) => new URL(path, import.meta.url).href;
 
-// Reads a file with its progress, into memory that is allocated once.
-async function read(path, size, report) {
-  const response = await fetch(at(path));
-  if (!response.ok) throw new Error(`${path}: HTTP status ${response.status}`);
-  const bytes = new Uint8Array(size);
+// Fills `memory` from the snapshot's file, which holds only the runs of it that are not zero.
+async function unfold(memory, report) {
+  const response = await fetch(at(build.snapshot));
+  if (!response.ok) throw new Error(`HTTP status ${response.status}`);
+  const file = new Uint8Array(build.runs.reduce((sum, [, length]) => sum + length, 0));
   let loaded = 0;
   for (const reader = response.body.getReader(); ; ) {
     const { done, value } = await reader.read();
     if (done) break;
-    bytes.set(value, loaded);
-    report((loaded += value.length), size);
+    file.set(value, loaded);
+    report((loaded += value.length), file.length);
   }
-  if (loaded !== size) throw new Error(`${path}: ${loaded} of ${size} bytes`);
-  return bytes;
-}
-
-// A damaged snapshot must not become a damaged Python. 31 MB take about 10 ms.
-function check(bytes) {
-  const words = new Uint32Array(bytes.buffer, 0, bytes.length >> 2);
+  // A damaged snapshot must not become a damaged Python. The sum takes about 5 ms.
   let sum = 0;
-  for (let i = 0; i < words.length; i++) sum = (Math.imul(sum, 31) + words[i]) | 0;
-  if (sum !== build.sum) throw new Error("the snapshot is damaged");
-  return bytes;
+  for (const word of new Uint32Array(file.buffer)) sum = (Math.imul(sum, 31) + word) | 0;
+  if (loaded !== file.length || sum !== build.sum) throw new Error("it is damaged");
+  let from = 0;
+  for (const [start, length] of build.runs)
+    memory.set(file.subarray(from, (from += length)), start);
 }
 
+// Python's memory is filled while its WebAssembly compiles: Pyodide reads it after the module is made.
 async function restore(load, report) {
-  return load({ _loadSnapshot: read(build.snapshot, build.size, report).then(check) });
+  const memory = new Uint8Array(build.size);
+  const filled = unfold(memory, report);
+  const { default: create } = await import(at(build.runtime + "pyodide.asm.mjs"));
+  const make = async (settings) => (await Promise.all([create(settings), filled]))[0];
+  return load("late.zip", { _loadSnapshot: memory, createPyodideModule: make });
 }
 
-async function boot(load, report) {
+async function bootPlainly(load) {
   const code = fetch(at(build.code)).then((response) => response.arrayBuffer());
-  const python = await load({});
+  const python = await load("stdlib.zip");
   python.unpackArchive(await code, "zip");
-  report(build.size, build.size);
   return python;
 }
 
 export async function startPython(report = () => {}) {
   const began = performance.now();
   const { loadPyodide } = await import(at(build.runtime + "pyodide.mjs"));
-  const stdLibURL = at(build.runtime + "stdlib.zip");
-  const load = (more) =>
-    loadPyodide({ indexURL: at(build.runtime), stdLibURL, lockFileContents: build.lock, ...more });
+  const fixed = { indexURL: at(build.runtime), lockFileContents: build.lock };
+  const load = (library, more) =>
+    loadPyodide({ ...fixed, stdLibURL: at(build.runtime + library), ...more });
   let how = new URLSearchParams(location.search).get("boot") === "plain" ? "plain" : "snapshot";
   let python;
   try {
     if (how === "snapshot") python = await restore(load, report);
   } catch (error) {
-    console.warn("The memory snapshot did not load; booting plainly.", error);
+    console.warn("The memory snapshot cannot be used, so Python boots plainly:", error);
   }
-  if (!python) (how = "plain"), (python = await boot(load, report));
+  if (!python) (how = "plain"), (python = await bootPlainly(load));
   // A snapshot holds the state of `random` as it was at the build, the same for everybody.
   python.runPython("import random; random.seed()");
   globalThis.masqBoot = { how, ms: performance.now() - began };
