@@ -1,0 +1,116 @@
+"""The browser as both interpreters see it: `js` is the same module in Pyodide and MicroPython, proxies are not.
+
+Whoever makes a listener here owns it, and calls `remove()`: that destroys its proxy.
+"""
+
+import sys
+
+TYPE_CHECKING = False  # mypy takes this name as true; typing does not exist in MicroPython
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+MICROPYTHON = sys.implementation.name == "micropython"
+
+
+def proxy(function: "Callable[..., object]") -> "Any":
+    """Return a JavaScript function that calls `function` until `release`."""
+    if MICROPYTHON:
+        import jsffi
+
+        return jsffi.create_proxy(function)
+    from pyodide.ffi import create_proxy
+
+    return create_proxy(function)
+
+
+def release(made: "Any") -> None:
+    """Destroy what `proxy` made. MicroPython collects it by itself."""
+    if not MICROPYTHON:
+        made.destroy()
+
+
+class Listener:
+    """One event listener, from now until `remove()`. `passive` options are not needed here."""
+
+    def __init__(self, target: "Any", event: str, function: "Callable[[Any], object]") -> None:
+        self._target = target
+        self._event = event
+        self._proxy = proxy(function)
+        target.addEventListener(event, self._proxy)
+
+    def remove(self) -> None:
+        """Stop listening. More than once does no harm."""
+        if self._target is not None:
+            self._target.removeEventListener(self._event, self._proxy)
+            release(self._proxy)
+            self._target = None
+
+
+class Later:
+    """Runs functions at the end of the current synchronous run: one microtask for all of them."""
+
+    def __init__(self) -> None:
+        import js
+
+        self._functions: list[Callable[[], None]] = []
+        self._proxy = proxy(self._run)
+        self._queue = js.queueMicrotask
+        self._pending = False
+        self._closed = False
+
+    def __call__(self, function: "Callable[[], None]") -> None:
+        """Run `function` before the browser does anything else."""
+        self._functions.append(function)
+        if not self._pending:
+            self._pending = True
+            self._queue(self._proxy)
+
+    def _run(self) -> None:
+        self._pending = False
+        functions, self._functions = self._functions, []
+        for function in functions:
+            function()
+        if self._closed and not self._pending:
+            release(self._proxy)
+
+    def close(self) -> None:
+        """Destroy the proxy, once what is queued has run."""
+        if not self._closed:
+            self._closed = True
+            if not self._pending:
+                release(self._proxy)
+
+
+def message_channel() -> "tuple[Any, Any]":
+    """Return the two ports of a new MessageChannel."""
+    import js
+
+    channel = js.MessageChannel.new()
+    return channel.port1, channel.port2
+
+
+def array(*items: "Any") -> "Any":
+    """Return a JavaScript array of JavaScript objects."""
+    import js
+
+    return js.Array.of(*items)
+
+
+def random_hex(size: int) -> str:
+    """Return `size` random bytes from the browser, as hexadecimal text."""
+    import js
+
+    numbers = js.crypto.getRandomValues(js.Uint8Array.new(size))
+    return "".join(["%02x" % int(numbers[at]) for at in range(size)])
+
+
+def no_page() -> str:
+    """Return why there is no page to work with here, or ""."""
+    try:
+        import js
+    except ImportError:
+        return "this is not a browser"
+    if not hasattr(js, "document"):
+        return "this is a worker, which has no page to put the store's frame in; run the app in the page itself"
+    return ""

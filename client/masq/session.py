@@ -1,0 +1,282 @@
+"""Joining a store: `connect` and `register`, and what keeps a session alive afterwards."""
+
+import asyncio
+
+from masq.errors import (
+    AccessDenied,
+    ConnectionTimeout,
+    Disconnected,
+    InvalidValue,
+    Locked,
+    MasqError,
+    NotRegistered,
+    PopupBlocked,
+    ProtocolError,
+    StorageUnavailable,
+)
+from masq.messages import PROTOCOL
+from masq.rpc import Channel
+from masq.store import Store
+
+TYPE_CHECKING = False  # mypy takes this name as true; typing does not exist in MicroPython
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+    from typing import Any
+
+_pending: list[str] = []  # addresses of stores that this page is connecting to
+
+
+async def connect(
+    url: str,
+    *,
+    name: str,
+    description: str = "",
+    icon: "str | None" = None,
+    button: "Any" = None,
+    timeout: float = 30,
+) -> Store:
+    """Connect to the user's store, and return it once the app may work.
+
+    `url`: the store's address. `name`, `description`, `icon` (a `data:` image of at most 32 KiB): how the app
+    presents itself to the user. `button`: a CSS selector or an element; the state is drawn in it, and a click
+    opens the store's window. `timeout`: seconds without progress; waiting for the person does not count.
+
+    Without a button it raises NotRegistered or Locked where the user would have to act. It raises AccessDenied
+    or PopupBlocked after a click, ConnectionTimeout, StorageUnavailable where the browser keeps nothing, and
+    ProtocolError where the address is not a store's. Cancelling it removes everything it made.
+    """
+    joining = _Joining(url, name, description, icon, timeout, button)
+    try:
+        await joining.first_status()
+        while joining.state != "ready":
+            if joining.button is None:
+                raise joining.refusal()
+            joining.draw_invitation()
+            await joining.news()
+        return joining.finish("connected")
+    except BaseException as error:
+        joining.give_up(error)
+        raise
+
+
+def register(
+    url: str,
+    *,
+    name: str,
+    description: str = "",
+    icon: "str | None" = None,
+    timeout: float = 30,
+) -> "Coroutine[Any, Any, Store]":
+    """Ask the user for access to their store. Call it from a click; the window opens before it returns.
+
+    The parameters are those of `connect`. Awaiting it gives the Store, or raises AccessDenied, PopupBlocked
+    or what `connect` raises.
+    """
+    joining = _Joining(url, name, description, icon, timeout)
+    joining.click()
+    return _registered(joining)
+
+
+async def _registered(joining: "_Joining") -> Store:
+    try:
+        await joining.first_status()
+        while joining.state != "ready":
+            await joining.news()
+        return joining.finish("connected")
+    except BaseException as error:
+        joining.give_up(error)
+        raise
+
+
+class _Joining:
+    """One attempt to join a store; then the session's keeper, who finds it again when its worker is lost."""
+
+    def __init__(
+        self,
+        url: str,
+        name: str,
+        description: str,
+        icon: "str | None",
+        timeout: float,
+        button: "Any" = None,
+    ) -> None:
+        from masq import window
+
+        for what, given in (("name", name), ("description", description), ("icon", icon or "")):
+            if not isinstance(given, str):
+                raise InvalidValue("it must be a str, not a " + type(given).__name__, what)
+        if not name.strip():
+            raise InvalidValue("the app needs a name, which the user will read", "name")
+        if not isinstance(timeout, (int, float)) or isinstance(timeout, bool) or not timeout > 0:
+            raise InvalidValue("it must be a number of seconds above 0", "timeout")
+        self.details = {"name": name, "description": description, "icon": icon}
+        self.timeout = timeout
+        self.origin = ""
+        self.button: Any = None
+        self.channel: Channel | None = None
+        self.status: dict[str, Any] | None = None
+        self.asked = False  # the store's window was opened, and not answered yet
+        self._error: BaseException | None = None
+        self._news = asyncio.Event()
+        self._waiting_for = "the store's frame"
+        self._store: Store | None = None
+        self._lost: asyncio.Task[None] | None = None
+        address = url.rstrip("/") if isinstance(url, str) else url
+        if address in _pending:
+            raise ProtocolError("this page is already connecting to " + address + "; await that connect() first")
+        self.frame = window.Frame(address, self._take_frame, self._fault)
+        self.address = address
+        _pending.append(address)
+        try:
+            self.origin = window.page_origin()
+            if button is not None:
+                from masq.button import Button
+
+                self.button = Button(button, self.click)
+                self.button.draw("connecting")
+        except BaseException as error:
+            self.give_up(error)
+            raise
+
+    @property
+    def state(self) -> str:
+        """What the store said last: "ready", "locked" or "unregistered"."""
+        return str(self.status.get("state")) if self.status else ""
+
+    def click(self) -> None:
+        """Open the store's window, in the click itself: browsers allow it nowhere else."""
+        if self.state == "ready":
+            return
+        if self.frame.popup():
+            self.asked = True
+        else:
+            self._error = PopupBlocked()
+        self._news.set()
+
+    async def first_status(self) -> None:
+        """Wait for the store's first word, at most `timeout` seconds after the last sign of progress."""
+        while self.status is None:
+            try:
+                await asyncio.wait_for(self.news(), self.timeout)
+            except asyncio.TimeoutError:
+                raise ConnectionTimeout(self.timeout, self._waiting_for) from None
+
+    async def news(self) -> None:
+        """Wait until something happened, or raise what went wrong."""
+        if self._error is None:
+            await self._news.wait()
+            self._news.clear()
+        if self._error is not None:
+            raise self._error
+
+    def refusal(self) -> MasqError:
+        """Return why the app may not work yet."""
+        return Locked() if self.state == "locked" else NotRegistered(self.origin)
+
+    def draw_invitation(self) -> None:
+        """Show what the user can do."""
+        self.button.draw("waiting" if self.asked else "locked" if self.state == "locked" else "connect")
+
+    def finish(self, state: str) -> Store:
+        """Hand the session over to a Store."""
+        self._release(state)
+        assert self.channel is not None and self.status is not None
+        self._store = Store(self.channel, self.status, self._closed)
+        return self._store
+
+    def give_up(self, error: BaseException) -> None:
+        """Remove everything that this attempt made."""
+        state = "failed"
+        if isinstance(error, AccessDenied):
+            state = "denied"
+        elif isinstance(error, PopupBlocked):
+            state = "blocked"
+        elif isinstance(error, asyncio.CancelledError):
+            state = "closed"
+        self._release(state)
+        if self.channel is not None:
+            self.channel.fail(Disconnected("connecting was given up"))
+        self.frame.close()
+
+    def _release(self, state: str) -> None:
+        if self.address in _pending:
+            _pending.remove(self.address)
+        if self.button is not None:
+            self.button.draw(state)
+            self.button.release()
+
+    def _closed(self, _store: Store) -> None:
+        """The Store was closed: nothing of it stays in the page."""
+        if self._lost is not None:
+            self._lost.cancel()
+        if self.button is not None:
+            self.button.draw("closed")
+        self.frame.close()
+
+    def _fault(self, error: BaseException) -> None:
+        if self._store is not None and isinstance(error, MasqError):
+            self._store.end(error)
+        self._error = self._error or error
+        self._news.set()
+
+    # What the frame says
+
+    def _take_frame(self, message: "dict[str, Any]") -> None:
+        what = message["frame"]
+        if message.get("masq") != PROTOCOL:
+            self._fault(
+                ProtocolError(
+                    "the store speaks version " + str(message.get("masq")) + " of the protocol, this app "
+                    "version " + str(PROTOCOL)
+                )
+            )
+        elif what == "ready":
+            if self.channel is None:
+                self._attach()
+        elif what == "progress":
+            if self.button is not None and self.status is None:
+                self.button.draw("connecting", _percent(message.get("loaded"), message.get("total")))
+        elif what == "unavailable":
+            self._fault(StorageUnavailable(str(message.get("reason")), str(message.get("setting") or "")))
+        elif what == "refused":
+            self._fault(ProtocolError(str(message.get("reason"))))
+        elif what == "lost" and self.channel is not None:
+            self.channel.lost(self.frame.attach(self.details, self._take_text))
+            if self._store is not None:
+                self._store.reopen()
+                if self._lost is None:
+                    self._lost = asyncio.create_task(self._look_for_store(self._store))
+        self._news.set()
+
+    def _attach(self) -> None:
+        self._waiting_for = "the store itself, whose frame has answered,"
+        post = self.frame.attach(self.details, self._take_text)
+        self.channel = Channel(post, self.frame.later, self.timeout)
+        self.channel.on_status = self._take_status
+        self.channel.on_fault = self._fault
+
+    def _take_text(self, text: str) -> None:
+        if self._lost is not None:
+            self._lost.cancel()
+            self._lost = None
+        if self.channel is not None:
+            self.channel.receive(text)
+
+    def _take_status(self, status: "dict[str, Any]") -> None:
+        self.status = status
+        denied = status.get("denied")
+        if denied in ("refused", "closed") and status.get("state") != "ready":
+            self._error = self._error or AccessDenied(str(denied))
+        self._news.set()
+
+    async def _look_for_store(self, store: Store) -> None:
+        """End the session unless the store is heard of again within `timeout` seconds."""
+        await asyncio.sleep(self.timeout)
+        self._lost = None
+        store.end(Disconnected("the store was lost and did not come back within " + str(self.timeout) + " s"))
+
+
+def _percent(loaded: "Any", total: "Any") -> str:
+    if isinstance(loaded, (int, float)) and isinstance(total, (int, float)) and total > 0:
+        return " " + str(min(100, int(100 * loaded / total))) + " %"
+    return ""
