@@ -3,9 +3,8 @@ import { connect, hold, ours, released } from "./connect.js";
 import { startPython } from "./python.js";
 
 const stop = (sentence) => {
-  const box = document.querySelector("#error");
-  box.textContent = sentence;
-  box.hidden = false;
+  const status = document.querySelector(".opening p");
+  if (status) status.textContent = sentence;
 };
 
 // Until Python listens. The page cannot outlive its worker: it starts anew with the next one.
@@ -26,7 +25,7 @@ async function start() {
   if (nonce) await hold(navigator.locks, `masq-popup-${nonce}`);
   const port = connect(SharedWorker, ours, hear, stop);
   port.postMessage(JSON.stringify({ masq: 1, page: { id, nonce } }));
-  const bar = document.querySelector("progress");
+  const bar = document.querySelector("#opening");
   const python = await startPython((loaded, total) => {
     bar.max = total;
     bar.value = loaded;

@@ -105,6 +105,8 @@ class Worker:
 
     async def _ask_for_turn(self) -> locks.Held | None:
         """Ask the engine at work to step down; None where it is as new as this one, or newer."""
+        import js
+
         self._post({"wants": self._build, "url": self._url})
         waiting = asyncio.ensure_future(locks.acquire(ENGINE))
         while not waiting.done() and not self._moved:
@@ -120,8 +122,9 @@ class Worker:
             return waiting.result()
         # The lock may still come to us one day: pass it on at once.
         waiting.add_done_callback(lambda done: done.result() and done.result().release())
-        for line in self._lines:
+        for line in list(self._lines):
             line.move(self._moved, [])
+        js.self.close()
         return None
 
     def _hear(self, event: Any) -> None:
@@ -137,14 +140,15 @@ class Worker:
             self._heard.set()
 
     async def _step_down(self, url: str) -> None:
+        import js
+
         engine, self._engine, self._moved = self._engine, None, url
         if engine is None:
             return
         by_session = {session: (port, state) for session, port, state in await engine.stop()}
         for line in list(self._lines):
             line.move(url, [by_session[s] for s in line.sessions if s in by_session])
-        if self._held:
-            self._held.release()
+        js.self.close()  # and with this worker goes its lock
 
     def _disk_failed(self, error: Exception) -> None:
         import js

@@ -1,0 +1,41 @@
+// A test app: bare Pyodide with the shipped client. Tests run Python in it by `py(code)`.
+globalThis.storeAddress = "http://store.localhost:8000";
+
+async function start() {
+  const { loadPyodide } = await import("./pyodide/pyodide.mjs");
+  const python = await loadPyodide();
+  const wheel = await fetch(`${storeAddress}/client/masq-0.1.0.whl`);
+  python.unpackArchive(await wheel.arrayBuffer(), "zip");
+  python.globals.set("STORE", storeAddress);
+  python.runPython("import asyncio, json, time, masq");
+  return python;
+}
+
+const started = start();
+
+// Runs the body of an async function; gives {result} or {error, sentence, fields}.
+globalThis.py = async (code) => {
+  const python = await started;
+  const body = code.split("\n").map((line) => "    " + line).join("\n");
+  const text = await python.runPythonAsync(`
+async def __call():
+${body}
+
+async def __run():
+    try:
+        return json.dumps({"result": await __call()})
+    except masq.MasqError as error:
+        return json.dumps({"error": error.code, "sentence": str(error), "fields": error.fields}, default=repr)
+    except Exception as error:
+        return json.dumps({"error": type(error).__name__, "sentence": str(error), "fields": {}})
+await __run()
+`);
+  return JSON.parse(text);
+};
+
+// For what must happen in the page while a test does something else.
+globalThis.later = {};
+globalThis.start = (name, code) => {
+  later[name] = null;
+  py(code).then((outcome) => (later[name] = { ...outcome, at: performance.timeOrigin + performance.now() }));
+};

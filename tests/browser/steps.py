@@ -1,0 +1,166 @@
+"""What a person does, in steps that the browser tests share."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from selenium.common.exceptions import NoSuchElementException, NoSuchWindowException, StaleElementReferenceException
+from selenium.webdriver.common.by import By
+
+PATIENCE = 60.0
+"""Seconds after which a condition that has not come about has failed; the machine may be busy."""
+
+
+def until(condition: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
+    """Return the first true result of `condition`; fails naming `what` after `seconds`."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            result = condition()
+        except (NoSuchElementException, StaleElementReferenceException):
+            result = None
+        if result:
+            return result
+        assert time.monotonic() < end, f"waited {seconds:.0f} s for {what}"
+        time.sleep(0.02)
+
+
+def find(driver: Any, selector: str) -> Any:
+    """Return the element once it is there and shown."""
+
+    def look() -> Any:
+        element = driver.find_element(By.CSS_SELECTOR, selector)
+        return element if element.is_displayed() else None
+
+    return until(look, f"{selector} on {driver.title!r}")
+
+
+def is_shown(driver: Any, selector: str) -> bool:
+    """Say whether the element is there and shown now."""
+    return any(element.is_displayed() for element in driver.find_elements(By.CSS_SELECTOR, selector))
+
+
+def click(driver: Any, selector: str) -> None:
+    """Click the element once it can be clicked."""
+
+    def press() -> bool:
+        element = driver.find_element(By.CSS_SELECTOR, selector)
+        if not (element.is_displayed() and element.is_enabled()):
+            return False
+        element.click()
+        return True
+
+    until(press, f"a click on {selector}")
+
+
+def text(driver: Any, selector: str) -> str:
+    """Return the text of the element, "" where it is not there."""
+    found = driver.find_elements(By.CSS_SELECTOR, selector)
+    return str(found[0].text) if found else ""
+
+
+def wait_text(driver: Any, selector: str, wanted: str) -> None:
+    """Wait until the element's text is `wanted`."""
+    until(lambda: text(driver, selector) == wanted, f"{selector} to say {wanted!r}")
+
+
+@contextmanager
+def popup(driver: Any, *, closes: bool = True) -> Iterator[None]:
+    """Be in the window that opens; on leaving wait until it has closed, and be back where we were."""
+    home = driver.current_window_handle
+    known = set(driver.window_handles) - {home}
+
+    def opened() -> Any:
+        return next((handle for handle in driver.window_handles if handle != home and _is_popup(driver, handle, known)), None)
+
+    handle = until(opened, "the store's window")
+    driver.switch_to.window(handle)
+    yield
+    if closes:
+        until(lambda: handle not in driver.window_handles, "the store's window to close")
+    driver.switch_to.window(home)
+
+
+def _is_popup(driver: Any, handle: str, known: set[str]) -> bool:
+    here = driver.current_window_handle
+    try:
+        driver.switch_to.window(handle)
+        return "#connect=" in driver.current_url
+    except NoSuchWindowException:
+        return False
+    finally:
+        driver.switch_to.window(here)
+
+
+def make_profile(driver: Any, name: str = "Ann", passphrase: str = "", stay_unlocked: bool = False) -> None:
+    """Fill in the form that makes a profile."""
+    find(driver, "#profile-name").send_keys(name)
+    if passphrase:
+        find(driver, "#passphrase").send_keys(passphrase)
+        find(driver, "#passphrase-repeat").send_keys(passphrase)
+        box = find(driver, "#stay-unlocked")
+        if box.is_selected() != stay_unlocked:
+            box.click()
+    click(driver, "#create-profile")
+
+
+def allow(driver: Any, *, connect: str = "#connect") -> None:
+    """Press the app's Connect button and allow it in the store's window, with a profile made if there is none."""
+    until(lambda: driver.find_element(By.CSS_SELECTOR, connect).get_attribute("data-masq-state") in ("connect", "locked"),
+          "the Connect button")
+    click(driver, connect)
+    with popup(driver):
+        until(lambda: is_shown(driver, "#allow") or is_shown(driver, "#create-profile"), "the store's question")
+        if is_shown(driver, "#create-profile"):
+            make_profile(driver)
+        click(driver, "#allow")
+
+
+def py(driver: Any, code: str) -> Any:
+    """Run the body of an async function in the test app's Python and return its result."""
+    outcome = outcome_of(driver, code)
+    assert "error" not in outcome, outcome
+    return outcome["result"]
+
+
+def outcome_of(driver: Any, code: str) -> dict[str, Any]:
+    """Run the body of an async function; return {"result"} or {"error", "sentence", "fields"}."""
+    return dict(driver.execute_async_script(
+        "const done = arguments[1]; const go = () => window.py ? py(arguments[0]).then(done) : setTimeout(go, 20); go();",
+        code,
+    ))
+
+
+def start(driver: Any, name: str, code: str) -> None:
+    """Start the body of an async function in the test app under a name, for `finished`."""
+    until(lambda: driver.execute_script("return !!window.start"), "the test app")
+    driver.execute_script("window.start(arguments[0], arguments[1])", name, code)
+
+
+def finished(driver: Any, name: str) -> dict[str, Any]:
+    """Wait for what was started under `name`: {"result"} or {"error", …}, and `at` in ms since 1970."""
+    return dict(until(lambda: driver.execute_script("return later[arguments[0]]", name), f"{name} to finish"))
+
+
+def connect_test_app(driver: Any, url: str, name: str = "Test app") -> None:
+    """Open the test app, allow it, and leave its Store in the global `store`."""
+    driver.get(url)
+    start(driver, "connect", f"global store\nstore = await masq.connect(STORE, name={json.dumps(name)}, button='#connect')")
+    if reconnects(driver):
+        return
+    allow(driver)
+    assert "error" not in finished(driver, "connect")
+
+
+def reconnects(driver: Any) -> bool:
+    """Say whether the app may work already, without being allowed once more."""
+    state = until(
+        lambda: driver.find_element(By.CSS_SELECTOR, "#connect").get_attribute("data-masq-state")
+        in ("connect", "locked", "connected") and driver.find_element(By.CSS_SELECTOR, "#connect"),
+        "the Connect button",
+    ).get_attribute("data-masq-state")
+    return bool(state == "connected")
