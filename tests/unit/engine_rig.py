@@ -117,7 +117,7 @@ class Rig:
 
     async def restart(self) -> None:
         """Let the engine go without a word, as when the browser is killed, and start another."""
-        self.backend = self.backend.again()
+        self.backend = MemoryBackend(self.backend.disk)
         self.engine = self._engine()
         await self.engine.start()
 

@@ -246,12 +246,12 @@ def test_a_full_disk_fails_only_what_must() -> None:
         tab = await rig.approved()
         await tab.call("set", "k", "before")
         used = sum(len(record) for _, record in await rig.backend.scan(""))
-        rig.backend.quota = used + 4000
+        rig.backend.disk.quota = used + 4000
         replies = await tab.calls(("set", "k", "x" * 100_000), ("set", "small", 1), ("increment", "n", 1))
         assert code(replies[0]) == "QuotaExceeded"
         assert replies[1:] == [None, 1]
         assert await tab.call("items", "") == [["k", "before"], ["n", 1], ["small", 1]]
-        rig.backend.quota = None
+        rig.backend.disk.quota = None
         await rig.restart()
         again = rig.app()
         await again.status(state="ready")

@@ -74,7 +74,7 @@ class Engine:
     def attach(self, port: Port, origin: str, nonce: str, app: dict[str, Any]) -> AppSession:
         """Take up an app's port. Raises ProtocolError where origin or description cannot be right."""
         access.check_origin(origin)
-        session = AppSession(self, port, origin, nonce, access.check_app(**app))
+        session = AppSession(self, port, origin, nonce, access.check_app(**app)._asdict())
         self._apps.add(session)
         self._asking[nonce] = session
         self._soon(self._refresh(session))

@@ -39,7 +39,7 @@ class Profile:
 
     async def start(self) -> None:
         """Open the home space. Raises DamagedData or NewerData."""
-        space_id = await self._space_id(keys.home_space_info())
+        space_id = await self._space_id(keys.home_id_info())
         self._home = await self._open_space(space_id)
 
     def apps(self) -> dict[str, dict[str, Any]]:

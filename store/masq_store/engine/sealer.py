@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from masq_store.core import journal, keys
+from masq_store.core import keys
 from masq_store.core.errors import DamagedData
+from masq_store.core.padding import pad, unpad
+from masq_store.core.record import Record, decode_record, encode_record
 from masq_store.engine.ports import Crypto, Key
 
-START = bytes(journal.TAG_BYTES)
+START = b""
 """What stands for the previous tag where there is no record before."""
 
 
@@ -34,10 +36,10 @@ class Sealer:
         sealed = await self._crypto.seal(
             self._keys.get(self._run) or await self._key(self._run),
             keys.nonce(number),
-            journal.pad(content),
-            journal.associated_data(self._profile, self._space, kind, self._run, number, previous),
+            pad(content),
+            keys.record_data(self._profile, self._space, kind, self._run, number, previous),
         )
-        return journal.header(kind, self._run, number) + sealed
+        return encode_record(Record(kind, self._run, number, sealed))
 
     async def open(self, kind: int, records: Sequence[bytes], previous: bytes) -> list[bytes]:
         """Return what consecutive `records` hold; the first follows the record tagged `previous`.
@@ -48,20 +50,22 @@ class Sealer:
         contents: list[bytes] = []
         group: list[tuple[bytes, bytes, bytes]] = []
         group_run = b""
-        for record in records:
-            found, run, number, sealed = journal.split_record(record)
-            if found != kind:
-                raise DamagedData("a record stands where another kind belongs")
-            if run != group_run and group:
+        for stored in records:
+            record = decode_record(stored)
+            if record.kind != kind:
+                raise DamagedData("a record of another kind")
+            if record.run != group_run and group:
                 contents += await self._crypto.open_many(await self._key(group_run), group)
                 group = []
-            group_run = run
-            associated = journal.associated_data(self._profile, self._space, kind, run, number, previous)
-            group.append((keys.nonce(number), sealed, associated))
-            previous = tag(record)
+            group_run = record.run
+            associated = keys.record_data(
+                self._profile, self._space, kind, record.run, record.number, previous
+            )
+            group.append((keys.nonce(record.number), record.sealed, associated))
+            previous = record.tag
         if group:
             contents += await self._crypto.open_many(await self._key(group_run), group)
-        return [journal.unpad(content) for content in contents]
+        return [unpad(content) for content in contents]
 
     async def _key(self, run: bytes) -> Key:
         if run not in self._keys:
@@ -71,4 +75,4 @@ class Sealer:
 
 def tag(record: bytes) -> bytes:
     """Return the tag that the next record is bound to."""
-    return record[-journal.TAG_BYTES :]
+    return record[-keys.TAG_BYTES :]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 
-from masq_store.core import journal
+from masq_store.core import checkpoint, journal
+from masq_store.core.checkpoint import Covered, Frozen
 from masq_store.core.errors import DamagedData
-from masq_store.core.space import Change, Space
+from masq_store.core.record import CHANGES, CHECKPOINT
+from masq_store.core.space import Applied, Space
 from masq_store.engine import disk
 from masq_store.engine.ports import Backend
 from masq_store.engine.sealer import START, Sealer, tag
@@ -56,27 +58,30 @@ class OpenSpace:
             # Written at once: the replica id and the start of the chain are always found on disk.
             await opened.checkpoint(opened.freeze())
             return opened
-        contents = await sealer.open(journal.CHECKPOINT, [record for _, record in chunks], START)
-        core, covers, previous = journal.decode_checkpoint(contents)
+        contents = await sealer.open(CHECKPOINT, [record for _, record in chunks], START)
+        core, covered = checkpoint.decode(contents)
         opened = cls(backend, sealer, profile, space, core)
         opened._checkpoint_cost = sum(len(record) for _, record in chunks)
-        opened._last, opened._tag = covers, previous
-        tail = [(key, record) for key, record in records if key > disk.numbered(opened._journal, covers)]
-        for content in await sealer.open(journal.CHANGES, [record for _, record in tail], previous):
-            core.merge(journal.decode_changes(content))
+        opened._last, opened._tag = covered
+        tail = [(key, record) for key, record in records if key > opened.key_of(opened._last)]
+        for content in await sealer.open(CHANGES, [record for _, record in tail], opened._tag):
+            core.merge(*journal.decode_changes(content))
         if tail:
             opened._last = int(tail[-1][0].removeprefix(opened._journal), 16)
             opened._tag = tag(tail[-1][1])
             opened._tail_cost = sum(len(record) + RECORD_COST for _, record in tail)
         return opened
 
-    async def seal(self, changes: list[Change]) -> bytes:
-        """Return the journal record for `changes`, which follows the last one that became durable."""
-        return await self._sealer.seal(journal.CHANGES, journal.encode_changes(changes), self._tag)
+    async def seal(self, done: list[Applied]) -> tuple[str, bytes]:
+        """Return the journal record for what was done, and the key where it goes: behind the last durable one."""
+        changes = [change for applied in done for change in applied.changes]
+        vector = {replica: number for applied in done for replica, number in applied.vector.items()}
+        content = journal.encode_changes(changes, vector)
+        return self.key_of(self._last + 1), await self._sealer.seal(CHANGES, content, self._tag)
 
-    def next_key(self) -> str:
-        """Return where the next journal record goes."""
-        return disk.numbered(self._journal, self._last + 1)
+    def key_of(self, number: int) -> str:
+        """Return where journal record `number` stands."""
+        return disk.numbered(self._journal, number)
 
     def durable(self, record: bytes) -> None:
         """Note that `record` is on disk: the next one follows it."""
@@ -88,34 +93,29 @@ class OpenSpace:
         """Say whether opening the tail would by now cost more than opening the checkpoint."""
         return not self._checkpointing and self._tail_cost > max(LEAST_TAIL, self._checkpoint_cost)
 
-    def freeze(self) -> journal.Frozen:
+    def freeze(self) -> Frozen:
         """Return the state of this moment, for a checkpoint to be written in the background."""
-        return journal.freeze(self.core)
+        return checkpoint.freeze(self.core)
 
-    def checkpoint(self, frozen: journal.Frozen) -> Coroutine[None, None, None]:
+    def checkpoint(self, frozen: Frozen) -> Coroutine[None, None, None]:
         """Write `frozen`, the state as of the newest durable record, in place of checkpoint and tail.
 
         Not itself `async`: which record is the newest is settled at the call, and writes may go on while the
         result is awaited; they land behind the record that the checkpoint covers.
         """
         self._checkpointing = True
-        return self._write_checkpoint(frozen, self._last, self._tag, self._tail_cost)
+        return self._write_checkpoint(frozen, Covered(self._last, self._tag), self._tail_cost)
 
-    async def _write_checkpoint(
-        self, frozen: journal.Frozen, covers: int, covered_tag: bytes, cost: int
-    ) -> None:
+    async def _write_checkpoint(self, frozen: Frozen, covered: Covered, cost: int) -> None:
         try:
             records: list[bytes] = []
             previous = START
-            for content in journal.encode_checkpoint(frozen, covers, covered_tag, CHUNK_ROWS):
-                records.append(await self._sealer.seal(journal.CHECKPOINT, content, previous))
+            for content in checkpoint.encode(frozen, covered, CHUNK_ROWS):
+                records.append(await self._sealer.seal(CHECKPOINT, content, previous))
                 previous = tag(records[-1])
             await self._backend.write(
                 [(disk.numbered(self._checkpoint, i), record) for i, record in enumerate(records)],
-                [
-                    disk.whole(self._checkpoint),
-                    (self._journal, disk.numbered(self._journal, covers + 1)),
-                ],
+                [disk.whole(self._checkpoint), (self._journal, self.key_of(covered.number + 1))],
             )
         finally:
             self._checkpointing = False

@@ -73,7 +73,7 @@ class Vault:
             "created_ms": now_ms,
             "passphrase": await self._wrap_by_passphrase(profile_id, root, passphrase) if passphrase else None,
             "device": await self._wrap_by_device(profile_id, root) if stay_unlocked or not passphrase else None,
-            "home": await self._seal(await self._home_key(root), home_secret, keys.home_associated(profile_id)),
+            "home": await self._seal(await self._home_key(profile_id, root), home_secret, keys.home_secret_info(profile_id)),
         }
         await self._write(record, (disk.ACTIVE, profile_id.encode()))
         return Unlocked(profile_id, name, root, home_secret)
@@ -86,7 +86,9 @@ class Vault:
             raise WrongPassphrase()
         key = await self._crypto.passphrase_key(passphrase, _bytes(wrapped["salt"]), wrapped["iterations"])
         try:
-            root = await self._open(key, wrapped, keys.root_associated(record["id"]))
+            root = await self._open(
+                key, wrapped, keys.wrapped_root_data(keys.ROOT_BY_PASSPHRASE, record["id"])
+            )
         except DamagedData:
             # AES-GCM cannot tell a wrong key from altered bytes; the passphrase is by far the likelier.
             raise WrongPassphrase() from None
@@ -100,7 +102,8 @@ class Vault:
         key = await self._crypto.device_key() if wrapped else None
         if key is None:
             return None
-        return await self._unlocked(await self._open(key, wrapped, keys.root_associated(self._record()["id"])))
+        data = keys.wrapped_root_data(keys.ROOT_BY_DEVICE, self._record()["id"])
+        return await self._unlocked(await self._open(key, wrapped, data))
 
     async def approvals(self) -> list[str]:
         """Return the origins that the active profile has approved, even while it is locked.
@@ -112,7 +115,7 @@ class Vault:
         sealed = await self._backend.read(disk.approvals(self._record()["id"]))
         if key is None or sealed is None:
             return []
-        listed = await self._open(key, json.loads(sealed), keys.approvals_associated(self._record()["id"]))
+        listed = await self._open(key, json.loads(sealed), keys.approvals_info(self._record()["id"]))
         origins: list[str] = json.loads(listed)
         return origins
 
@@ -122,7 +125,7 @@ class Vault:
         if key is not None:
             profile_id = self._record()["id"]
             sealed = await self._seal(
-                key, json.dumps(sorted(origins)).encode(), keys.approvals_associated(profile_id)
+                key, json.dumps(sorted(origins)).encode(), keys.approvals_info(profile_id)
             )
             await self._backend.write([(disk.approvals(profile_id), json.dumps(sealed).encode())])
 
@@ -133,8 +136,8 @@ class Vault:
 
     async def _unlocked(self, root: bytes) -> Unlocked:
         record = self._record()
-        key = await self._home_key(root)
-        home_secret = await self._open(key, record["home"], keys.home_associated(record["id"]))
+        key = await self._home_key(record["id"], root)
+        home_secret = await self._open(key, record["home"], keys.home_secret_info(record["id"]))
         return Unlocked(record["id"], record["name"], root, home_secret)
 
     async def _write(self, record: dict[str, Any], *more: tuple[str, bytes]) -> None:
@@ -144,15 +147,17 @@ class Vault:
     async def _wrap_by_passphrase(self, profile_id: str, root: bytes, passphrase: str) -> dict[str, Any]:
         salt = self._crypto.random(keys.SALT_BYTES)
         key = await self._crypto.passphrase_key(passphrase, salt, keys.PBKDF2_ITERATIONS)
-        sealed = await self._seal(key, root, keys.root_associated(profile_id))
+        sealed = await self._seal(key, root, keys.wrapped_root_data(keys.ROOT_BY_PASSPHRASE, profile_id))
         return {"salt": _text(salt), "iterations": keys.PBKDF2_ITERATIONS, **sealed}
 
     async def _wrap_by_device(self, profile_id: str, root: bytes) -> dict[str, Any] | None:
         key = await self._crypto.device_key()
-        return None if key is None else await self._seal(key, root, keys.root_associated(profile_id))
+        if key is None:
+            return None
+        return await self._seal(key, root, keys.wrapped_root_data(keys.ROOT_BY_DEVICE, profile_id))
 
-    async def _home_key(self, root: bytes) -> Key:
-        return await self._crypto.derive_key(root, keys.home_info())
+    async def _home_key(self, profile_id: str, root: bytes) -> Key:
+        return await self._crypto.derive_key(root, keys.home_secret_info(profile_id))
 
     async def _seal(self, key: Key, plaintext: bytes, associated: bytes) -> dict[str, Any]:
         # A random nonce: these keys seal a handful of records in their life (limit 2**32, NIST SP 800-38D).

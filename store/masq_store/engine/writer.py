@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from masq.errors import Disconnected, MasqError, QuotaExceeded
-from masq_store.core.journal import Frozen
+from masq_store.core.checkpoint import Frozen
 from masq_store.core.space import Applied
 from masq_store.engine.ports import Backend
 from masq_store.engine.spaces import OpenSpace
@@ -98,8 +98,7 @@ class Writer:
         frozen = {space: space.freeze() for space in by_space if space.wants_checkpoint()}
         puts = []
         for space, writes in by_space.items():
-            changes = [change for write in writes if write.applied for change in write.applied.changes]
-            puts.append((space.next_key(), await space.seal(changes)))
+            puts.append(await space.seal([write.applied for write in writes if write.applied]))
         if puts:
             await self._backend.write(puts)
         for space, (_, record) in zip(by_space, puts, strict=True):
