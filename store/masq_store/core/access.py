@@ -79,7 +79,7 @@ def check_app(name: object, description: object = "", icon: object = None) -> Ap
 
 
 def check_profile_name(name: object) -> str:
-    """Return a profile's name, cleaned like an app's. Raises InvalidValue unless it has 1 to 64 characters."""
+    """Return a profile's name, cleaned like an app's. Raises InvalidValue if not 1 to 64 long."""
     cleaned = _clean("profile's name", name, MAX_NAME, InvalidValue)
     if not cleaned:
         raise InvalidValue("a profile needs a name")
