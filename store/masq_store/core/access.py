@@ -7,9 +7,10 @@ that would make it read otherwise than it is.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import NamedTuple
 
-from masq.errors import ProtocolError
+from masq.errors import InvalidValue, MasqError, ProtocolError
 
 MAX_NAME = 64  # characters
 MAX_DESCRIPTION = 200  # characters
@@ -17,7 +18,9 @@ MAX_ICON = 32 * 1024  # characters of the data: URL
 MAX_ORIGIN = 300  # characters; a host name has at most 253
 
 _ORIGIN = re.compile(
-    r"(?P<scheme>https?)://(?P<host>[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_.])?|\[[0-9a-f:.]+\])(?::(?P<port>[1-9]\d{0,4}))?",
+    r"(?P<scheme>https?)://"
+    r"(?P<host>[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_.])?|\[[0-9a-f:.]+\])"
+    r"(?::(?P<port>[1-9]\d{0,4}))?",
     re.ASCII,
 )
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
@@ -52,9 +55,7 @@ def check_origin(origin: object) -> None:
     The opaque origin "null" is refused: it is nobody's identity.
     """
     if origin == "null":
-        raise ProtocolError(
-            "this page has no origin of its own (a sandboxed frame, or a file): serve it by https"
-        )
+        raise ProtocolError("this page has no origin of its own (a sandboxed frame, or a file)")
     if not isinstance(origin, str) or len(origin) > MAX_ORIGIN:
         raise ProtocolError("the app's origin is not one")
     found = _ORIGIN.fullmatch(origin)
@@ -71,28 +72,28 @@ def check_app(name: object, description: object = "", icon: object = None) -> Ap
     has 1 to 64 characters, a description at most 200, an icon is None or a data: URL of a PNG, JPEG, WebP,
     GIF or SVG of at most 32 KiB.
     """
-    cleaned = _clean("name", name, MAX_NAME)
+    cleaned = _clean("app's name", name, MAX_NAME)
     if not cleaned:
         raise ProtocolError("the app's name is empty")
-    return AppClaims(cleaned, _clean("description", description, MAX_DESCRIPTION), _check_icon(icon))
+    return AppClaims(cleaned, _clean("app's description", description, MAX_DESCRIPTION), _check_icon(icon))
 
 
 def check_profile_name(name: object) -> str:
-    """Return a profile's name, cleaned like an app's. Raises ProtocolError where it is empty or over 64 characters."""
-    cleaned = _clean("name", name, MAX_NAME)
+    """Return a profile's name, cleaned like an app's. Raises InvalidValue if not 1 to 64 long."""
+    cleaned = _clean("profile's name", name, MAX_NAME, InvalidValue)
     if not cleaned:
-        raise ProtocolError("a profile needs a name")
+        raise InvalidValue("a profile needs a name")
     return cleaned
 
 
-def _clean(what: str, text: object, longest: int) -> str:
+def _clean(what: str, text: object, longest: int, error: Callable[[str], MasqError] = ProtocolError) -> str:
     if not isinstance(text, str):
-        raise ProtocolError(f"the {what} must be a str, not {type(text).__name__}")
+        raise error(f"the {what} must be a str, not {type(text).__name__}")
     if len(text) > 20 * longest or _SURROGATE.search(text):  # 20: far beyond what cleaning takes away
-        raise ProtocolError(f"the {what} is too long or not text")
+        raise error(f"the {what} is too long or not text")
     cleaned = " ".join(_INVISIBLE.sub("", text).split())
     if len(cleaned) > longest:
-        raise ProtocolError(f"the {what} has {len(cleaned)} characters, {longest} are allowed")
+        raise error(f"the {what} has {len(cleaned)} characters, {longest} are allowed")
     return cleaned
 
 
@@ -101,6 +102,7 @@ def _check_icon(icon: object) -> str | None:
         return None
     if not isinstance(icon, str) or len(icon) > MAX_ICON or not _ICON.fullmatch(icon):
         raise ProtocolError(
-            f"the icon must be a data: URL of a PNG, JPEG, WebP, GIF or SVG image of at most {MAX_ICON} characters"
+            "the icon must be a data: URL of a PNG, JPEG, WebP, GIF or SVG image, "
+            f"{MAX_ICON} characters at most"
         )
     return icon

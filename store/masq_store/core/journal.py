@@ -61,7 +61,8 @@ def decode_changes(content: bytes) -> tuple[list[Change], dict[str, int]]:
             _check(len(row) in (8, 9))
         return changes, _unpack_vector(moved, replicas)
 
-    return _decode(content, read, "a change in the journal")
+    decoded: tuple[list[Change], dict[str, int]] = _decode(content, read, "a change in the journal")
+    return decoded
 
 
 def encode_checkpoint(rows: Sequence[Row], vector: dict[str, int] | None = None) -> bytes:
@@ -93,7 +94,8 @@ def decode_checkpoint(content: bytes) -> tuple[list[Row], dict[str, int]]:
             rows[at] = (*rows[at][:6], _unpack_parts(parts, replicas))
         return rows, _unpack_vector(moved, replicas)
 
-    return _decode(content, read, "a checkpoint")
+    decoded: tuple[list[Row], dict[str, int]] = _decode(content, read, "a checkpoint")
+    return decoded
 
 
 class _Table:

@@ -63,7 +63,7 @@ def join(*fields: str | bytes | int) -> bytes:
 
 
 def nonce(number: int) -> bytes:
-    """Return the nonce for a record's number within its engine run: 12 bytes, never used twice under one key."""
+    """Return the 12-byte nonce for a record's number in its engine run; never used twice under one key."""
     return number.to_bytes(NONCE_BYTES, "big")
 
 

@@ -35,14 +35,14 @@ class Record(NamedTuple):
 
 
 def encode_record(record: Record) -> bytes:
-    """Return a record as it is stored: version (1 byte), kind (1), run (16), number (8, big-endian), sealed."""
+    """Return a record as stored: version (1 byte), kind (1), run (16), number (8, big-endian), sealed."""
     return b"".join(
         (bytes((RECORD_FORMAT, record.kind)), record.run, record.number.to_bytes(8, "big"), record.sealed)
     )
 
 
 def decode_record(stored: bytes) -> Record:
-    """Undo `encode_record`. Raises NewerData for a later format and DamagedData where the bytes are no record."""
+    """Undo `encode_record`. Raises NewerData for a later format, DamagedData for what is no record."""
     if not stored or stored[0] == 0:
         raise DamagedData("a stored record")
     if stored[0] > RECORD_FORMAT:

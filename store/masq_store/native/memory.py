@@ -1,4 +1,4 @@
-"""The Backend port in memory, for tests: with failures on request, and a disk that several engines can share."""
+"""The Backend port in memory, for tests: failures on request, and a disk that engines can share."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from masq_store.core.errors import Superseded
 
 
 class MemoryDisk:
-    """What outlives an engine: the stored bytes and the engine generation. `quota`: bytes of keys and values."""
+    """What outlives an engine: stored bytes and engine generation. `quota`: bytes of keys and values."""
 
     def __init__(self, quota: int | None = None) -> None:
         self.stored: dict[str, bytes] = {}
