@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
     from typing import Any
 
+LOOKS = 4  # how often a time-out is looked at: a machine that slept has missed but one look
 _pending: list[str] = []  # addresses of stores that this page is connecting to
 
 
@@ -118,6 +119,7 @@ class _Joining:
         self.asked = False  # the store's window was opened, and not answered yet
         self._error: BaseException | None = None
         self._news = asyncio.Event()
+        self._heard = 0  # signs of life so far
         self._waiting_for = "the store's frame"
         self._store: Store | None = None
         self._lost: asyncio.Task[None] | None = None
@@ -155,11 +157,20 @@ class _Joining:
 
     async def first_status(self) -> None:
         """Wait for the store's first word, at most `timeout` seconds after the last sign of progress."""
-        while self.status is None:
-            try:
-                await asyncio.wait_for(self.news(), self.timeout)
-            except asyncio.TimeoutError:
-                raise ConnectionTimeout(self.timeout, self._waiting_for) from None
+        clock = asyncio.create_task(self._watch_progress())  # MicroPython's wait_for fails at the top level
+        try:
+            while self.status is None:
+                await self.news()
+        finally:
+            clock.cancel()
+
+    async def _watch_progress(self) -> None:
+        silent = 0
+        while silent < LOOKS:
+            heard = self._heard
+            await asyncio.sleep(self.timeout / LOOKS)
+            silent = silent + 1 if heard == self._heard else 0
+        self._fault(ConnectionTimeout(self.timeout, self._waiting_for))
 
     async def news(self) -> None:
         """Wait until something happened, or raise what went wrong."""
@@ -222,6 +233,7 @@ class _Joining:
     # What the frame says
 
     def _take_frame(self, message: "dict[str, Any]") -> None:
+        self._heard += 1
         what = message["frame"]
         if message.get("masq") != PROTOCOL:
             self._fault(
