@@ -54,7 +54,7 @@ class Runtime(NamedTuple):
     code: Path
     snapshot: Path
     facts: dict[str, object]
-    """Of the snapshot: `size` in bytes once unfolded, `runs` of [start, length] that the file holds, and their `sum`."""
+    """Of the snapshot: `size` in bytes once unfolded, `runs` of [start, length] that the file holds, `same` that a new module holds, `sum`."""
 
 
 def _package(name: str) -> Path:
