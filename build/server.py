@@ -155,7 +155,11 @@ class Handler(BaseHTTPRequestHandler):
         try:
             self._file(*self._locate())
         except Answer as answer:
-            self._send(answer.status, {"Content-Type": TYPES[".txt"], "Cache-Control": "no-store"}, answer.sentence.encode())
+            self._send(
+                answer.status,
+                {"Content-Type": TYPES[".txt"], "Cache-Control": "no-store"},
+                answer.sentence.encode(),
+            )
 
     def _site(self) -> str:
         """Return the name that the Host header asks for."""
@@ -166,7 +170,9 @@ class Handler(BaseHTTPRequestHandler):
         path = unquote(urlsplit(self.path).path, errors="replace")
         parts = path.split("/")
         # Nothing above the folder, nothing hidden, and no other spelling of a name.
-        if not path.startswith("/") or any(part.startswith(".") or "\\" in part or "\0" in part for part in parts):
+        if not path.startswith("/") or any(
+            part.startswith(".") or "\\" in part or "\0" in part for part in parts
+        ):
             raise Answer(404, "There is no such page here.")
         if path.endswith("/"):
             path += "index.html"

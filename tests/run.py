@@ -46,8 +46,13 @@ def prepare_browser() -> None:
     if apt and hasattr(os, "geteuid") and os.geteuid() == 0:
         print("Installing Chromium and its driver …", flush=True)
         environment = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
-        for command in (["update"], ["install", "-y", "--no-install-recommends", "chromium", "chromium-driver"]):
-            done = subprocess.run([apt, "-qq", *command], env=environment, stdin=subprocess.DEVNULL, capture_output=True)
+        for command in (
+            ["update"],
+            ["install", "-y", "--no-install-recommends", "chromium", "chromium-driver"],
+        ):
+            done = subprocess.run(
+                [apt, "-qq", *command], env=environment, stdin=subprocess.DEVNULL, capture_output=True
+            )
         if have_browser():
             return
         print(done.stderr.decode(errors="replace")[-500:], file=sys.stderr)

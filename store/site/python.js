@@ -1,4 +1,4 @@
-// Boots Python: from the memory snapshot, or plainly where that does not fit or the address says `?boot=plain`.
+// Boots Python: from the memory snapshot; plainly where that fails, or the address asks `boot=plain`.
 import build from "./build.js";
 
 const at = (path) => new URL(path, import.meta.url).href;
@@ -25,8 +25,10 @@ async function unfold(memory, report) {
 async function restore(load, report) {
   const memory = new Uint8Array(build.size);
   const filled = unfold(memory, report);
-  const { default: create } = await import(at(build.runtime + "pyodide.asm.mjs"));
+  filled.catch(() => {}); // it is awaited below; until then a failure is not an unhandled one
+  const script = import(at(build.runtime + "pyodide.asm.mjs"));
   const createPyodideModule = async (settings) => {
+    const create = (await script).default;
     const [module] = await Promise.all([create(settings), filled]);
     for (const [start, length] of build.same) {
       const from = start - build.header;

@@ -37,7 +37,7 @@ PATIENCE_SECONDS = 30.0
 
 
 def wait_for(condition: Callable[[], T], timeout: float = PATIENCE_SECONDS, what: str = "") -> T:
-    """Return what `condition` gives once that is true. Raises TimeoutError, with the last error, after `timeout` seconds.
+    """Return what `condition` gives once that is true. Raises TimeoutError after `timeout` seconds.
 
     An exception of the driver (an element that is not there yet, a page that changes) counts as not yet.
     """
@@ -52,7 +52,9 @@ def wait_for(condition: Callable[[], T], timeout: float = PATIENCE_SECONDS, what
         except WebDriverException as error:
             last = error
         if time.monotonic() > end:
-            raise TimeoutError(f"Waited {timeout:g} s for {what or getattr(condition, '__name__', condition)}: {last!r}")
+            raise TimeoutError(
+                f"Waited {timeout:g} s for {what or getattr(condition, '__name__', condition)}: {last!r}"
+            )
         time.sleep(0.02)
 
 
@@ -97,7 +99,9 @@ class Browser(webdriver.Chrome):
             options.add_experimental_option("excludeSwitches", ["disable-popup-blocking"])
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
         # Both paths are given: else Selenium asks the network for a driver.
-        binary = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+        binary = next(
+            filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+        )
         if binary:
             options.binary_location = binary
         self._log: list[dict[str, Any]] = []
@@ -108,7 +112,11 @@ class Browser(webdriver.Chrome):
     @property
     def pid(self) -> int:
         """The browser's process id."""
-        return int(self.capabilities["goog:processID"]) if "goog:processID" in self.capabilities else self._find_pid()
+        return (
+            int(self.capabilities["goog:processID"])
+            if "goog:processID" in self.capabilities
+            else self._find_pid()
+        )
 
     def _find_pid(self) -> int:
         """Find the browser among the driver's children, by the profile folder in its command line (Linux)."""
@@ -194,7 +202,9 @@ class Browser(webdriver.Chrome):
 
     def wait_window(self, known: set[str] | list[str], timeout: float = PATIENCE_SECONDS) -> str:
         """Wait for a window that is not among `known`, go there and return its name."""
-        fresh = wait_for(lambda: [name for name in self.window_handles if name not in known], timeout, "a new window")
+        fresh = wait_for(
+            lambda: [name for name in self.window_handles if name not in known], timeout, "a new window"
+        )
         self.switch_to.window(fresh[0])
         return fresh[0]
 
@@ -206,7 +216,9 @@ class Browser(webdriver.Chrome):
     def policy_errors(self) -> list[str]:
         """Return the console's complaints about a content security policy."""
         signs = ("Content Security Policy", "Content-Security-Policy")
-        return [entry["message"] for entry in self.console() if any(sign in entry["message"] for sign in signs)]
+        return [
+            entry["message"] for entry in self.console() if any(sign in entry["message"] for sign in signs)
+        ]
 
     def _where(self) -> str:
         try:
