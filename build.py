@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Build the static site into dist/: the store, the demos and the client. `python3 build.py --help` lists the options."""
+"""Build the static site into dist/: the store, the demos and the client. `--help` lists the options."""
 
 import argparse
 import sys
@@ -15,14 +15,22 @@ def main() -> int:
     from build.whole import first_load, make_dist
 
     parser = argparse.ArgumentParser(description="Build the store, the demos and the client into dist/.")
-    parser.add_argument("--release", action="store_true", help="compress as well as can be; takes a minute longer")
-    parser.add_argument("--store", default=DEFAULT_STORE, metavar="URL", help="the store's address, for the demos")
-    parser.add_argument("--out", type=Path, default=DIST, metavar="FOLDER", help="where to build (default: dist)")
+    parser.add_argument(
+        "--release", action="store_true", help="compress as well as can be; takes a minute longer"
+    )
+    parser.add_argument(
+        "--store", default=DEFAULT_STORE, metavar="URL", help="the store's address, for the demos"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=DIST, metavar="FOLDER", help="where to build (default: dist)"
+    )
     parser.add_argument("--force", action="store_true", help="build even if nothing has changed")
     arguments = parser.parse_args()
     try:
         store = arguments.store.rstrip("/")
-        if not make_dist(arguments.out.resolve(), release=arguments.release, store=store, force=arguments.force):
+        if not make_dist(
+            arguments.out.resolve(), release=arguments.release, store=store, force=arguments.force
+        ):
             print("Nothing has changed since the last build.")
     except BuildError as error:
         print(error, file=sys.stderr)
@@ -34,7 +42,9 @@ def main() -> int:
             total[kind] += size
         if sizes["raw"] >= 100_000:
             print(f"  {sizes['br']:>12,} br {sizes['gz']:>12,} gz {sizes['raw']:>12,} raw  {name}")
-    print(f"  {total['br']:>12,} br {total['gz']:>12,} gz {total['raw']:>12,} raw  together, with the small files")
+    print(
+        f"  {total['br']:>12,} br {total['gz']:>12,} gz {total['raw']:>12,} raw  together, with the small files"
+    )
     return 0
 
 

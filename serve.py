@@ -29,7 +29,9 @@ def parse():
     import argparse
 
     parser = argparse.ArgumentParser(description="Serve the store, the demos and an index on this machine.")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="address to listen on (default: this machine only)"
+    )
     parser.add_argument("--port", type=int, default=8000, help="port to listen on (default: 8000)")
     parser.add_argument("--open", action="store_true", help="open the index in the browser")
     parser.add_argument("--certfile", help="PEM file with a certificate, for https")

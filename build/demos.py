@@ -43,4 +43,7 @@ def add_pyscript(target: Path) -> None:
     for name in PYODIDE:
         link(NODE_MODULES / "pyodide" / name, target / "pyodide" / name)
     for name in MICROPYTHON:
-        link(NODE_MODULES / "@micropython" / "micropython-webassembly-pyscript" / name, target / "micropython" / name)
+        link(
+            NODE_MODULES / "@micropython" / "micropython-webassembly-pyscript" / name,
+            target / "micropython" / name,
+        )

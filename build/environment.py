@@ -15,7 +15,14 @@ from build.places import PROJECT, ROOT, VENV, BuildError
 STAMP = VENV / "masq-installed"
 """Names what is installed; it is written last, so an installation that was cut short has none."""
 
-OFFLINE = ("NewConnectionError", "ConnectTimeout", "Temporary failure", "Max retries", "Could not find a version", "timed out")
+OFFLINE = (
+    "NewConnectionError",
+    "ConnectTimeout",
+    "Temporary failure",
+    "Max retries",
+    "Could not find a version",
+    "timed out",
+)
 
 
 def _python() -> Path:
@@ -87,11 +94,15 @@ def install(groups: tuple[str, ...] = ("build",)) -> None:
     pip = _make()
     print(f"Installing {', '.join(groups)} requirements (the first time only) …", flush=True)
     STAMP.unlink(missing_ok=True)
-    done = _run(*pip, "install", "--quiet", "--disable-pip-version-check", "--no-input", *requirements(groups))
+    done = _run(
+        *pip, "install", "--quiet", "--disable-pip-version-check", "--no-input", *requirements(groups)
+    )
     if done.returncode:
         last = "\n".join(done.stderr.strip().splitlines()[-3:])
         if any(sign in done.stderr for sign in OFFLINE):
-            raise BuildError(f"Packages could not be fetched; is the network up? Start again when it is. pip says:\n{last}")
+            raise BuildError(
+                f"Packages could not be fetched; is the network up? Start again when it is. pip says:\n{last}"
+            )
         raise BuildError(f"pip could not install what the build needs:\n{last}")
     # A set of groups holds each of them: a later start for the build alone need not install again.
     STAMP.write_text("\n".join({_fingerprint(groups), *(_fingerprint((group,)) for group in groups)}))

@@ -15,7 +15,16 @@ from pathlib import Path
 
 WORK = Path("/build")
 CODE = WORK / "code"
-BROWSER_ONLY = {"js", "pyodide", "pyodide_js", "pyscript", "_pyodide", "_pyodide_core", "micropython", "jsffi"}
+BROWSER_ONLY = {
+    "js",
+    "pyodide",
+    "pyodide_js",
+    "pyscript",
+    "_pyodide",
+    "_pyodide_core",
+    "micropython",
+    "jsffi",
+}
 job = json.loads((WORK / "job.json").read_text())
 
 
@@ -50,7 +59,9 @@ def imported_names(path):
 
 sys.path.insert(0, str(CODE))
 ours = sorted(CODE.glob("masq_store/**/*.py"))
-wanted = [module_name(path) for path in ours if not any(module_name(path).startswith(skip) for skip in job["skip"])]
+wanted = [
+    module_name(path) for path in ours if not any(module_name(path).startswith(skip) for skip in job["skip"])
+]
 for name in [*job["entries"], *wanted]:
     importlib.import_module(name)
 loaded = [module_name(path) for path in sorted(CODE.rglob("*.py")) if module_name(path) in sys.modules]

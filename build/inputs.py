@@ -19,7 +19,10 @@ def files_under(path: Path) -> list[Path]:
     return sorted(
         file
         for file in path.rglob("*")
-        if file.is_file() and file.suffix != ".pyc" and not file.name.startswith(".") and not file.name.endswith("~")
+        if file.is_file()
+        and file.suffix != ".pyc"
+        and not file.name.startswith(".")
+        and not file.name.endswith("~")
     )
 
 

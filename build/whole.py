@@ -34,7 +34,9 @@ def is_fresh(dist: Path = DIST, *, release: bool = False, store: str = DEFAULT_S
     )
 
 
-def make_dist(dist: Path = DIST, *, release: bool = False, store: str = DEFAULT_STORE, force: bool = False) -> bool:
+def make_dist(
+    dist: Path = DIST, *, release: bool = False, store: str = DEFAULT_STORE, force: bool = False
+) -> bool:
     """Make `dist` where it is not fresh. Returns whether anything was made.
 
     Args:
@@ -92,7 +94,9 @@ def first_load(dist: Path = DIST) -> dict[str, dict[str, int]]:
     ]
     sizes = {}
     for path in (store / name for name in names):
-        if not path.is_file() or path.suffix in (".br", ".gz") or path.name == "stdlib.zip":  # that is for the plain boot
+        if (
+            not path.is_file() or path.suffix in (".br", ".gz") or path.name == "stdlib.zip"
+        ):  # that is for the plain boot
             continue
         raw = path.stat().st_size
         row = {"raw": raw}

@@ -1,36 +1,47 @@
-// Boots Python: from the memory snapshot, or plainly where that does not fit or the address says `?boot=plain`.
+// Boots Python: from the memory snapshot; plainly where that fails, or the address asks `boot=plain`.
 import build from "./build.js";
 
 const at = (path) => new URL(path, import.meta.url).href;
 
-// Fills `memory` from the snapshot's file, which holds only the runs of it that are not zero.
+// Fills `memory` from the snapshot's file, which holds only what is neither zero nor in `same`.
 async function unfold(memory, report) {
   const response = await fetch(at(build.snapshot));
   if (!response.ok) throw new Error(`HTTP status ${response.status}`);
-  const file = new Uint8Array(build.runs.reduce((sum, [, length]) => sum + length, 0));
+  const total = build.runs.reduce((sum, [, length]) => sum + length, 0);
+  const file = new Uint8Array(total);
   let loaded = 0;
-  for (const reader = response.body.getReader(); ; ) {
+  for (const reader = response.body.getReader(); ; report(loaded, total)) {
     const { done, value } = await reader.read();
     if (done) break;
     file.set(value, loaded);
-    report((loaded += value.length), file.length);
+    loaded += value.length;
   }
-  // A damaged snapshot must not become a damaged Python. The sum takes about 5 ms.
-  let sum = 0;
-  for (const word of new Uint32Array(file.buffer)) sum = (Math.imul(sum, 31) + word) | 0;
-  if (loaded !== file.length || sum !== build.sum) throw new Error("it is damaged");
   let from = 0;
   for (const [start, length] of build.runs)
     memory.set(file.subarray(from, (from += length)), start);
 }
 
-// Python's memory is filled while its WebAssembly compiles: Pyodide reads it after the module is made.
+// Memory is filled while the WebAssembly compiles. Its constants, `same`, come from the new module.
 async function restore(load, report) {
   const memory = new Uint8Array(build.size);
   const filled = unfold(memory, report);
-  const { default: create } = await import(at(build.runtime + "pyodide.asm.mjs"));
-  const make = async (settings) => (await Promise.all([create(settings), filled]))[0];
-  return load("late.zip", { _loadSnapshot: memory, createPyodideModule: make });
+  filled.catch(() => {}); // it is awaited below; until then a failure is not an unhandled one
+  const script = import(at(build.runtime + "pyodide.asm.mjs"));
+  const createPyodideModule = async (settings) => {
+    const create = (await script).default;
+    const [module] = await Promise.all([create(settings), filled]);
+    for (const [start, length] of build.same) {
+      const from = start - build.header;
+      memory.set(module.HEAPU8.subarray(from, from + length), start);
+    }
+    // A damaged snapshot must not become a damaged Python. The sum takes 10 ms.
+    const words = new Uint32Array(memory.buffer, 0, memory.length >> 2);
+    let sum = 0;
+    for (let i = 0; i < words.length; i++) sum = (Math.imul(sum, 31) + words[i]) | 0;
+    if (sum !== build.sum) throw new Error("it is damaged");
+    return module;
+  };
+  return load("late.zip", { _loadSnapshot: memory, createPyodideModule });
 }
 
 async function bootPlainly(load) {
