@@ -16,9 +16,7 @@ MICROPYTHON = sys.implementation.name == "micropython"
 def proxy(function: "Callable[..., object]") -> "Any":
     """Return a JavaScript function that calls `function` until `release`."""
     if MICROPYTHON:
-        import jsffi
-
-        return jsffi.create_proxy(function)
+        return __import__("jsffi").create_proxy(function)  # a name that type checkers do not know
     from pyodide.ffi import create_proxy
 
     return create_proxy(function)
@@ -112,5 +110,7 @@ def no_page() -> str:
     except ImportError:
         return "this is not a browser"
     if not hasattr(js, "document"):
-        return "this is a worker, which has no page to put the store's frame in; run the app in the page itself"
+        return (
+            "this is a worker, which has no page to put the store's frame in; run the app in the page itself"
+        )
     return ""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _PENDING, _DONE, _CANCELLED = 0, 1, 2
 
+
 class Reply:
     """What the store will answer. `await` gives the result or raises a MasqError."""
 
@@ -26,6 +27,7 @@ class Reply:
         self._loop = asyncio.get_running_loop() if loop is None else loop
         self._state = _PENDING
         self._error: BaseException | None = None
+        self._unseen: _Unseen | None = None
         self._callbacks: list[tuple[Callable[[Any], object], Any]] | None = None
         self._asyncio_future_blocking = False  # by this name asyncio knows a future
 
@@ -46,7 +48,7 @@ class Reply:
         if self._state == _DONE:
             if self._error is None:
                 return self._result
-            self._unseen.error = None
+            self._look()
             raise self._error
         if self._state == _CANCELLED:
             raise asyncio.CancelledError
@@ -55,11 +57,15 @@ class Reply:
     def exception(self) -> "BaseException | None":
         """Return the error, or None for a result."""
         if self._state == _DONE:
-            if self._error is not None:
-                self._unseen.error = None
+            self._look()
             return self._error
         self.result()
         return None
+
+    def _look(self) -> None:
+        if self._unseen is not None:
+            self._unseen.error = None
+            self._unseen = None
 
     def cancel(self, msg: "Any | None" = None) -> bool:
         """Stop waiting. What was sent stays sent: a write may still be carried out."""
@@ -146,18 +152,20 @@ class Reply:
     def close(self) -> None:
         """End a task that waits here: nothing to do."""
 
+
 class _Unseen:
     """Tells the console of an error that nobody looked at, such as that of a `set` without `await`."""
 
     def __init__(self, loop: "asyncio.AbstractEventLoop", error: BaseException) -> None:
         self.loop = loop
-        self.error = error
+        self.error: BaseException | None = error
 
     def __del__(self) -> None:
         if self.error is not None and not self.loop.is_closed():
             self.loop.call_exception_handler(
                 {"message": "a call to the store failed, and nobody awaited it", "exception": self.error}
             )
+
 
 def outside_tasks(loop: "asyncio.AbstractEventLoop | None") -> bool:
     """Whether waiters may run straight away: asyncio runs one task at a time."""

@@ -4,79 +4,91 @@ import asyncio
 
 TYPE_CHECKING = False  # mypy takes this name as true; typing does not exist here
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 
 class Reply:
     """What the store will answer. `await` gives the result or raises a MasqError."""
 
-    def __init__(self, loop=None):
-        self._event = asyncio.Event()
-        self._result = None
-        self._error = None
-        self._callbacks = []
+    def __init__(self, loop: "Any" = None) -> None:
+        self._event: Any = asyncio.Event()
+        self._result: Any = None
+        self._error: BaseException | None = None
+        self._callbacks: list[Callable[[Reply], object]] = []
 
-    def done(self):
-        return self._event.is_set()
+    def done(self) -> bool:
+        """Whether there is a result, an error or a cancellation."""
+        return bool(self._event.is_set())
 
-    def cancelled(self):
+    def cancelled(self) -> bool:
+        """Whether it was cancelled."""
         return isinstance(self._error, asyncio.CancelledError)
 
-    def cancel(self, msg=None):
+    def cancel(self, msg: "Any" = None) -> bool:
+        """Stop waiting. What was sent stays sent: a write may still be carried out."""
         return self.fail(asyncio.CancelledError())
 
-    def succeed(self, result, direct=False):
+    def succeed(self, result: "Any", direct: bool = False) -> bool:
+        """Set the result. False if it was done already."""
+        return self._finish(result, None)
+
+    def fail(self, error: BaseException, direct: bool = False) -> bool:
+        """Set the error. False if it was done already."""
+        return self._finish(None, error)
+
+    def _finish(self, result: "Any", error: "BaseException | None") -> bool:
         if self._event.is_set():
             return False
         self._result = result
-        self._finish()
-        return True
-
-    def fail(self, error, direct=False):
-        if self._event.is_set():
-            return False
         self._error = error
-        self._finish()
-        return True
-
-    def _finish(self):
         self._event.set()
         callbacks, self._callbacks = self._callbacks, []
         for callback in callbacks:
             callback(self)
+        return True
 
-    def add_done_callback(self, callback):
+    def add_done_callback(self, callback: "Callable[[Reply], object]") -> None:
+        """Call `callback(self)` once it is done."""
         if self._event.is_set():
             callback(self)
         else:
             self._callbacks.append(callback)
 
-    def exception(self):
+    def exception(self) -> "BaseException | None":
+        """Return the error, or None for a result."""
         return self._error
 
-    def result(self):
+    def result(self) -> "Any":
+        """Return the result, or raise the error."""
         if self._error is not None:
             raise self._error
         return self._result
 
-    def __iter__(self):  # what `await` uses here
+    def __iter__(self) -> "Any":  # what `await` uses here
         if not self._event.is_set():
             yield from self._event.wait()
         return self.result()
 
-    def send(self, _value):  # what create_task uses
+    __await__ = __iter__
+
+    # With these three asyncio.create_task takes a Reply as it takes a coroutine.
+
+    def send(self, _value: object) -> "Any":
+        """Queue the task, as Event.wait() does, or end with the result. Any number of tasks may wait."""
         if self._event.is_set():
             raise StopIteration(self.result())
-        # As Event.wait() does: each task that waits is queued by itself, so any number may.
-        task = asyncio.current_task()
+        task: Any = asyncio.current_task()
         self._event.waiting.push(task)
         task.data = self._event.waiting
 
-    def throw(self, error):
+    def throw(self, error: "Any", *_more: object) -> "Any":
+        """Raise in the place of the waiting task."""
         raise error
 
-    def close(self):
-        pass
+    def close(self) -> None:
+        """End a task that waits here: nothing to do."""
+
 
 def outside_tasks(loop: "Any") -> bool:
     """Whether waiters may run straight away. MicroPython's Event queues them by itself."""

@@ -28,6 +28,8 @@ if not TYPE_CHECKING and MICROPYTHON:
 else:
     from masq.reply import Reply, outside_tasks
 
+__all__ = ["Channel", "Reply"]
+
 READS = ("get", "get_many", "has", "keys", "items", "status", "ping")
 """Methods that change nothing: they are sent again when their answer was lost."""
 
@@ -160,13 +162,10 @@ class Channel:
                 self.on_event(event)
             error = message.get("error")
         except MasqError as fault:
-            self.on_fault(fault)
-            self.fail(fault)
+            self._end(fault)
             return
         except (TypeError, ValueError, KeyError, IndexError, AttributeError):
-            fault = ProtocolError("a message of the store is malformed")
-            self.on_fault(fault)
-            self.fail(fault)
+            self._end(ProtocolError("a message of the store is malformed"))
             return
         if error is not None:  # it could not read a message, and cannot say which calls were in it
             self._fail_waiting(from_wire(error), list(self._waiting))
@@ -229,6 +228,11 @@ class Channel:
         self._fail_waiting(Disconnected("the store's worker ended"), unknown)
         self.flush()
 
+    def _end(self, fault: MasqError) -> None:
+        """A store that talks nonsense may have lost an answer or a change: nothing it says counts any more."""
+        self.on_fault(fault)
+        self.fail(fault)
+
     def fail(self, error: BaseException) -> None:
         """Take no more calls: those under way and all later ones raise `error`."""
         if self.error is None:
@@ -244,6 +248,8 @@ class Channel:
             waiting = self._waiting.pop(number, None)
             if waiting is not None:
                 waiting[0].fail(error)  # through the loop: a task may be running
+        if self.on_idle is not None and not self._waiting:
+            self.on_idle()
 
     async def _watch_silence(self) -> None:
         """End calls that were sent before a silence of `timeout` seconds began. Runs while calls are out."""
@@ -268,5 +274,7 @@ def _ignore(*_whatever: "Any") -> None:
 
 def _not_ours(message: "Any") -> str:
     if isinstance(message, dict) and "masq" in message:
-        return "the store speaks version " + str(message["masq"]) + " of the protocol, this app " + str(PROTOCOL)
+        return (
+            "the store speaks version " + str(message["masq"]) + " of the protocol, this app " + str(PROTOCOL)
+        )
     return "a message from the store is not one of Masq's"

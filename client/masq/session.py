@@ -125,7 +125,9 @@ class _Joining:
         self._lost: asyncio.Task[None] | None = None
         address = url.rstrip("/") if isinstance(url, str) else url
         if address in _pending:
-            raise ProtocolError("this page is already connecting to " + address + "; await that connect() first")
+            raise ProtocolError(
+                "this page is already connecting to " + address + "; await that connect() first"
+            )
         self.frame = window.Frame(address, self._take_frame, self._fault)
         self.address = address
         _pending.append(address)

@@ -175,7 +175,7 @@ class Store:
         for watch in [watches[number] for number in sorted(watches)]:
             self._open(watch, True)
             reply = self._channel.file("keys", dumps(watch.prefix), _list)
-            reply.add_done_callback(lambda reply, watch=watch: self._reopened(watch, reply))
+            self._tell_gone(watch, reply)
 
     def _finish(self) -> None:
         self._channel.on_idle = None
@@ -201,6 +201,9 @@ class Store:
         arguments = dumps(watch.prefix) + (",true" if initial else ",false")
         reply = self._channel.file("watch", arguments, _nothing, number)
         reply.add_done_callback(lambda reply: self._opened(watch, number, reply))
+
+    def _tell_gone(self, watch: Watch, reply: Reply) -> None:
+        reply.add_done_callback(lambda reply: self._reopened(watch, reply))
 
     def _opened(self, watch: Watch, number: int, reply: Reply) -> None:
         error = None if reply.cancelled() else reply.exception()
@@ -289,7 +292,8 @@ def _mapping(mapping: "Mapping[str, Any]", method: str) -> str:
         try:
             entries.append("[" + dumps(key) + "," + _text(value) + "]")
         except InvalidValue as error:
-            raise InvalidValue(error.reason, "[" + dumps(key) + "]" + error.path) from None
+            reason, path = error.fields["reason"], error.fields["path"]
+            raise InvalidValue(reason, "[" + dumps(key) + "]" + path) from None
     return "[" + ",".join(entries) + "]"
 
 

@@ -68,14 +68,17 @@ class Frame:
             attach[name] = details[name]
         text = dumps({"masq": PROTOCOL, "attach": attach})
         self._iframe.contentWindow.postMessage(text, self.origin, ffi.array(theirs))
-        return mine.postMessage
+        post: Callable[[str], object] = mine.postMessage
+        return post
 
     def popup(self) -> bool:
         """Open the store's window, or bring it forward. Call it from a click. False: the browser refused."""
         import js
 
         # By name, so that a second click finds the same window: `closed` cannot be trusted in isolated pages.
-        self._popup = js.window.open(self.url + "/#connect=" + self.nonce, "masq-connect-" + self.nonce, POPUP)
+        self._popup = js.window.open(
+            self.url + "/#connect=" + self.nonce, "masq-connect-" + self.nonce, POPUP
+        )
         if not self._popup:
             return False
         self._popup.focus()

@@ -1,0 +1,160 @@
+"""What test_client_micropython.py runs inside MicroPython: the client against a store in memory."""
+
+import asyncio
+import json
+
+import js
+
+import masq
+from masq import button, ffi, window  # noqa: F401 (they must be importable)
+from masq.errors import to_wire
+from masq.rpc import Channel
+
+data = {}
+watches = {}
+texts = []
+mute = False
+
+
+def answer(text):
+    """Do the calls of one message."""
+    replies = []
+    changes = []
+    for call in json.loads(text)["calls"]:
+        number, method = call[0], call[1]
+        result = None
+        if method == "get":
+            result = [data[call[2]]] if call[2] in data else []
+        elif method == "set":
+            data[call[2]] = call[3]
+            changes += [[watch, [[call[2], "self", call[3]]]] for watch in watches]
+        elif method == "items":
+            result = [[key, data[key]] for key in sorted(data) if key.startswith(call[2])]
+        elif method == "increment":
+            result = data[call[2]] = data.get(call[2], 0) + call[3]
+        elif method == "delete":
+            result = len([data.pop(key) for key in call[2] if key in data])
+        elif method == "watch":
+            watches[number] = call[2]
+        elif method == "unwatch":
+            watches.pop(call[2])
+        else:
+            replies.append([number, None, to_wire(masq.ProtocolError("the method is not known"))])
+            continue
+        replies.append([number, result])
+    channel.receive(json.dumps({"masq": 1, "replies": replies, "changes": changes}))
+
+
+def post(text):
+    """Take a message, and answer in a later turn of the browser's loop."""
+    texts.append(text)
+    if not mute:
+        js.setTimeout(lambda: answer(text), 0)
+
+
+def say_nothing(yes):
+    """Stop answering, or start again."""
+    global mute
+    mute = yes
+
+
+channel = Channel(post, js.queueMicrotask, 0.2)
+store = masq.Store(channel, {"state": "ready", "profile": "Ann"})
+
+
+async def refused(kind, call):
+    """Return the error that a call must raise."""
+    try:
+        await call()
+    except kind as error:
+        return error
+    raise AssertionError("not refused")
+
+
+async def main():
+    """Use the client as an app does."""
+    value = {"a": [1, 2.5, None, True, "é😀\x00z", b"\x00\xff", 2**70, -5], "$x": 1, "": {}}
+    await store.set("é😀", value)
+    assert await store.get("é😀") == value
+    assert await store.get("none", 7) == 7
+    assert await store.items() == {"é😀": value}
+    assert await store.increment("n") == 1
+    assert await store.increment("n", -3) == -2
+    assert await store.delete("é😀", "none") == 1
+    assert store.status.state == "ready" and store.status.profile == "Ann"
+
+    for key in ("", 5, None, "k" * 513):
+        await refused(masq.InvalidKey, lambda key=key: store.get(key))
+    for bad in (float("nan"), {1: 2}, object(), "x" * (256 * 1024)):
+        await refused(masq.InvalidValue, lambda bad=bad: store.set("a", bad))
+    await refused(masq.InvalidValue, lambda: store.increment("n", True))
+    error = await refused(masq.ProtocolError, lambda: store.has("a"))
+    assert "method is not known" in str(error), str(error)
+
+    texts.clear()
+    assert await asyncio.gather(*[store.get("n") for _ in range(200)]) == [-2] * 200
+    assert len(texts) == 1, len(texts)
+
+    async def one(number):
+        """Write and read one key."""
+        await store.set("k" + str(number), number)
+        return await store.get("k" + str(number))
+
+    texts.clear()
+    assert await asyncio.gather(*[one(number) for number in range(50)]) == list(range(50))
+    assert len(texts) <= 6, len(texts)
+    assert await asyncio.create_task(store.get("n")) == -2
+    assert await asyncio.create_task(asyncio.wait_for(store.get("n"), 1)) == -2
+
+    got = []
+
+    async def read():
+        """Read a watch to its last key."""
+        async with store.watch("w") as watch:
+            async for change in watch:
+                got.append((change.key, change.value, change.deleted, change.source))
+                if change.key == "wend":
+                    return
+
+    reader = asyncio.create_task(read())
+    await asyncio.sleep(0.01)
+    for number in range(100):
+        store.set("w1", number)
+    await store.set("wend", 1)
+    await reader
+    assert got == [("w1", 99, False, "self"), ("wend", 1, False, "self")], got
+    await asyncio.sleep(0.01)
+    assert watches == {}
+
+    states = []
+
+    async def read_status():
+        """Read every status."""
+        async for status in store.watch_status():
+            states.append(status.state)
+
+    reader = asyncio.create_task(read_status())
+    await asyncio.sleep(0.01)
+    say_nothing(True)
+    await refused(masq.ConnectionTimeout, lambda: store.get("n"))
+
+    pending = store.get("n")
+    write = store.set("n", 1)
+    await asyncio.sleep(0.01)
+    say_nothing(False)
+    channel.lost(post)
+    store.reopen()
+    assert await pending == -2
+    await refused(masq.Disconnected, lambda: write)
+
+    task = asyncio.create_task(store.get("n"))
+    await asyncio.sleep(0)
+    task.cancel()
+    await refused(asyncio.CancelledError, lambda: task)
+
+    await store.close()
+    await reader
+    assert states == ["ready", "closed"], states
+    await refused(masq.Disconnected, lambda: store.get("n"))
+    await refused(masq.StorageUnavailable, lambda: masq.connect("http://store.localhost", name="x"))
+    print("ALL WELL")

@@ -1,0 +1,353 @@
+"""connect and register, with a fake frame instead of a browser's."""
+
+import asyncio
+
+import pytest
+from unit.fake_port import READY, FakeStore, run
+
+import masq
+from masq import button, session, window
+
+URL = "https://store.example"
+frames = []
+
+
+class FakeFrame:
+    """Stands for the iframe: a test says what the frame and the store say."""
+
+    def __init__(self, url, on_message, on_fault):
+        self.say = lambda **message: on_message({"masq": 1, **message})
+        self.fault = on_fault
+        self.url = url
+        self.later = asyncio.get_running_loop().call_soon
+        self.attached = []
+        self.popups = 0
+        self.blocked = False
+        self.closed = False
+        self.store = FakeStore()
+        frames.append(self)
+
+    def attach(self, details, on_text):
+        """Connect the fake store."""
+        self.attached.append(details)
+        self.store.send = on_text
+        return self.store.post
+
+    def popup(self):
+        """Open nothing."""
+        self.popups += 1
+        return not self.blocked
+
+    def close(self):
+        """Note it."""
+        self.closed = True
+
+
+class FakeButton:
+    """Notes the states that were drawn."""
+
+    last = None
+
+    def __init__(self, element, on_click):
+        self.click = on_click
+        self.states = []
+        self.released = False
+        FakeButton.last = self
+
+    def draw(self, state, progress=""):
+        """Note it."""
+        self.states.append(state + progress)
+
+    def release(self):
+        """Note it."""
+        self.released = True
+
+
+@pytest.fixture(autouse=True)
+def fakes(monkeypatch):
+    """No browser: a fake frame, a fake button, an origin."""
+    frames.clear()
+    monkeypatch.setattr(window, "Frame", FakeFrame)
+    monkeypatch.setattr(window, "page_origin", lambda: "https://app.example")
+    monkeypatch.setattr(button, "Button", FakeButton)
+    yield
+    assert session._pending == []
+
+
+async def started(**options):
+    """Start connect(), and return its task and its frame, once the frame is attached."""
+    task = asyncio.create_task(masq.connect(URL, name="Test", **options))
+    await asyncio.sleep(0.01)
+    frame = frames[-1]
+    frame.say(frame="ready")
+    return task, frame
+
+
+async def refused(task, kind):
+    """Return the error of a connect() that must fail, having left nothing behind."""
+    with pytest.raises(kind) as caught:
+        await task
+    assert frames[-1].closed
+    return caught.value
+
+
+def test_a_registered_app_is_connected():
+    """An approved app gets its Store, and says who it is."""
+
+    async def scene():
+        task, frame = await started(description="Counts", icon="data:image/png;base64,AA==", timeout=5)
+        frame.store.say(status=READY)
+        store = await task
+        assert frame.attached == [
+            {"name": "Test", "description": "Counts", "icon": "data:image/png;base64,AA=="}
+        ]
+        assert store.status.profile == "Ann"
+        assert await store.increment("n") == 1
+        await store.close()
+        assert frame.closed
+
+    run(scene())
+
+
+@pytest.mark.parametrize(("state", "kind"), [("unregistered", masq.NotRegistered), ("locked", masq.Locked)])
+def test_without_a_button_it_raises_at_once(state, kind):
+    """Where the user would have to act, and there is no button, connect raises."""
+
+    async def scene():
+        task, frame = await started()
+        frame.store.say(status={"state": state})
+        error = await refused(task, kind)
+        if kind is masq.NotRegistered:
+            assert error.origin == "https://app.example"
+
+    run(scene())
+
+
+def test_the_button_shows_the_way():
+    """Progress, invitation, waiting, connected: the button shows each, and a click opens the window."""
+
+    async def scene():
+        task, frame = await started(button="#connect")
+        frame.say(frame="progress", loaded=25, total=100)
+        frame.store.say(status={"state": "unregistered"})
+        await asyncio.sleep(0.01)
+        assert not task.done()
+        FakeButton.last.click()
+        assert frame.popups == 1
+        await asyncio.sleep(0.01)
+        FakeButton.last.click()
+        assert frame.popups == 2
+        await asyncio.sleep(0.01)
+        frame.store.say(status=READY)
+        store = await task
+        assert FakeButton.last.states == [
+            "connecting",
+            "connecting 25 %",
+            "connect",
+            "waiting",
+            "waiting",
+            "connected",
+        ]
+        assert FakeButton.last.released
+        await store.close()
+        assert FakeButton.last.states[-1] == "closed"
+
+    run(scene())
+
+
+@pytest.mark.parametrize("reason", ["refused", "closed"])
+def test_a_no_is_an_answer(reason):
+    """Refused and closed windows raise AccessDenied with the reason, within a moment."""
+
+    async def scene():
+        task, frame = await started(button="#connect")
+        frame.store.say(status={"state": "unregistered"})
+        await asyncio.sleep(0.01)
+        FakeButton.last.click()
+        frame.store.say(status={"state": "unregistered", "denied": reason})
+        error = await refused(task, masq.AccessDenied)
+        assert error.reason == reason
+        assert FakeButton.last.states[-1] == "denied"
+
+    run(scene())
+
+
+def test_a_blocked_window_is_an_answer():
+    """A browser that opens no window: PopupBlocked."""
+
+    async def scene():
+        task, frame = await started(button="#connect")
+        frame.blocked = True
+        frame.store.say(status={"state": "locked"})
+        await asyncio.sleep(0.01)
+        FakeButton.last.click()
+        await refused(task, masq.PopupBlocked)
+        assert "locked" in FakeButton.last.states
+        assert FakeButton.last.states[-1] == "blocked"
+
+    run(scene())
+
+
+def test_silence_is_a_connection_timeout():
+    """A frame that never speaks, and one whose store never does, end after `timeout` seconds."""
+
+    async def scene():
+        task = asyncio.create_task(masq.connect(URL, name="Test", timeout=0.1))
+        await asyncio.sleep(0)
+        error = await refused(task, masq.ConnectionTimeout)
+        assert error.waiting_for == "the store's frame"
+        task, frame = await started(timeout=0.1)
+        error = await refused(task, masq.ConnectionTimeout)
+        assert error.waiting_for != "the store's frame"
+
+    run(scene())
+
+
+def test_progress_puts_the_timeout_off():
+    """While the frame loads, however slowly, nothing runs out; waiting for the person does not either."""
+
+    async def scene():
+        task, frame = await started(timeout=0.1, button="#connect")
+        for loaded in range(6):
+            await asyncio.sleep(0.04)
+            frame.say(frame="progress", loaded=loaded, total=10)
+        frame.store.say(status={"state": "unregistered"})
+        await asyncio.sleep(0.3)
+        assert not task.done()
+        frame.store.say(status=READY)
+        await (await task).close()
+
+    run(scene())
+
+
+def test_the_frame_can_say_no():
+    """No storage, a refused app, another version: each has its error."""
+
+    async def scene():
+        task, frame = await started()
+        frame.say(frame="unavailable", reason="no storage", setting="allow cookies")
+        error = await refused(task, masq.StorageUnavailable)
+        assert (error.reason, error.setting) == ("no storage", "allow cookies")
+        task, frame = await started()
+        frame.say(frame="refused", reason="an opaque origin")
+        await refused(task, masq.ProtocolError)
+        task, frame = await started()
+        frame.say(masq=2, frame="ready")
+        assert "version 2" in str(await refused(task, masq.ProtocolError))
+        task, frame = await started()
+        frame.fault(masq.ProtocolError("the frame shows another page"))
+        await refused(task, masq.ProtocolError)
+
+    run(scene())
+
+
+def test_a_second_connect_while_one_is_pending_is_refused():
+    """The second raises ProtocolError at once; after the first has returned another is fine."""
+
+    async def scene():
+        task, frame = await started()
+        with pytest.raises(masq.ProtocolError, match="already connecting"):
+            await masq.connect(URL + "/", name="Test")
+        assert len(frames) == 1
+        frame.store.say(status=READY)
+        first = await task
+        task, frame = await started()
+        frame.store.say(status=READY)
+        await (await task).close()
+        await first.close()
+
+    run(scene())
+
+
+def test_cancelling_removes_everything():
+    """A cancelled connect leaves no frame, and the button as it was."""
+
+    async def scene():
+        task, frame = await started(button="#connect")
+        task.cancel()
+        await refused(task, asyncio.CancelledError)
+        assert FakeButton.last.released
+        assert FakeButton.last.states[-1] == "closed"
+
+    run(scene())
+
+
+def test_register_opens_the_window_before_anything_is_awaited():
+    """The window opens in the call itself, as browsers demand, and the answer decides."""
+
+    async def scene():
+        coroutine = masq.register(URL, name="Test")
+        assert frames[-1].popups == 1
+        task = asyncio.create_task(coroutine)
+        await asyncio.sleep(0.01)
+        frame = frames[-1]
+        frame.say(frame="ready")
+        frame.store.say(status={"state": "unregistered"})
+        await asyncio.sleep(0.01)
+        frame.store.say(status=READY)
+        await (await task).close()
+        task = asyncio.create_task(masq.register(URL, name="Test"))
+        await asyncio.sleep(0.01)
+        frames[-1].say(frame="ready")
+        frames[-1].store.say(status={"state": "unregistered", "denied": "closed"})
+        await refused(task, masq.AccessDenied)
+
+    run(scene())
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"name": ""},
+        {"name": 5},
+        {"name": "x", "timeout": 0},
+        {"name": "x", "icon": 3},
+        {"name": "x", "timeout": "1"},
+    ],
+)
+def test_wrong_arguments_make_no_frame(options):
+    """Wrong arguments raise InvalidValue, and nothing is put into the page."""
+
+    async def scene():
+        with pytest.raises(masq.InvalidValue):
+            await masq.connect(URL, **options)
+        assert frames == []
+
+    run(scene())
+
+
+def test_a_lost_store_is_attached_again():
+    """After "lost" a new port goes to the same frame, and the session goes on."""
+
+    async def scene():
+        task, frame = await started()
+        frame.store.say(status=READY)
+        store = await task
+        frame.say(frame="lost")
+        assert len(frame.attached) == 2
+        frame.store.say(status=READY)
+        assert await store.increment("n") == 1
+        await store.close()
+
+    run(scene())
+
+
+def test_a_store_that_stays_lost_ends_the_session():
+    """After `timeout` seconds without a word, watches and calls raise Disconnected."""
+
+    async def scene():
+        task, frame = await started(timeout=0.1)
+        frame.store.say(status=READY)
+        store = await task
+        watch = store.watch()
+        await store.get("a")
+        frame.store.mute = True
+        frame.say(frame="lost")
+        with pytest.raises((masq.Disconnected, masq.ConnectionTimeout)):
+            await watch.__anext__()
+        await asyncio.sleep(0.05)
+        with pytest.raises(masq.Disconnected):
+            await store.get("a")
+        assert frame.closed
+
+    run(scene())
