@@ -1,0 +1,147 @@
+"""Consent: who was not asked learns nothing, and each answer reaches the app, within a second."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from browser.steps import click, find, finished, is_shown, make_profile, outcome_of, popup, start, until
+from conftest import Site
+
+CONNECT = "await masq.connect(STORE, name='Test app', button='#connect')"
+
+
+def ask(driver: Any, site: Site) -> None:
+    """Open the test app and let it wait for a click on its Connect button."""
+    driver.get(site.url("app"))
+    start(driver, "connect", CONNECT)
+    until(lambda: driver.find_element("css selector", "#connect").get_attribute("data-masq-state") == "connect", "the button")
+
+
+def answered_within_a_second(driver: Any, since: float) -> dict[str, Any]:
+    """Return what connect() ended with, which must not be later than a second after `since`."""
+    outcome = finished(driver, "connect")
+    assert outcome["at"] / 1000 - since < 1.0
+    return outcome
+
+
+def test_not_registered_and_nothing_else(browser: Callable[..., Any], site: Site) -> None:
+    """An app that was never approved hears NotRegistered, and the same words with and without a profile."""
+    driver = browser()
+    driver.get(site.url("other"))
+    before = outcome_of(driver, "await masq.connect(STORE, name='Stranger')")
+    assert before["error"] == "NotRegistered"
+    ask(driver, site)
+    click(driver, "#connect")
+    with popup(driver):
+        make_profile(driver)
+        click(driver, "#allow")
+    assert "error" not in finished(driver, "connect")
+    driver.get(site.url("other"))
+    assert outcome_of(driver, "await masq.connect(STORE, name='Stranger')") == before
+
+
+def test_refused(browser: Callable[..., Any], site: Site) -> None:
+    """Do not allow: the app gets AccessDenied, refused, within a second."""
+    driver = browser()
+    ask(driver, site)
+    click(driver, "#connect")
+    with popup(driver):
+        make_profile(driver)
+        find(driver, "#deny")
+        pressed = time.time()
+        click(driver, "#deny")
+    outcome = answered_within_a_second(driver, pressed)
+    assert (outcome["error"], outcome["fields"]) == ("AccessDenied", {"reason": "refused"})
+    assert outcome_of(driver, "await masq.connect(STORE, name='Test app')")["error"] == "NotRegistered"
+
+
+def test_closed(browser: Callable[..., Any], site: Site) -> None:
+    """Closing the window, at the first form or at the question, gives AccessDenied, closed, within a second."""
+    driver = browser()
+    for profile_first in (False, True):
+        ask(driver, site)
+        click(driver, "#connect")
+        with popup(driver):
+            find(driver, "#create-profile")
+            if profile_first:
+                make_profile(driver)
+                find(driver, "#allow")
+            closed = time.time()
+            driver.close()
+            driver.switch_to.window(driver.window_handles[0])
+        outcome = answered_within_a_second(driver, closed)
+        assert (outcome["error"], outcome["fields"]) == ("AccessDenied", {"reason": "closed"})
+
+
+def test_blocked(browser: Callable[..., Any], site: Site) -> None:
+    """A window that the browser blocks gives PopupBlocked, within a second."""
+    driver = browser(popup_blocker=True)
+    driver.get(site.url("app"))
+    start(driver, "connect", "await masq.register(STORE, name='Test app')")  # not from a click: blocked
+    began = time.time()
+    outcome = finished(driver, "connect")
+    assert outcome["error"] == "PopupBlocked"
+    ask(driver, site)
+    began = time.time()
+    driver.execute_script("document.querySelector('#connect').click()")  # no person's click: blocked too
+    assert answered_within_a_second(driver, began)["error"] == "PopupBlocked"
+
+
+def test_a_second_click_uses_the_same_window(browser: Callable[..., Any], site: Site) -> None:
+    """Pressing Connect twice opens one window, and one answer is enough."""
+    driver = browser()
+    ask(driver, site)
+    home = driver.current_window_handle
+    click(driver, "#connect")
+    with popup(driver, closes=False):
+        find(driver, "#create-profile")
+    click(driver, "#connect")
+    assert len(driver.window_handles) == 2
+    with popup(driver):
+        make_profile(driver)
+        click(driver, "#allow")
+    assert "error" not in finished(driver, "connect")
+    assert driver.window_handles == [home]
+
+
+def test_the_question_names_the_origin_first(browser: Callable[..., Any], site: Site) -> None:
+    """The window shows the origin, whatever the app calls itself, and shows its words as text."""
+    driver = browser()
+    driver.get(site.url("app"))
+    start(driver, "connect", "await masq.connect(STORE, name='<b>Bank</b>', description='http://bank.example', button='#connect')")
+    until(lambda: driver.find_element("css selector", "#connect").get_attribute("data-masq-state") == "connect", "the button")
+    click(driver, "#connect")
+    with popup(driver):
+        make_profile(driver)
+        assert find(driver, "#app-origin").text == site.url("app")
+        body = driver.find_element("css selector", "body").text
+        assert body.index(site.url("app")) < body.index("<b>Bank</b>")
+        click(driver, "#deny")
+
+
+def test_locked_after_a_restart(browser: Callable[..., Any], site: Site, tmp_path: Any) -> None:
+    """With a passphrase and without staying unlocked: Locked after a restart, and Connect becomes Unlock."""
+    first = browser(profile=tmp_path)
+    ask(first, site)
+    click(first, "#connect")
+    with popup(first):
+        make_profile(first, passphrase="correct horse", stay_unlocked=False)
+        click(first, "#allow")
+    assert "error" not in finished(first, "connect")
+    first.quit()
+    second = browser(profile=tmp_path)
+    second.get(site.url("app"))
+    assert outcome_of(second, "await masq.connect(STORE, name='Test app')")["error"] == "Locked"
+    start(second, "connect", CONNECT)
+    until(lambda: second.find_element("css selector", "#connect").get_attribute("data-masq-state") == "locked", "Unlock")
+    click(second, "#connect")
+    with popup(second):
+        find(second, "#passphrase").send_keys("wrong")
+        click(second, "#unlock")
+        until(lambda: is_shown(second, "#error"), "an error")
+        find(second, "#passphrase").clear()
+        find(second, "#passphrase").send_keys("correct horse")
+        click(second, "#unlock")
+    assert "error" not in finished(second, "connect")
