@@ -39,7 +39,8 @@ for line in lines[start + 1 : -3]:
     refuses(InvalidValue, unpack, loads(line.strip().rstrip(",")))
 
 for value in (
-    2**53 - 1, 2**53, -(2**53), 2**3000, 1.0, 0.1, 1e300, 5e-324, "é😀\0\x7f\n\"\\\ud7ff", b"", b"abc\0\xff" * 100,
+    2**53 - 1, 2**53, -(2**53), 2**3000, 1.0, 0.1, 1e300, 5e-324,
+    "é😀\0\x7f\n\"\\\ud7ff", b"", b"abc\0\xff" * 100,
     {"$": 1}, {"$bytes": "x"}, {"": [1, [2, {"x": b"y"}]]}, nested(64), None, True, "\ue000",
 ):  # fmt: skip
     back = unpack(loads(dumps(pack(value))))

@@ -76,6 +76,22 @@ def test_altered_content_never_raises_anything_else(made, data):
             Space.from_rows(REPLICAS[0], *decoded)
 
 
+@pytest.mark.parametrize("wrong", [b"-1", b"9007199254740992", b"1.0", b"true", b'"1"', b"null"])
+def test_numbers_are_in_their_range(wrong):
+    """Stamps, numbers and places are ints from 0 to 2**53 - 1 wherever they stand; nothing else is taken."""
+    space = Space(REPLICAS[0])
+    made = space.increment("n", 1, 5).changes + space.write([("k", "1")], 77).changes
+    for function, content in (
+        (decode_changes, encode_changes(made, {REPLICAS[0]: 77})),
+        (decode_checkpoint, encode_checkpoint(space.rows(), {REPLICAS[0]: 77})),
+    ):
+        assert content.count(b"77") == 2
+        function(content)
+        for at in (content.index(b"77"), content.rindex(b"77")):
+            with pytest.raises(DamagedData):
+                function(content[:at] + wrong + content[at + 2 :])
+
+
 @pytest.mark.parametrize("function", [decode_changes, decode_checkpoint, decode_record])
 def test_newer_formats_are_named(function):
     """A later version is NewerData with both numbers, never damage."""
