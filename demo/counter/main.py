@@ -1,0 +1,30 @@
+import asyncio
+
+import masq
+from pyscript import document, when
+
+counter, count, message = (document.querySelector(name) for name in ("#counter", "#count", "#message"))
+
+
+@when("click", "#plus")
+async def plus():
+    await store.increment("count")
+
+
+@when("click", "#minus")
+async def minus():
+    await store.increment("count", -1)
+
+
+while True:
+    try:
+        store = await masq.connect("http://store.localhost:8000", name="Counter", button="#connect")
+        count.textContent = await store.get("count", 0)
+        message.textContent = "Kept in your own store. Open a second tab and count there too."
+        counter.disabled = False
+        async for change in store.watch("count"):
+            count.textContent = change.value or 0
+    except masq.MasqError as error:  # refused, withdrawn, locked, lost: say so, and offer to connect again
+        counter.disabled = True
+        message.textContent = str(error)
+        await asyncio.sleep(1)
