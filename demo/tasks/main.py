@@ -3,8 +3,9 @@
 import asyncio
 import time
 
-import masq
 from pyscript import document, when
+
+import masq
 
 
 def find(selector):
@@ -13,8 +14,7 @@ def find(selector):
 
 tasks = {}  # key → {"text": …, "done": …}, as the store last told
 rows = {}  # key → its <li>
-deleted = []  # (key, task), newest last, for undo
-store = None
+deleted = []  # (key, task), for undo
 
 
 def say(sentence):
@@ -145,16 +145,18 @@ async def undo():
 
 while True:
     try:
-        store = await masq.connect("http://store.localhost:8000", name="Tasks", button="#connect")
-        say("")
-        find("#app").disabled = False
-        find("#new").focus()
-        async for change in store.watch("task/", initial=True):
-            if change.deleted:
-                tasks.pop(change.key, None)
-            else:
-                tasks[change.key] = change.value
-            draw(change.key)
+        async with await masq.connect(
+            "http://store.localhost:8000", name="Tasks", button="#connect"
+        ) as store:
+            say("")
+            find("#app").disabled = False
+            find("#new").focus()
+            async for change in store.watch("task/", initial=True):
+                if change.deleted:
+                    tasks.pop(change.key, None)
+                else:
+                    tasks[change.key] = change.value
+                draw(change.key)
     except masq.MasqError as error:  # refused, withdrawn, locked, lost: say so, and offer to connect again
         find("#app").disabled = True
         find("#undo-bar").hidden = True
