@@ -79,7 +79,7 @@ class Frame:
         self._popup = js.window.open(
             self.url + "/#connect=" + self.nonce, "masq-connect-" + self.nonce, POPUP
         )
-        if not self._popup:
+        if ffi.missing(self._popup):
             return False
         self._popup.focus()
         return True
