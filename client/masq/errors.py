@@ -246,9 +246,9 @@ def from_wire(wire: Any) -> MasqError:
     if kind is None:
         error: MasqError = ProtocolError(sentence)
     else:
-        taken = {}
+        taken = kind().fields
         for name in kind.names:
-            if name in fields and _fits(name, fields[name]):
+            if name in fields and _fits(taken[name], fields[name]):
                 taken[name] = fields[name]
         error = kind(**taken)
     if sentence:
@@ -264,16 +264,14 @@ def quoted(text: Any) -> str:
     return '"' + (shown if len(shown) <= 80 else shown[:79] + "…") + '"'
 
 
-def _fits(name: str, field: Any) -> bool:
-    """Say whether a field from the wire has the type that its name promises."""
-    if name in ("seconds", "limit", "wait_seconds"):
-        return isinstance(field, (int, float))
-    return isinstance(field, str)
+def _fits(default: Any, field: Any) -> bool:
+    """Say whether a field from the wire has the type of its default: a str, or a number."""
+    return isinstance(field, str if isinstance(default, str) else (int, float))
 
 
 def _plain(field: Any) -> Any:
     """Return a field as something JSON can carry: numbers as they are, anything else as short text."""
-    if field is None or isinstance(field, (bool, int, float)):
+    if field is None or (isinstance(field, (int, float)) and abs(field) < 2**53):
         return field
     shown = _clean(field if isinstance(field, str) else "of type " + type(field).__name__)
     return shown if len(shown) <= LONGEST_FIELD else shown[: LONGEST_FIELD - 1] + "…"

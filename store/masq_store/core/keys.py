@@ -1,0 +1,116 @@
+"""Every label, size and nonce of the store's cryptography, in one place.
+
+Each key has one purpose, and its label says which. `info` is what goes into HKDF, `data` what goes along as
+associated data; both join their fields so that no two different lists of fields give the same bytes.
+"""
+
+from __future__ import annotations
+
+PBKDF2_ITERATIONS = 600_000  # OWASP Password Storage Cheat Sheet 2023, for HMAC-SHA-256
+
+# Sizes in bytes
+KEY_BYTES = 32  # AES-256
+SECRET_BYTES = 32  # root key, home secret, space secret
+SALT_BYTES = 16  # NIST SP 800-132 asks for at least 16
+NONCE_BYTES = 12  # AES-GCM's own size, NIST SP 800-38D
+TAG_BYTES = 16  # AES-GCM's full tag
+RUN_BYTES = 16  # names an engine run; random, so that two runs never share a key
+ID_BYTES = 16  # of spaces and profiles
+REPLICA_BYTES = 8  # written as 16 hexadecimal characters
+
+JOURNAL = "masq/v1/journal"  # root key → key of one space's records in one engine run
+SPACE_ID = "masq/v1/space-id"  # root key → an app's space's name on disk
+HOME_ID = "masq/v1/home-id"  # root key → the home space's name on disk
+SPACE_SECRET = "masq/v1/space-secret"  # home secret → an app's space's secret
+ROOT_BY_PASSPHRASE = "masq/v1/root-by-passphrase"  # the root key, wrapped under the passphrase key
+ROOT_BY_DEVICE = "masq/v1/root-by-device"  # the root key, wrapped under the device key
+ROOT_BY_TICKET = "masq/v1/root-by-ticket"  # the root key, wrapped under a page's ticket
+TICKET = "masq/v1/ticket"  # a page's ticket → the key that it stands for
+HOME_SECRET = "masq/v1/home-secret"  # root key → key that seals the home secret on disk
+APPROVALS = "masq/v1/approvals"  # root key → key that seals the list of approved origins
+RECORD = "masq/v1/record"  # associated data of a journal record
+
+LABELS = (
+    JOURNAL,
+    SPACE_ID,
+    HOME_ID,
+    SPACE_SECRET,
+    ROOT_BY_PASSPHRASE,
+    ROOT_BY_DEVICE,
+    ROOT_BY_TICKET,
+    TICKET,
+    HOME_SECRET,
+    APPROVALS,
+    RECORD,
+)
+
+
+def join(*fields: str | bytes | int) -> bytes:
+    """Return the fields as bytes, each with its length in front (4 bytes, big-endian).
+
+    A str goes in as UTF-8, an int (0 to 2**64 - 1) as 8 bytes big-endian. Raises OverflowError for other
+    ints.
+    """
+    joined = []
+    for field in fields:
+        if isinstance(field, str):
+            field = field.encode()
+        elif isinstance(field, int):
+            field = field.to_bytes(8, "big")
+        joined.append(len(field).to_bytes(4, "big"))
+        joined.append(field)
+    return b"".join(joined)
+
+
+def nonce(number: int) -> bytes:
+    """Return the 12-byte nonce for a record's number in its engine run; never used twice under one key."""
+    return number.to_bytes(NONCE_BYTES, "big")
+
+
+def journal_info(space: str, run: bytes) -> bytes:
+    """Return HKDF's info for the key of a space's records in an engine run."""
+    return join(JOURNAL, space, run)
+
+
+def space_id_info(origin: str, generation: int) -> bytes:
+    """Return HKDF's info for an app's space's name on disk, which tells nothing about the app."""
+    return join(SPACE_ID, origin, generation)
+
+
+def home_id_info() -> bytes:
+    """Return HKDF's info for the home space's name on disk."""
+    return join(HOME_ID)
+
+
+def space_secret_info(origin: str, generation: int) -> bytes:
+    """Return HKDF's info for an app's space's secret; erasing an app raises its generation."""
+    return join(SPACE_SECRET, origin, generation)
+
+
+def home_secret_info(profile: str) -> bytes:
+    """Return HKDF's info for the key that seals a profile's home secret on disk."""
+    return join(HOME_SECRET, profile)
+
+
+def approvals_info(profile: str) -> bytes:
+    """Return HKDF's info for the key that seals a profile's list of approved origins."""
+    return join(APPROVALS, profile)
+
+
+def ticket_info(profile: str) -> bytes:
+    """Return HKDF's info for the key that a page's ticket stands for."""
+    return join(TICKET, profile)
+
+
+def wrapped_root_data(label: str, profile: str) -> bytes:
+    """Return the associated data of a wrapped root key; `label`: one of the ROOT_BY_… above."""
+    return join(label, profile)
+
+
+def record_data(profile: str, space: str, kind: int, run: bytes, number: int, previous_tag: bytes) -> bytes:
+    """Return the associated data of a journal record.
+
+    With the previous record's tag in it (b"" for a run's first), a record that is missing, moved or from
+    elsewhere is found out. `number`: the record's count within its run.
+    """
+    return join(RECORD, profile, space, kind, run, number, previous_tag)

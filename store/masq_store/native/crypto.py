@@ -1,0 +1,61 @@
+"""The Crypto port over pyca/cryptography. No primitive is written here."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections.abc import Sequence
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
+
+from masq_store.core.errors import DamagedData
+from masq_store.core.keys import KEY_BYTES
+
+
+class NativeCrypto:
+    """A `Crypto` on CPython. Keys are pyca's `AESGCM` objects."""
+
+    def __init__(self) -> None:
+        self._device_key: AESGCM | None = None
+
+    def random(self, size: int) -> bytes:
+        """Return `size` bytes from the system's secure source."""
+        return os.urandom(size)
+
+    async def hkdf(self, secret: bytes, info: bytes, size: int = 32) -> bytes:
+        """Derive `size` bytes by HKDF-SHA-256 (RFC 5869) with an empty salt."""
+        return HKDF(algorithm=SHA256(), length=size, salt=None, info=info).derive(secret)
+
+    async def derive_key(self, secret: bytes, info: bytes) -> AESGCM:
+        """Derive an AES-256-GCM key by HKDF-SHA-256 with an empty salt."""
+        return AESGCM(await self.hkdf(secret, info, KEY_BYTES))
+
+    async def passphrase_key(self, passphrase: str, salt: bytes, iterations: int) -> AESGCM:
+        """Derive an AES-256-GCM key by PBKDF2-HMAC-SHA-256 from the NFC form of `passphrase` in UTF-8."""
+        kdf = PBKDF2HMAC(algorithm=SHA256(), length=KEY_BYTES, salt=salt, iterations=iterations)
+        return AESGCM(kdf.derive(unicodedata.normalize("NFC", passphrase).encode()))
+
+    async def seal(self, key: AESGCM, nonce: bytes, plaintext: bytes, associated: bytes) -> bytes:
+        """Encrypt by AES-256-GCM; returns the ciphertext followed by its 16-byte tag."""
+        return key.encrypt(nonce, plaintext, associated)
+
+    async def open(self, key: AESGCM, nonce: bytes, sealed: bytes, associated: bytes) -> bytes:
+        """Undo `seal`. Raises DamagedData where anything was altered."""
+        try:
+            return key.decrypt(nonce, sealed, associated)
+        except (InvalidTag, ValueError) as error:  # ValueError: shorter than a tag
+            raise DamagedData("something sealed on this device") from error
+
+    async def open_many(self, key: AESGCM, items: Sequence[tuple[bytes, bytes, bytes]]) -> list[bytes]:
+        """Open many (nonce, sealed, associated), in order. Raises DamagedData if one fails."""
+        return [await self.open(key, *item) for item in items]
+
+    async def device_key(self) -> AESGCM | None:
+        """Return this device's own key, made on first use: one for each instance."""
+        if self._device_key is None:
+            self._device_key = AESGCM(AESGCM.generate_key(8 * KEY_BYTES))
+        return self._device_key

@@ -1,0 +1,57 @@
+"""The memory backend and pyca's cryptography keep the contracts, and fail when told to."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import backend
+import crypto
+import pytest
+
+from masq.errors import QuotaExceeded
+from masq_store.native.crypto import NativeCrypto
+from masq_store.native.memory import MemoryBackend
+
+FOLDER = Path(__file__).parents[1] / "vectors"
+VECTORS = {path.stem: json.loads(path.read_text("utf-8")) for path in sorted(FOLDER.glob("*.json"))}
+
+
+async def make_backend(other=None):
+    """Return a memory backend, on the disk of another where there is one."""
+    return MemoryBackend(other.disk if other else None)
+
+
+async def make_crypto():
+    """Return CPython's crypto."""
+    return NativeCrypto()
+
+
+@pytest.mark.parametrize("rule", backend.CONTRACT, ids=lambda rule: rule.__name__)
+def test_memory_keeps_the_backend_contract(rule):
+    """Each rule of the backend contract holds for memory."""
+    asyncio.run(rule(make_backend))
+
+
+@pytest.mark.parametrize("rule", crypto.CONTRACT, ids=lambda rule: rule.__name__)
+def test_native_keeps_the_crypto_contract(rule):
+    """Each rule of the crypto contract holds for pyca/cryptography."""
+    asyncio.run(rule(make_crypto, VECTORS))
+
+
+def test_a_failed_write_changes_nothing():
+    """An injected failure and a full disk raise, keep what was there, and the next write passes."""
+
+    async def story():
+        memory = MemoryBackend(quota=10)
+        await memory.write([("a", b"12345")])
+        memory.fail_next(QuotaExceeded("disk"))
+        with pytest.raises(QuotaExceeded):
+            await memory.write([("a", b"")], [("a", "b")])
+        with pytest.raises(QuotaExceeded):
+            await memory.write([("b", b"12345")])
+        assert await memory.scan("") == [("a", b"12345")]
+        await memory.write([("b", b"12345")], [("a", "b")])
+        assert await memory.scan("") == [("b", b"12345")]
+        assert memory.writes == 2
+
+    asyncio.run(story())

@@ -1,0 +1,80 @@
+"""Errors: sentences, fields, and their way over the wire."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from masq import errors
+from masq.messages import dumps, loads
+from masq_store.core import errors as store_errors
+
+EXAMPLES = [
+    errors.NotRegistered("https://app.example"),
+    errors.NotRegistered(),
+    errors.AccessDenied("refused"),
+    errors.AccessDenied("closed"),
+    errors.PopupBlocked(),
+    errors.Locked(),
+    errors.ConnectionTimeout(30, "the store's answer"),
+    errors.Disconnected("the worker ended"),
+    errors.InvalidKey("it is empty", ""),
+    errors.InvalidValue("a float must be finite", "[0]"),
+    errors.QuotaExceeded("keys", 5),
+    errors.StorageUnavailable("cookies are blocked", "allow them"),
+    errors.ProtocolError("no such method"),
+    store_errors.WrongPassphrase(2.5),
+    store_errors.NewerData(3, 1),
+    store_errors.DamagedData("a record"),
+    store_errors.Superseded(),
+]
+
+json_like = st.recursive(
+    st.one_of(st.none(), st.integers(), st.text(), st.sampled_from(sorted(errors.KNOWN)), st.floats()),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(), inner, max_size=3)),
+)
+
+
+@pytest.mark.parametrize("error", EXAMPLES, ids=lambda error: error.code)
+def test_errors_travel(error):
+    """Class, sentence and fields are the same on the other side, and the sentence is one."""
+    back = errors.from_wire(loads(dumps(errors.to_wire(error))))
+    assert (type(back), str(back), back.fields) == (type(error), str(error), error.fields)
+    assert str(error)[0].isupper() and str(error).endswith(".")
+    assert error.code == type(error).__name__
+
+
+def test_every_known_error_is_tried_here():
+    """No class is left out above."""
+    assert {error.code for error in EXAMPLES} == set(errors.KNOWN)
+
+
+def test_an_unknown_code_keeps_its_sentence():
+    """A newer store's error is a ProtocolError that says what the store said."""
+    error = errors.from_wire(["Hungry", "Feed me.", {"food": "hay"}])
+    assert (type(error), str(error)) == (errors.ProtocolError, "Feed me.")
+
+
+@given(st.one_of(json_like, st.tuples(st.sampled_from(sorted(errors.KNOWN)), json_like, json_like).map(list)))
+def test_malformed_errors_are_errors_too(wire):
+    """Whatever arrives as an error becomes one."""
+    error = errors.from_wire(wire)
+    assert isinstance(error, errors.MasqError)
+    assert str(error)
+
+
+def test_fields_of_the_wrong_kind_are_left_out():
+    """Fields from the wire set nothing but the class's own attributes, and only with their type."""
+    error = errors.from_wire(
+        ["QuotaExceeded", "Full.", {"limit": "x", "what": "keys", "__class__": 1, "args": 2}]
+    )
+    assert (error.limit, error.what, type(error)) == (0, "keys", errors.QuotaExceeded)
+
+
+@pytest.mark.parametrize(
+    "key", ["\ud800", "x" * 10_000, object(), pytest.param(2**100_000, id="large"), None]
+)
+def test_any_key_can_be_reported(key):
+    """What was wrong is quoted so that it can be sent, in a bounded size."""
+    wire = dumps(errors.to_wire(errors.InvalidKey("no", key)))
+    assert len(wire.encode()) < 32_000
+    assert "InvalidKey" in wire
