@@ -4,7 +4,7 @@ import json
 import re
 from pathlib import Path
 
-from unit.fake_port import READY, FakeStore, opened, run
+from fake_port import READY, FakeStore, opened, run
 
 import masq
 from masq import messages, rpc, session
