@@ -30,7 +30,7 @@ class Button:
 
         if isinstance(element, str):
             found = js.document.querySelector(element)
-            if not found:
+            if ffi.missing(found):
                 raise InvalidValue('no element of the page matches "' + element + '"', "button")
             element = found
         self._element = element

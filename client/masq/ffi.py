@@ -28,6 +28,15 @@ def release(made: "Any") -> None:
         made.destroy()
 
 
+def missing(found: "Any") -> bool:
+    """Whether JavaScript gave null. `not found` will not do: Pyodide takes a window of another origin as false."""
+    if found is None or MICROPYTHON:
+        return found is None
+    from pyodide.ffi import jsnull
+
+    return found is jsnull
+
+
 class Listener:
     """One event listener, from now until `remove()`. `passive` options are not needed here."""
 

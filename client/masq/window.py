@@ -75,15 +75,12 @@ class Frame:
         """Open the store's window, or bring it forward. Call it from a click. False: the browser refused."""
         import js
 
-        # To open the address again would load the page anew, and that looks like a closed window to the store.
-        # In an isolated page `closed` is true of a window that lives: there a second one opens, and serves too.
-        if self._popup is None or self._popup.closed:
-            popup = js.window.open(
-                self.url + "/#connect=" + self.nonce, "masq-connect-" + self.nonce, POPUP
-            )
-            if not popup:  # asked now, while it is blank: of another origin's window Pyodide thinks it false
-                return False
-            self._popup = popup
+        # By name, so that a second click finds the same window: `closed` cannot be trusted in isolated pages.
+        self._popup = js.window.open(
+            self.url + "/#connect=" + self.nonce, "masq-connect-" + self.nonce, POPUP
+        )
+        if ffi.missing(self._popup):
+            return False
         self._popup.focus()
         return True
 

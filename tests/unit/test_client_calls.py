@@ -4,7 +4,7 @@ import asyncio
 import json
 
 import pytest
-from unit.fake_port import opened, run
+from fake_port import opened, run
 
 from masq.errors import InvalidKey, InvalidValue, MasqError, ProtocolError
 

@@ -4,7 +4,7 @@ import asyncio
 import time
 
 import pytest
-from unit.fake_port import opened, run
+from fake_port import opened, run
 
 from masq.errors import ConnectionTimeout, Disconnected, InvalidValue, ProtocolError, to_wire
 

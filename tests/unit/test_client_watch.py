@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from unit.fake_port import READY, opened, run
+from fake_port import READY, opened, run
 
 from masq.errors import Locked, NotRegistered
 from masq.watch import Change
