@@ -20,7 +20,7 @@ OFFLINE = (
     "ConnectTimeout",
     "Temporary failure",
     "Max retries",
-    "Could not find a version",
+    "(from versions: none)",
     "timed out",
 )
 

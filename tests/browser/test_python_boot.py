@@ -1,0 +1,109 @@
+"""Python boots on the store's origin: from the snapshot, and plainly where that fails; and what it costs."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from build.server import SiteServer
+
+BOOT = """
+    const scripts = await (await fetch("./")).text();
+    const app = scripts.match(/app-[0-9a-f]{16}/)[0];
+    const { startPython } = await import(new URL(`./${app}/python.js`, location));
+    const seen = [];
+    const python = await startPython((loaded, total) => seen.push([loaded, total]));
+    return {
+        ...globalThis.masqBoot,
+        sum: python.runPython("import json, asyncio; sum(json.loads('[1, 2, 3]'))"),
+        random: python.runPython("import random; random.random()"),
+        entry: typeof python.pyimport("masq_store.browser.worker").main,
+        last: seen.at(-1) ?? null,
+    };
+"""
+"""Boots Python in a page of the store that runs nothing of its own: one of the client's source files."""
+
+QUIET = "client/masq/errors.py"
+
+
+def boot(driver: Any, address: str, query: str = "") -> dict[str, Any]:
+    """Boot Python in a quiet page below `address`; returns what BOOT returns."""
+    driver.get(f"{address}/{QUIET}{query}")
+    return driver.run(BOOT.replace('"./"', '"../../"').replace("`./", "`../../"))
+
+
+def test_snapshot_and_plain(site: Any, browser: Callable[..., Any]) -> None:
+    """Python boots from the snapshot, and plainly when asked to; both are whole, and both times are printed."""
+    driver = browser()
+    boot(driver, site.store)  # fills the browser's cache
+    quick, plain = boot(driver, site.store), boot(driver, site.store, "?boot=plain")
+    print(f"boot: snapshot {quick['ms']:.0f} ms, plain {plain['ms']:.0f} ms")
+    for result, how in ((quick, "snapshot"), (plain, "plain")):
+        assert (result["how"], result["sum"], result["entry"]) == (how, 6, "function")
+    assert quick["last"][0] == quick["last"][1] > 1_000_000
+    assert driver.policy_errors() == []
+
+
+def test_random_differs_between_restores(site: Any, browser: Callable[..., Any]) -> None:
+    """Two restores of one snapshot draw different random numbers."""
+    driver = browser()
+    assert boot(driver, site.store)["random"] != boot(driver, site.store)["random"]
+
+
+@pytest.fixture
+def copy(dist: Path, tmp_path: Path) -> Iterator[Path]:
+    """A copy of the store's site whose snapshot a test may harm."""
+    target = tmp_path / "dist" / "store"
+    shutil.copytree(dist / "store", target)
+    yield target
+
+
+@pytest.mark.parametrize("harm", ["flipped", "short", "missing"])
+def test_a_damaged_snapshot_falls_back(copy: Path, browser: Callable[..., Any], harm: str) -> None:
+    """With a snapshot that is altered, cut short or gone, Python boots plainly and the console says so."""
+    snapshot = next(copy.glob("snapshot-*.bin"))
+    content = bytearray(snapshot.read_bytes())
+    for variant in copy.glob("snapshot-*.bin*"):
+        variant.unlink()
+    if harm == "flipped":
+        content[len(content) // 2] ^= 1
+        snapshot.write_bytes(content)
+    elif harm == "short":
+        snapshot.write_bytes(content[:-100_000])
+    server = SiteServer(copy.parent)
+    server.start()
+    try:
+        driver = browser()
+        result = boot(driver, server.url("store"))
+        assert (result["how"], result["sum"]) == ("plain", 6)
+        assert any("boots plainly" in entry["message"] for entry in driver.console())
+    finally:
+        server.stop()
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    """A plain file server: no headers of ours, no variants."""
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+def test_a_plain_file_server_and_a_sub_path(dist: Path, browser: Callable[..., Any]) -> None:
+    """Behind Python's own file server, below a path, Python boots from the snapshot all the same."""
+    handler = functools.partial(QuietHandler, directory=str(dist))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        driver = browser()
+        result = boot(driver, f"http://localhost:{server.server_address[1]}/store")
+        assert (result["how"], result["sum"]) == ("snapshot", 6)
+    finally:
+        server.shutdown()
+        server.server_close()
