@@ -26,10 +26,8 @@ class Button:
     """An element of the app, drawn by masq until it is connected."""
 
     def __init__(self, element: "Any", on_click: "Callable[[], object]") -> None:
-        import js
-
         if isinstance(element, str):
-            found = js.document.querySelector(element)
+            found = ffi.element(element)
             if ffi.missing(found):
                 raise InvalidValue('no element of the page matches "' + element + '"', "button")
             element = found

@@ -37,6 +37,13 @@ def missing(found: "Any") -> bool:
     return found is jsnull
 
 
+def element(selector: str) -> "Any":
+    """Return the page's first element that matches a CSS selector; see `missing` for none."""
+    import js
+
+    return js.document.querySelector(selector)
+
+
 class Listener:
     """One event listener, from now until `remove()`. `passive` options are not needed here."""
 

@@ -170,8 +170,9 @@ def test_what_is_allowed_passes(module: str, source: str) -> None:
 
 
 def test_javascript_is_small() -> None:
-    """The store's site holds at most 250 lines of JavaScript, of at most 100 characters each."""
+    """The store's site holds at most 250 lines of JavaScript, comments aside, of at most 100 characters each."""
     lines = [line for path in sorted(SITE.rglob("*.js")) for line in path.read_text("utf-8").splitlines()]
-    assert lines, "no JavaScript was found"
-    assert len(lines) <= MAX_LINES
+    code = [line for line in lines if line.strip() and not line.strip().startswith("//")]
+    assert code, "no JavaScript was found"
+    assert len(code) <= MAX_LINES
     assert [line for line in lines if len(line) > MAX_COLUMNS] == []
