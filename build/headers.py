@@ -46,6 +46,14 @@ def store_headers(path: str) -> dict[str, str]:
     return headers
 
 
+def meta_policy(path: str) -> str:
+    """Return the policy that the page at `path` carries itself, for hosts that send no headers.
+
+    The same words as in the header, for both are in force; browsers take no `frame-ancestors` from a page.
+    """
+    return store_headers(path)["Content-Security-Policy"].partition("; frame-ancestors")[0]
+
+
 def app_headers(path: str) -> dict[str, str]:
     """Return the headers of a demo's or the index's answer for `path`."""
     return {**EVERYWHERE, "Cache-Control": ASK_AGAIN}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from build.archive import write_zip
 from build.compress import link
-from build.headers import headers_file
+from build.headers import headers_file, meta_policy
 from build.inputs import files_under, hash_bytes, hash_files
 from build.places import CACHE, NODE_MODULES, ROOT, VERSION, BuildError
 from build.runtime import Runtime
@@ -75,6 +75,7 @@ def make_store(target: Path, runtime: Runtime) -> None:
     for path in files_under(site):
         if path.suffix in TEXT:
             text = path.read_text("utf-8")
+            words["{{policy}}"] = meta_policy("/" + path.relative_to(site).as_posix())
             for word, value in words.items():
                 text = text.replace(word, value)
             _write(target / path.relative_to(site), text.encode())

@@ -9,7 +9,7 @@ const stop = (sentence) => {
 
 // Until Python listens. The page cannot outlive its worker: it starts anew with the next one.
 function hear({ worker, moved, failed }) {
-  if (moved) sessionStorage.masqWorker = moved; // this page may be older, and its own worker never serve it
+  if (moved) sessionStorage.masqWorker = moved; // or an older page would come back to its own
   if (failed) stop(`The store could not start: ${failed}`);
   if (worker) released(navigator.locks, `masq-alive-${worker}`).then(() => location.reload());
 }
