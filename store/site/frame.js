@@ -16,6 +16,7 @@ function sameHost() {
 }
 
 async function reach() {
+  if (parent === window) throw ["this page belongs into an app's page", ""];
   if (!window.SharedWorker || !window.indexedDB || !navigator.locks) {
     throw ["this browser has no shared workers or no IndexedDB", "a current browser"];
   }
