@@ -30,7 +30,9 @@ def test_blocked_third_party_cookies(browser: Callable[..., Any], site: Site) ->
         outcome = outcome_of(driver, f"await masq.connect(STORE, name='Test app', button={button})")
         assert time.monotonic() - began < 2
         assert outcome["error"] == "StorageUnavailable"
-        assert "cookies" in outcome["fields"]["setting"] and outcome["fields"]["setting"] in outcome["sentence"]
+        assert (
+            "cookies" in outcome["fields"]["setting"] and outcome["fields"]["setting"] in outcome["sentence"]
+        )
         assert driver.run("return document.querySelectorAll('iframe').length") == 0
     assert state(driver) == "failed"
     assert driver.find_element("css selector", "#connect").is_enabled()
@@ -78,7 +80,11 @@ def test_an_app_of_the_stores_own_site(
     driver = browser(third_party_cookies=cookies)
     address = f"http://{host}:{beside.port}"
     driver.get(address)
-    start(driver, "connect", "global store\nstore = await masq.connect(STORE, name='Near app', button='#connect')")
+    start(
+        driver,
+        "connect",
+        "global store\nstore = await masq.connect(STORE, name='Near app', button='#connect')",
+    )
     allow(driver)
     assert "error" not in finished(driver, "connect")
     assert py(driver, "return [await store.increment('n'), store.status.access]") == [1, "shared"]

@@ -32,7 +32,12 @@ def test_a_reload_while_writes_are_under_way(app: Any, when: str) -> None:
         (before,) = tools.workers()
         address = app.current_url
         app.execute_script("py(arguments[0])", POST.replace("WHEN", repr(when)))
-        until(lambda: app.execute_script("return performance.getEntriesByType('navigation')[0].type") == "reload", "the reload")
+        until(
+            lambda: (
+                app.execute_script("return performance.getEntriesByType('navigation')[0].type") == "reload"
+            ),
+            "the reload",
+        )
         acknowledged = int(app.execute_script("return localStorage.acknowledged ?? 0"))
         connect_test_app(app, address)
         there = py(app, "return await store.items('w/')")

@@ -1,4 +1,4 @@
-"""The store's worker changes under a working app: a newer build takes over, or it dies. Nothing acknowledged is lost."""
+"""The store's worker changes under a working app: a newer build, or its death. Nothing acknowledged is lost."""
 
 from __future__ import annotations
 
@@ -83,7 +83,10 @@ def begin(driver: Any) -> None:
     """Let the connected app write and watch without end."""
     start(driver, "watch", WATCH_ON)
     start(driver, "write", WRITE_ON)
-    until(lambda: py(driver, "return 'acknowledged' in globals() and len(acknowledged) > 20"), "the first writes")
+    until(
+        lambda: py(driver, "return 'acknowledged' in globals() and len(acknowledged) > 20"),
+        "the first writes",
+    )
 
 
 def test_a_newer_build_takes_over(browser: Callable[..., Any], own_site: Site) -> None:
@@ -103,7 +106,10 @@ def test_a_newer_build_takes_over(browser: Callable[..., Any], own_site: Site) -
         stop_writing(driver)
         assert py(driver, "return failed") == []
         assert py(driver, ALL_THERE) == []
-        until(lambda: py(driver, "return len(seen) == len(acknowledged)"), "the watcher to have seen every write")
+        until(
+            lambda: py(driver, "return len(seen) == len(acknowledged)"),
+            "the watcher to have seen every write",
+        )
         assert py(driver, "return store.status.state") == "ready"
         assert before["url"] not in [worker["url"] for worker in tools.workers()]
         # The store's page counts the tab that was handed over, and can still withdraw it.
@@ -139,7 +145,10 @@ def test_an_older_page_finds_the_newer_worker(browser: Callable[..., Any], own_s
     driver.switch_to.window(tab)
     assert py(driver, "return await store.get('a')") == 2
     with DevTools(driver) as tools:
-        until(lambda: [new in worker["url"] for worker in tools.workers()] == [True], "one worker, the newer one")
+        until(
+            lambda: [new in worker["url"] for worker in tools.workers()] == [True],
+            "one worker, the newer one",
+        )
     driver.switch_to.window(driver.window_handles[-1])
     assert driver.execute_script("return window.stayed") is True
 
@@ -153,14 +162,18 @@ def test_a_dead_worker_is_replaced(app: Any) -> None:
             (worker,) = tools.workers()
             tools.call("Target.closeTarget", targetId=worker["targetId"])
             until(
-                lambda old=worker: tools.workers() and tools.workers()[0]["targetId"] != old["targetId"], "the next worker"
+                lambda old=worker: tools.workers() and tools.workers()[0]["targetId"] != old["targetId"],
+                "the next worker",
             )
             wait_for_writes(app, 50)
     stop_writing(app)
     assert py(app, ALL_THERE) == []
     lost = py(app, "return len(failed)")
     assert lost <= 4  # at most the ones in flight
-    until(lambda: py(app, "return set(seen) >= {f'w/{number:06}' for number in acknowledged}"), "the watcher to catch up")
+    until(
+        lambda: py(app, "return set(seen) >= {f'w/{number:06}' for number in acknowledged}"),
+        "the watcher to catch up",
+    )
     assert py(app, "return [store.status.state, await store.get('kept')]") == ["ready", "as it was"]
 
 
@@ -180,7 +193,9 @@ def test_calls_in_flight_when_the_worker_dies(app: Any) -> None:
         tools.call("Target.closeTarget", targetId=worker["targetId"])
     for name in ("read", "write", "count"):
         until(lambda name=name: app.execute_script("return later[arguments[0]]", name), f"{name} to end")
-    assert app.execute_script("return later.read.result") == "as it was", app.execute_script("return later.read")
+    assert app.execute_script("return later.read.result") == "as it was", app.execute_script(
+        "return later.read"
+    )
     for name, key in (("write", "late"), ("count", "n")):
         outcome = app.execute_script("return later[arguments[0]]", name)
         assert outcome.get("error", "Disconnected") == "Disconnected", outcome

@@ -44,9 +44,7 @@ def plain(dist: Path, tmp_path: Path) -> Iterator[str]:
     copy_of(dist, tmp_path / "below")
     for path in (tmp_path / "below").rglob("_headers"):
         path.unlink()
-    server = Server(
-        ("127.0.0.1", 0), functools.partial(Plain, directory=str(tmp_path))
-    )
+    server = Server(("127.0.0.1", 0), functools.partial(Plain, directory=str(tmp_path)))
     port = server.server_address[1]
     app = tmp_path / "below" / "app" / "app.js"
     source = app.read_text("utf-8").replace(DEFAULT_STORE, f"http://store.localhost:{port}/below/store")
@@ -115,7 +113,9 @@ def test_the_policy_is_in_the_pages_too(browser: Callable[..., Any], plain: str)
         assert tried == ["stopped", "stopped"], page
 
 
-def test_a_site_that_was_copied_without_variants(browser: Callable[..., Any], dist: Path, tmp_path: Path) -> None:
+def test_a_site_that_was_copied_without_variants(
+    browser: Callable[..., Any], dist: Path, tmp_path: Path
+) -> None:
     """The compressed variants are an extra: without one of them the store starts all the same."""
     from build.server import SiteServer
 

@@ -67,7 +67,10 @@ def test_no_policy_error_in_the_whole_story(browser: Callable[..., Any], site: S
         click(driver, "#withdraw")
         click(driver, "#withdraw-confirm")
         find(driver, f'#apps [data-origin="{site.tasks}"]')
-        until(lambda: not driver.find_elements("css selector", f'#apps [data-origin="{site.counter}"]'), "it to be gone")
+        until(
+            lambda: not driver.find_elements("css selector", f'#apps [data-origin="{site.counter}"]'),
+            "it to be gone",
+        )
         for window in driver.window_handles:
             driver.switch_to.window(window)
             complaints += driver.policy_errors()
@@ -81,7 +84,8 @@ def test_a_breach_would_be_seen(browser: Callable[..., Any], site: Site) -> None
     driver = browser()
     driver.get(site.store)
     find(driver, "#create-profile")
-    outcome = driver.run("""
+    outcome = driver.run(
+        """
         const tried = {};
         const script = document.createElement("script");
         script.textContent = "globalThis.inline = true";
@@ -89,7 +93,9 @@ def test_a_breach_would_be_seen(browser: Callable[..., Any], site: Site) -> None
         tried.inline = globalThis.inline ?? "stopped";
         await fetch(args[0]).then(() => (tried.fetch = "done"), () => (tried.fetch = "stopped"));
         return tried;
-    """, site.counter)
+    """,
+        site.counter,
+    )
     assert outcome == {"inline": "stopped", "fetch": "stopped"}
     assert len(driver.policy_errors()) >= 2
     with DevTools(driver) as tools:

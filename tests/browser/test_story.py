@@ -7,7 +7,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from browser.steps import allow, click, connect_test_app, find, finished, make_profile, outcome_of, py, start, text, until, wait_text
+from browser.steps import (
+    allow,
+    click,
+    connect_test_app,
+    find,
+    finished,
+    make_profile,
+    outcome_of,
+    py,
+    start,
+    text,
+    until,
+    wait_text,
+)
 from conftest import Site
 
 
