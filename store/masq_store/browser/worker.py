@@ -172,6 +172,7 @@ class Line:
         self._js_port = js_port
         self._engine: Engine | None = None
         self._failure: str | None = None
+        self._session: PageSession | None = None
         self._waiting: list[tuple[dict[str, Any], list[Any]]] = []
         self._proxy: Any = create_proxy(self.hear)
         js_port.onmessage = self._proxy
@@ -221,6 +222,8 @@ class Line:
             self._attach(self._engine, message["attach"], BrowserPort(ports[0]))
         elif "page" in message:
             self._page(self._engine, message["page"])
+        elif self._session:  # what a page said while it waited for the engine
+            self._session.receive(messages.dumps(message))
 
     def _attach(self, engine: Engine, attach: dict[str, Any], port: BrowserPort) -> None:
         app = {name: attach.get(name) for name in ("name", "description", "icon")}
@@ -239,7 +242,7 @@ class Line:
         self._worker.drop(self)
 
     def _page(self, engine: Engine, page: dict[str, Any]) -> None:
-        session: PageSession = engine.page(BrowserPort(self._js_port))
+        session = self._session = engine.page(BrowserPort(self._js_port))
         self._proxy.destroy()  # the session listens from now on
         self._proxy = None
         self._when_gone(f"masq-page-{page['id']}", lambda: self._page_gone(engine, session))
