@@ -90,7 +90,7 @@ class Profile:
         task = self._open.get(origin)
         if origin not in self._sizes or (task and task.done()):
             space = await self.space(origin)
-            self._sizes[origin] = {"keys": space.core.count, "bytes": space.core.bytes}
+            self._sizes[origin] = {"keys": space.core.live, "bytes": space.core.bytes}
             self.release(origin)
         return self._sizes[origin]
 
