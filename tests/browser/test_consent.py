@@ -16,7 +16,10 @@ def ask(driver: Any, site: Site) -> None:
     """Open the test app and let it wait for a click on its Connect button."""
     driver.get(site.url("app"))
     start(driver, "connect", CONNECT)
-    until(lambda: driver.find_element("css selector", "#connect").get_attribute("data-masq-state") == "connect", "the button")
+    until(
+        lambda: driver.find_element("css selector", "#connect").get_attribute("data-masq-state") == "connect",
+        "the button",
+    )
 
 
 def answered_within_a_second(driver: Any, since: float) -> dict[str, Any]:
@@ -110,8 +113,15 @@ def test_the_question_names_the_origin_first(browser: Callable[..., Any], site: 
     """The window shows the origin, whatever the app calls itself, and shows its words as text."""
     driver = browser()
     driver.get(site.url("app"))
-    start(driver, "connect", "await masq.connect(STORE, name='<b>Bank</b>', description='http://bank.example', button='#connect')")
-    until(lambda: driver.find_element("css selector", "#connect").get_attribute("data-masq-state") == "connect", "the button")
+    start(
+        driver,
+        "connect",
+        "await masq.connect(STORE, name='<b>Bank</b>', description='http://bank.example', button='#connect')",
+    )
+    until(
+        lambda: driver.find_element("css selector", "#connect").get_attribute("data-masq-state") == "connect",
+        "the button",
+    )
     click(driver, "#connect")
     with popup(driver):
         make_profile(driver)
@@ -135,7 +145,10 @@ def test_locked_after_a_restart(browser: Callable[..., Any], site: Site, tmp_pat
     second.get(site.url("app"))
     assert outcome_of(second, "await masq.connect(STORE, name='Test app')")["error"] == "Locked"
     start(second, "connect", CONNECT)
-    until(lambda: second.find_element("css selector", "#connect").get_attribute("data-masq-state") == "locked", "Unlock")
+    until(
+        lambda: second.find_element("css selector", "#connect").get_attribute("data-masq-state") == "locked",
+        "Unlock",
+    )
     click(second, "#connect")
     with popup(second):
         find(second, "#passphrase").send_keys("wrong")

@@ -24,7 +24,9 @@ APP = "app/"
 class Profile:
     """The active profile, unlocked."""
 
-    def __init__(self, backend: Backend, crypto: Crypto, writer: Writer, run: bytes, secrets: Unlocked) -> None:
+    def __init__(
+        self, backend: Backend, crypto: Crypto, writer: Writer, run: bytes, secrets: Unlocked
+    ) -> None:
         self.id = secrets.id
         self.name = secrets.name
         self._backend = backend
@@ -144,4 +146,3 @@ class _Nobody:
 
     def flush(self) -> None:
         """Do nothing."""
-

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from masq import messages
-from masq.errors import Disconnected, Locked, MasqError, NotRegistered, ProtocolError, to_wire
+from masq.errors import Disconnected, MasqError, ProtocolError, to_wire
 from masq_store.core.space import Applied
 from masq_store.engine.ports import Port
 from masq_store.engine.spaces import OpenSpace

@@ -71,9 +71,15 @@ class Vault:
             "id": profile_id,
             "name": name,
             "created_ms": now_ms,
-            "passphrase": await self._wrap_by_passphrase(profile_id, root, passphrase) if passphrase else None,
-            "device": await self._wrap_by_device(profile_id, root) if stay_unlocked or not passphrase else None,
-            "home": await self._seal(await self._home_key(profile_id, root), home_secret, keys.home_secret_info(profile_id)),
+            "passphrase": await self._wrap_by_passphrase(profile_id, root, passphrase)
+            if passphrase
+            else None,
+            "device": await self._wrap_by_device(profile_id, root)
+            if stay_unlocked or not passphrase
+            else None,
+            "home": await self._seal(
+                await self._home_key(profile_id, root), home_secret, keys.home_secret_info(profile_id)
+            ),
         }
         await self._write(record, (disk.ACTIVE, profile_id.encode()))
         return Unlocked(profile_id, name, root, home_secret)
