@@ -92,6 +92,33 @@ def test_blocked(browser: Callable[..., Any], site: Site) -> None:
     assert answered_within_a_second(driver, began)["error"] == "PopupBlocked"
 
 
+REGISTER = """
+from js import document
+from pyodide.ffi import create_proxy
+asked = asyncio.get_running_loop().create_future()
+document.querySelector('#connect').onclick = create_proxy(
+    lambda event: asked.set_result(masq.register(STORE, name='Registering app'))
+)
+document.title = 'listening'
+store = await (await asked)
+await store.set('k', 1)
+return store.status.state
+"""
+
+
+def test_register_from_a_click(browser: Callable[..., Any], site: Site) -> None:
+    """register(), called in a click, opens the window itself and returns the Store once it is allowed."""
+    driver = browser()
+    driver.get(site.url("app"))
+    start(driver, "connect", REGISTER)
+    until(lambda: driver.title == "listening", "the app to listen")
+    click(driver, "#connect")
+    with popup(driver):
+        make_profile(driver)
+        click(driver, "#allow")
+    assert finished(driver, "connect")["result"] == "ready"
+
+
 def test_a_second_click_uses_the_same_window(browser: Callable[..., Any], site: Site) -> None:
     """Pressing Connect twice opens one window, and one answer is enough."""
     driver = browser()

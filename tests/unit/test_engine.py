@@ -157,6 +157,22 @@ def test_the_persons_answer_reaches_the_app(allow: bool) -> None:
     run(scenario())
 
 
+def test_a_window_may_come_before_its_request() -> None:
+    """The store's window learns of a request that is filed after it asked; an ended one is over at once."""
+
+    async def scenario() -> None:
+        rig = await Rig().start()
+        page = rig.page()
+        asking = asyncio.create_task(page.call("request", "c" * 32))
+        await asyncio.sleep(0)
+        tab = rig.app(APP, nonce="c" * 32)
+        assert (await asking)["origin"] == APP
+        rig.engine.detach(tab.session)  # type: ignore[attr-defined]
+        assert await page.call("request", "c" * 32) is None
+
+    run(scenario())
+
+
 def test_a_closed_window_is_an_answer() -> None:
     """Closing the window undecided tells the app; closing it after Allow changes nothing."""
 

@@ -16,6 +16,12 @@ from masq_store.engine.sessions import AppSession
 from masq_store.engine.vault import Unlocked, Vault
 from masq_store.engine.writer import Writer
 
+FILING_SECONDS = 10
+"""How long a window waits for the request that it was opened for: the app's frame may still be on its way."""
+
+MAX_OVER = 1_000
+"""Ended requests that are remembered, so that their windows need not wait."""
+
 USED_RESOLUTION_MS = 60_000
 """How exactly "last used" is kept: not every reload is worth a write."""
 
@@ -45,6 +51,8 @@ class Engine:
         self._apps: set[AppSession] = set()
         self._pages: set[PageSession] = set()
         self._asking: dict[str, AppSession] = {}
+        self._filed = asyncio.Event()  # set, and replaced, whenever a request has been filed
+        self._over: dict[str, None] = {}  # nonces of requests that have ended, the oldest first
         self._tasks: set[asyncio.Task[None]] = set()
         self._changing = asyncio.Lock()
 
@@ -77,6 +85,8 @@ class Engine:
         session = AppSession(self, port, origin, nonce, access.check_app(**app)._asdict())
         self._apps.add(session)
         self._asking[nonce] = session
+        self._filed.set()
+        self._filed = asyncio.Event()
         self._soon(self._refresh(session))
         self._tell_pages(["overview"])
         return session
@@ -87,6 +97,9 @@ class Engine:
         self._apps.discard(session)
         if self._asking.get(session.nonce) is session:
             del self._asking[session.nonce]
+            self._over[session.nonce] = None
+            if len(self._over) > MAX_OVER:
+                del self._over[next(iter(self._over))]
         self._tell_pages(["overview"])
 
     def page(self, port: Port) -> PageSession:
@@ -163,8 +176,17 @@ class Engine:
             if self.profile is None:
                 await self._open_profile(await self._vault.unlock(passphrase, stay_unlocked))
 
-    def request(self, nonce: str) -> dict[str, Any] | None:
-        """Return which app asks under `nonce`, or None where nobody does."""
+    async def request(self, nonce: str) -> dict[str, Any] | None:
+        """Return which app asks under `nonce`, or None where nobody does, or nobody does any more.
+
+        `masq.register` opens the window before its frame has filed the request, so this waits for it a little.
+        """
+        try:
+            async with asyncio.timeout(FILING_SECONDS):
+                while nonce not in self._asking and nonce not in self._over:
+                    await self._filed.wait()
+        except TimeoutError:
+            return None
         session = self._asking.get(nonce)
         if session is None:
             return None

@@ -103,7 +103,7 @@ class PageSession:
         await self._engine.withdraw(origin)
 
     async def _request(self, nonce: str) -> dict[str, Any] | None:
-        return self._engine.request(nonce)
+        return await self._engine.request(nonce)
 
     async def _decide(self, nonce: str, allow: bool) -> None:
         await self._engine.answer(nonce, allow)
