@@ -46,6 +46,7 @@ class Channel:
 
     Set these to hear what nobody asked for: `on_status(dict)`, `on_changes(watch_id, changes)`,
     `on_ended(watch_id, error)`, `on_event(list)`, `on_fault(error)` (the store's messages make no sense),
+    `on_refusal(error)` (the store could not use what we sent),
     `on_read(direct)` (a message was read; `direct`: waiters may run now), `on_idle()` (no call is under way).
     They must not raise.
     """
@@ -66,6 +67,7 @@ class Channel:
         self.on_ended: Callable[[int, MasqError], object] = _ignore
         self.on_event: Callable[[list[Any]], object] = _ignore
         self.on_fault: Callable[[MasqError], object] = _ignore
+        self.on_refusal: Callable[[MasqError], object] = _ignore
         self.on_read: Callable[[bool], object] = _ignore
         self.on_idle: Callable[[], object] | None = None
         self._loop = loop
@@ -168,7 +170,9 @@ class Channel:
             self._end(ProtocolError("a message of the store is malformed"))
             return
         if error is not None:  # it could not read a message, and cannot say which calls were in it
-            self._fail_waiting(from_wire(error), list(self._waiting))
+            refusal = from_wire(error)
+            self._fail_waiting(refusal, list(self._waiting))
+            self.on_refusal(refusal)
         direct = outside_tasks(self._loop)
         self._reading = True
         try:

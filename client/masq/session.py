@@ -268,6 +268,7 @@ class _Joining:
         self.channel = Channel(post, self.frame.later, self.timeout)
         self.channel.on_status = self._take_status
         self.channel.on_fault = self._fault
+        self.channel.on_refusal = self._refused
 
     def _take_text(self, text: str) -> None:
         if self._lost is not None:
@@ -275,6 +276,11 @@ class _Joining:
             self._lost = None
         if self.channel is not None:
             self.channel.receive(text)
+
+    def _refused(self, error: MasqError) -> None:
+        """The store cannot use what was sent. While we join that can only be how the app describes itself."""
+        if self._store is None:
+            self._fault(error)
 
     def _take_status(self, status: "dict[str, Any]") -> None:
         self.status = status

@@ -35,6 +35,11 @@ class Frame:
 
         self.url = url
         self.origin = origin_of(url)
+        if page_origin() == "null":
+            raise ProtocolError(
+                "this page has no origin of its own (a sandboxed frame, or a file), and the store knows apps by "
+                "nothing else"
+            )
         self.nonce = ffi.random_hex(16)
         self.later = ffi.Later()
         self._on_message = on_message
@@ -136,4 +141,4 @@ def page_origin() -> str:
     """Return the origin of this page, which is what the store knows the app by."""
     import js
 
-    return str(js.location.origin)
+    return str(js.window.origin)  # "null" where it is opaque, which location.origin does not tell

@@ -26,7 +26,8 @@ def copy_of(dist: Path, target: Path) -> Path:
         (target / name / "pyodide").mkdir()
         for file in PYODIDE:
             _link(str(NODE_MODULES / "pyodide" / file), str(target / name / "pyodide" / file))
-    shutil.copytree(APPS / "hostile", target / "hostile")
+    for name in ("hostile", "stranger"):
+        shutil.copytree(APPS / "hostile", target / name)
     return target
 
 

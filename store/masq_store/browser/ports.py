@@ -15,13 +15,12 @@ class BrowserPort:
         self._proxy: Any = None
 
     def listen(self, receive: Callable[[str], None]) -> None:
-        """Call `receive` with each message that is a string; nothing else is ever sent."""
+        """Call `receive` with each message. What is no string arrives as "", and so gets the answer to nonsense."""
         from pyodide.ffi import create_proxy
 
         def on_message(event: Any) -> None:
             text = event.data
-            if isinstance(text, str):
-                receive(text)
+            receive(text if isinstance(text, str) else "")
 
         self._drop()
         self._proxy = create_proxy(on_message)

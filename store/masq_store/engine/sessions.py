@@ -210,6 +210,8 @@ class AppSession:
             self._send_changes([(number, self._core.items(prefix))], "self")
 
     def _unwatch(self, number: int, watch: int) -> str:
+        if type(watch) is not int:
+            raise ProtocolError("a watch is named by the number of the call that opened it")
         self._watches.pop(watch, None)
         return "null"
 

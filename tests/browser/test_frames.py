@@ -1,0 +1,222 @@
+"""Frames: a message counts only from the expected window and origin, and a page without an origin gets nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browser.conftest import copy_of
+from browser.steps import connect_test_app, finished, outcome_of, py, start, until
+from conftest import Site
+
+from build.server import Handler, SiteServer
+
+EMBED = """
+    const frame = document.createElement("iframe");
+    Object.assign(frame, { src: args[0], name: "embedded" });
+    document.body.append(frame);
+    await new Promise((done) => (frame.onload = done));
+"""
+
+TELL = """
+    const meddler = document.querySelector("iframe[name=embedded]").contentWindow;
+    const done = new Promise((tell) => addEventListener("message", function hear({ source, data }) {
+        if (source !== meddler || data.done !== args[0]) return;
+        removeEventListener("message", hear);
+        tell(data.heard);
+    }));
+    meddler.postMessage(args[0], "*");
+    return await done;
+"""
+
+
+def opened(driver: Any, url: str) -> Any:
+    """Open a page and return its browser."""
+    driver.get(url)
+    return driver
+
+
+def test_a_store_that_leads_elsewhere(browser: Callable[..., Any], site: Site) -> None:
+    """A frame that ends on another origin raises ProtocolError, which names the origin expected and the one found."""
+    driver = opened(browser(), site.url("app"))
+    hostile, stranger = site.url("hostile"), site.url("stranger")
+    outcome = outcome_of(driver, f"await masq.connect({hostile + '/away'!r}, name='App', timeout=20)")
+    assert outcome["error"] == "ProtocolError"
+    assert hostile in outcome["sentence"] and stranger in outcome["sentence"]
+    assert driver.run("return document.querySelectorAll('iframe').length") == 0
+
+
+def test_a_frame_that_is_replaced(app: Any, site: Site) -> None:
+    """Once the frame shows another origin that speaks, the session ends with ProtocolError, its watches too."""
+    start(app, "watch", "async for change in store.watch(): pass")
+    py(app, "await store.set('a', 1)")
+    app.execute_script("document.querySelector('iframe').src = arguments[0]", site.url("hostile") + "/posing.html")
+    ended = finished(app, "watch")
+    assert ended["error"] == "ProtocolError"
+    assert site.store in ended["sentence"] and site.url("hostile") in ended["sentence"]
+    assert outcome_of(app, "await store.get('a')")["error"] == "ProtocolError"
+    assert py(app, "return store.status.state") == "closed"
+
+
+def test_messages_of_another_window_are_ignored(app: Any, site: Site) -> None:
+    """A window beside the store's frame that speaks as the frame changes nothing for the app."""
+    py(app, "await store.set('a', 1)")
+    app.run(EMBED, site.url("hostile") + "/meddler.html")
+    app.run(TELL, "to app")
+    assert py(app, "return [await store.increment('a'), store.status.state]") == [2, "ready"]
+    # Nor while it connects.
+    start(app, "again", "await masq.connect('" + site.url("hostile") + "/silent', name='App', timeout=1)")
+    until(lambda: app.run("return document.querySelectorAll('iframe').length") == 3, "the silent frame")
+    app.run(TELL, "to app")
+    assert finished(app, "again")["error"] == "ConnectionTimeout"
+
+
+def test_another_window_cannot_attach(app: Any, site: Site) -> None:
+    """The store's frame takes a port from the page that embeds it only: what another window posts is not heard."""
+    app.run(EMBED, site.url("hostile") + "/meddler.html")
+    app.run(TELL, "to frames")
+    # The app's own message, posted after them, goes the same way. When it is answered, they would have been.
+    hears = """
+        const { port1, port2 } = new MessageChannel();
+        const status = new Promise((told) => (port1.onmessage = ({ data }) => told(JSON.parse(data).status.state)));
+        const attach = { nonce: "1".repeat(32), name: "Late", description: "", icon: null };
+        document.querySelector("iframe[name^=masq-]").contentWindow.postMessage(
+            JSON.stringify({ masq: 1, attach }), args[0], [port2]);
+        return await status;
+    """
+    assert app.run(hears, site.store) == "ready"
+    assert app.run(TELL, "anything") == []
+
+
+def test_no_app_speaks_as_a_page_of_the_store(app: Any, site: Site) -> None:
+    """An app cannot reach the store's worker itself, nor have its frame open a page's session."""
+    worker = app.run(
+        "const page = await (await fetch(args[0] + '/client/masq/__init__.py')).text(); return page.length > 0", site.store
+    )
+    assert worker
+    from browser.test_bad_input import codes_in, open_wire
+
+    open_wire(app, site)
+    pages = [["overview"], ["app", site.url("app")], ["withdraw", site.url("app")], ["answer", "0" * 32, True],
+             ["create_profile", "Eve", "", True], ["entries", site.url("app"), "", "", 10], ["request", "0" * 32]]
+    for words in pages:
+        sent = json.dumps({"masq": 1, "calls": [[1, *words]]})
+        assert codes_in(app.run("return await wire.ask(args[0])", sent)) == ["ProtocolError"], words
+    for said in ({"page": {"id": "1"}}, {"attach": {"origin": site.store}}, {"worker": "1"}):
+        assert codes_in(app.run("return await wire.ask(args[0])", json.dumps({"masq": 1, **said}))) == [], said
+    refused = app.run(
+        "try { new SharedWorker(args[0] + '/worker.js', { name: 'masq', type: 'module' }); return 'made'; }"
+        "catch (error) { return error.name; }",
+        site.store,
+    )
+    assert refused == "SecurityError"
+    assert py(app, "return store.status.state") == "ready"
+
+
+def test_the_frame_alone_does_nothing(browser: Callable[..., Any], site: Site) -> None:
+    """Opened as a page of its own, frame.html takes no port and starts no worker."""
+    driver = opened(browser(), site.store + "/frame.html")
+    heard = driver.run("""
+        const { port1, port2 } = new MessageChannel();
+        const heard = [];
+        port1.onmessage = ({ data }) => heard.push(data);
+        addEventListener("message", ({ data }) => typeof data === "string" && heard.push(data));
+        const attach = { nonce: "0".repeat(32), name: "Alone", description: "", icon: null };
+        window.postMessage(JSON.stringify({ masq: 1, attach }), location.origin, [port2]);
+        await navigator.locks.request("after", () => {});
+        return [heard.filter((text) => !text.includes("attach")), (await navigator.locks.query()).held.length];
+    """)
+    assert heard == [[], 0]
+    targets = driver.execute_cdp_cmd("Target.getTargets", {})["targetInfos"]
+    assert [target["url"] for target in targets if target["type"] == "shared_worker"] == []
+
+
+def test_the_stores_page_is_not_framed(app: Any, site: Site) -> None:
+    """The store's own page shows nothing inside another page: its answer forbids frames."""
+    app.run(EMBED, site.store + "/")
+    app.switch_to.frame(app.find_element("css selector", "iframe[name=embedded]"))
+    assert app.find_elements("css selector", "#page, #apps, #create-profile") == []
+    app.switch_to.default_content()
+    assert any("frame-ancestors" in message for message in app.policy_errors())
+
+
+class Opaque(Handler):
+    """Serves the test app as a page without an origin of its own, which may load its own files all the same."""
+
+    def _send(self, status: int, headers: dict[str, str], body: bytes | None) -> None:
+        if self._site() == "app":
+            headers |= {"Content-Security-Policy": "sandbox allow-scripts", "Access-Control-Allow-Origin": "*"}
+        super()._send(status, headers, body)
+
+
+@pytest.fixture
+def opaque(dist: Path, tmp_path: Path) -> Iterator[Site]:
+    """The built site, whose test app is sandboxed."""
+    server = SiteServer(copy_of(dist, tmp_path / "dist"))
+    server.RequestHandlerClass = Opaque
+    server.start()
+    yield Site(server)
+    server.stop()
+
+
+def test_an_app_without_an_origin(browser: Callable[..., Any], opaque: Site) -> None:
+    """A sandboxed app, whose origin is opaque, gets ProtocolError at once: nothing could tell it from any other."""
+    driver = opened(browser(), opaque.url("app"))
+    outcome = outcome_of(driver, "await masq.connect(STORE, name='Nobody', timeout=20)")
+    assert outcome["error"] == "ProtocolError" and "origin" in outcome["sentence"]
+    assert outcome_of(driver, "await masq.register(STORE, name='Nobody')")["error"] == "ProtocolError"
+    assert driver.run("return document.querySelectorAll('iframe').length") == 0
+
+
+DATA_PAGE = """
+<script>
+const frame = document.createElement("iframe");
+frame.src = "STORE/frame.html";
+addEventListener("message", ({ source, data }) => {
+  if (source !== frame.contentWindow) return;
+  parent.postMessage({ told: data }, "*");
+  if (JSON.parse(data).frame !== "ready") return;
+  const { port1, port2 } = new MessageChannel();
+  port1.onmessage = ({ data }) => parent.postMessage({ told: data }, "*");
+  const attach = { nonce: "0".repeat(32), name: "Nobody", description: "", icon: null };
+  frame.contentWindow.postMessage(JSON.stringify({ masq: 1, attach }), "*", [port2]);
+});
+document.body.append(frame);
+</script>
+"""
+
+
+def test_the_frame_refuses_a_page_without_an_origin(app: Any, site: Site) -> None:
+    """A data: page, whose origin is "null", is refused by the store's frame, in words that become ProtocolError."""
+    told = app.run(
+        """
+        const told = [];
+        const refused = new Promise((done) => addEventListener("message", ({ data }) => {
+            if (!data?.told) return;
+            told.push(JSON.parse(data.told));
+            if (told.length === 2) done();
+        }));
+        const frame = document.createElement("iframe");
+        frame.src = "data:text/html," + encodeURIComponent(args[0]);
+        document.body.append(frame);
+        await refused;
+        return told;
+        """,
+        "<body>" + DATA_PAGE.replace("STORE", site.store),
+    )
+    assert [message.get("frame") for message in told] == ["ready", "refused"]
+    assert "origin" in told[1]["reason"]
+
+
+def test_a_connected_app_is_not_disturbed_by_other_stores(app: Any, site: Site) -> None:
+    """A session with one store goes on while the same page fails to join another."""
+    for name in ("silent", "away", "nonsense"):
+        address = f"{site.url('hostile')}/{name}"
+        outcome = outcome_of(app, f"await masq.connect({address!r}, name='App', timeout=0.8)\nreturn 1")
+        assert outcome.get("error") in ("ConnectionTimeout", "ProtocolError") or name == "nonsense"
+    assert py(app, "return await store.increment('n')") == 1
+    connect_test_app(app, site.url("app"))
+    assert py(app, "return await store.get('n')") == 1
