@@ -14,8 +14,8 @@ DATABASE = "masq"
 VERSION = 1
 RECORDS = "records"
 KEYS = "keys"
-GENERATION = "generation"
-"""Key in `RECORDS` of the number of the engine that may write."""
+GENERATION = 0
+"""Key in `RECORDS` of the number of the engine that may write. A number: no scan or drop of strings meets it."""
 
 LAST = "\U0010ffff"
 
@@ -62,7 +62,7 @@ class IndexedDB:
     async def read(self, key: str) -> bytes | None:
         """Return the bytes under `key`, or None."""
         found = await _result(self._read_store().get(key))
-        return found.to_bytes() if found else None
+        return None if found is None else found.to_bytes()  # an empty one counts as false
 
     async def scan(self, prefix: str) -> list[tuple[str, bytes]]:
         """Return every (key, bytes) whose key starts with `prefix`, ordered by key."""
@@ -86,8 +86,12 @@ class IndexedDB:
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         try:
             transaction = self._database.transaction(RECORDS, "readwrite", self._options)
-            transaction.oncomplete = self._on_complete
-            transaction.onabort = self._on_abort
+        except JsException as error:
+            raise Disconnected(f"the store's database has been closed ({error.name})") from None
+        transaction.oncomplete = self._on_complete
+        transaction.onabort = self._on_abort
+        self._writing.append(_Write(done, transaction))
+        try:
             store = transaction.objectStore(RECORDS)
             if self._generation is not None:
                 store.get(GENERATION).onsuccess = self._on_check
@@ -95,16 +99,18 @@ class IndexedDB:
                 store.delete(js.IDBKeyRange.bound(first, end, False, True))
             for key, content in puts:
                 store.put(to_js(content), key)
-        except JsException as error:
-            raise Disconnected(f"the store's database has been closed ({error.name})") from None
-        self._writing.append(_Write(done, transaction))
+        except Exception:
+            transaction.abort()  # what was issued would be written by itself: half a batch
         await done
 
     async def claim(self) -> int:
         """Take the next engine generation: what earlier claimants write is refused from now on."""
-        from pyodide.ffi import create_once_callable
+        from pyodide.ffi import JsException, create_once_callable
 
-        transaction = self._database.transaction(RECORDS, "readwrite", _object(durability="strict"))
+        try:
+            transaction = self._database.transaction(RECORDS, "readwrite", _object(durability="strict"))
+        except JsException as error:
+            raise Disconnected(f"the store's database has been closed ({error.name})") from None
         store = transaction.objectStore(RECORDS)
         claimed: list[int] = []
 

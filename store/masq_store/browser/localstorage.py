@@ -72,6 +72,7 @@ class LocalStorage:
 
     async def claim(self) -> int:
         """Take the next generation: what earlier claimants write is refused from now on."""
+        self._check_open()
         self._generation = self._claimed() + 1
         self._storage.setItem(GENERATION, str(self._generation))
         return self._generation

@@ -1,0 +1,240 @@
+"""The contract suite in a page of the store: IndexedDB, localStorage and WebCrypto do what memory does on CPython."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import backend as backend_contract
+import crypto as crypto_contract
+import pytest
+from browser.devtools import DevTools
+from browser.harness import Browser
+from browser.steps import connect_test_app, outcome_of, py
+from browser.test_python_boot import QUIET
+from conftest import Site
+
+from build.places import ROOT
+
+BOOT = """
+    const text = await (await fetch("../../")).text();
+    const { startPython } = await import(new URL(`../../${text.match(/app-[0-9a-f]{16}/)[0]}/python.js`, location));
+    globalThis.python = await startPython();
+    for (const [name, source] of Object.entries(args[0])) python.FS.writeFile(`/tmp/${name}`, source);
+    python.runPython("import sys; sys.path.insert(0, '/tmp')");
+    await python.runPythonAsync(args[1]);
+    globalThis.check = async (code) => {
+        try { await python.runPythonAsync(code); return ""; } catch (error) { return String(error); }
+    };
+"""
+
+PREPARE = """
+import asyncio, itertools, json
+import contract_backend, contract_crypto
+from masq.errors import Disconnected, QuotaExceeded
+from masq_store.browser.indexeddb import IndexedDB
+from masq_store.browser.localstorage import LocalStorage
+from masq_store.browser.webcrypto import WebCrypto
+from masq_store.core.errors import Superseded
+
+vectors = json.loads(open('/tmp/vectors.json').read())
+fresh = itertools.count()
+names = {}
+
+async def make_indexeddb(other=None):
+    name = names[other] if other else f"test-{next(fresh)}"
+    made = await IndexedDB.open(name)
+    names[made] = name
+    return made
+
+async def make_localstorage(other=None):
+    import js
+    if other is None:
+        js.localStorage.clear()
+    return LocalStorage()
+
+async def make_webcrypto():
+    return WebCrypto((await make_indexeddb()).keys())
+
+async def raises(kind, work):
+    try:
+        await work
+    except kind as error:
+        return error
+    raise AssertionError(f"{kind.__name__} was expected")
+"""
+
+
+@pytest.fixture(scope="module")
+def page(site: Site) -> Iterator[Browser]:
+    """A quiet page of the store's origin in which Python runs, with the contract beside it."""
+    driver = Browser(third_party_cookies=True)
+    try:
+        boot(driver, site)
+        yield driver
+    finally:
+        driver.quit()
+
+
+def boot(driver: Browser, site: Site) -> None:
+    """Boot Python in a quiet page of the store's origin, with the contract at hand."""
+    driver.get(f"{site.store}/{QUIET}")
+    vectors = {path.stem: json.loads(path.read_text("utf-8")) for path in (ROOT / "tests/vectors").glob("*.json")}
+    files = {
+        "contract_backend.py": (ROOT / "tests/contract/backend.py").read_text("utf-8"),
+        "contract_crypto.py": (ROOT / "tests/contract/crypto.py").read_text("utf-8"),
+        "vectors.json": json.dumps(vectors),
+    }
+    driver.run(BOOT, files, PREPARE)
+
+
+def check(page: Browser, code: str) -> None:
+    """Run Python in the page; what it raises fails the test."""
+    problem = page.run("return await check(args[0])", code)
+    assert problem == "", problem
+
+
+@pytest.mark.parametrize("kind", ["indexeddb", "localstorage"])
+@pytest.mark.parametrize("rule", [rule.__name__ for rule in backend_contract.CONTRACT])
+def test_backends_keep_the_contract(page: Browser, kind: str, rule: str) -> None:
+    """Each rule of the backend contract holds in the browser."""
+    check(page, f"await contract_backend.{rule}(make_{kind})")
+
+
+@pytest.mark.parametrize("rule", [rule.__name__ for rule in crypto_contract.CONTRACT])
+def test_webcrypto_keeps_the_contract(page: Browser, rule: str) -> None:
+    """Each rule of the crypto contract holds for WebCrypto, with the vectors that CPython keeps too."""
+    check(page, f"await contract_crypto.{rule}(make_webcrypto, vectors)")
+
+
+@pytest.mark.parametrize("kind", ["indexeddb", "localstorage"])
+def test_a_closed_backend_says_so(page: Browser, kind: str) -> None:
+    """After close() reads, scans, writes and claims raise Disconnected: nothing hangs, nothing is lost silently."""
+    check(page, f"""
+made = await make_{kind}()
+await made.write([("a", b"1")])
+await made.close()
+for work in (made.read("a"), made.scan(""), made.write([("a", b"2")]), made.write([]), made.claim()):
+    await asyncio.wait_for(raises(Disconnected, work), 5)
+other = await make_{kind}(made)
+assert await other.read("a") == b"1"
+""")
+
+
+def test_writes_side_by_side_end_each_for_itself(page: Browser) -> None:
+    """Many transactions begun at once: each ends, in order, and a superseded one among them changes nothing."""
+    check(page, """
+made = await make_indexeddb()
+await made.claim()
+before = [made.write([(f"k{n}", b"x" * n)]) for n in range(50)]
+await asyncio.gather(*before)
+assert len(await made.scan("k")) == 50
+newer = await make_indexeddb(made)
+await newer.claim()
+results = await asyncio.gather(*[made.write([(f"late{n}", b"")]) for n in range(20)], return_exceptions=True)
+assert all(isinstance(result, Superseded) for result in results), results
+assert await newer.scan("late") == []
+await newer.write([("a", b"1")])
+""")
+
+
+def test_a_write_that_cannot_be_issued_changes_nothing(page: Browser) -> None:
+    """A batch whose second put the browser refuses is not half done, and the backend goes on."""
+    check(page, """
+made = await make_indexeddb()
+try:
+    await made.write([("a", b"1"), (float("nan"), b"2")])  # no key for IndexedDB
+except Exception:
+    pass
+else:
+    raise AssertionError("it was written")
+assert await made.scan("") == []
+await asyncio.wait_for(made.write([("b", b"1")]), 5)
+assert await made.read("b") == b"1"
+""")
+
+
+def test_a_page_of_localstorage_is_full(page: Browser) -> None:
+    """localStorage over its 4 MiB raises QuotaExceeded and holds what it held, replaced and dropped keys included."""
+    check(page, """
+made = await make_localstorage()
+await made.write([("a", b"1"), ("b", b"2")])
+await raises(QuotaExceeded, made.write([("a", b"x" * 4_000_000), ("c", b"3")], [("b", "c")]))
+assert await made.scan("") == [("a", b"1"), ("b", b"2")]
+await made.write([("c", b"3")])
+""")
+
+
+@contextmanager
+def disk_of(driver: Browser, origin: str, size: int) -> Iterator[Callable[[int | None], None]]:
+    """Give an origin a disk of `size` bytes; yields how to change that (None: the whole disk).
+
+    Before the origin's first write: the browser looks at the size again only when it believes the disk to be full.
+    """
+    with DevTools(driver) as tools:
+        pages = tools.call("Target.getTargets")["targetInfos"]
+        session = tools.attach(next(target for target in pages if target["type"] == "page"))
+
+        def resize(size: int | None) -> None:
+            given = {} if size is None else {"quotaSize": size}
+            tools.call("Storage.overrideQuotaForOrigin", session, origin=origin, **given)
+
+        resize(size)
+        yield resize
+
+
+def test_a_full_disk(browser: Callable[..., Any], site: Site) -> None:
+    """IndexedDB on a full disk raises QuotaExceeded in under a second, with the state as before; then it goes on."""
+    driver = browser()
+    with disk_of(driver, site.store, 300_000) as resize:
+        boot(driver, site)
+        check(driver, """
+import time
+full = await make_indexeddb()
+await full.claim()
+await full.write([("a", b"1"), ("b", b"2")])
+began = time.monotonic()
+await raises(QuotaExceeded, full.write([("a", b"3"), ("c", bytes(3_000_000))], [("b", "c")]))
+assert time.monotonic() - began < 1, time.monotonic() - began
+assert await full.scan("") == [("a", b"1"), ("b", b"2")]
+await full.write([("a", b"2")])
+""")
+        resize(None)
+        check(driver, 'await full.write([("c", bytes(3_000_000))])\nassert len(await full.read("c")) == 3_000_000')
+
+
+RANDOM_TEXT = "import random; text = ''.join(random.choices('abcdefghijklmnopqrstuvwxyz', k=240_000))"
+
+
+def test_an_app_on_a_full_disk(browser: Callable[..., Any], site: Site) -> None:
+    """An app whose write finds the disk full gets QuotaExceeded in under a second; all else stays, and works."""
+    driver = browser()
+    with disk_of(driver, site.store, 400_000) as resize:
+        connect_test_app(driver, site.url("app"))
+        py(driver, "await store.set('kept', 'before')")
+        outcome = outcome_of(driver, f"""{RANDOM_TEXT}
+began = time.monotonic()
+try:
+    await store.update({{'kept': 'after', 'big': text, 'bigger': text[::-1], 'more': text[5:]}})
+finally:
+    globals()['took'] = time.monotonic() - began""")
+        assert outcome.get("error") == "QuotaExceeded", outcome
+        assert len(outcome["sentence"]) > 40
+        assert py(driver, "return took") < 1
+        assert py(driver, "return await store.items()") == {"kept": "before"}
+        # Of writes that share a tick, only those fail that must.
+        parts = py(driver, f"""{RANDOM_TEXT}
+large = {{name: text + name for name in 'pqr'}}
+results = await asyncio.gather(
+    store.set('small', 1), store.update(large), store.increment('n'), return_exceptions=True)
+return [type(result).__name__ for result in results]""")
+        assert parts == ["NoneType", "QuotaExceeded", "int"]
+        there = {"kept": "before", "small": 1, "n": 1}
+        assert py(driver, "return await store.items()") == there
+        resize(None)
+        py(driver, "await store.set('big', 'fits now')")
+        driver.refresh()
+        connect_test_app(driver, site.url("app"))
+        assert py(driver, "return await store.items()") == {**there, "big": "fits now"}
