@@ -52,8 +52,13 @@ class DevTools:
 
     def evaluate(self, target: dict[str, Any], expression: str) -> Any:
         """Evaluate JavaScript in a target and return its value."""
-        return self.call("Runtime.evaluate", self.attach(target), expression=expression, awaitPromise=True,
-                         returnByValue=True)["result"].get("value")
+        return self.call(
+            "Runtime.evaluate",
+            self.attach(target),
+            expression=expression,
+            awaitPromise=True,
+            returnByValue=True,
+        )["result"].get("value")
 
     def said(self, target: dict[str, Any]) -> list[str]:
         """Return what a target's console has said so far, policy errors included."""
@@ -62,6 +67,12 @@ class DevTools:
         for domain in ("Log.enable", "Runtime.enable"):
             self.call(domain, session)
         self.call("Runtime.evaluate", session, expression="0")
-        logged = [event["params"]["entry"]["text"] for event in self.events if event["method"] == "Log.entryAdded"]
-        called = [event["params"]["args"] for event in self.events if event["method"] == "Runtime.consoleAPICalled"]
-        return logged + [" ".join(str(part.get("value", part.get("description"))) for part in parts) for parts in called]
+        logged = [
+            event["params"]["entry"]["text"] for event in self.events if event["method"] == "Log.entryAdded"
+        ]
+        called = [
+            event["params"]["args"] for event in self.events if event["method"] == "Runtime.consoleAPICalled"
+        ]
+        return logged + [
+            " ".join(str(part.get("value", part.get("description"))) for part in parts) for parts in called
+        ]

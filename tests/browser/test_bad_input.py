@@ -14,7 +14,20 @@ KEY = "k" * 512
 VALUE_BYTES = 256 * 1024
 LONE = "\ud800"
 
-ODD_KEYS = ("constructor", "__proto__", "toString", "length", " ", "\t", "😀", "a\0b", "\0", "$bytes", "ключ", "é" * 256)
+ODD_KEYS = (
+    "constructor",
+    "__proto__",
+    "toString",
+    "length",
+    " ",
+    "\t",
+    "😀",
+    "a\0b",
+    "\0",
+    "$bytes",
+    "ключ",
+    "é" * 256,
+)
 
 BAD_CALLS = {
     "key of type int": ("store.set(7, 1)", "InvalidKey"),
@@ -93,7 +106,10 @@ def test_at_the_limit_all_is_well(app: Any) -> None:
     assert everything(app) == odd
     assert py(app, f"return await store.delete(*json.loads({json.dumps(ODD_KEYS)!r}))") == len(ODD_KEYS)
     py(app, "await store.set('big', [2**53, -2**70, 10**5000, 1.0, -0.0, b'\\x00\\xff'])")
-    assert py(app, "return [2**53, -2**70, 10**5000, 1.0, -0.0, b'\\x00\\xff'] == await store.get('big')") is True
+    assert (
+        py(app, "return [2**53, -2**70, 10**5000, 1.0, -0.0, b'\\x00\\xff'] == await store.get('big')")
+        is True
+    )
     assert py(app, "return str((await store.get('big'))[3:5])") == "[1.0, -0.0]"
 
 
@@ -191,7 +207,9 @@ def open_wire(driver: Any, site: Site, details: dict[str, Any] | None = None) ->
 def codes_in(messages: list[dict[str, Any]]) -> list[str]:
     """Return the codes of all errors in the store's messages."""
     found = [message["error"][0] for message in messages if "error" in message]
-    return found + [reply[2][0] for message in messages for reply in message.get("replies", ()) if len(reply) == 3]
+    return found + [
+        reply[2][0] for message in messages for reply in message.get("replies", ()) if len(reply) == 3
+    ]
 
 
 def test_the_store_answers_whatever_comes(app: Any, site: Site) -> None:
@@ -223,7 +241,14 @@ def test_good_calls_beside_a_bad_one_are_done(app: Any, site: Site) -> None:
 def test_what_is_no_text_is_answered_too(app: Any, site: Site) -> None:
     """A message that is no string gets an error as well, and the connection goes on."""
     open_wire(app, site)
-    for thing in ("7", "null", "undefined", "{masq: 1, calls: [[1, 'ping']]}", "new ArrayBuffer(8)", "['{}']"):
+    for thing in (
+        "7",
+        "null",
+        "undefined",
+        "{masq: 1, calls: [[1, 'ping']]}",
+        "new ArrayBuffer(8)",
+        "['{}']",
+    ):
         assert codes_in(app.run(f"return await wire.ask({thing})")) == ["ProtocolError"], thing
 
 
@@ -249,7 +274,9 @@ def test_an_app_that_describes_itself_badly(app: Any, site: Site) -> None:
         assert "status" not in first and first["error"][0] == "ProtocolError", (what, first)
     for what, claims in BAD_CLAIMS.items():
         words = {"name": "Test app", **claims}
-        outcome = outcome_of(app, f"await masq.connect(STORE, timeout=20, **json.loads({json.dumps(words)!r}))")
+        outcome = outcome_of(
+            app, f"await masq.connect(STORE, timeout=20, **json.loads({json.dumps(words)!r}))"
+        )
         assert outcome.get("error") in ("InvalidValue", "ProtocolError"), (what, outcome)
         assert app.run("return document.querySelectorAll('iframe').length") == 1 + len(BAD_CLAIMS), what
 
@@ -288,7 +315,9 @@ def test_a_frame_that_never_answers(other_app: Any, site: Site) -> None:
 
 def test_an_address_without_a_store(other_app: Any, site: Site) -> None:
     """Where nothing is served at the address: ConnectionTimeout too."""
-    outcome = outcome_of(other_app, f"await masq.connect({site.url('hostile') + '/nothing'!r}, name='App', timeout=0.8)")
+    outcome = outcome_of(
+        other_app, f"await masq.connect({site.url('hostile') + '/nothing'!r}, name='App', timeout=0.8)"
+    )
     assert outcome["error"] == "ConnectionTimeout"
 
 
@@ -316,15 +345,24 @@ def test_a_store_that_talks_nonsense(other_app: Any, site: Site) -> None:
 
 def test_a_second_connect_while_one_is_pending(other_app: Any, site: Site) -> None:
     """While the page is connecting, a second connect() raises ProtocolError and leaves the first alone."""
-    start(other_app, "first", "global store\nstore = await masq.connect(STORE, name='Test app', button='#connect')")
+    start(
+        other_app,
+        "first",
+        "global store\nstore = await masq.connect(STORE, name='Test app', button='#connect')",
+    )
     button = "return document.querySelector('#connect').dataset.masqState"
     until(lambda: other_app.execute_script(button) == "connect", "the button")
     assert outcome_of(other_app, "await masq.connect(STORE, name='Test app')")["error"] == "ProtocolError"
-    assert outcome_of(other_app, "await masq.connect(STORE + '/', name='Test app')")["error"] == "ProtocolError"
+    assert (
+        outcome_of(other_app, "await masq.connect(STORE + '/', name='Test app')")["error"] == "ProtocolError"
+    )
     assert other_app.execute_script(button) == "connect"
     assert other_app.run("return document.querySelectorAll('iframe').length") == 1
     from browser.steps import allow
 
     allow(other_app)
     assert "error" not in finished(other_app, "first")
-    assert py(other_app, "again = await masq.connect(STORE, name='Test app')\nreturn await again.increment('n')") == 1
+    assert (
+        py(other_app, "again = await masq.connect(STORE, name='Test app')\nreturn await again.increment('n')")
+        == 1
+    )

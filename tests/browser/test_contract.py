@@ -81,7 +81,9 @@ def page(site: Site) -> Iterator[Browser]:
 def boot(driver: Browser, site: Site) -> None:
     """Boot Python in a quiet page of the store's origin, with the contract at hand."""
     driver.get(f"{site.store}/{QUIET}")
-    vectors = {path.stem: json.loads(path.read_text("utf-8")) for path in (ROOT / "tests/vectors").glob("*.json")}
+    vectors = {
+        path.stem: json.loads(path.read_text("utf-8")) for path in (ROOT / "tests/vectors").glob("*.json")
+    }
     files = {
         "contract_backend.py": (ROOT / "tests/contract/backend.py").read_text("utf-8"),
         "contract_crypto.py": (ROOT / "tests/contract/crypto.py").read_text("utf-8"),
@@ -112,7 +114,9 @@ def test_webcrypto_keeps_the_contract(page: Browser, rule: str) -> None:
 @pytest.mark.parametrize("kind", ["indexeddb", "localstorage"])
 def test_a_closed_backend_says_so(page: Browser, kind: str) -> None:
     """After close() reads, scans, writes and claims raise Disconnected: nothing hangs, nothing is lost silently."""
-    check(page, f"""
+    check(
+        page,
+        f"""
 made = await make_{kind}()
 await made.write([("a", b"1")])
 await made.close()
@@ -120,12 +124,15 @@ for work in (made.read("a"), made.scan(""), made.write([("a", b"2")]), made.writ
     await asyncio.wait_for(raises(Disconnected, work), 5)
 other = await make_{kind}(made)
 assert await other.read("a") == b"1"
-""")
+""",
+    )
 
 
 def test_writes_side_by_side_end_each_for_itself(page: Browser) -> None:
     """Many transactions begun at once: each ends, in order, and a superseded one among them changes nothing."""
-    check(page, """
+    check(
+        page,
+        """
 made = await make_indexeddb()
 await made.claim()
 before = [made.write([(f"k{n}", b"x" * n)]) for n in range(50)]
@@ -137,12 +144,15 @@ results = await asyncio.gather(*[made.write([(f"late{n}", b"")]) for n in range(
 assert all(isinstance(result, Superseded) for result in results), results
 assert await newer.scan("late") == []
 await newer.write([("a", b"1")])
-""")
+""",
+    )
 
 
 def test_a_write_that_cannot_be_issued_changes_nothing(page: Browser) -> None:
     """A batch whose second put the browser refuses is not half done, and the backend goes on."""
-    check(page, """
+    check(
+        page,
+        """
 made = await make_indexeddb()
 try:
     await made.write([("a", b"1"), (float("nan"), b"2")])  # no key for IndexedDB
@@ -153,18 +163,22 @@ else:
 assert await made.scan("") == []
 await asyncio.wait_for(made.write([("b", b"1")]), 5)
 assert await made.read("b") == b"1"
-""")
+""",
+    )
 
 
 def test_a_page_of_localstorage_is_full(page: Browser) -> None:
     """localStorage over its 4 MiB raises QuotaExceeded and holds what it held, replaced and dropped keys included."""
-    check(page, """
+    check(
+        page,
+        """
 made = await make_localstorage()
 await made.write([("a", b"1"), ("b", b"2")])
 await raises(QuotaExceeded, made.write([("a", b"x" * 4_000_000), ("c", b"3")], [("b", "c")]))
 assert await made.scan("") == [("a", b"1"), ("b", b"2")]
 await made.write([("c", b"3")])
-""")
+""",
+    )
 
 
 @contextmanager
@@ -190,7 +204,9 @@ def test_a_full_disk(browser: Callable[..., Any], site: Site) -> None:
     driver = browser()
     with disk_of(driver, site.store, 300_000) as resize:
         boot(driver, site)
-        check(driver, """
+        check(
+            driver,
+            """
 import time
 full = await make_indexeddb()
 await full.claim()
@@ -200,9 +216,13 @@ await raises(QuotaExceeded, full.write([("a", b"3"), ("c", bytes(3_000_000))], [
 assert time.monotonic() - began < 1, time.monotonic() - began
 assert await full.scan("") == [("a", b"1"), ("b", b"2")]
 await full.write([("a", b"2")])
-""")
+""",
+        )
         resize(None)
-        check(driver, 'await full.write([("c", bytes(3_000_000))])\nassert len(await full.read("c")) == 3_000_000')
+        check(
+            driver,
+            'await full.write([("c", bytes(3_000_000))])\nassert len(await full.read("c")) == 3_000_000',
+        )
 
 
 RANDOM_TEXT = "import random; text = ''.join(random.choices('abcdefghijklmnopqrstuvwxyz', k=240_000))"
@@ -214,22 +234,28 @@ def test_an_app_on_a_full_disk(browser: Callable[..., Any], site: Site) -> None:
     with disk_of(driver, site.store, 400_000) as resize:
         connect_test_app(driver, site.url("app"))
         py(driver, "await store.set('kept', 'before')")
-        outcome = outcome_of(driver, f"""{RANDOM_TEXT}
+        outcome = outcome_of(
+            driver,
+            f"""{RANDOM_TEXT}
 began = time.monotonic()
 try:
     await store.update({{'kept': 'after', 'big': text, 'bigger': text[::-1], 'more': text[5:]}})
 finally:
-    globals()['took'] = time.monotonic() - began""")
+    globals()['took'] = time.monotonic() - began""",
+        )
         assert outcome.get("error") == "QuotaExceeded", outcome
         assert len(outcome["sentence"]) > 40
         assert py(driver, "return took") < 1
         assert py(driver, "return await store.items()") == {"kept": "before"}
         # Of writes that share a tick, only those fail that must.
-        parts = py(driver, f"""{RANDOM_TEXT}
+        parts = py(
+            driver,
+            f"""{RANDOM_TEXT}
 large = {{name: text + name for name in 'pqr'}}
 results = await asyncio.gather(
     store.set('small', 1), store.update(large), store.increment('n'), return_exceptions=True)
-return [type(result).__name__ for result in results]""")
+return [type(result).__name__ for result in results]""",
+        )
         assert parts == ["NoneType", "QuotaExceeded", "int"]
         there = {"kept": "before", "small": 1, "n": 1}
         assert py(driver, "return await store.items()") == there

@@ -53,7 +53,9 @@ def test_a_frame_that_is_replaced(app: Any, site: Site) -> None:
     """Once the frame shows another origin that speaks, the session ends with ProtocolError, its watches too."""
     start(app, "watch", "async for change in store.watch(): pass")
     py(app, "await store.set('a', 1)")
-    app.execute_script("document.querySelector('iframe').src = arguments[0]", site.url("hostile") + "/posing.html")
+    app.execute_script(
+        "document.querySelector('iframe').src = arguments[0]", site.url("hostile") + "/posing.html"
+    )
     ended = finished(app, "watch")
     assert ended["error"] == "ProtocolError"
     assert site.store in ended["sentence"] and site.url("hostile") in ended["sentence"]
@@ -94,19 +96,29 @@ def test_another_window_cannot_attach(app: Any, site: Site) -> None:
 def test_no_app_speaks_as_a_page_of_the_store(app: Any, site: Site) -> None:
     """An app cannot reach the store's worker itself, nor have its frame open a page's session."""
     worker = app.run(
-        "const page = await (await fetch(args[0] + '/client/masq/__init__.py')).text(); return page.length > 0", site.store
+        "const page = await (await fetch(args[0] + '/client/masq/__init__.py')).text(); return page.length > 0",
+        site.store,
     )
     assert worker
     from browser.test_bad_input import codes_in, open_wire
 
     open_wire(app, site)
-    pages = [["overview"], ["app", site.url("app")], ["withdraw", site.url("app")], ["answer", "0" * 32, True],
-             ["create_profile", "Eve", "", True], ["entries", site.url("app"), "", "", 10], ["request", "0" * 32]]
+    pages = [
+        ["overview"],
+        ["app", site.url("app")],
+        ["withdraw", site.url("app")],
+        ["answer", "0" * 32, True],
+        ["create_profile", "Eve", "", True],
+        ["entries", site.url("app"), "", "", 10],
+        ["request", "0" * 32],
+    ]
     for words in pages:
         sent = json.dumps({"masq": 1, "calls": [[1, *words]]})
         assert codes_in(app.run("return await wire.ask(args[0])", sent)) == ["ProtocolError"], words
     for said in ({"page": {"id": "1"}}, {"attach": {"origin": site.store}}, {"worker": "1"}):
-        assert codes_in(app.run("return await wire.ask(args[0])", json.dumps({"masq": 1, **said}))) == [], said
+        assert codes_in(app.run("return await wire.ask(args[0])", json.dumps({"masq": 1, **said}))) == [], (
+            said
+        )
     refused = app.run(
         "try { new SharedWorker(args[0] + '/worker.js', { name: 'masq', type: 'module' }); return 'made'; }"
         "catch (error) { return error.name; }",
@@ -148,7 +160,10 @@ class Opaque(Handler):
 
     def _send(self, status: int, headers: dict[str, str], body: bytes | None) -> None:
         if self._site() == "app":
-            headers |= {"Content-Security-Policy": "sandbox allow-scripts", "Access-Control-Allow-Origin": "*"}
+            headers |= {
+                "Content-Security-Policy": "sandbox allow-scripts",
+                "Access-Control-Allow-Origin": "*",
+            }
         super()._send(status, headers, body)
 
 

@@ -73,10 +73,7 @@ class IndexedDB:
         # Both requests before the first wait: the transaction ends when nothing is pending.
         keys, values = store.getAllKeys(everything), store.getAll(everything)
         found_keys, found_values = await asyncio.gather(_result(keys), _result(values))
-        return [
-            (key, value.to_bytes())
-            for key, value in zip(found_keys.to_py(), found_values, strict=True)
-        ]
+        return [(key, value.to_bytes()) for key, value in zip(found_keys.to_py(), found_values, strict=True)]
 
     async def write(self, puts: Sequence[tuple[str, bytes]], drops: Sequence[tuple[str, str]] = ()) -> None:
         """Write a batch, all or nothing, and return once its transaction is complete."""
