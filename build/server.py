@@ -155,11 +155,9 @@ class Handler(BaseHTTPRequestHandler):
         try:
             self._file(*self._locate())
         except Answer as answer:
-            self._send(
-                answer.status,
-                {"Content-Type": TYPES[".txt"], "Cache-Control": "no-store"},
-                answer.sentence.encode(),
-            )
+            headers = store_headers("") if self._site() == "store" else {}
+            headers |= {"Content-Type": TYPES[".txt"], "Cache-Control": "no-store"}
+            self._send(answer.status, headers, answer.sentence.encode())
 
     def _site(self) -> str:
         """Return the name that the Host header asks for."""

@@ -8,7 +8,9 @@ const stop = (sentence) => {
 };
 
 // Until Python listens. The page cannot outlive its worker: it starts anew with the next one.
-function hear({ worker, failed }) {
+function hear({ worker, moved, failed }) {
+  // This page may be older than the worker that serves now: its own would only send it on again.
+  if (moved) sessionStorage.masqWorker = moved;
   if (failed) stop(`The store could not start: ${failed}`);
   if (worker) released(navigator.locks, `masq-alive-${worker}`).then(() => location.reload());
 }
@@ -23,7 +25,9 @@ async function start() {
   const id = crypto.randomUUID();
   await hold(navigator.locks, `masq-page-${id}`);
   if (nonce) await hold(navigator.locks, `masq-popup-${nonce}`);
-  const port = connect(SharedWorker, ours, hear, stop);
+  const url = sessionStorage.masqWorker ?? ours;
+  delete sessionStorage.masqWorker;
+  const port = connect(SharedWorker, url, hear, stop);
   port.postMessage(JSON.stringify({ masq: 1, page: { id, nonce } }));
   const bar = document.querySelector("#opening");
   const python = await startPython((loaded, total) => {

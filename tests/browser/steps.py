@@ -149,7 +149,8 @@ def outcome_of(driver: Any, code: str) -> dict[str, Any]:
     """Run the body of an async function; return {"result"} or {"error", "sentence", "fields"}."""
     return dict(
         driver.execute_async_script(
-            "const [code, done] = arguments; const go = () => window.py ? py(code).then(done) : setTimeout(go, 20); go();",
+            "const [code, done] = arguments;"
+            "const go = () => window.py ? py(code).then(done) : setTimeout(go, 20); go();",
             code,
         )
     )

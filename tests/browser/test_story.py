@@ -13,6 +13,7 @@ from browser.steps import (
     connect_test_app,
     find,
     finished,
+    make_profile,
     outcome_of,
     py,
     start,
@@ -45,6 +46,16 @@ def test_count_reload_restart(browser: Callable[..., Any], site: Site, tmp_path:
     second.get(site.counter)
     counted(second, 2)
     assert second.policy_errors() == []
+
+
+def test_the_store_opened_first(browser: Callable[..., Any], site: Site) -> None:
+    """A store that is opened by itself, in a browser that never saw it, asks for a name and then shows its list."""
+    driver = browser()
+    driver.get(site.store)
+    make_profile(driver)
+    find(driver, "#apps")
+    driver.refresh()
+    find(driver, "#apps")
 
 
 def test_two_tabs_of_one_app(browser: Callable[..., Any], site: Site) -> None:

@@ -282,7 +282,7 @@ def test_short_messages_do_not_make_huge_ones() -> None:
         tab.port.post = post  # type: ignore[method-assign]
         tab.port.say(json.dumps({"masq": 1, "calls": [[1000 + n, "get", "k"] for n in range(100)]}))
         for number in range(100):
-            tab.port.say('{"masq":1,"calls":[[%d,"watch","",false]]}' % (2000 + number))
+            tab.port.say(json.dumps({"masq": 1, "calls": [[2000 + number, "watch", "", False]]}))
         tab.port.say(json.dumps({"masq": 1, "calls": [[9000, "set", "k", "y" * 200_000]]}))
         await settled.wait()
         assert sum(sizes) > 20_000_000
@@ -362,7 +362,7 @@ def test_hand_over_ends_while_an_app_writes() -> None:
         stopping = asyncio.create_task(rig.engine.stop())
         number = 101
         while not stopping.done():
-            tab.port.say('{"masq":1,"calls":[[%d,"increment","n",1]]}' % number)
+            tab.port.say(json.dumps({"masq": 1, "calls": [[number, "increment", "n", 1]]}))
             number += 1
             await asyncio.sleep(0)
         ((_, port, state),) = stopping.result()

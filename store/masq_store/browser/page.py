@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from typing import Any
 
@@ -25,7 +26,9 @@ async def main(js_port: Any, nonce: str) -> None:
 
     def receive(text: str) -> None:
         if text.startswith('{"masq":1,"moved"'):
-            js.location.reload()  # a newer store has taken over: its page comes with it
+            # A newer store has taken over: its page comes with it, or an older one goes straight to its worker.
+            js.sessionStorage.setItem("masqWorker", json.loads(text)["moved"])
+            js.location.reload()
         else:
             channel.receive(text)
 

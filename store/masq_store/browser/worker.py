@@ -178,8 +178,8 @@ class Line:
         self._js_port = js_port
         self._engine: Engine | None = None
         self._failure: str | None = None
-        self._session: PageSession | None = None
-        self._waiting: list[tuple[dict[str, Any], list[Any]]] = []
+        self._waiting: list[tuple[str, dict[str, Any], list[Any]]] = []
+        self._page_session: PageSession | None = None
         self._proxy: Any = create_proxy(self.hear)
         js_port.onmessage = self._proxy
 
@@ -187,8 +187,8 @@ class Line:
         """Do what was asked so far, and what will be, by `engine`; or tell why there is none."""
         self._engine, self._failure = engine, failure
         waiting, self._waiting = self._waiting, []
-        for message, ports in waiting:
-            self._take(message, ports)
+        for early in waiting:
+            self._take(*early)
 
     def hear(self, event: Any) -> None:
         """Take a message from the frame or page."""
@@ -199,15 +199,17 @@ class Line:
         if isinstance(message, dict) and message.get("masq") == messages.PROTOCOL:
             ports = list(event.ports)
             if self._engine or self._failure:
-                self._take(message, ports)
+                self._take(event.data, message, ports)
             else:
-                self._waiting.append((message, ports))
+                self._waiting.append((event.data, message, ports))
 
     def move(self, url: str, handed: list[tuple[Any, dict[str, Any]]]) -> None:
         """Send frame or page to the worker at `url`, with the apps' ports that it goes on with."""
         from pyodide.ffi import to_js
 
-        waiting = [(message["attach"], ports[0]) for message, ports in self._waiting if "attach" in message]
+        waiting = [
+            (message["attach"], ports[0]) for _, message, ports in self._waiting if "attach" in message
+        ]
         states = [state for _, state in handed] + [attach for attach, _ in waiting]
         ports = [port.release() for port, _ in handed] + [port for _, port in waiting]
         message = {"masq": messages.PROTOCOL, "moved": url, "sessions": states}
@@ -221,15 +223,15 @@ class Line:
             self._proxy.destroy()
             self._proxy = None
 
-    def _take(self, message: dict[str, Any], ports: list[Any]) -> None:
+    def _take(self, text: str, message: dict[str, Any], ports: list[Any]) -> None:
         if self._engine is None:
             self._tell({"failed": self._failure})
         elif "attach" in message and len(ports) == 1:
             self._attach(self._engine, message["attach"], BrowserPort(ports[0]))
         elif "page" in message:
             self._page(self._engine, message["page"])
-        elif self._session:  # what a page said while it waited for the engine
-            self._session.receive(messages.dumps(message))
+        elif self._page_session is not None:
+            self._page_session.receive(text)  # the page was up before the engine, and has asked already
 
     def _attach(self, engine: Engine, attach: dict[str, Any], port: BrowserPort) -> None:
         app = {name: attach.get(name) for name in ("name", "description", "icon")}
@@ -250,7 +252,7 @@ class Line:
         self._worker.drop(self)
 
     def _page(self, engine: Engine, page: dict[str, Any]) -> None:
-        session = self._session = engine.page(BrowserPort(self._js_port))
+        session = self._page_session = engine.page(BrowserPort(self._js_port))
         self._proxy.destroy()  # the session listens from now on
         self._proxy = None
         self._when_gone(f"masq-page-{page['id']}", lambda: self._page_gone(engine, session))

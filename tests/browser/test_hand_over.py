@@ -1,0 +1,203 @@
+"""The store's worker changes under a working app: a newer build, or a death. Nothing acknowledged is lost."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from browser.devtools import DevTools
+from browser.steps import click, connect_test_app, find, outcome_of, py, start, until
+from conftest import Site
+
+WRITE_ON = """
+global writing, acknowledged, failed
+writing, acknowledged, failed = True, [], []
+while writing:
+    for n in range(10):
+        number = len(acknowledged) + len(failed)
+        try:
+            await store.set(f"w/{number:06}", number)
+            acknowledged.append(number)
+        except masq.Disconnected:
+            failed.append(number)
+    total = await store.increment("total")
+return len(acknowledged)
+"""
+"""Writes as fast as it can until told to stop, and keeps count of what was acknowledged."""
+
+WATCH_ON = """
+global seen
+seen = {}
+async with store.watch("w/") as changes:
+    async for change in changes:
+        seen[change.key] = change.value
+"""
+
+ALL_THERE = """
+there = await store.items("w/")
+return [number for number in acknowledged if there.get(f"w/{number:06}") != number]
+"""
+
+
+def newer_build(store: Path) -> str:
+    """Put a build that is newer by one in place of the one in `store`; both folders stay. Returns its folder's name."""
+    index = store / "index.html"
+    old = re.search(r"app-[0-9a-f]{16}", index.read_text("utf-8"))
+    assert old
+    new = f"app-{int(old[0][4:], 16) ^ 1:016x}"
+    shutil.copytree(store / old[0], store / new)
+    facts = store / new / "build.js"
+    text = facts.read_text("utf-8")
+    facts.unlink()  # a link into dist/: replaced, not written through
+    facts.write_text(re.sub(r'"build": (\d+)', lambda found: f'"build": {int(found[1]) + 1}', text), "utf-8")
+    point_to(store, old[0], new)
+    return new
+
+
+def point_to(store: Path, old: str, new: str) -> None:
+    """Let the store's pages load another build."""
+    for page in ("index.html", "frame.html"):
+        text = (store / page).read_text("utf-8").replace(old, new)
+        for variant in store.glob(page + "*"):
+            variant.unlink()
+        (store / page).write_text(text, "utf-8")
+
+
+def stop_writing(driver: Any) -> None:
+    """Let `WRITE_ON` come to its end."""
+    py(driver, "global writing\nwriting = False")
+    outcome = until(lambda: driver.execute_script("return later.write"), "the writer to stop")
+    assert "error" not in outcome, outcome
+
+
+def wait_for_writes(driver: Any, more: int) -> None:
+    """Wait until `more` further writes have been acknowledged."""
+    enough = py(driver, "return len(acknowledged)") + more
+    until(lambda: py(driver, "return len(acknowledged)") >= enough, f"{more} more writes")
+
+
+def begin(driver: Any) -> None:
+    """Let the connected app write and watch without end."""
+    start(driver, "watch", WATCH_ON)
+    start(driver, "write", WRITE_ON)
+    until(
+        lambda: py(driver, "return 'acknowledged' in globals() and len(acknowledged) > 20"),
+        "the first writes",
+    )
+
+
+def test_a_newer_build_takes_over(browser: Callable[..., Any], own_site: Site) -> None:
+    """A newer build takes over while an app writes: no write fails or is lost, watchers go on, the old worker ends."""
+    driver = browser()
+    connect_test_app(driver, own_site.url("app"))
+    begin(driver)
+    tab = driver.current_window_handle
+    with DevTools(driver) as tools:
+        (before,) = tools.workers()
+        new = newer_build(own_site.server.dist / "store")
+        page = driver.new_tab(own_site.store)
+        find(driver, "#apps [data-origin]")
+        until(lambda: [new in worker["url"] for worker in tools.workers()] == [True], "the old worker to end")
+        driver.switch_to.window(tab)
+        wait_for_writes(driver, 50)
+        stop_writing(driver)
+        assert py(driver, "return failed") == []
+        assert py(driver, ALL_THERE) == []
+        until(
+            lambda: py(driver, "return len(seen) == len(acknowledged)"),
+            "the watcher to have seen every write",
+        )
+        assert py(driver, "return store.status.state") == "ready"
+        assert before["url"] not in [worker["url"] for worker in tools.workers()]
+        # The store's page counts the tab that was handed over, and can still withdraw it.
+        driver.switch_to.window(page)
+        click(driver, "#apps [data-origin] a")
+        click(driver, "#withdraw")
+        click(driver, "#withdraw-confirm")
+        driver.switch_to.window(tab)
+        until(lambda: py(driver, "return store.status.state") == "closed", "the withdrawal to arrive")
+        assert outcome_of(driver, "await store.get('total')")["error"] == "NotRegistered"
+
+
+def test_an_older_page_finds_the_newer_worker(browser: Callable[..., Any], own_site: Site) -> None:
+    """Pages and frames of an older build are sent on to the newer worker: none is stuck, and none loads for ever."""
+    driver = browser()
+    connect_test_app(driver, own_site.url("app"))
+    py(driver, "await store.set('a', 1)")
+    store = own_site.server.dist / "store"
+    old = re.search(r"app-[0-9a-f]{16}", (store / "index.html").read_text("utf-8"))
+    assert old
+    tab = driver.current_window_handle
+    new = newer_build(store)
+    driver.new_tab(own_site.store)
+    find(driver, "#apps [data-origin]")
+    point_to(store, new, old[0])  # a host that goes back to the older build, say
+    driver.new_tab(own_site.url("app"))
+    connect_test_app(driver, own_site.url("app"))
+    assert py(driver, "return await store.get('a')") == 1
+    py(driver, "await store.set('a', 2)")
+    driver.new_tab(own_site.store)
+    find(driver, "#apps [data-origin]")
+    driver.execute_script("window.stayed = true")
+    driver.switch_to.window(tab)
+    assert py(driver, "return await store.get('a')") == 2
+    with DevTools(driver) as tools:
+        until(
+            lambda: [new in worker["url"] for worker in tools.workers()] == [True],
+            "one worker, the newer one",
+        )
+    driver.switch_to.window(driver.window_handles[-1])
+    assert driver.execute_script("return window.stayed") is True
+
+
+def test_a_dead_worker_is_replaced(app: Any) -> None:
+    """The worker dies while an app works: reads go on, a write raises Disconnected or is there, watchers go on."""
+    py(app, "await store.update({'gone': 1, 'kept': 'as it was'})")
+    begin(app)
+    with DevTools(app) as tools:
+        for _ in range(2):
+            (worker,) = tools.workers()
+            tools.call("Target.closeTarget", targetId=worker["targetId"])
+            until(
+                lambda old=worker: tools.workers() and tools.workers()[0]["targetId"] != old["targetId"],
+                "the next worker",
+            )
+            wait_for_writes(app, 50)
+    stop_writing(app)
+    assert py(app, ALL_THERE) == []
+    lost = py(app, "return len(failed)")
+    assert lost <= 4  # at most the ones in flight
+    until(
+        lambda: py(app, "return set(seen) >= {f'w/{number:06}' for number in acknowledged}"),
+        "the watcher to catch up",
+    )
+    assert py(app, "return [store.status.state, await store.get('kept')]") == ["ready", "as it was"]
+
+
+def test_calls_in_flight_when_the_worker_dies(app: Any) -> None:
+    """Of calls that are out when the worker dies, reads get their answer and no write is lost silently."""
+    py(app, "await store.set('kept', 'as it was')")
+    with DevTools(app) as tools:
+        (worker,) = tools.workers()
+        # It dies with the calls in its queue: it stands still first.
+        session = tools.attach(worker)
+        tools.call("Debugger.enable", session)
+        tools.call("Debugger.pause", session)
+        start(app, "read", "return await store.get('kept')")
+        start(app, "write", "await store.set('late', 1)")
+        start(app, "count", "return await store.increment('n')")
+        until(lambda: py(app, "return store._channel.outstanding") == 3, "the calls to be sent")
+        tools.call("Target.closeTarget", targetId=worker["targetId"])
+    for name in ("read", "write", "count"):
+        until(lambda name=name: app.execute_script("return later[arguments[0]]", name), f"{name} to end")
+    assert app.execute_script("return later.read.result") == "as it was", app.execute_script(
+        "return later.read"
+    )
+    for name, key in (("write", "late"), ("count", "n")):
+        outcome = app.execute_script("return later[arguments[0]]", name)
+        assert outcome.get("error", "Disconnected") == "Disconnected", outcome
+        if "error" not in outcome:
+            assert py(app, f"return await store.get({key!r})") == 1
