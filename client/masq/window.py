@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-POPUP = "popup,width=480,height=680"  # CSS pixels: one column of the store's pages
+POPUP = "popup,width=480,height=720"  # CSS pixels: one column of the store's pages
 
 
 class Frame:

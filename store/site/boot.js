@@ -9,7 +9,8 @@ const stop = (sentence) => {
 
 // Until Python listens. The page cannot outlive its worker: it starts anew with the next one.
 function hear({ worker, moved, failed }) {
-  if (moved) sessionStorage.masqWorker = moved; // or an older page would come back to its own
+  // This page may be older than the worker that serves now: its own would only send it on again.
+  if (moved) sessionStorage.masqWorker = moved;
   if (failed) stop(`The store could not start: ${failed}`);
   if (worker) released(navigator.locks, `masq-alive-${worker}`).then(() => location.reload());
 }

@@ -4,7 +4,9 @@ import { connect, hold, ours, parse, released } from "./connect.js";
 const frame = crypto.randomUUID();
 const tell = (message, origin = "*") =>
   parent.postMessage(JSON.stringify({ masq: 1, ...message }), origin);
-const unavailable = (reason, setting) => tell({ frame: "unavailable", reason, setting });
+const unavailable = (reason, setting = "") =>
+  tell({ frame: "unavailable", reason: String(reason), setting });
+const failed = (error) => unavailable(...[].concat(error));
 
 // The embedding page of the same host needs no handle: its frame sees the store's own storage.
 function sameHost() {
@@ -67,14 +69,14 @@ async function move({ moved, sessions }, ports) {
 
 function lost() {
   opened = open(ours).then(() => attached && tell({ frame: "lost" }, attached.origin));
-  opened.catch((error) => unavailable(...error));
+  opened.catch(failed);
 }
 
 const post = (session, app) =>
   port.postMessage(JSON.stringify({ masq: 1, attach: { ...session, frame } }), [app]);
 
 let opened = open(ours);
-opened.catch((error) => unavailable(...[].concat(error)));
+opened.catch(failed);
 
 addEventListener("message", async (event) => {
   if (event.source !== parent || parent === window) return;

@@ -1,4 +1,4 @@
-// Boots Python: from the memory snapshot; plainly where that fails, or `boot=plain` is asked.
+// Boots Python: from the memory snapshot, or plainly if that fails or the address asks for it.
 import build from "./build.js";
 
 const at = (path) => new URL(path, import.meta.url).href;

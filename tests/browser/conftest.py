@@ -21,7 +21,7 @@ PYODIDE = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.
 def copy_of(dist: Path, target: Path) -> Path:
     """Return a copy of `dist` in which tests may change files: links for what is large, never written through."""
     shutil.copytree(dist, target, copy_function=_link)
-    for name in ("app", "other"):
+    for name in ("app", "other", "third"):
         shutil.copytree(APPS / "app", target / name)
         (target / name / "pyodide").mkdir()
         for file in PYODIDE:
@@ -40,7 +40,7 @@ def _link(source: str, target: str) -> None:
 
 @pytest.fixture(scope="session")
 def site(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """The built site with the test apps `app`, `other` and `hostile`, on a free port."""
+    """The built site with the test apps `app`, `other`, `third` and `hostile`, on a free port."""
     server = SiteServer(copy_of(dist, tmp_path_factory.mktemp("site") / "dist"))
     server.start()
     yield Site(server)

@@ -8,7 +8,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from selenium.common.exceptions import NoSuchElementException, NoSuchWindowException, StaleElementReferenceException
+from selenium.common.exceptions import (
+    NoSuchElementException,
+    NoSuchWindowException,
+    StaleElementReferenceException,
+)
 from selenium.webdriver.common.by import By
 
 PATIENCE = 60.0
@@ -75,7 +79,14 @@ def popup(driver: Any, *, closes: bool = True) -> Iterator[None]:
     known = set(driver.window_handles) - {home}
 
     def opened() -> Any:
-        return next((handle for handle in driver.window_handles if handle != home and _is_popup(driver, handle, known)), None)
+        return next(
+            (
+                handle
+                for handle in driver.window_handles
+                if handle != home and _is_popup(driver, handle, known)
+            ),
+            None,
+        )
 
     handle = until(opened, "the store's window")
     driver.switch_to.window(handle)
@@ -110,11 +121,18 @@ def make_profile(driver: Any, name: str = "Ann", passphrase: str = "", stay_unlo
 
 def allow(driver: Any, *, connect: str = "#connect") -> None:
     """Press the app's Connect button and allow it in the store's window, with a profile made if there is none."""
-    until(lambda: driver.find_element(By.CSS_SELECTOR, connect).get_attribute("data-masq-state") in ("connect", "locked"),
-          "the Connect button")
+    until(
+        lambda: (
+            driver.find_element(By.CSS_SELECTOR, connect).get_attribute("data-masq-state")
+            in ("connect", "locked")
+        ),
+        "the Connect button",
+    )
     click(driver, connect)
     with popup(driver):
-        until(lambda: is_shown(driver, "#allow") or is_shown(driver, "#create-profile"), "the store's question")
+        until(
+            lambda: is_shown(driver, "#allow") or is_shown(driver, "#create-profile"), "the store's question"
+        )
         if is_shown(driver, "#create-profile"):
             make_profile(driver)
         click(driver, "#allow")
@@ -129,10 +147,13 @@ def py(driver: Any, code: str) -> Any:
 
 def outcome_of(driver: Any, code: str) -> dict[str, Any]:
     """Run the body of an async function; return {"result"} or {"error", "sentence", "fields"}."""
-    return dict(driver.execute_async_script(
-        "const done = arguments[1]; const go = () => window.py ? py(arguments[0]).then(done) : setTimeout(go, 20); go();",
-        code,
-    ))
+    return dict(
+        driver.execute_async_script(
+            "const [code, done] = arguments;"
+            "const go = () => window.py ? py(code).then(done) : setTimeout(go, 20); go();",
+            code,
+        )
+    )
 
 
 def start(driver: Any, name: str, code: str) -> None:
@@ -149,7 +170,11 @@ def finished(driver: Any, name: str) -> dict[str, Any]:
 def connect_test_app(driver: Any, url: str, name: str = "Test app") -> None:
     """Open the test app, allow it, and leave its Store in the global `store`."""
     driver.get(url)
-    start(driver, "connect", f"global store\nstore = await masq.connect(STORE, name={json.dumps(name)}, button='#connect')")
+    start(
+        driver,
+        "connect",
+        f"global store\nstore = await masq.connect(STORE, name={json.dumps(name)}, button='#connect')",
+    )
     if reconnects(driver):
         return
     allow(driver)
@@ -159,8 +184,11 @@ def connect_test_app(driver: Any, url: str, name: str = "Test app") -> None:
 def reconnects(driver: Any) -> bool:
     """Say whether the app may work already, without being allowed once more."""
     state = until(
-        lambda: driver.find_element(By.CSS_SELECTOR, "#connect").get_attribute("data-masq-state")
-        in ("connect", "locked", "connected") and driver.find_element(By.CSS_SELECTOR, "#connect"),
+        lambda: (
+            driver.find_element(By.CSS_SELECTOR, "#connect").get_attribute("data-masq-state")
+            in ("connect", "locked", "connected")
+            and driver.find_element(By.CSS_SELECTOR, "#connect")
+        ),
         "the Connect button",
     ).get_attribute("data-masq-state")
     return bool(state == "connected")

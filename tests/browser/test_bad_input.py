@@ -302,7 +302,8 @@ def test_a_frame_that_never_answers(other_app: Any, site: Site) -> None:
     address = site.url("hostile") + "/silent"
     outcome = outcome_of(
         other_app,
-        f"began = time.monotonic()\ntry:\n    await masq.connect({address!r}, name='App', timeout=0.8, button='#connect')\n"
+        "began = time.monotonic()\ntry:\n"
+        f"    await masq.connect({address!r}, name='App', timeout=0.8, button='#connect')\n"
         "finally:\n    globals()['took'] = time.monotonic() - began",
     )
     assert (outcome["error"], outcome["fields"]["seconds"]) == ("ConnectionTimeout", 0.8)
@@ -338,7 +339,8 @@ def test_a_store_that_talks_nonsense(other_app: Any, site: Site) -> None:
     """A store whose message cannot be read ends the session with ProtocolError."""
     outcome = outcome_of(
         other_app,
-        f"store = await masq.connect({site.url('hostile') + '/nonsense'!r}, name='App', timeout=20)\nawait store.get('key')",
+        f"store = await masq.connect({site.url('hostile') + '/nonsense'!r}, name='App', timeout=20)\n"
+        "await store.get('key')",
     )
     assert outcome["error"] == "ProtocolError"
 

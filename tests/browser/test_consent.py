@@ -16,7 +16,10 @@ def ask(driver: Any, site: Site) -> None:
     """Open the test app and let it wait for a click on its Connect button."""
     driver.get(site.url("app"))
     start(driver, "connect", CONNECT)
-    until(lambda: driver.find_element("css selector", "#connect").get_attribute("data-masq-state") == "connect", "the button")
+    until(
+        lambda: driver.find_element("css selector", "#connect").get_attribute("data-masq-state") == "connect",
+        "the button",
+    )
 
 
 def answered_within_a_second(driver: Any, since: float) -> dict[str, Any]:
@@ -89,6 +92,33 @@ def test_blocked(browser: Callable[..., Any], site: Site) -> None:
     assert answered_within_a_second(driver, began)["error"] == "PopupBlocked"
 
 
+REGISTER = """
+from js import document
+from pyodide.ffi import create_proxy
+asked = asyncio.get_running_loop().create_future()
+document.querySelector('#connect').onclick = create_proxy(
+    lambda event: asked.set_result(masq.register(STORE, name='Registering app'))
+)
+document.title = 'listening'
+store = await (await asked)
+await store.set('k', 1)
+return store.status.state
+"""
+
+
+def test_register_from_a_click(browser: Callable[..., Any], site: Site) -> None:
+    """register(), called in a click, opens the window itself and returns the Store once it is allowed."""
+    driver = browser()
+    driver.get(site.url("app"))
+    start(driver, "connect", REGISTER)
+    until(lambda: driver.title == "listening", "the app to listen")
+    click(driver, "#connect")
+    with popup(driver):
+        make_profile(driver)
+        click(driver, "#allow")
+    assert finished(driver, "connect")["result"] == "ready"
+
+
 def test_a_second_click_uses_the_same_window(browser: Callable[..., Any], site: Site) -> None:
     """Pressing Connect twice opens one window, and one answer is enough."""
     driver = browser()
@@ -110,8 +140,15 @@ def test_the_question_names_the_origin_first(browser: Callable[..., Any], site: 
     """The window shows the origin, whatever the app calls itself, and shows its words as text."""
     driver = browser()
     driver.get(site.url("app"))
-    start(driver, "connect", "await masq.connect(STORE, name='<b>Bank</b>', description='http://bank.example', button='#connect')")
-    until(lambda: driver.find_element("css selector", "#connect").get_attribute("data-masq-state") == "connect", "the button")
+    start(
+        driver,
+        "connect",
+        "await masq.connect(STORE, name='<b>Bank</b>', description='http://bank.example', button='#connect')",
+    )
+    until(
+        lambda: driver.find_element("css selector", "#connect").get_attribute("data-masq-state") == "connect",
+        "the button",
+    )
     click(driver, "#connect")
     with popup(driver):
         make_profile(driver)
@@ -135,7 +172,10 @@ def test_locked_after_a_restart(browser: Callable[..., Any], site: Site, tmp_pat
     second.get(site.url("app"))
     assert outcome_of(second, "await masq.connect(STORE, name='Test app')")["error"] == "Locked"
     start(second, "connect", CONNECT)
-    until(lambda: second.find_element("css selector", "#connect").get_attribute("data-masq-state") == "locked", "Unlock")
+    until(
+        lambda: second.find_element("css selector", "#connect").get_attribute("data-masq-state") == "locked",
+        "Unlock",
+    )
     click(second, "#connect")
     with popup(second):
         find(second, "#passphrase").send_keys("wrong")

@@ -1,4 +1,4 @@
-"""The store's worker changes under a working app: a newer build, or its death. Nothing acknowledged is lost."""
+"""The store's worker changes under a working app: a newer build, or a death. Nothing acknowledged is lost."""
 
 from __future__ import annotations
 

@@ -95,11 +95,20 @@ def test_tasks_demo(browser: Callable[..., Any], site: Site) -> None:
     driver = browser()
     driver.get(site.tasks)
     allow(driver)
-    field = until(lambda: [f for f in driver.find_elements("css selector", "form input") if f.is_enabled() and f.is_displayed()], "the field")[0]
+    field = until(
+        lambda: [
+            f
+            for f in driver.find_elements("css selector", "form input")
+            if f.is_enabled() and f.is_displayed()
+        ],
+        "the field",
+    )[0]
     field.send_keys("Water the plants\n")
     until(lambda: "Water the plants" in driver.find_element("css selector", "main, body").text, "the task")
     driver.refresh()
-    until(lambda: "Water the plants" in driver.find_element("css selector", "main, body").text, "the task again")
+    until(
+        lambda: "Water the plants" in driver.find_element("css selector", "main, body").text, "the task again"
+    )
     driver.get(site.counter)
     allow(driver)
     counted(driver, 0)
@@ -112,7 +121,11 @@ def test_the_store_shows_apps_and_withdraws(browser: Callable[..., Any], site: S
     connect_test_app(driver, origin)
     py(driver, "await store.set('greeting', 'hello there')")
     start(driver, "watch", "async for change in store.watch('never'): pass")
-    start(driver, "status", "async for status in store.watch_status():\n    if status.state == 'closed': return status.state")
+    start(
+        driver,
+        "status",
+        "async for status in store.watch_status():\n    if status.state == 'closed': return status.state",
+    )
     tab = driver.current_window_handle
     store = driver.new_tab(site.store)
     assert text(driver, f'#apps [data-origin="{origin}"]') or find(driver, f'#apps [data-origin="{origin}"]')
@@ -125,7 +138,10 @@ def test_the_store_shows_apps_and_withdraws(browser: Callable[..., Any], site: S
     until(lambda: "live in the store" in text(driver, "#entries"), "the new value")
     click(driver, "#withdraw")
     click(driver, "#withdraw-confirm")
-    until(lambda: not driver.find_elements("css selector", f'#apps [data-origin="{origin}"]'), "the app to be gone")
+    until(
+        lambda: not driver.find_elements("css selector", f'#apps [data-origin="{origin}"]'),
+        "the app to be gone",
+    )
     driver.switch_to.window(tab)
     assert finished(driver, "status")["result"] == "closed"
     assert finished(driver, "watch")["error"] == "NotRegistered"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import secrets
 from typing import Any
 
 from masq_store.engine.engine import Engine
@@ -131,7 +132,7 @@ class Rig:
         """Open a tab of an app."""
         tab = Peer()
         app = {"name": "Counter", "description": "", "icon": None}
-        tab.session = self.engine.attach(tab.port, origin, nonce or f"{id(tab):032x}", app)  # type: ignore[attr-defined]
+        tab.session = self.engine.attach(tab.port, origin, nonce or secrets.token_hex(16), app)  # type: ignore[attr-defined]
         return tab
 
     async def approved(self, origin: str = APP) -> Peer:

@@ -33,7 +33,13 @@ def test_a_stranger_learns_nothing() -> None:
         await rig.approved(APP)
         after = rig.app(OTHER)
         assert await after.status() == {"state": "unregistered"}
-        for method, *arguments in [("get", "k"), ("set", "k", 1), ("items", ""), ("watch", "", True), ("status",)]:
+        for method, *arguments in [
+            ("get", "k"),
+            ("set", "k", 1),
+            ("items", ""),
+            ("watch", "", True),
+            ("status",),
+        ]:
             assert code(await after.call(method, *arguments)) == "NotRegistered"
 
     run(scenario())
@@ -101,7 +107,12 @@ def test_tabs_of_one_app_see_changes() -> None:
         await two.call("set", "k2", 2)
         await one.call("delete", ["k1"])
         await one.call("set", "other", 3)
-        heard = [change for message in two.port.heard for _, changes in message.get("changes", []) for change in changes]
+        heard = [
+            change
+            for message in two.port.heard
+            for _, changes in message.get("changes", [])
+            for change in changes
+        ]
         assert heard == [["k1", "tab", 1], ["k2", "self", 2], ["k1", "tab"]]
 
     run(scenario())
@@ -118,7 +129,9 @@ def test_withdrawal_ends_sessions_at_once() -> None:
         page = rig.page()
         await page.call("withdraw", APP)
         assert tab.statuses()[-1] == {"state": "unregistered"}
-        assert [code(error) for message in tab.port.heard for _, error in message.get("ended", [])] == ["NotRegistered"]
+        assert [code(error) for message in tab.port.heard for _, error in message.get("ended", [])] == [
+            "NotRegistered"
+        ]
         assert code(await tab.call("get", "k")) == "NotRegistered"
         assert code(await page.call("entries", APP, "", "", 10)) == "NotRegistered"
         assert await (await rig.approved()).call("get", "k") == [1]
@@ -140,6 +153,22 @@ def test_the_persons_answer_reaches_the_app(allow: bool) -> None:
         assert (request["origin"], request["name"], request["registered"]) == (APP, "Counter", False)
         await page.call("answer", "a" * 32, allow)
         await tab.status(**({"state": "ready"} if allow else {"denied": "refused"}))
+
+    run(scenario())
+
+
+def test_a_window_may_come_before_its_request() -> None:
+    """The store's window learns of a request that is filed after it asked; an ended one is over at once."""
+
+    async def scenario() -> None:
+        rig = await Rig().start()
+        page = rig.page()
+        asking = asyncio.create_task(page.call("request", "c" * 32))
+        await asyncio.sleep(0)
+        tab = rig.app(APP, nonce="c" * 32)
+        assert (await asking)["origin"] == APP
+        rig.engine.detach(tab.session)  # type: ignore[attr-defined]
+        assert await page.call("request", "c" * 32) is None
 
     run(scenario())
 
@@ -220,9 +249,21 @@ def test_bad_calls_change_nothing(error: str, call: tuple[Any, ...]) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{", "[]", "7", "null", '{"masq":2,"calls":[]}', '{"masq":1,"calls":{}}', '{"masq":1,"calls":[7]}',
-     '{"masq":1,"calls":[[1]]}', '{"masq":1,"calls":[["1","get","k"]]}', '{"masq":1,"calls":[[true,"get","k"]]}',
-     '{"masq":1,"calls":' + "[" * 100_000, '{"masq":1,"calls":[[1,"set","k",NaN]]}'],
+    [
+        "",
+        "{",
+        "[]",
+        "7",
+        "null",
+        '{"masq":2,"calls":[]}',
+        '{"masq":1,"calls":{}}',
+        '{"masq":1,"calls":[7]}',
+        '{"masq":1,"calls":[[1]]}',
+        '{"masq":1,"calls":[["1","get","k"]]}',
+        '{"masq":1,"calls":[[true,"get","k"]]}',
+        '{"masq":1,"calls":' + "[" * 100_000,
+        '{"masq":1,"calls":[[1,"set","k",NaN]]}',
+    ],
 )
 def test_malformed_messages_get_an_answer(text: str) -> None:
     """A message that cannot be read is answered with a ProtocolError, and the session goes on."""
@@ -347,10 +388,12 @@ def test_hand_over_keeps_session_and_watches() -> None:
         await tab.call("watch", "k", False)
         waiting = asyncio.create_task(tab.call("set", "k", 1))
         await asyncio.sleep(0)
-        (_, port, state), = await rig.engine.stop()
+        ((_, port, state),) = await rig.engine.stop()
         assert await waiting is None
         await rig.restart()
-        session = rig.engine.attach(port, state["origin"], state["nonce"], {n: state[n] for n in ("name", "description", "icon")})
+        session = rig.engine.attach(
+            port, state["origin"], state["nonce"], {n: state[n] for n in ("name", "description", "icon")}
+        )
         session.resume([tuple(watch) for watch in json.loads(json.dumps(state["watches"]))])
         tab.port.heard.clear()
         assert await tab.call("get", "k") == [1]

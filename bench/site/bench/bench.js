@@ -1,11 +1,12 @@
-// The benchmark's page: peers in plain JavaScript, and Masq from JavaScript and from a Python app.
-const store = "http://store.localhost:8000";
+// The benchmark's page: peers in plain JavaScript, Masq from JavaScript and from a Python app.
+const store = "http://store.localhost:8000"; // the server puts its own address here
 const peer = store.replace("store.", "peer.");
-const timed = async (work) => {
+
+async function timed(work) {
   const began = performance.now();
   await work();
   return performance.now() - began;
-};
+}
 
 function frame(src, name = "") {
   const made = document.createElement("iframe");
@@ -19,7 +20,7 @@ const heard = (from, test) =>
     addEventListener("message", function listen(event) {
       if (event.source !== from.contentWindow || !test(event.data)) return;
       removeEventListener("message", listen);
-      found(event);
+      found();
     });
   });
 
@@ -45,35 +46,37 @@ class Echo {
 }
 
 // Masq's wire format from JavaScript: what a connection costs without an app's own Python.
-export class Masq {
+class Masq {
   static async open(query = "") {
     const masq = new Masq();
-    const nonce = [...crypto.getRandomValues(new Uint8Array(16))].map((b) => b.toString(16).padStart(2, "0")).join("");
-    masq.nonce = nonce;
-    const there = (masq.frame = frame(`${store}/frame.html${query}`, `masq-${nonce}`));
-    await heard(there, (data) => JSON.parse(data).frame === "ready");
-    const { port1, port2 } = new MessageChannel();
+    masq.nonce = crypto.randomUUID().replaceAll("-", "");
+    masq.frame = frame(`${store}/frame.html${query}`, `masq-${masq.nonce}`);
+    const ready = heard(masq.frame, (data) => JSON.parse(data).frame === "ready");
     masq.waiting = new Map();
     masq.next = 0;
-    masq.status = new Promise((told) => {
-      port1.onmessage = ({ data }) => {
-        const message = JSON.parse(data);
-        if (message.status) told(message.status), masq.onstatus?.(message.status);
-        for (const [id, result, error] of message.replies ?? []) {
-          masq.waiting.get(id)(error ?? result);
-          masq.waiting.delete(id);
-        }
-      };
-    });
-    const attach = { nonce, name: "Bench", description: "", icon: null };
-    there.contentWindow.postMessage(JSON.stringify({ masq: 1, attach }), store, [port2]);
+    masq.ready = new Promise((told) => (masq.told = told));
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = ({ data }) => masq.receive(JSON.parse(data));
     masq.port = port1;
+    await ready;
+    const attach = { nonce: masq.nonce, name: "Bench", description: "", icon: null };
+    masq.frame.contentWindow.postMessage(JSON.stringify({ masq: 1, attach }), store, [port2]);
     return masq;
+  }
+  receive(message) {
+    if (message.error) throw new Error(message.error[1]);
+    if (message.status?.state === "ready") this.told();
+    for (const [id, result, error] of message.replies ?? []) {
+      const { done, fail } = this.waiting.get(id);
+      this.waiting.delete(id);
+      if (error) fail(new Error(error[1]));
+      else done(result);
+    }
   }
   call(...call) {
     const id = ++this.next;
     this.port.postMessage(JSON.stringify({ masq: 1, calls: [[id, ...call]] }));
-    return new Promise((done) => this.waiting.set(id, done));
+    return new Promise((done, fail) => this.waiting.set(id, { done, fail }));
   }
   close() {
     this.port.close();
@@ -94,68 +97,85 @@ const put = (database, key, bytes) =>
     const transaction = database.transaction("records", "readwrite", { durability: "relaxed" });
     transaction.objectStore("records").put(bytes, key);
     transaction.oncomplete = done;
-    transaction.onerror = fail;
+    transaction.onabort = () => fail(transaction.error);
   });
 
-async function startPython() {
+async function loadPython() {
   const { loadPyodide } = await import("./pyodide/pyodide.mjs");
-  const python = await loadPyodide();
-  const wheel = await (await fetch(`${store}/client/masq-0.1.0.whl`)).arrayBuffer();
-  python.unpackArchive(wheel, "zip");
-  await python.runPythonAsync(await (await fetch("bench_app.py")).text());
-  const app = python.globals.get("Bench").call(undefined, store);
-  return app;
+  return loadPyodide();
 }
 
-let echo, database, cross, app;
-
-// Asked once by the runner, with a click on the button to approve the bench.
-globalThis.prepare = async () => {
-  echo = await Echo.open();
-  database = await openDatabase();
-  cross = new CrossStorageClient(`${peer}/hub.html`, { timeout: 20000 });
-  await cross.onConnect();
-  app = await startPython();
+async function startApp() {
+  const python = await loadPython();
+  python.unpackArchive(await (await fetch(`${store}/client/masq-0.1.0.whl`)).arrayBuffer(), "zip");
+  python.runPython(await (await fetch("bench_app.py")).text());
+  const app = python.globals.get("Bench")(store);
   await app.connect();
-  return "ready";
-};
+  return app;
+}
 
 const value = "v".repeat(200);
 const bytes = new TextEncoder().encode(value);
 const message = JSON.stringify({ masq: 1, calls: [[1, "get", "key0"]] });
+let masq, echo, database, cross, app;
+
+// Until the person has allowed this page: the button opens the store's window.
+async function connect() {
+  masq = await Masq.open();
+  document.querySelector("#connect").onclick = () =>
+    open(`${store}/#connect=${masq.nonce}`, `masq-connect-${masq.nonce}`, "popup,width=480,height=680");
+  await masq.ready;
+  await masq.call("set", "key0", value);
+}
+
+async function prepare() {
+  echo = await Echo.open();
+  database = await openDatabase();
+  cross = new CrossStorageClient(`${peer}/hub.html`, { timeout: 20000 });
+  await cross.onConnect();
+  await cross.set("key0", value);
+  app = await startApp();
+}
 
 async function inTurn(count, call) {
   for (let n = 0; n < count; n++) await call(n);
 }
 const atOnce = (count, call) => Promise.all(Array.from({ length: count }, (_, n) => call(n)));
 
+// Each does `count` calls and gives milliseconds.
 const rows = {
-  "echo, in turn": (n) => timed(() => inTurn(n, () => echo.call(message))),
-  "echo, at once": (n) => timed(() => atOnce(n, () => echo.call(message))),
-  "cross-storage get, in turn": (n) => timed(() => inTurn(n, () => cross.get("key0"))),
-  "cross-storage set, in turn": (n) => timed(() => inTurn(n, (i) => cross.set(`key${i}`, value))),
-  "IndexedDB put, in turn": (n) => timed(() => inTurn(n, (i) => put(database, `key${i}`, bytes))),
-  "Masq get, in turn": (n) => app.gets_in_turn(n),
-  "Masq get, at once": (n) => app.gets_at_once(n),
-  "Masq set, in turn": (n) => app.sets_in_turn(n),
-  "Masq set, at once": (n) => app.sets_at_once(n),
+  "echo in turn": (n) => timed(() => inTurn(n, () => echo.call(message))),
+  "echo at once": (n) => timed(() => atOnce(n, () => echo.call(message))),
+  "cross-storage get in turn": (n) => timed(() => inTurn(n, () => cross.get("key0"))),
+  "put in turn": (n) => timed(() => inTurn(n, (i) => put(database, `key${i}`, bytes))),
+  "get in turn": (n) => app.gets_in_turn(n),
+  "get at once": (n) => app.gets_at_once(n),
+  "set in turn": (n) => app.sets_in_turn(n),
+  "set at once": (n) => app.sets_at_once(n),
+  "js get in turn": (n) => timed(() => inTurn(n, () => masq.call("get", "key0"))),
+  "js set in turn": (n) => timed(() => inTurn(n, (i) => masq.call("set", `key${i}`, value))),
 };
 
-// Milliseconds a call, of one row, for `count` calls.
-globalThis.measure = async (row, count) => (await rows[row](count)) / count;
+async function measure(row, count) {
+  return (await rows[row](count)) / count;
+}
 
-// Milliseconds from the frame's creation to the first answer, as one more tab or app would take.
-globalThis.firstGet = async (query) => {
-  let masq;
+// Milliseconds from the frame's creation to the first answer. The page must have been allowed.
+async function firstGet(query = "") {
+  let fresh;
   const took = await timed(async () => {
-    masq = await Masq.open(query);
-    masq.last = await masq.status;
-    await masq.call("get", "key0");
+    fresh = await Masq.open(query);
+    await fresh.call("get", "key0");
   });
-  const { state } = masq.last;
-  masq.close();
-  return { took, state };
-};
+  fresh.close();
+  return took;
+}
 
-globalThis.fill = async (count) => app.fill(count);
-globalThis.loaded = true;
+async function fill(count) {
+  for (let from = 0; from < count; from += 500) {
+    const pairs = Array.from({ length: 500 }, (_, n) => [`fill/${from + n}`, value]);
+    await masq.call("update", pairs);
+  }
+}
+
+globalThis.bench = { connect, prepare, measure, firstGet, fill, stockBoot: () => timed(loadPython) };

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import Any
 
+from masq.errors import StorageUnavailable
+
 
 class Held:
     """A lock that is held until `release`, or until this worker or page ends."""
@@ -41,7 +43,13 @@ async def acquire(name: str, *, wait: bool = True, steal: bool = False) -> Held 
         options["ifAvailable"] = True
     js_options = to_js(options, dict_converter=js.Object.fromEntries)
     request = js.navigator.locks.request(name, js_options, create_once_callable(on_grant))
-    request.catch(create_once_callable(lambda error: None))  # a lock stolen from us rejects; see `Generation`
+
+    def on_refusal(error: Any) -> None:
+        # A lock stolen from us rejects too, long after it was granted; the disk's generation number stops us.
+        if not granted.done():
+            granted.set_exception(StorageUnavailable(f"it grants no locks ({error.name})"))
+
+    request.catch(create_once_callable(on_refusal))
     return await granted
 
 

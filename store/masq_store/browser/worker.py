@@ -63,6 +63,7 @@ class Worker:
 
     async def run(self) -> None:
         """Become the store's engine, or learn that a newer one is at work; then serve what has waited."""
+        held: locks.Held | None = None
         try:
             held = await locks.acquire(ENGINE, wait=False) or await self._ask_for_turn()
             if held is None:
@@ -83,6 +84,8 @@ class Worker:
             self._failure = f"{type(error).__name__}: {error}"
             raise
         finally:
+            if held and self._engine is None:
+                held.release()  # for a worker that fares better
             for line in list(self._lines):
                 line.serve(self._engine, self._failure)
 
@@ -94,8 +97,11 @@ class Worker:
             line.hear(event)
         if self._moved:
             line.move(self._moved, [])
-        elif self._engine or self._failure:
-            line.serve(self._engine, self._failure)
+        elif self._engine:
+            line.serve(self._engine, None)
+        elif self._failure:  # a reload is a new try: what failed may have passed
+            self._failure = None
+            asyncio.ensure_future(self.run())
 
     def drop(self, line: Line) -> None:
         """Forget a line whose page or frame has gone, or has moved to another worker."""
@@ -201,7 +207,9 @@ class Line:
         """Send frame or page to the worker at `url`, with the apps' ports that it goes on with."""
         from pyodide.ffi import to_js
 
-        waiting = [(message["attach"], ports[0]) for _, message, ports in self._waiting if "attach" in message]
+        waiting = [
+            (message["attach"], ports[0]) for _, message, ports in self._waiting if "attach" in message
+        ]
         states = [state for _, state in handed] + [attach for attach, _ in waiting]
         ports = [port.release() for port, _ in handed] + [port for _, port in waiting]
         message = {"masq": messages.PROTOCOL, "moved": url, "sessions": states}
@@ -228,17 +236,19 @@ class Line:
     def _attach(self, engine: Engine, attach: dict[str, Any], port: BrowserPort) -> None:
         app = {name: attach.get(name) for name in ("name", "description", "icon")}
         try:
-            session = engine.attach(port, attach["origin"], str(attach["nonce"]), app)
+            session = engine.attach(port, attach.get("origin"), attach.get("nonce"), app)
         except MasqError as error:
             port.post(messages.dumps({"masq": messages.PROTOCOL, "error": to_wire(error)}))
             return
-        session.resume([(number, prefix) for number, prefix in attach.get("watches", ())])
-        self.sessions.append(session)
+        watches = [(number, prefix) for number, prefix in attach.get("watches", ())]
+        for earlier in self.sessions:  # a frame has one app: the new port takes the old one's place
+            engine.detach(earlier)
+        self.sessions = [session]
+        session.resume(watches, attach.get("seen"), attach.get("early", ()))
         self._when_gone(f"masq-frame-{attach['frame']}", lambda: self._ended(engine, session))
 
     def _ended(self, engine: Engine, session: AppSession) -> None:
         engine.detach(session)
-        self.sessions.remove(session)
         self._worker.drop(self)
 
     def _page(self, engine: Engine, page: dict[str, Any]) -> None:

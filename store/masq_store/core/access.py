@@ -23,6 +23,7 @@ _ORIGIN = re.compile(
     r"(?::(?P<port>[1-9]\d{0,4}))?",
     re.ASCII,
 )
+_NONCE = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 _LOOPBACK = re.compile(r"localhost|[a-z0-9_.-]+\.localhost|127\.0\.0\.1|\[::1\]", re.ASCII)
 
@@ -63,6 +64,12 @@ def check_origin(origin: object) -> None:
         raise ProtocolError("the app's origin is not one that a browser would name")
     if found["scheme"] == "http" and not _LOOPBACK.fullmatch(found["host"]):
         raise ProtocolError("an app must be served by https; only on this machine itself http will do")
+
+
+def check_nonce(nonce: object) -> None:
+    """Raise ProtocolError unless `nonce` is 32 lower-case hexadecimal characters."""
+    if not isinstance(nonce, str) or not _NONCE.fullmatch(nonce):
+        raise ProtocolError("the app's nonce must be 32 hexadecimal characters")
 
 
 def check_app(name: object, description: object = "", icon: object = None) -> AppClaims:

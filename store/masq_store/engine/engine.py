@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from masq.errors import Locked, MasqError, NotRegistered, ProtocolError, StorageUnavailable
-from masq_store.core import access, keys
+from masq_store.core import access
 from masq_store.core.errors import DamagedData, NewerData
 from masq_store.engine.pages import PageSession
 from masq_store.engine.ports import Backend, Crypto, Port
@@ -15,6 +15,12 @@ from masq_store.engine.profile import Profile
 from masq_store.engine.sessions import AppSession
 from masq_store.engine.vault import Unlocked, Vault
 from masq_store.engine.writer import Writer
+
+FILING_SECONDS = 10
+"""How long a window waits for the request that it was opened for: the app's frame may still be on its way."""
+
+MAX_OVER = 1_000
+"""Ended requests that are remembered, so that their windows need not wait."""
 
 USED_RESOLUTION_MS = 60_000
 """How exactly "last used" is kept: not every reload is worth a write."""
@@ -40,21 +46,24 @@ class Engine:
         self._backend = backend
         self._crypto = crypto
         self._vault = Vault(backend, crypto)
-        self._run = crypto.random(keys.RUN_BYTES)
         self._approvals: list[str] = []
         self._apps: set[AppSession] = set()
         self._pages: set[PageSession] = set()
         self._asking: dict[str, AppSession] = {}
+        self._filed = asyncio.Event()  # set, and replaced, whenever a request has been filed
+        self._over: dict[str, None] = {}  # nonces of requests that have ended, the oldest first
         self._tasks: set[asyncio.Task[None]] = set()
         self._changing = asyncio.Lock()
+        self._stopping = False
 
     async def start(self) -> None:
         """Claim the storage and open the active profile if it stays unlocked.
 
         Raises NewerData, DamagedData or StorageUnavailable; the storage is then left as it was.
         """
-        await self._vault.load()
+        await self._vault.check()
         await self._backend.claim()
+        await self._vault.load()  # after the claim: nobody else can make a profile any more
         if self._vault.active:
             secrets = await self._vault.unlock_by_device()
             if secrets:
@@ -64,6 +73,10 @@ class Engine:
 
     async def stop(self) -> list[tuple[AppSession, Port, dict[str, Any]]]:
         """Finish what is being written and give every app's port back, with its session's state."""
+        # Or an app that keeps writing would keep the engine from ever being done.
+        self._stopping = True
+        for session in self._apps:
+            session.pause()
         await self.writer.idle()
         handed = [(session, *session.hand_over()) for session in self._apps]
         await self._backend.close()
@@ -71,12 +84,20 @@ class Engine:
 
     # Sessions ----------------------------------------------------------------------------------------------
 
-    def attach(self, port: Port, origin: str, nonce: str, app: dict[str, Any]) -> AppSession:
+    def attach(self, port: Port, origin: Any, nonce: Any, app: dict[str, Any]) -> AppSession:
         """Take up an app's port. Raises ProtocolError where origin or description cannot be right."""
         access.check_origin(origin)
+        access.check_nonce(nonce)
+        asking = self._asking.get(nonce)
+        if asking and asking.origin != origin:  # or the person would approve another app than the one shown
+            raise ProtocolError("this nonce is another app's")
         session = AppSession(self, port, origin, nonce, access.check_app(**app)._asdict())
         self._apps.add(session)
+        if self._stopping:
+            session.pause()
         self._asking[nonce] = session
+        self._filed.set()
+        self._filed = asyncio.Event()
         self._soon(self._refresh(session))
         self._tell_pages(["overview"])
         return session
@@ -87,6 +108,9 @@ class Engine:
         self._apps.discard(session)
         if self._asking.get(session.nonce) is session:
             del self._asking[session.nonce]
+            self._over[session.nonce] = None
+            if len(self._over) > MAX_OVER:
+                del self._over[next(iter(self._over))]
         self._tell_pages(["overview"])
 
     def page(self, port: Port) -> PageSession:
@@ -134,8 +158,9 @@ class Engine:
         if session.space is None:
             try:
                 space = await profile.space(session.origin)
-            except (DamagedData, NewerData) as error:
-                session.refuse(StorageUnavailable(error.sentence), {"state": "unregistered"})
+            except MasqError as error:  # damaged, written by a newer version, or no room to begin
+                damaged = isinstance(error, (DamagedData, NewerData))
+                session.fail(StorageUnavailable(error.sentence) if damaged else error)
                 return
             if session.closed or session.space or self.status(session) != status:
                 profile.release(session.origin)  # things changed during the wait, and somebody saw to it
@@ -155,7 +180,11 @@ class Engine:
             if self._vault.active:
                 raise ProtocolError("there is a profile on this device already")
             secrets = await self._vault.create(name, passphrase, stay_unlocked, self.now_ms())
-            await self._open_profile(secrets)
+            try:
+                await self._open_profile(secrets)
+            except MasqError:
+                await self._vault.discard()
+                raise
 
     async def unlock(self, passphrase: str, stay_unlocked: bool) -> None:
         """Open the active profile. Raises WrongPassphrase."""
@@ -163,8 +192,17 @@ class Engine:
             if self.profile is None:
                 await self._open_profile(await self._vault.unlock(passphrase, stay_unlocked))
 
-    def request(self, nonce: str) -> dict[str, Any] | None:
-        """Return which app asks under `nonce`, or None where nobody does."""
+    async def request(self, nonce: str) -> dict[str, Any] | None:
+        """Return which app asks under `nonce`, or None where nobody does, or nobody does any more.
+
+        `masq.register` opens the window before its frame has filed the request, so this waits for it a little.
+        """
+        try:
+            async with asyncio.timeout(FILING_SECONDS):
+                while nonce not in self._asking and nonce not in self._over:
+                    await self._filed.wait()
+        except TimeoutError:
+            return None
         session = self._asking.get(nonce)
         if session is None:
             return None
@@ -196,7 +234,7 @@ class Engine:
             raise Locked()
         await self.profile.withdraw(origin, self.now_ms())
         for page in self._pages:
-            page.forget_spaces()
+            page.forget_space(origin)
         await self._approvals_changed(origin)
 
     def _deny(self, session: AppSession, denied: str) -> None:
@@ -211,7 +249,7 @@ class Engine:
         self._tell_pages(["overview"])
 
     async def _open_profile(self, secrets: Unlocked) -> None:
-        profile = Profile(self._backend, self._crypto, self.writer, self._run, secrets)
+        profile = Profile(self._backend, self._crypto, self.writer, secrets)
         await profile.start()
         self.profile = profile
         for session in list(self._apps):

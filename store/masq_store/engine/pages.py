@@ -50,15 +50,16 @@ class PageSession:
         """End the session: the page has gone."""
         if not self.closed:
             self.closed = True
-            self.forget_spaces()
+            for origin in list(self._seen):
+                self.forget_space(origin)
             self._port.close()
 
-    def forget_spaces(self) -> None:
-        """Let go of the spaces whose data the page was looking at."""
-        for origin, (space, listener) in self._seen.items():
+    def forget_space(self, origin: str) -> None:
+        """Let go of an app's space, if the page was looking at its data."""
+        if origin in self._seen:
+            space, listener = self._seen.pop(origin)
             space.listeners.remove(listener)
             self._engine.left(origin)
-        self._seen.clear()
 
     async def _answer(self, number: int, method: str, arguments: list[Any]) -> None:
         try:
@@ -68,6 +69,9 @@ class PageSession:
             reply = [number, await do(self, *arguments)]
         except MasqError as error:
             reply = [number, None, to_wire(error)]
+        except Exception as error:  # the page gets an answer all the same, and the console the traceback
+            self._post({"replies": [[number, None, to_wire(ProtocolError(f"the store failed: {error!r}"))]]})
+            raise
         self._post({"replies": [reply]})
 
     async def _overview(self) -> dict[str, Any]:
@@ -103,7 +107,7 @@ class PageSession:
         await self._engine.withdraw(origin)
 
     async def _request(self, nonce: str) -> dict[str, Any] | None:
-        return self._engine.request(nonce)
+        return await self._engine.request(nonce)
 
     async def _decide(self, nonce: str, allow: bool) -> None:
         await self._engine.answer(nonce, allow)

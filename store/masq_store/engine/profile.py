@@ -7,6 +7,7 @@ from typing import Any
 
 from masq import messages
 from masq_store.core import access, keys
+from masq_store.core.errors import DamagedData, NewerData
 from masq_store.core.space import Applied
 from masq_store.engine.ports import Backend, Crypto
 from masq_store.engine.sealer import Sealer
@@ -24,16 +25,16 @@ APP = "app/"
 class Profile:
     """The active profile, unlocked."""
 
-    def __init__(self, backend: Backend, crypto: Crypto, writer: Writer, run: bytes, secrets: Unlocked) -> None:
+    def __init__(self, backend: Backend, crypto: Crypto, writer: Writer, secrets: Unlocked) -> None:
         self.id = secrets.id
         self.name = secrets.name
         self._backend = backend
         self._crypto = crypto
         self._writer = writer
-        self._run = run
         self._secrets = secrets
         self._open: dict[str, asyncio.Task[OpenSpace]] = {}
         self._users: dict[str, int] = {}
+        self._leaving: dict[str, asyncio.TimerHandle] = {}
         self._sizes: dict[str, dict[str, int]] = {}
         self._home: OpenSpace | None = None
 
@@ -74,6 +75,8 @@ class Profile:
     async def space(self, origin: str) -> OpenSpace:
         """Return an app's space, opened if need be; `release` it as often as it was asked for."""
         self._users[origin] = self._users.get(origin, 0) + 1
+        if origin in self._leaving:
+            self._leaving.pop(origin).cancel()
         task = self._open.get(origin)
         if task is None:
             task = self._open[origin] = asyncio.ensure_future(self._open_app(origin))
@@ -81,16 +84,19 @@ class Profile:
             return await asyncio.shield(task)
         except BaseException:
             self.release(origin)
-            if task.done():
-                self._open.pop(origin, None)  # so that the next one tries again
+            if task.done() and self._open.get(origin) is task:
+                del self._open[origin]  # so that the next one tries again
             raise
 
     async def size(self, origin: str) -> dict[str, int]:
         """Return how many keys an app's space holds and how many bytes they take."""
         task = self._open.get(origin)
         if origin not in self._sizes or (task and task.done()):
-            space = await self.space(origin)
-            self._sizes[origin] = {"keys": space.core.count, "bytes": space.core.bytes}
+            try:
+                space = await self.space(origin)
+            except (DamagedData, NewerData):
+                return {"keys": 0, "bytes": 0}  # one app's damage must not hide all the others
+            self._sizes[origin] = {"keys": space.core.live, "bytes": space.core.bytes}
             self.release(origin)
         return self._sizes[origin]
 
@@ -98,11 +104,19 @@ class Profile:
         """Give an app's space back; the last one to do so lets it go out of memory, a little later."""
         self._users[origin] -= 1
         if not self._users[origin]:
-            asyncio.get_running_loop().call_later(KEEP_SECONDS, self._forget, origin)
+            self._forget_later(origin)
+
+    def _forget_later(self, origin: str) -> None:
+        if origin in self._leaving:
+            self._leaving[origin].cancel()
+        loop = asyncio.get_running_loop()
+        self._leaving[origin] = loop.call_later(KEEP_SECONDS, self._forget, origin)
 
     def _forget(self, origin: str) -> None:
-        if not self._users.get(origin):
-            # Unused for all this time, so nothing of it can still be on its way to the disk.
+        if self._writer.busy:  # perhaps with this space: opened twice, it would overwrite its own journal
+            self._forget_later(origin)
+        else:
+            self._leaving.pop(origin, None)
             self._open.pop(origin, None)
 
     async def _open_app(self, origin: str) -> OpenSpace:
@@ -110,7 +124,7 @@ class Profile:
         return await self._open_space(await self._space_id(keys.space_id_info(origin, app["generation"])))
 
     async def _open_space(self, space_id: str) -> OpenSpace:
-        sealer = Sealer(self._crypto, self._secrets.root, self.id, space_id, self._run)
+        sealer = Sealer(self._crypto, self._secrets.root, self.id, space_id)
         replica = self._crypto.random(keys.REPLICA_BYTES).hex()
         return await OpenSpace.open(self._backend, sealer, self.id, space_id, replica)
 
@@ -144,4 +158,3 @@ class _Nobody:
 
     def flush(self) -> None:
         """Do nothing."""
-

@@ -17,16 +17,17 @@ START = b""
 class Sealer:
     """The journal keys of one space.
 
-    Each engine run has a key of its own, so that a count starting from zero is a safe nonce; a record's
-    associated data name profile, space, kind, run, number and the tag of the record before (DESIGN section 4).
+    Each sealer draws a run of its own, and so has a key of its own: a count starting from zero is then a safe
+    nonce, also when a space is let go and opened again. A record's associated data name profile, space, kind,
+    run, number and the tag of the record before.
     """
 
-    def __init__(self, crypto: Crypto, root: bytes, profile: str, space: str, run: bytes) -> None:
+    def __init__(self, crypto: Crypto, root: bytes, profile: str, space: str) -> None:
         self._crypto = crypto
         self._root = root
         self._profile = profile
         self._space = space
-        self._run = run
+        self._run = crypto.random(keys.RUN_BYTES)
         self._number = 0
         self._keys: dict[bytes, Key] = {}
 

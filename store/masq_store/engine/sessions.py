@@ -7,11 +7,11 @@ and is acknowledged by the writer once it is durable.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from masq import messages
-from masq.errors import Disconnected, Locked, MasqError, NotRegistered, ProtocolError, to_wire
+from masq.errors import Disconnected, MasqError, ProtocolError, to_wire
 from masq_store.core.space import Applied
 from masq_store.engine.ports import Port
 from masq_store.engine.spaces import OpenSpace
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 MAX_EARLY_MESSAGES = 10_000
 """Messages that may wait for a space to be opened; an app that sends more is told so."""
+
+MAX_MESSAGE_CHARACTERS = 1 << 20
+"""Replies and changes are sent once this much has gathered: an app asks for far more in one short message."""
 
 MAX_WATCHES = 1_000
 """Watches that one session may hold."""
@@ -41,7 +44,10 @@ class AppSession:
         self._space: OpenSpace | None = None
         self._refusal: MasqError | None = None
         self._early: list[str] = []
+        self._paused = False
+        self._seen: dict[str, int] | None = None  # what the session had seen under the engine before
         self._replies: list[str] = []
+        self._replies_size = 0  # characters
         self._watches: dict[int, str] = {}
         port.listen(self.receive)
 
@@ -58,6 +64,9 @@ class AppSession:
             space.listeners.append(self._changed)
         self._refusal = None
         self.tell_status(status)
+        seen, self._seen = self._seen, None
+        if seen is not None and self._watches:  # others may have written since the engine before let go
+            self._changed(list(dict.fromkeys(change.key for change in space.core.changes_since(seen))), None)
         early, self._early = self._early, []
         for text in early:
             self.receive(text)
@@ -75,20 +84,39 @@ class AppSession:
         for text in early:
             self.receive(text)
 
+    def fail(self, error: MasqError) -> None:
+        """Tell the app that its data cannot be opened, and refuse everything because of that."""
+        self._post({"error": to_wire(error)})
+        self.refuse(error, {"state": "unregistered"})
+
     def tell_status(self, status: dict[str, Any]) -> None:
         """Send the app its status."""
         self._post({"status": status})
 
+    def pause(self) -> None:
+        """Do nothing more: what the app says from now on is handed over too."""
+        self._paused = True
+
     def hand_over(self) -> tuple[Port, dict[str, Any]]:
         """Stop, and return the port with what another engine needs to go on with it."""
+        seen = dict(self._space.core.vector) if self._space else self._seen
         self._leave()
         self.closed = True
         state = {"origin": self.origin, "nonce": self.nonce, **self.app}
-        return self._port, {**state, "watches": list(self._watches.items())}
+        return self._port, {
+            **state,
+            "watches": list(self._watches.items()),
+            "seen": seen,
+            "early": self._early,
+        }
 
-    def resume(self, watches: list[tuple[int, str]]) -> None:
-        """Take up the watches that the session had under another engine."""
+    def resume(
+        self, watches: list[tuple[int, str]], seen: dict[str, int] | None = None, early: Sequence[str] = ()
+    ) -> None:
+        """Go on where the session was under another engine: the values of `hand_over`'s state."""
         self._watches = dict(watches)
+        self._seen = seen
+        self._early[:0] = early
 
     def close(self) -> None:
         """End the session: the app's page has gone."""
@@ -101,7 +129,7 @@ class AppSession:
         """Take one message from the app."""
         if self.closed:
             return
-        if self._space is None and self._refusal is None:
+        if self._paused or (self._space is None and self._refusal is None):
             if len(self._early) >= MAX_EARLY_MESSAGES:
                 self._post({"error": to_wire(ProtocolError("too many messages before the store was open"))})
             else:
@@ -119,7 +147,7 @@ class AppSession:
     def flush(self) -> None:
         """Send the replies that have gathered, in one message."""
         if self._replies:
-            replies, self._replies = self._replies, []
+            replies, self._replies, self._replies_size = self._replies, [], 0
             self._port.post('{"masq":1,"replies":[' + ",".join(replies) + "]}")
 
     # Calls -------------------------------------------------------------------------------------------------
@@ -134,7 +162,7 @@ class AppSession:
                 raise ProtocolError(f"the store knows no method {str(call[1])[:64]!r}")
             result = method(self, number, *call[2:])
             if result is not None:
-                self._replies.append(f"[{number},{result}]")
+                self._reply(f"[{number},{result}]")
         except MasqError as error:
             self._fail(number, error)
         except TypeError as error:
@@ -142,8 +170,14 @@ class AppSession:
                 raise
             self._fail(number, ProtocolError(f"{call[1]} was called with arguments it does not take"))
 
+    def _reply(self, text: str) -> None:
+        self._replies.append(text)
+        self._replies_size += len(text)
+        if self._replies_size > MAX_MESSAGE_CHARACTERS:
+            self.flush()
+
     def _fail(self, number: int, error: MasqError) -> None:
-        self._replies.append(f"[{number},null,{messages.dumps(to_wire(error))}]")
+        self._reply(f"[{number},null,{messages.dumps(to_wire(error))}]")
 
     def _get(self, number: int, key: str) -> str:
         messages.check_key(key)
@@ -197,14 +231,22 @@ class AppSession:
         messages.check_key(key)
         by = messages.unpack(packed)
         core, now = self._core, self._engine.now_ms()
-        self._add(number, lambda: core.increment(key, by, now), lambda applied: core.text(key) or "0")
+        total = "0"
+
+        def operation() -> Applied:
+            nonlocal total
+            applied: Applied = core.increment(key, by, now)
+            total = core.text(key)  # now: by the time it is durable others may have counted on
+            return applied
+
+        self._add(number, operation, lambda applied: total)
 
     def _watch(self, number: int, prefix: str, initial: bool) -> None:
         messages.check_prefix(prefix)
         if len(self._watches) >= MAX_WATCHES:
             raise ProtocolError(f"a session may hold {MAX_WATCHES} watches; close some first")
         self._watches[number] = prefix
-        self._replies.append(f"[{number},null]")
+        self._reply(f"[{number},null]")
         if initial:
             self.flush()  # the reply goes first
             self._send_changes([(number, self._core.items(prefix))], "self")
@@ -232,7 +274,7 @@ class AppSession:
             if applied is None or error is not None:
                 self._fail(number, error or Disconnected("the write was not done"))
             else:
-                self._replies.append(f"[{number},{result(applied)}]")
+                self._reply(f"[{number},{result(applied)}]")
 
         assert self._space is not None
         self._engine.writer.add(self._space, operation, settle, self)
@@ -249,7 +291,8 @@ class AppSession:
             self._send_changes(told, "self" if source is self else "tab")
 
     def _send_changes(self, told: list[tuple[int, list[tuple[str, str | None]]]], source: str) -> None:
-        parts = []
+        parts: list[str] = []
+        size = 0
         for watch, entries in told:
             if entries:
                 changes = ",".join(
@@ -257,6 +300,13 @@ class AppSession:
                     for key, text in entries
                 )
                 parts.append(f"[{watch},[{changes}]]")
+                size += len(changes)
+                if size > MAX_MESSAGE_CHARACTERS:
+                    self._post_changes(parts)
+                    parts, size = [], 0
+        self._post_changes(parts)
+
+    def _post_changes(self, parts: list[str]) -> None:
         if parts:
             self._port.post('{"masq":1,"changes":[' + ",".join(parts) + "]}")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 
+from masq.errors import QuotaExceeded
 from masq_store.core import checkpoint, journal
 from masq_store.core.checkpoint import Covered, Frozen
 from masq_store.core.errors import DamagedData
@@ -30,7 +31,7 @@ class OpenSpace:
 
     def __init__(self, backend: Backend, sealer: Sealer, profile: str, space: str, core: Space) -> None:
         self.core = core
-        self.listeners: list[Listener] = []
+        self.listeners: list[Listener] = []  # told which keys have changed durably, and by whom
         self._backend = backend
         self._sealer = sealer
         self._journal = disk.journal(profile, space)
@@ -117,12 +118,10 @@ class OpenSpace:
                 [(disk.numbered(self._checkpoint, i), record) for i, record in enumerate(records)],
                 [disk.whole(self._checkpoint), (self._journal, self.key_of(covered.number + 1))],
             )
+        except QuotaExceeded:
+            self._checkpoint_cost = 2 * self._tail_cost  # not again at once: each try seals the whole space
+            raise
         finally:
             self._checkpointing = False
         self._checkpoint_cost = sum(map(len, records))
         self._tail_cost -= cost
-
-    def announce(self, keys: list[str], source: object) -> None:
-        """Tell everybody who listens that `keys` have changed durably, by `source`."""
-        for listener in list(self.listeners):
-            listener(keys, source)

@@ -6,9 +6,10 @@ import base64
 import json
 from typing import Any
 
-from masq.errors import Locked
+from masq.errors import Locked, StorageUnavailable
 from masq_store.core import access, keys
 from masq_store.core.errors import DamagedData, NewerData, WrongPassphrase
+from masq_store.core.padding import pad, unpad
 from masq_store.engine import disk
 from masq_store.engine.ports import Backend, Crypto, Key
 
@@ -34,8 +35,8 @@ class Vault:
         self._crypto = crypto
         self.active: dict[str, Any] | None = None
 
-    async def load(self) -> None:
-        """Read which profile is active. Raises NewerData or DamagedData."""
+    async def check(self) -> None:
+        """See that the storage is of a version known here. Raises NewerData or DamagedData."""
         version = await self._backend.read(disk.SCHEMA)
         if version is None:
             await self._backend.write([(disk.SCHEMA, str(LAYOUT).encode())])
@@ -43,6 +44,9 @@ class Vault:
             raise DamagedData("the storage's version")
         elif int(version) > LAYOUT:
             raise NewerData(int(version), LAYOUT)
+
+    async def load(self) -> None:
+        """Read which profile is active. Raises DamagedData."""
         active = await self._backend.read(disk.ACTIVE)
         if active is not None:
             record = await self._backend.read(disk.profile(active.decode()))
@@ -66,17 +70,31 @@ class Vault:
         profile_id = self._crypto.random(keys.ID_BYTES).hex()
         root = self._crypto.random(keys.SECRET_BYTES)
         home_secret = self._crypto.random(keys.SECRET_BYTES)
+        by_device = stay_unlocked or not passphrase
+        device = await self._wrap_by_device(profile_id, root) if by_device else None
+        if not passphrase and device is None:
+            raise StorageUnavailable("it cannot keep a key, so this profile needs a passphrase")
         record: dict[str, Any] = {
             "layout": LAYOUT,
             "id": profile_id,
             "name": name,
             "created_ms": now_ms,
-            "passphrase": await self._wrap_by_passphrase(profile_id, root, passphrase) if passphrase else None,
-            "device": await self._wrap_by_device(profile_id, root) if stay_unlocked or not passphrase else None,
-            "home": await self._seal(await self._home_key(profile_id, root), home_secret, keys.home_secret_info(profile_id)),
+            "passphrase": await self._wrap_by_passphrase(profile_id, root, passphrase)
+            if passphrase
+            else None,
+            "device": device,
+            "home": await self._seal(
+                await self._home_key(profile_id, root), home_secret, keys.home_secret_info(profile_id)
+            ),
         }
         await self._write(record, (disk.ACTIVE, profile_id.encode()))
         return Unlocked(profile_id, name, root, home_secret)
+
+    async def discard(self) -> None:
+        """Take the active profile's record away again: it was made just now, and could not be opened."""
+        names = (disk.ACTIVE, disk.profile(self._record()["id"]))
+        await self._backend.write([], [(name, name + "\0") for name in names])
+        self.active = None
 
     async def unlock(self, passphrase: str, stay_unlocked: bool) -> Unlocked:
         """Open the active profile with its passphrase. Raises WrongPassphrase."""
@@ -92,7 +110,7 @@ class Vault:
         except DamagedData:
             # AES-GCM cannot tell a wrong key from altered bytes; the passphrase is by far the likelier.
             raise WrongPassphrase() from None
-        if stay_unlocked and not record["device"]:
+        if stay_unlocked:  # anew each time: the browser may have lost the key that it was wrapped under
             await self._write({**record, "device": await self._wrap_by_device(record["id"], root)})
         return await self._unlocked(root)
 
@@ -103,7 +121,13 @@ class Vault:
         if key is None:
             return None
         data = keys.wrapped_root_data(keys.ROOT_BY_DEVICE, self._record()["id"])
-        return await self._unlocked(await self._open(key, wrapped, data))
+        try:
+            root = await self._open(key, wrapped, data)
+        except DamagedData:
+            if not self.has_passphrase:
+                raise
+            return None  # the browser lost the device's key; the passphrase still opens the profile
+        return await self._unlocked(root)
 
     async def approvals(self) -> list[str]:
         """Return the origins that the active profile has approved, even while it is locked.
@@ -115,8 +139,11 @@ class Vault:
         sealed = await self._backend.read(disk.approvals(self._record()["id"]))
         if key is None or sealed is None:
             return []
-        listed = await self._open(key, json.loads(sealed), keys.approvals_info(self._record()["id"]))
-        origins: list[str] = json.loads(listed)
+        try:
+            listed = await self._open(key, json.loads(sealed), keys.approvals_info(self._record()["id"]))
+        except DamagedData:
+            return []  # another device key by now: apps are strangers until the profile is unlocked
+        origins: list[str] = json.loads(unpad(listed))
         return origins
 
     async def write_approvals(self, origins: list[str]) -> None:
@@ -125,7 +152,7 @@ class Vault:
         if key is not None:
             profile_id = self._record()["id"]
             sealed = await self._seal(
-                key, json.dumps(sorted(origins)).encode(), keys.approvals_info(profile_id)
+                key, pad(json.dumps(sorted(origins)).encode()), keys.approvals_info(profile_id)
             )
             await self._backend.write([(disk.approvals(profile_id), json.dumps(sealed).encode())])
 

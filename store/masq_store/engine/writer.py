@@ -8,6 +8,7 @@ what the disk holds, and the batch's writes are tried again one by one, so that 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
@@ -54,9 +55,7 @@ class Writer:
         self._task: asyncio.Task[None] | None = None
         self._checkpoints: set[asyncio.Task[None]] = set()
 
-    def add(
-        self, space: OpenSpace, operation: Callable[[], Applied], settle: Settle, source: Source
-    ) -> None:
+    def add(self, space: OpenSpace, operation: Callable[[], Applied], settle: Settle, source: Source) -> None:
         """Do `operation` and see that it becomes durable; then `settle(applied, None)`, or an error.
 
         Raises what `operation` raises: then nothing was changed and `settle` is not called.
@@ -68,9 +67,14 @@ class Writer:
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._run())
 
+    @property
+    def busy(self) -> bool:
+        """Whether anything is on its way to the disk, checkpoints included."""
+        return bool(self._task or self._checkpoints)
+
     async def idle(self) -> None:
         """Return once everything written so far has been settled, checkpoints included."""
-        while self._task or self._checkpoints:
+        while self.busy:
             await asyncio.wait([task for task in [self._task, *self._checkpoints] if task])
 
     async def _run(self) -> None:
@@ -80,14 +84,18 @@ class Writer:
                 try:
                     await self._commit(batch)
                 except QuotaExceeded:
+                    shown = _touched(batch + self._gathered)
                     await self._one_by_one(self._undo(batch))
+                    _announce(shown)  # who watches may have seen what is not there any more
                 except Exception as error:
-                    lost = self._undo(batch)
-                    reason = error if isinstance(error, MasqError) else Disconnected("the store's disk failed")
-                    _settle(lost, reason)
-                    self._failed(error)
+                    self._give_up(self._undo(batch), error)
         finally:
             self._task = None
+
+    def _give_up(self, lost: list[Write], error: Exception) -> None:
+        reason = error if isinstance(error, MasqError) else Disconnected("the store's disk failed")
+        _settle(lost, reason)
+        self._failed(error)
 
     async def _commit(self, batch: list[Write]) -> None:
         by_space: dict[OpenSpace, list[Write]] = {}
@@ -104,8 +112,7 @@ class Writer:
         for space, (_, record) in zip(by_space, puts, strict=True):
             space.durable(record)
         _settle(batch, None)
-        for space, writes in by_space.items():
-            _announce(space, writes)
+        _announce(_touched(batch))
         for space, state in frozen.items():
             self._checkpoint(space, state)
 
@@ -133,33 +140,62 @@ class Writer:
 
     async def _one_by_one(self, writes: list[Write]) -> None:
         self._careful = True
+        waiting = deque(writes)
         try:
-            while writes:
-                for write in writes:
-                    try:
-                        write.applied = write.operation()
-                        await self._commit([write])
-                    except MasqError as error:
-                        if write.applied:
-                            write.space.core.revert(write.applied)
-                            write.applied = None
+            while waiting or self._gathered:
+                if not waiting:
+                    waiting, self._gathered = deque(self._gathered), []
+                write = waiting.popleft()
+                try:
+                    write.applied = write.operation()
+                    await self._commit([write])
+                except Exception as error:
+                    if write.applied:
+                        write.space.core.revert(write.applied)
+                        write.applied = None
+                    elif isinstance(error, MasqError):  # the call itself cannot be done
                         _settle([write], error)
-                writes, self._gathered = self._gathered, []
+                        continue
+                    if isinstance(error, QuotaExceeded):
+                        _settle([write], error)
+                    else:
+                        lost, self._gathered = [write, *waiting, *self._gathered], []
+                        waiting.clear()
+                        self._give_up(lost, error)
         finally:
             self._careful = False
 
 
-def _settle(writes: list[Write], error: MasqError | None) -> None:
-    for write in writes:
-        write.settle(write.applied, error)
-    for source in dict.fromkeys(write.source for write in writes):
-        source.flush()
+Touched = dict[tuple[OpenSpace, Source], dict[str, None]]
 
 
-def _announce(space: OpenSpace, writes: list[Write]) -> None:
-    by_source: dict[Source, dict[str, None]] = {}
+def _touched(writes: list[Write]) -> Touched:
+    """Return the keys that `writes` changed, in order, by space and source."""
+    touched: Touched = {}
     for write in writes:
         if write.applied:
-            by_source.setdefault(write.source, {}).update(dict.fromkeys(write.applied.touched))
-    for source, keys in by_source.items():
-        space.announce(list(keys), source)
+            touched.setdefault((write.space, write.source), {}).update(dict.fromkeys(write.applied.touched))
+    return touched
+
+
+def _settle(writes: list[Write], error: MasqError | None) -> None:
+    for write in writes:
+        _tell(write.settle, write.applied, error)
+    for source in dict.fromkeys(write.source for write in writes):
+        _tell(source.flush)
+
+
+def _announce(touched: Touched) -> None:
+    for (space, source), keys in touched.items():
+        for listener in list(space.listeners):
+            _tell(listener, list(keys), source)
+
+
+def _tell(whom: Callable[..., object], *news: object) -> None:
+    """Call `whom`; a failure there is theirs alone, and changes nothing of what is on the disk."""
+    try:
+        whom(*news)
+    except Exception as error:
+        asyncio.get_running_loop().call_exception_handler(
+            {"message": "a session failed while it was told of a write", "exception": error}
+        )

@@ -1,0 +1,83 @@
+"""What was acknowledged is there after the browser was killed, and how long a large space takes to open is printed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from browser.steps import connect_test_app, py
+from conftest import Site
+
+KEYS = 10_000
+
+WRITE = f"""
+acknowledged = []
+
+async def write(number):
+    await store.set('key/%05d' % number, ('%05d ' % number) * 33 + 'ab')
+    acknowledged.append(number)
+
+await asyncio.gather(*[write(number) for number in range({KEYS})])
+return acknowledged
+"""
+"""Each value takes 200 bytes: 33 × 6 + 2."""
+
+TIMES = """
+global store
+began = time.perf_counter()
+store = await masq.connect(STORE, name='Test app')
+await store.get('key/00000')
+opened = time.perf_counter() - began
+reads = 300
+began = time.perf_counter()
+for number in range(reads):
+    await store.get('key/%05d' % (number * 33))
+return [opened, (time.perf_counter() - began) / reads]
+"""
+
+
+def test_ten_thousand_keys_survive_a_kill(
+    browser: Callable[..., Any], site: Site, tmp_path: Path, capsys: Any
+) -> None:
+    """10,000 keys of 200 bytes, acknowledged, are all there after SIGKILL; times beside an empty space's."""
+    first = browser(profile=tmp_path)
+    connect_test_app(first, site.url("third"))
+    connect_test_app(first, site.url("other"))  # the empty space to compare with
+    connect_test_app(first, site.url("app"))
+    acknowledged = py(first, WRITE)
+    first.kill()
+    assert sorted(acknowledged) == list(range(KEYS))
+
+    second = browser(profile=tmp_path)
+    connect_test_app(second, site.url("third"))  # starts the worker: the openings below are of a space alone
+    times = {}
+    for name in ("other", "app"):
+        second.new_tab(site.url(name))
+        py(second, "return 1")  # the app's own Python is up
+        times[name] = py(second, TIMES)
+    found = py(second, "return await store.items('key/')")
+    assert found == {f"key/{n:05d}": f"{n:05d} " * 33 + "ab" for n in range(KEYS)}
+    with capsys.disabled():
+        print(
+            f"\n  opening: empty {times['other'][0] * 1000:.0f} ms, 10,000 keys {times['app'][0] * 1000:.0f} ms; "
+            f"get: empty {times['other'][1] * 1e6:.0f} µs, 10,000 keys {times['app'][1] * 1e6:.0f} µs"
+        )
+
+
+def test_killed_while_writing(browser: Callable[..., Any], site: Site, tmp_path: Path) -> None:
+    """Killed in the middle of writing: every acknowledged write is there, and each batch is there whole or not."""
+    first = browser(profile=tmp_path)
+    connect_test_app(first, site.url("app"))
+    first.execute_script(
+        "window.start('writing', arguments[0])",
+        "global done\ndone = 0\nwhile True:\n    await store.update({'a': done + 1, 'b': done + 1})\n    done += 1",
+    )
+    acknowledged = 0
+    while acknowledged < 200:
+        acknowledged = py(first, "return done")
+    first.kill()
+    second = browser(profile=tmp_path)
+    connect_test_app(second, site.url("app"))
+    values = py(second, "return await store.get_many(['a', 'b'])")
+    assert values["a"] == values["b"] >= acknowledged
