@@ -1,11 +1,6 @@
 // How pages and frames reach the store's one worker.
 // A worker asked for with other options than a live one's answers with `error`: one place only.
-const options = {
-  name: "masq",
-  type: "module",
-  sameSiteCookies: "none",
-  extendedLifetime: true,
-};
+const options = { name: "masq", type: "module", sameSiteCookies: "none", extendedLifetime: true };
 
 export const ours = new URL("worker.js", import.meta.url);
 ours.search = new URLSearchParams(location.search).get("boot") === "plain" ? "?boot=plain" : "";
@@ -32,8 +27,5 @@ export const released = (locks, name) => locks.request(name, () => {});
 // Held for as long as this page lives: the worker queues for it, and so learns that we are gone.
 export const hold = (locks, name) =>
   new Promise((held) => {
-    locks.request(name, () => {
-      held();
-      return new Promise(() => {});
-    });
+    locks.request(name, () => (held(), new Promise(() => {})));
   });

@@ -1,4 +1,5 @@
 // Boots Python: from the memory snapshot, or plainly if that fails or the address asks for it.
+import * as bridge from "./bridge.js";
 import build from "./build.js";
 
 const at = (path) => new URL(path, import.meta.url).href;
@@ -67,6 +68,7 @@ export async function startPython(report = () => {}) {
   if (!python) (how = "plain"), (python = await bootPlainly(load));
   // A snapshot holds the state of `random` as it was at the build, the same for everybody.
   python.runPython("import random; random.seed()");
+  globalThis.masqBridge = bridge;
   globalThis.masqBoot = { how, ms: performance.now() - began };
   return python;
 }

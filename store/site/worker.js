@@ -6,10 +6,7 @@ let latest = {};
 // Pages and frames queue for this lock; when it is granted to them, this worker is gone.
 const id = crypto.randomUUID();
 const alive = new Promise((granted) => {
-  navigator.locks.request(`masq-alive-${id}`, () => {
-    granted();
-    return new Promise(() => {});
-  });
+  navigator.locks.request(`masq-alive-${id}`, () => (granted(), new Promise(() => {})));
 });
 
 self.onconnect = ({ ports: [port] }) => {

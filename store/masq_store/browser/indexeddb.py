@@ -3,37 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
 from masq.errors import Disconnected, QuotaExceeded, StorageUnavailable
+from masq_store.browser.promises import Promises
+from masq_store.browser.scratch import Scratch
 from masq_store.core.errors import Superseded
 
 DATABASE = "masq"
 VERSION = 1
 RECORDS = "records"
 KEYS = "keys"
-GENERATION = 0
+GENERATION = 0  # known to bridge.js too
 """Key in `RECORDS` of the number of the engine that may write. A number: no scan or drop of strings meets it."""
 
 LAST = "\U0010ffff"
 
 
 class IndexedDB:
-    """One database. Its readwrite transactions finish in the order in which they were begun."""
+    """One database."""
 
     def __init__(self, js_database: Any) -> None:
-        from pyodide.ffi import create_proxy
-
         self._database = js_database
         self._generation: int | None = None
-        self._writing: deque[_Write] = deque()
-        # Three proxies for all transactions there will be: making one for each costs more than the write.
-        self._on_complete = create_proxy(self._complete)
-        self._on_abort = create_proxy(self._abort)
-        self._on_check = create_proxy(self._check)
-        self._options = _object(durability="relaxed")
+        self._promises = Promises()
+        self._content = Scratch()
+        self._no_drops = _array()
 
     @classmethod
     async def open(cls, name: str = DATABASE) -> IndexedDB:
@@ -77,28 +73,25 @@ class IndexedDB:
 
     async def write(self, puts: Sequence[tuple[str, bytes]], drops: Sequence[tuple[str, str]] = ()) -> None:
         """Write a batch, all or nothing, and return once its transaction is complete."""
-        import js
         from pyodide.ffi import JsException, to_js
 
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        # The bytes are copied when JavaScript puts them: one array will do for one, not for several.
+        filled = self._content.filled if len(puts) == 1 else to_js
+        listed = [part for key, content in puts for part in (key, filled(content))]
+        ranges = _array(drops) if drops else self._no_drops
+        promises = self._promises
         try:
-            transaction = self._database.transaction(RECORDS, "readwrite", self._options)
+            reason = await promises.call(
+                promises.bridge, "write", self._database, self._generation, ranges, *listed
+            )
         except JsException as error:
             raise Disconnected(f"the store's database has been closed ({error.name})") from None
-        transaction.oncomplete = self._on_complete
-        transaction.onabort = self._on_abort
-        self._writing.append(_Write(done, transaction))
-        try:
-            store = transaction.objectStore(RECORDS)
-            if self._generation is not None:
-                store.get(GENERATION).onsuccess = self._on_check
-            for first, end in drops:
-                store.delete(js.IDBKeyRange.bound(first, end, False, True))
-            for key, content in puts:
-                store.put(to_js(content), key)
-        except Exception:
-            transaction.abort()  # what was issued would be written by itself: half a batch
-        await done
+        if reason == "Superseded":
+            raise Superseded()
+        if reason == "QuotaExceededError":
+            raise QuotaExceeded("the browser's storage is full")
+        if reason:
+            raise Disconnected(f"the browser did not write to its disk ({reason})")
 
     async def claim(self) -> int:
         """Take the next engine generation: what earlier claimants write is refused from now on."""
@@ -117,9 +110,9 @@ class IndexedDB:
 
         store.get(GENERATION).onsuccess = create_once_callable(take)
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        transaction.oncomplete = self._on_complete
-        transaction.onabort = self._on_abort
-        self._writing.append(_Write(done, transaction))
+        failed = Disconnected("the browser did not write to its disk")
+        transaction.oncomplete = create_once_callable(lambda event: done.set_result(None))
+        transaction.onabort = create_once_callable(lambda event: done.set_exception(failed))
         await done
         self._generation = claimed[0]
         return claimed[0]
@@ -139,31 +132,6 @@ class IndexedDB:
             return self._database.transaction(RECORDS, "readonly").objectStore(RECORDS)
         except JsException as error:
             raise Disconnected(f"the store's database has been closed ({error.name})") from None
-
-    # Transactions on one object store complete or abort in order, so the first write in the row is meant.
-
-    def _check(self, event: Any) -> None:
-        if event.target.result != self._generation:
-            self._writing[0].superseded = True
-            event.target.transaction.abort()
-
-    def _complete(self, event: Any) -> None:
-        done = self._writing.popleft().done
-        if not done.done():
-            done.set_result(None)
-
-    def _abort(self, event: Any) -> None:
-        write = self._writing.popleft()
-        if write.done.done():
-            return
-        cause = event.target.error
-        name = cause.name if cause else ""
-        if write.superseded:
-            write.done.set_exception(Superseded())
-        elif name == "QuotaExceededError":
-            write.done.set_exception(QuotaExceeded("the browser's storage is full"))
-        else:
-            write.done.set_exception(Disconnected(f"the browser did not write to its disk ({name})"))
 
 
 class KeyStore:
@@ -185,17 +153,6 @@ class KeyStore:
         except (JsException, _Failed):  # DataCloneError at once, or from the request
             return None
         return await self.get(name)
-
-
-class _Write:
-    """A readwrite transaction that has not ended."""
-
-    __slots__ = ("done", "superseded", "transaction")
-
-    def __init__(self, done: asyncio.Future[None], transaction: Any) -> None:
-        self.done = done
-        self.transaction = transaction
-        self.superseded = False
 
 
 class _Failed(Exception):
@@ -231,6 +188,12 @@ def _result(request: Any) -> asyncio.Future[Any]:
     succeeding, failing = create_proxy(succeed), create_proxy(fail)
     request.onsuccess, request.onerror = succeeding, failing
     return future
+
+
+def _array(items: Sequence[Any] = ()) -> Any:
+    from pyodide.ffi import to_js
+
+    return to_js(list(items))
 
 
 def _object(**members: Any) -> Any:

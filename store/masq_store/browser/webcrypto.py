@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import unicodedata
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
+from masq_store.browser.promises import Promises
+from masq_store.browser.scratch import Scratch
 from masq_store.core.errors import DamagedData
 
 AES_BITS = 256
@@ -20,8 +24,11 @@ class WebCrypto:
         import js
 
         self._keys = keys
-        self._subtle = js.crypto.subtle
+        self._call = partial(Promises().call, js.crypto.subtle)
         self._device: Any = None
+        # WebCrypto copies what it is given, so that these can be used again for each record to seal.
+        self._nonce, self._associated, self._plaintext = Scratch(), Scratch(), Scratch()
+        self._algorithm = _object(name="AES-GCM")
 
     def random(self, size: int) -> bytes:
         """Return `size` bytes from the browser's secure source."""
@@ -33,26 +40,33 @@ class WebCrypto:
     async def hkdf(self, secret: bytes, info: bytes, size: int = 32) -> bytes:
         """Derive `size` bytes by HKDF-SHA-256 (RFC 5869) with an empty salt."""
         base = await self._hkdf_base(secret)
-        bits = await self._subtle.deriveBits(_hkdf(info), base, size * 8)
+        bits = await self._call("deriveBits", _hkdf(info), base, size * 8)
         content: bytes = bits.to_bytes()
         return content
 
     async def derive_key(self, secret: bytes, info: bytes) -> Any:
         """Derive a non-extractable AES-256-GCM key by HKDF-SHA-256 with an empty salt."""
-        return await self._subtle.deriveKey(
-            _hkdf(info), await self._hkdf_base(secret), _aes_key(), False, _uses("encrypt", "decrypt")
+        return await self._call(
+            "deriveKey",
+            _hkdf(info),
+            await self._hkdf_base(secret),
+            _aes_key(),
+            False,
+            _uses("encrypt", "decrypt"),
         )
 
     async def passphrase_key(self, passphrase: str, salt: bytes, iterations: int) -> Any:
         """Derive a non-extractable AES-256-GCM key by PBKDF2-HMAC-SHA-256."""
         text = unicodedata.normalize("NFC", passphrase).encode()
-        base = await self._subtle.importKey("raw", _bytes(text), "PBKDF2", False, _uses("deriveKey"))
+        base = await self._call("importKey", "raw", _bytes(text), "PBKDF2", False, _uses("deriveKey"))
         algorithm = _object(name="PBKDF2", hash="SHA-256", salt=_bytes(salt), iterations=iterations)
-        return await self._subtle.deriveKey(algorithm, base, _aes_key(), False, _uses("encrypt", "decrypt"))
+        return await self._call("deriveKey", algorithm, base, _aes_key(), False, _uses("encrypt", "decrypt"))
 
     async def seal(self, key: Any, nonce: bytes, plaintext: bytes, associated: bytes) -> bytes:
         """Encrypt by AES-256-GCM; returns the ciphertext followed by its 16-byte tag."""
-        sealed = await self._subtle.encrypt(_gcm(nonce, associated), key, _bytes(plaintext))
+        self._algorithm.iv = self._nonce.filled(nonce)
+        self._algorithm.additionalData = self._associated.filled(associated)
+        sealed = await self._call("encrypt", self._algorithm, key, self._plaintext.filled(plaintext))
         content: bytes = sealed.to_bytes()
         return content
 
@@ -62,18 +76,16 @@ class WebCrypto:
 
     async def open_many(self, key: Any, items: Sequence[tuple[bytes, bytes, bytes]]) -> list[bytes]:
         """Open many (nonce, sealed, associated) side by side. Raises DamagedData if one fails."""
-        import js
-        from pyodide.ffi import JsException, to_js
+        from pyodide.ffi import JsException
 
-        decrypt = self._subtle.decrypt
         opening = [
-            decrypt(_gcm(nonce, associated), key, _bytes(sealed)) for nonce, sealed, associated in items
+            self._call("decrypt", _gcm(nonce, associated), key, _bytes(sealed))
+            for nonce, sealed, associated in items
         ]
-        try:
-            # One wait for all: each one from Python costs a trip through the event loop.
-            opened = await js.Promise.all(to_js(opening))
-        except JsException:
-            raise DamagedData("a sealed record") from None
+        opened = await asyncio.gather(*opening, return_exceptions=True)
+        for failed in opened:
+            if isinstance(failed, JsException):
+                raise DamagedData("a sealed record") from None
         return [buffer.to_bytes() for buffer in opened]
 
     async def device_key(self) -> Any:
@@ -83,13 +95,13 @@ class WebCrypto:
         return self._device
 
     async def _new_device_key(self) -> Any:
-        key = await self._subtle.generateKey(_aes_key(), False, _uses("encrypt", "decrypt"))
+        key = await self._call("generateKey", _aes_key(), False, _uses("encrypt", "decrypt"))
         # Read back: some browsers refuse to store a key, others store it and return nothing.
         return await self._keys.put(DEVICE_KEY, key)
 
     async def _hkdf_base(self, secret: bytes) -> Any:
-        return await self._subtle.importKey(
-            "raw", _bytes(secret), "HKDF", False, _uses("deriveKey", "deriveBits")
+        return await self._call(
+            "importKey", "raw", _bytes(secret), "HKDF", False, _uses("deriveKey", "deriveBits")
         )
 
 

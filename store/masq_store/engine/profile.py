@@ -150,6 +150,7 @@ class Profile:
                 durable.set_result(None)
 
         self._writer.add(self._home, lambda: core.write([(APP + origin, text)], now_ms), settle, _Nobody())
+        self._writer.begin()
         await durable
 
 

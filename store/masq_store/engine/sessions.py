@@ -143,6 +143,7 @@ class AppSession:
         for call in calls:
             self._do(call)
         self.flush()
+        self._engine.writer.begin()
 
     def flush(self) -> None:
         """Send the replies that have gathered, in one message."""

@@ -20,7 +20,7 @@ CHUNK_ROWS = 4096
 RECORD_COST = 1024
 """What a journal record adds to the cost of opening, in bytes of checkpoint: each is opened by itself."""
 
-LEAST_TAIL = 64 * 1024
+LEAST_TAIL = 128 * 1024
 """A tail cheaper than this (bytes) is not worth a checkpoint."""
 
 Listener = Callable[[list[str], object], None]

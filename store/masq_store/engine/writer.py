@@ -1,4 +1,4 @@
-"""Group commit: everything written in one tick goes to disk in one transaction.
+"""Group commit: everything that one message asks for goes to disk in one transaction.
 
 A write takes effect in memory at once, and is acknowledged when its transaction is complete. While one
 transaction is under way the next batch gathers. Where a batch does not fit on the disk, memory goes back to
@@ -8,8 +8,9 @@ what the disk holds, and the batch's writes are tried again one by one, so that 
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Protocol
 
 from masq.errors import Disconnected, MasqError, QuotaExceeded
@@ -52,11 +53,12 @@ class Writer:
         self._failed = failed
         self._gathered: list[Write] = []
         self._careful = False  # writes are queued unapplied while failed ones are tried again
+        self._writing = False
         self._task: asyncio.Task[None] | None = None
         self._checkpoints: set[asyncio.Task[None]] = set()
 
     def add(self, space: OpenSpace, operation: Callable[[], Applied], settle: Settle, source: Source) -> None:
-        """Do `operation` and see that it becomes durable; then `settle(applied, None)`, or an error.
+        """Do `operation`; once `begin` has made it durable, `settle(applied, None)`, or an error.
 
         Raises what `operation` raises: then nothing was changed and `settle` is not called.
         """
@@ -64,13 +66,17 @@ class Writer:
         if not self._careful:
             write.applied = operation()
         self._gathered.append(write)
-        if self._task is None:
-            self._task = asyncio.get_running_loop().create_task(self._run())
+
+    def begin(self) -> None:
+        """Write what has gathered, from this moment on; while a transaction is under way, right after it."""
+        if self._gathered and not self._writing:
+            self._writing = True
+            self._task = _start(self._run())
 
     @property
     def busy(self) -> bool:
         """Whether anything is on its way to the disk, checkpoints included."""
-        return bool(self._task or self._checkpoints)
+        return bool(self._writing or self._checkpoints)
 
     async def idle(self) -> None:
         """Return once everything written so far has been settled, checkpoints included."""
@@ -90,7 +96,7 @@ class Writer:
                 except Exception as error:
                     self._give_up(self._undo(batch), error)
         finally:
-            self._task = None
+            self._writing = False
 
     def _give_up(self, lost: list[Write], error: Exception) -> None:
         reason = error if isinstance(error, MasqError) else Disconnected("the store's disk failed")
@@ -164,6 +170,14 @@ class Writer:
                         self._give_up(lost, error)
         finally:
             self._careful = False
+
+
+def _start(work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+    """Start a task in this very moment where Python can, not a trip through the event loop later."""
+    loop = asyncio.get_running_loop()
+    if sys.version_info >= (3, 12):
+        return asyncio.Task(work, loop=loop, eager_start=True)
+    return loop.create_task(work)
 
 
 Touched = dict[tuple[OpenSpace, Source], dict[str, None]]
