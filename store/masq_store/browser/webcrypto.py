@@ -26,8 +26,8 @@ class WebCrypto:
         self._keys = keys
         self._call = partial(Promises().call, js.crypto.subtle)
         self._device: Any = None
-        # WebCrypto copies what it is given, so that these can be used again for each record to seal.
-        self._nonce, self._associated, self._plaintext = Scratch(), Scratch(), Scratch()
+        # WebCrypto copies what it is given, so that these can be used again for each record.
+        self._nonce, self._associated, self._content = Scratch(), Scratch(), Scratch()
         self._algorithm = _object(name="AES-GCM")
 
     def random(self, size: int) -> bytes:
@@ -64,9 +64,9 @@ class WebCrypto:
 
     async def seal(self, key: Any, nonce: bytes, plaintext: bytes, associated: bytes) -> bytes:
         """Encrypt by AES-256-GCM; returns the ciphertext followed by its 16-byte tag."""
-        self._algorithm.iv = self._nonce.filled(nonce)
-        self._algorithm.additionalData = self._associated.filled(associated)
-        sealed = await self._call("encrypt", self._algorithm, key, self._plaintext.filled(plaintext))
+        sealed = await self._call(
+            "encrypt", self._gcm(nonce, associated), key, self._content.filled(plaintext)
+        )
         content: bytes = sealed.to_bytes()
         return content
 
@@ -79,7 +79,7 @@ class WebCrypto:
         from pyodide.ffi import JsException
 
         opening = [
-            self._call("decrypt", _gcm(nonce, associated), key, _bytes(sealed))
+            self._call("decrypt", self._gcm(nonce, associated), key, self._content.filled(sealed))
             for nonce, sealed, associated in items
         ]
         opened = await asyncio.gather(*opening, return_exceptions=True)
@@ -93,6 +93,11 @@ class WebCrypto:
         if self._device is None:
             self._device = await self._keys.get(DEVICE_KEY) or await self._new_device_key()
         return self._device
+
+    def _gcm(self, nonce: bytes, associated: bytes) -> Any:
+        self._algorithm.iv = self._nonce.filled(nonce)
+        self._algorithm.additionalData = self._associated.filled(associated)
+        return self._algorithm
 
     async def _new_device_key(self) -> Any:
         key = await self._call("generateKey", _aes_key(), False, _uses("encrypt", "decrypt"))
@@ -126,10 +131,6 @@ def _uses(*uses: str) -> Any:
 
 def _aes_key() -> Any:
     return _object(name="AES-GCM", length=AES_BITS)
-
-
-def _gcm(nonce: bytes, associated: bytes) -> Any:
-    return _object(name="AES-GCM", iv=_bytes(nonce), additionalData=_bytes(associated))
 
 
 def _hkdf(info: bytes) -> Any:

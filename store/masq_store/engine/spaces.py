@@ -17,7 +17,7 @@ from masq_store.engine.sealer import START, Sealer, tag
 CHUNK_ROWS = 4096
 """Registers in one checkpoint record: large enough to be quick, small enough to pause for."""
 
-RECORD_COST = 1024
+RECORD_COST = 2048
 """What a journal record adds to the cost of opening, in bytes of checkpoint: each is opened by itself."""
 
 LEAST_TAIL = 128 * 1024
