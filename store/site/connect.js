@@ -26,6 +26,4 @@ export const released = (locks, name) => locks.request(name, () => {});
 
 // Held for as long as this page lives: the worker queues for it, and so learns that we are gone.
 export const hold = (locks, name) =>
-  new Promise((held) => {
-    locks.request(name, () => (held(), new Promise(() => {})));
-  });
+  new Promise((held) => locks.request(name, () => (held(), new Promise(() => {}))));
