@@ -148,10 +148,16 @@ def test_an_older_page_finds_the_newer_worker(browser: Callable[..., Any], own_s
     driver.switch_to.window(tab)
     assert py(driver, "return await store.get('a')") == 2
     with DevTools(driver) as tools:
-        until(
-            lambda: [new in worker["url"] for worker in tools.workers()] == [True],
-            "one worker, the newer one",
-        )
+        running: list[dict[str, Any]] = []
+
+        def only_the_newer() -> bool:
+            running[:] = tools.workers()
+            return [new in worker["url"] for worker in running] == [True]
+
+        try:
+            until(only_the_newer, "one worker, the newer one")
+        finally:
+            print(f"older {old[0]}, newer {new}, running {running}")  # shown where this fails
     driver.switch_to.window(driver.window_handles[-1])
     assert driver.execute_script("return window.stayed") is True
 
