@@ -1,9 +1,11 @@
 """docs/protocol.md names what the code has."""
 
+import asyncio
 import json
 import re
 from pathlib import Path
 
+from engine_rig import Rig
 from fake_port import READY, FakeStore, opened, run
 
 import masq
@@ -104,5 +106,29 @@ def test_the_example_is_json():
     """Every line of the example is a message."""
     example = TEXT[TEXT.index("## 7.") :]
     lines = re.findall(r"→ \w+\s+(\{.*\})$", example, flags=re.M)
-    assert len(lines) == 4
+    assert len(lines) == 6
     assert all(json.loads(line)["masq"] == messages.PROTOCOL for line in lines)
+
+
+def test_the_store_says_what_the_example_says():
+    """The engine, told the example's app lines, answers with its store lines; sentences aside."""
+
+    async def scenario():
+        rig = await Rig().start()
+        tab = await rig.approved()
+        tab.port.heard.clear()
+        expected = []
+        for who, line in re.findall(r"^(\w+) +→ \w+\s+(\{.*\})$", TEXT[TEXT.index("## 7.") :], flags=re.M):
+            if who == "app":
+                tab.port.say(line)
+                await rig.engine.writer.idle()
+            else:
+                expected.append(json.loads(line))
+        heard = tab.port.heard
+        for message in heard:
+            for reply in message.get("replies", []):
+                if len(reply) == 3:
+                    reply[2][1] = "…"
+        assert heard == expected
+
+    asyncio.run(scenario())
