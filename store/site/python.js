@@ -54,10 +54,10 @@ async function bootPlainly(load) {
 
 export async function startPython(report = () => {}) {
   const began = performance.now();
-  const pyodide = import(at(build.runtime + "pyodide.mjs"));
+  const { loadPyodide } = await import(at(build.runtime + "pyodide.mjs"));
   const fixed = { indexURL: at(build.runtime), lockFileContents: build.lock };
-  const load = async (library, more) =>
-    (await pyodide).loadPyodide({ ...fixed, stdLibURL: at(build.runtime + library), ...more });
+  const load = (library, more) =>
+    loadPyodide({ ...fixed, stdLibURL: at(build.runtime + library), ...more });
   let how = new URLSearchParams(location.search).get("boot") === "plain" ? "plain" : "snapshot";
   let python;
   try {

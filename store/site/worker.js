@@ -22,7 +22,6 @@ const say = (message) => {
 };
 
 async function start() {
-  indexedDB.databases?.().catch(() => {}); // wakes the disk's service while Python boots
   const { startPython } = await import("./python.js");
   const { default: build } = await import("./build.js");
   const python = await startPython((loaded, total) => say({ progress: [loaded, total] }));
