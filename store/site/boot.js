@@ -1,5 +1,5 @@
 // The store's own page: what must happen before Python is up.
-import { connect, hold, ours, released } from "./connect.js";
+import { connect, hold, ours, own, pack } from "./connect.js";
 import { startPython } from "./python.js";
 
 const stop = (sentence) => {
@@ -7,12 +7,11 @@ const stop = (sentence) => {
   if (status) status.textContent = sentence;
 };
 
-// Until Python listens. The page cannot outlive its worker: it starts anew with the next one.
-function hear({ worker, moved, failed }) {
+// Until Python listens.
+function hear({ moved, failed }, _, port) {
   // This page may be older than the worker that serves now: its own would only send it on again.
-  if (moved) sessionStorage.masqWorker = moved;
+  if (moved) (sessionStorage.masqWorker = moved), port.postMessage(pack({ left: 1 }));
   if (failed) stop(`The store could not start: ${failed}`);
-  if (worker) released(navigator.locks, `masq-alive-${worker}`).then(() => location.reload());
 }
 
 async function start() {
@@ -27,13 +26,14 @@ async function start() {
   if (nonce) await hold(navigator.locks, `masq-popup-${nonce}`);
   const url = sessionStorage.masqWorker ?? ours;
   delete sessionStorage.masqWorker;
-  const port = connect(SharedWorker, url, hear, stop);
-  port.postMessage(JSON.stringify({ masq: 1, page: { id, nonce } }));
-  const bar = document.querySelector("#opening");
-  const python = await startPython((loaded, total) => {
-    bar.max = total;
-    bar.value = loaded;
+  const joined = connect(own, url, hear).then(([port, ended]) => {
+    ended.then(() => location.reload()); // the page cannot outlive its worker
+    port.postMessage(pack({ page: { id, nonce } }));
+    return port;
   });
+  const bar = document.querySelector("#opening");
+  const started = startPython((loaded, max) => Object.assign(bar, { max, value: loaded }));
+  const [port, python] = await Promise.all([joined, started]);
   document.documentElement.dataset.boot = globalThis.masqBoot.how;
   await python.pyimport("masq_store.browser.page").main(port, nonce ?? "");
 }

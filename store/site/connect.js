@@ -5,6 +5,7 @@ const options = { name: "masq", type: "module", sameSiteCookies: "none", extende
 export const ours = new URL("worker.js", import.meta.url);
 ours.search = new URLSearchParams(location.search).get("boot") === "plain" ? "?boot=plain" : "";
 
+export const pack = (message) => JSON.stringify({ masq: 1, ...message });
 export const parse = (text) => {
   try {
     const message = JSON.parse(text);
@@ -14,15 +15,27 @@ export const parse = (text) => {
   }
 };
 
-export function connect(SharedWorker, url, receive, fail) {
-  const worker = new SharedWorker(url, options);
-  worker.onerror = () => fail("the store's program could not be loaded");
-  worker.port.onmessage = (event) => receive(parse(event.data), event.ports);
-  return worker.port;
-}
+// Where storage is the page's own. A frame may have a handle in its place.
+export const own = { create: (...how) => new SharedWorker(...how), locks: navigator.locks };
 
-// Resolves when whoever holds the lock has gone.
-export const released = (locks, name) => locks.request(name, () => {});
+// Resolves once a worker answers: to its port, and to a promise of its end. A worker that is just
+// ending may take a connection and never answer it. Asked again, the browser starts another.
+export async function connect({ create, locks }, url, receive) {
+  for (let tries = 0; tries < 6; tries++) {
+    const worker = create(url, options);
+    const id = await new Promise((answered, failed) => {
+      worker.onerror = () => failed("the store's program could not be loaded");
+      worker.port.onmessage = ({ data, ports, target }) => {
+        const message = parse(data);
+        answered(message.worker);
+        receive(message, ports, target);
+      };
+      setTimeout(answered, 5000);
+    });
+    if (id) return [worker.port, locks.request(`masq-alive-${id}`, () => {})];
+  }
+  throw "the store's program does not answer";
+}
 
 // Held for as long as this page lives: the worker queues for it, and so learns that we are gone.
 export const hold = (locks, name) =>

@@ -1,20 +1,19 @@
 // The hidden frame: checks who embeds it, finds the worker, and hands the app's port on.
-import { connect, hold, ours, parse, released } from "./connect.js";
+import { connect, hold, ours, own, pack, parse } from "./connect.js";
 
 const frame = crypto.randomUUID();
-const tell = (message, origin = "*") =>
-  parent.postMessage(JSON.stringify({ masq: 1, ...message }), origin);
-const unavailable = (reason, setting = "") =>
+const tell = (message, origin = "*") => parent.postMessage(pack(message), origin);
+
+function failed(error) {
+  const [reason, setting = ""] = [].concat(error);
   tell({ frame: "unavailable", reason: String(reason), setting });
-const failed = (error) => unavailable(...[].concat(error));
+}
 
 // The embedding page of the same host needs no handle: its frame sees the store's own storage.
 function sameHost() {
-  const outer = location.ancestorOrigins ?? [];
-  return (
-    outer.length > 0 &&
-    [...outer].every((o) => o !== "null" && new URL(o).hostname === location.hostname)
-  );
+  const outer = [...(location.ancestorOrigins ?? [])];
+  const ofHost = (origin) => URL.parse(origin)?.hostname === location.hostname;
+  return outer.length > 0 && outer.every(ofHost);
 }
 
 async function reach() {
@@ -22,15 +21,12 @@ async function reach() {
   if (!window.SharedWorker || !window.indexedDB || !navigator.locks) {
     throw ["this browser has no shared workers or no IndexedDB", "a current browser"];
   }
-  if (sameHost()) return { SharedWorker, locks: navigator.locks };
+  if (sameHost()) return own;
   try {
     const wanted = { indexedDB: true, SharedWorker: true, locks: true };
     const handle = await document.requestStorageAccess(wanted);
-    // The handle's method, not a constructor: wrapped so that both kinds are called alike.
-    const Shared = function (url, options) {
-      return handle.SharedWorker(url, options);
-    };
-    if (handle?.SharedWorker && handle.locks) return { SharedWorker: Shared, locks: handle.locks };
+    const create = (...how) => handle.SharedWorker(...how);
+    if (handle?.SharedWorker && handle.locks) return { create, locks: handle.locks };
   } catch {}
   throw ["the browser keeps the store's data from this page", "third-party storage (cookies)"];
 }
@@ -41,30 +37,28 @@ const reached = reach().then(async (access) => {
 });
 
 let port, attached;
+let current = {}; // the worker that we listen to
 
 async function open(url) {
   const access = await reached;
-  let worker;
-  const line = (port = connect(access.SharedWorker, url, receive, unavailable));
-  function receive(message, ports) {
-    if (line !== port) return;
-    if (message.progress) {
-      const [loaded, total] = message.progress;
-      tell({ frame: "progress", loaded, total });
-    }
-    if (message.failed) unavailable(message.failed, "");
-    if (message.moved) move(message, ports);
-    if (!worker && message.worker) {
-      worker = message.worker;
-      released(access.locks, `masq-alive-${worker}`).then(() => line === port && lost());
-    }
-  }
+  const worker = (current = {});
+  const receive = (message, ports, from) => {
+    if (message.moved) move(message, ports, from);
+    if (worker !== current) return;
+    if (message.progress) tell({ frame: "progress", ...message.progress });
+    if (message.failed) failed(message.failed);
+  };
+  const [line, ended] = await connect(access, url, receive);
+  port = line;
+  ended.then(() => worker === current && lost());
 }
 
 // A newer build takes over: it gets the app's port back from the old one, unnoticed by the app.
-async function move({ moved, sessions }, ports) {
-  await (opened = open(moved));
-  ports.forEach((app, i) => post(sessions[i], app));
+// The old worker ends when it has our word: heard of first, its end would mean that it was lost.
+function move({ moved, sessions }, ports, from) {
+  from.postMessage(pack({ left: 1 }));
+  opened = open(moved).then(() => ports.forEach((app, i) => post(sessions[i], app)));
+  opened.catch(failed);
 }
 
 function lost() {
@@ -72,8 +66,7 @@ function lost() {
   opened.catch(failed);
 }
 
-const post = (session, app) =>
-  port.postMessage(JSON.stringify({ masq: 1, attach: { ...session, frame } }), [app]);
+const post = (session, app) => port.postMessage(pack({ attach: { ...session, frame } }), [app]);
 
 let opened = open(ours);
 opened.catch(failed);
@@ -83,8 +76,7 @@ addEventListener("message", async (event) => {
   const { attach } = parse(event.data);
   if (!attach || event.ports.length !== 1) return;
   if (event.origin === "null") {
-    tell({ frame: "refused", reason: "a page without an origin of its own cannot use the store" });
-    return;
+    return tell({ frame: "refused", reason: "a page without an origin cannot use the store" });
   }
   const { nonce, name, description, icon } = attach;
   attached = { origin: event.origin, nonce, name, description, icon };

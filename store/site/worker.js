@@ -24,7 +24,7 @@ const say = (message) => {
 async function start() {
   const { startPython } = await import("./python.js");
   const { default: build } = await import("./build.js");
-  const python = await startPython((loaded, total) => say({ progress: [loaded, total] }));
+  const python = await startPython((loaded, total) => say({ progress: { loaded, total } }));
   const engine = python.pyimport("masq_store.browser.worker");
   const connect = await engine.main(build.build, self.location.href, self.masqBoot.how);
   latest = {};

@@ -162,6 +162,39 @@ def test_an_older_page_finds_the_newer_worker(browser: Callable[..., Any], own_s
     assert driver.execute_script("return window.stayed") is True
 
 
+def test_builds_that_start_together_agree_on_the_newer(browser: Callable[..., Any], own_site: Site) -> None:
+    """Workers of two builds that start at the same moment agree on the newer one, and the other ends."""
+    driver = browser()
+    store = own_site.server.dist / "store"
+    for variant in ("index.html", "index.html.br", "index.html.gz"):
+        if (store / variant).exists():
+            shutil.copy(store / variant, store / variant.replace("index", "older"))
+    new = newer_build(store)
+    driver.get(own_site.url("app"))
+    for pages in (["/", "/older.html"], ["/older.html", "/"]):
+        home = driver.current_window_handle
+        driver.execute_script(
+            "for (const page of arguments[1]) window.open(arguments[0] + page)", own_site.store, pages
+        )
+        until(lambda: len(driver.window_handles) == 3, "both pages")
+        with DevTools(driver) as tools:
+            for tab in set(driver.window_handles) - {home}:
+                driver.switch_to.window(tab)
+                find(driver, "#profile-name")
+            until(
+                lambda: [new in worker["url"] for worker in tools.workers()] == [True],
+                "one worker, the newer one",
+            )
+            for tab in set(driver.window_handles) - {home}:
+                driver.switch_to.window(tab)
+                find(driver, "#profile-name")
+                driver.close()
+            driver.switch_to.window(home)
+            (worker,) = tools.workers()
+            tools.call("Target.closeTarget", targetId=worker["targetId"])
+            until(lambda: not tools.workers(), "the worker to end")
+
+
 def test_a_dead_worker_is_replaced(app: Any) -> None:
     """The worker dies while an app works: reads go on, a write raises Disconnected or is there, watchers go on."""
     py(app, "await store.update({'gone': 1, 'kept': 'as it was'})")

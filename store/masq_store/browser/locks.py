@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from masq.errors import StorageUnavailable
@@ -19,8 +19,13 @@ class Held:
         self._let_go()
 
 
-async def acquire(name: str, *, wait: bool = True, steal: bool = False) -> Held | None:
-    """Take the lock called `name`; without `wait`, return None where somebody else has it."""
+async def acquire(
+    name: str, *, wait: bool = True, steal: bool = False, stolen: Callable[[], None] = lambda: None
+) -> Held | None:
+    """Take the lock called `name`; without `wait`, return None where somebody else has it.
+
+    `steal` takes it from whoever has it. `stolen` is called if that happens to us after we got it.
+    """
     import asyncio
 
     import js
@@ -45,8 +50,9 @@ async def acquire(name: str, *, wait: bool = True, steal: bool = False) -> Held 
     request = js.navigator.locks.request(name, js_options, create_once_callable(on_grant))
 
     def on_refusal(error: Any) -> None:
-        # A lock stolen from us rejects too, long after it was granted; the disk's generation number stops us.
-        if not granted.done():
+        if granted.done():
+            stolen()
+        else:
             granted.set_exception(StorageUnavailable(f"it grants no locks ({error.name})"))
 
     request.catch(create_once_callable(on_refusal))

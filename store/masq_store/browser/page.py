@@ -28,6 +28,7 @@ async def main(js_port: Any, nonce: str) -> None:
         if text.startswith('{"masq":1,"moved"'):
             # A newer store has taken over: its page comes with it, or an older one goes straight to its worker.
             js.sessionStorage.setItem("masqWorker", json.loads(text)["moved"])
+            port.post('{"masq":1,"left":1}')
             js.location.reload()
         else:
             channel.receive(text)

@@ -1,13 +1,16 @@
 """Entry of the SharedWorker: takes the ports that JavaScript has gathered, and keeps one engine running.
 
 One engine may write at a time: it holds the Web Lock `masq-engine`. Workers agree over the BroadcastChannel
-of the same name: the newer build asks the older one to step down, which finishes its transaction and hands its
-apps' ports back to their frames, with the newer worker's address.
+of the same name, in three messages. A worker that waits for the lock `wants` a turn. The lock's holder says who
+`serves`, or that it is `busy`, starting or finishing. It steps down for a newer build: it finishes its
+transaction and hands its apps' ports back to their frames, with the newer worker's address. An older or equal
+build that hears who serves sends its frames and pages there, and ends.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import random
 import time
@@ -57,16 +60,19 @@ class Worker:
         self._moved: str | None = None  # the address of the worker that has taken over
         self._lines: list[Line] = []
         self._held: locks.Held | None = None
-        self._heard = asyncio.Event()  # an engine has answered our wish for a turn
+        self._waiting = False  # for our turn
+        self._heard = False  # whoever holds the lock has answered since we asked last
+        self._sent_on = asyncio.Event()  # set with `_moved`
+        self._alone = asyncio.Event()  # set when the last line has gone
         self._channel = js.BroadcastChannel.new(ENGINE)
         self._channel.onmessage = create_proxy(self._hear)
 
     async def run(self) -> None:
         """Become the store's engine, or learn that a newer one is at work; then serve what has waited."""
-        held: locks.Held | None = None
         try:
-            held = await locks.acquire(ENGINE, wait=False) or await self._ask_for_turn()
-            if held is None:
+            self._held = await self._take_turn()
+            if self._held is None:
+                await self._retire({})
                 return
             backend = await IndexedDB.open()
             engine = Engine(
@@ -77,17 +83,20 @@ class Worker:
                 failed=self._disk_failed,
             )
             await engine.start()
-            self._engine, self._held = engine, held
+            self._engine = engine
         except MasqError as error:
             self._failure = error.sentence
         except Exception as error:  # what nobody foresaw is shown, and answered, too
             self._failure = f"{type(error).__name__}: {error}"
             raise
+        else:
+            self._say_who_serves()  # to those that asked while we were starting
         finally:
-            if held and self._engine is None:
-                held.release()  # for a worker that fares better
-            for line in list(self._lines):
-                line.serve(self._engine, self._failure)
+            if self._engine is None:
+                self._release()  # for a worker that fares better
+            if self._engine or self._failure:
+                for line in list(self._lines):
+                    line.serve(self._engine, self._failure)
 
     def connect(self, js_port: Any, early: Any) -> None:
         """Take a new port, with the events that it has received so far."""
@@ -108,53 +117,93 @@ class Worker:
         if line in self._lines:
             self._lines.remove(line)
             line.close()
+            if not self._lines:
+                self._alone.set()
 
-    async def _ask_for_turn(self) -> locks.Held | None:
-        """Ask the engine at work to step down; None where it is as new as this one, or newer."""
-        import js
-
-        self._post({"wants": self._build, "url": self._url})
-        waiting = asyncio.ensure_future(locks.acquire(ENGINE))
-        while not waiting.done() and not self._moved:
-            self._heard.clear()
-            listening = asyncio.ensure_future(self._heard.wait())
-            await asyncio.wait(
-                [waiting, listening], timeout=PATIENCE_SECONDS, return_when=asyncio.FIRST_COMPLETED
-            )
-            listening.cancel()
-            if not waiting.done() and not self._heard.is_set():
-                return await locks.acquire(ENGINE, steal=True)
-        if not self._moved:
-            return waiting.result()
-        # The lock may still come to us one day: pass it on at once.
-        waiting.add_done_callback(lambda done: done.result() and done.result().release())
-        for line in list(self._lines):
-            line.move(self._moved, [])
-        js.self.close()
-        return None
+    async def _take_turn(self) -> locks.Held | None:
+        """Take the engine's lock; None where `_moved` names a worker as new as this one, or newer, that serves."""
+        held = await locks.acquire(ENGINE, wait=False, stolen=self._robbed)
+        if held:
+            return held
+        waiting = asyncio.ensure_future(locks.acquire(ENGINE, stolen=self._robbed))
+        sent_on = asyncio.ensure_future(self._sent_on.wait())
+        self._waiting = True
+        try:
+            while not waiting.done() and not sent_on.done():
+                self._heard = False
+                self._wish()
+                await asyncio.wait(
+                    [waiting, sent_on], timeout=PATIENCE_SECONDS, return_when=asyncio.FIRST_COMPLETED
+                )
+                if not waiting.done() and not self._heard:
+                    return await locks.acquire(ENGINE, steal=True, stolen=self._robbed)
+        finally:
+            self._waiting = False
+            sent_on.cancel()
+        if self._moved:
+            # The lock may still come to us one day: pass it on at once.
+            waiting.add_done_callback(lambda done: done.result() and done.result().release())
+            return None
+        return waiting.result()
 
     def _hear(self, event: Any) -> None:
         message = json.loads(event.data)
-        if "wants" in message and self._engine:
-            if message["wants"] > self._build:
-                self._post({"stepping": message["wants"]})
+        if "wants" in message and self._held:
+            if self._engine and message["wants"] > self._build:
                 asyncio.ensure_future(self._step_down(message["url"]))
+            if self._engine and message["wants"] <= self._build:
+                self._say_who_serves()
             else:
-                self._post({"stay": message["wants"], "url": self._url})
-        elif message.get("stepping") == self._build or message.get("stay") == self._build:
-            self._moved = message.get("url")
-            self._heard.set()
+                self._post({"busy": self._build})
+        elif self._waiting and ("busy" in message or "serves" in message):
+            self._heard = True
+            if message.get("serves", -1) >= self._build:
+                self._moved = message["url"]
+                self._sent_on.set()
+            elif "serves" in message:
+                self._wish()  # it was not ready when we asked
+
+    def _wish(self) -> None:
+        self._post({"wants": self._build, "url": self._url})
+
+    def _say_who_serves(self) -> None:
+        self._post({"serves": self._build, "url": self._url})
 
     async def _step_down(self, url: str) -> None:
+        engine, self._engine = self._engine, None
+        assert engine is not None
+        by_session = {session: (port, state) for session, port, state in await engine.stop()}
+        self._moved = url
+        self._release()
+        await self._retire(by_session)
+
+    async def _retire(self, by_session: dict[AppSession, tuple[Any, dict[str, Any]]]) -> None:
+        """Send every frame and page to the worker at `_moved`, and end once they have heard it.
+
+        A frame that heard of our end first would start this worker again, and its app would lose its calls.
+        """
         import js
 
-        engine, self._engine, self._moved = self._engine, None, url
-        if engine is None:
-            return
-        by_session = {session: (port, state) for session, port, state in await engine.stop()}
         for line in list(self._lines):
-            line.move(url, [by_session[s] for s in line.sessions if s in by_session])
-        js.self.close()  # and with this worker goes its lock
+            line.move(self._moved, [by_session[s] for s in line.sessions if s in by_session])
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while self._lines:
+                    self._alone.clear()
+                    await self._alone.wait()
+        js.self.close()
+
+    def _release(self) -> None:
+        if self._held:
+            self._held.release()
+            self._held = None
+
+    def _robbed(self) -> None:
+        """Another worker took us for dead: our frames find it when they see this worker go."""
+        import js
+
+        js.console.warn("Another worker of the store has taken over.")
+        js.self.close()
 
     def _disk_failed(self, error: Exception) -> None:
         import js
@@ -171,17 +220,16 @@ class Line:
     """The port of one frame or page, and the sessions that came over it."""
 
     def __init__(self, worker: Worker, js_port: Any) -> None:
-        from pyodide.ffi import create_proxy
-
         self.sessions: list[AppSession] = []
         self._worker = worker
         self._js_port = js_port
         self._engine: Engine | None = None
         self._failure: str | None = None
+        self._moved: str | None = None
         self._waiting: list[tuple[str, dict[str, Any], list[Any]]] = []
         self._page_session: PageSession | None = None
-        self._proxy: Any = create_proxy(self.hear)
-        js_port.onmessage = self._proxy
+        self._proxy: Any = None
+        self._listen()
 
     def serve(self, engine: Engine | None, failure: str | None) -> None:
         """Do what was asked so far, and what will be, by `engine`; or tell why there is none."""
@@ -198,10 +246,14 @@ class Line:
             return
         if isinstance(message, dict) and message.get("masq") == messages.PROTOCOL:
             ports = list(event.ports)
-            if self._engine or self._failure:
+            if "left" in message:
+                self._worker.drop(self)
+            elif self._engine or self._failure:
                 self._take(event.data, message, ports)
             else:
                 self._waiting.append((event.data, message, ports))
+                if self._moved and "attach" in message:  # sent before it heard
+                    self.move(self._moved, [])
 
     def move(self, url: str, handed: list[tuple[Any, dict[str, Any]]]) -> None:
         """Send frame or page to the worker at `url`, with the apps' ports that it goes on with."""
@@ -213,8 +265,16 @@ class Line:
         states = [state for _, state in handed] + [attach for attach, _ in waiting]
         ports = [port.release() for port, _ in handed] + [port for _, port in waiting]
         message = {"masq": messages.PROTOCOL, "moved": url, "sessions": states}
+        self._engine, self._moved, self._waiting = None, url, []
+        self._listen()  # for its word that it has left
         self._js_port.postMessage(messages.dumps(message), to_js(ports))
-        self._worker.drop(self)
+
+    def _listen(self) -> None:
+        from pyodide.ffi import create_proxy
+
+        self.close()
+        self._proxy = create_proxy(self.hear)
+        self._js_port.onmessage = self._proxy
 
     def close(self) -> None:
         """Stop listening."""

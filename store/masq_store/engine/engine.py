@@ -78,9 +78,9 @@ class Engine:
         for session in self._apps:
             session.pause()
         await self.writer.idle()
-        handed = [(session, *session.hand_over()) for session in self._apps]
         await self._backend.close()
-        return handed
+        # Last, and without a wait until the ports have gone: what an app says in between would be lost.
+        return [(session, *session.hand_over()) for session in self._apps]
 
     # Sessions ----------------------------------------------------------------------------------------------
 
