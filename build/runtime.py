@@ -22,7 +22,7 @@ from build.places import CACHE, ROOT, BuildError
 ENTRIES = ("masq_store.browser.worker", "masq_store.browser.page")
 """The modules that the store's worker and pages start with."""
 
-SKIP = ("masq_store.native",)
+SKIP = ("masq_store.native", "masq_store.backup")
 """Modules that never run in a browser."""
 
 PACKAGES = ("jinja2", "markupsafe", "segno")

@@ -70,6 +70,23 @@ async def many_open_in_order(make, vectors):
     raise AssertionError("an altered record among many was opened")
 
 
+async def the_known_backup_opens(make, vectors):
+    """The known backup file opens to the known contents, and not with another passphrase."""
+    from masq_store.core.errors import WrongBackupPassphrase
+    from masq_store.engine.backup import read_backup
+
+    crypto, case = await make(), vectors["backup"]
+    backup = await read_backup(crypto, raw(case["file"]), case["passphrase"])
+    assert backup.plain() == case["plain"]
+    assert backup.manifest.home_secret.hex() == case["home_secret"]
+    assert {origin: space.vector for origin, space in backup.spaces.items()} == case["vectors"]
+    try:
+        await read_backup(crypto, raw(case["file"]), case["passphrase"] + "!")
+    except WrongBackupPassphrase:
+        return
+    raise AssertionError("a backup was opened with another passphrase")
+
+
 async def random_bytes_differ(make, vectors):
     """Random bytes have the size asked for and do not repeat."""
     crypto = await make()
@@ -93,6 +110,7 @@ CONTRACT = (
     passphrase_vectors,
     altered_records_are_refused,
     many_open_in_order,
+    the_known_backup_opens,
     random_bytes_differ,
     the_device_key_stays,
 )

@@ -26,6 +26,11 @@ EXAMPLES = [
     store_errors.NewerData(3, 1),
     store_errors.DamagedData("a record"),
     store_errors.Superseded(),
+    store_errors.NotABackup(),
+    store_errors.DamagedBackup("its head"),
+    store_errors.TruncatedBackup(),
+    store_errors.NewerBackup(2, 1),
+    store_errors.WrongBackupPassphrase(),
 ]
 
 json_like = st.recursive(

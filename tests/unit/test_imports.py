@@ -33,6 +33,7 @@ LAYERS: dict[str, set[str]] = {
     "masq_store.core": BASE,
     "masq_store.engine": BASE | {"masq_store.engine"},
     "masq_store.native": BASE | {"masq_store.engine", "masq_store.native"},
+    "masq_store.backup": BASE | {"masq_store.engine", "masq_store.native", "masq_store.backup"},
     "masq_store.ui": BASE | {"masq_store.engine", "masq_store.ui", "masq.rpc"},
     "masq_store.browser": BASE | {"masq_store.engine", "masq_store.ui", "masq_store.browser", "masq.rpc"},
 }
@@ -143,6 +144,8 @@ def test_imports(path: Path, module: str) -> None:
         ("masq_store.browser.worker", "class A:\n    import pyodide.ffi"),
         ("masq_store.ui.views", "import requests"),
         ("masq_store.native.memory", "from masq_store.ui import views"),
+        ("masq_store.engine.backup", "from masq_store.backup import __main__"),
+        ("masq_store.backup.__main__", "import cryptography"),
         ("masq_store", "import masq_store.engine"),
     ],
 )

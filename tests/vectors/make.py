@@ -39,6 +39,8 @@ INFOS = {
     "home-secret": keys.home_secret_info(PROFILE),
     "approvals": keys.approvals_info(PROFILE),
     "ticket": keys.ticket_info(PROFILE),
+    "backup": keys.backup_info(),
+    "backup-profile": keys.backup_profile_info(),
 }
 
 RFC_5869 = [  # appendix A, the case whose salt is empty

@@ -62,3 +62,74 @@ class Superseded(MasqError):
             "A newer part of the store has taken over on this device, so this one may not write any more. "
             "Nothing was changed. Connect again."
         )
+
+
+@known
+class NotABackup(MasqError):
+    """The file is something else than a backup."""
+
+    code = "NotABackup"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This file is not a backup made by Masq, or its beginning is gone. Nothing was changed. "
+            "Choose the file that was saved as the backup."
+        )
+
+
+@known
+class DamagedBackup(MasqError):
+    """The backup is not what was written. `what`: which part of it, in words."""
+
+    code = "DamagedBackup"
+    names = ("what",)
+
+    def __init__(self, what: str = "a part of it") -> None:
+        super().__init__(
+            f"This backup is damaged: {what} is not what was saved. Nothing was changed. "
+            "Use another copy of the file, or an earlier backup.",
+            what=what,
+        )
+
+
+@known
+class TruncatedBackup(MasqError):
+    """The backup file ends before its last record."""
+
+    code = "TruncatedBackup"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This backup is cut off: the file ends too early, as after a download or a copy that was not "
+            "finished. Nothing was changed. Fetch or copy the file again, or use an earlier backup."
+        )
+
+
+@known
+class NewerBackup(MasqError):
+    """The backup was made by a newer version. `found` and `known`: its format version, and ours."""
+
+    code = "NewerBackup"
+    names = ("found", "known")
+
+    def __init__(self, found: int = 0, known: int = 0) -> None:
+        super().__init__(
+            f"This backup was made by a newer version of Masq (format {found}; this one reads up to {known}). "
+            "Nothing was changed. Get the newer version, then restore it there.",
+            found=found,
+            known=known,
+        )
+
+
+@known
+class WrongBackupPassphrase(WrongPassphrase):
+    """The passphrase does not open the backup file."""
+
+    code = "WrongBackupPassphrase"
+
+    def __init__(self, wait_seconds: float = 0) -> None:
+        super().__init__(wait_seconds)
+        self.sentence = (
+            "This passphrase does not open the backup. It is the one that was chosen when the backup was made, "
+            "which need not be the profile's. Nothing was changed. Check it and try again."
+        )

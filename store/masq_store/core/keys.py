@@ -29,6 +29,10 @@ TICKET = "masq/v1/ticket"  # a page's ticket → the key that it stands for
 HOME_SECRET = "masq/v1/home-secret"  # root key → key that seals the home secret on disk
 APPROVALS = "masq/v1/approvals"  # root key → key that seals the list of approved origins
 RECORD = "masq/v1/record"  # associated data of a journal record
+BACKUP = "masq/v1/backup"  # backup key → key that seals a backup file's records
+BACKUP_BY_PASSPHRASE = "masq/v1/backup-by-passphrase"  # the backup key, wrapped under its passphrase's key
+BACKUP_RECORD = "masq/v1/backup-record"  # associated data of a record in a backup file
+BACKUP_PROFILE = "masq/v1/backup-profile"  # home secret → what tells two backups of one profile as such
 
 LABELS = (
     JOURNAL,
@@ -42,6 +46,10 @@ LABELS = (
     HOME_SECRET,
     APPROVALS,
     RECORD,
+    BACKUP,
+    BACKUP_BY_PASSPHRASE,
+    BACKUP_RECORD,
+    BACKUP_PROFILE,
 )
 
 
@@ -114,3 +122,27 @@ def record_data(profile: str, space: str, kind: int, run: bytes, number: int, pr
     elsewhere is found out. `number`: the record's count within its run.
     """
     return join(RECORD, profile, space, kind, run, number, previous_tag)
+
+
+def backup_info() -> bytes:
+    """Return HKDF's info for the key that seals a backup file's records."""
+    return join(BACKUP)
+
+
+def backup_profile_info() -> bytes:
+    """Return HKDF's info for the mark that backups of one profile share; it tells nothing of the secret."""
+    return join(BACKUP_PROFILE)
+
+
+def wrapped_backup_data(head: bytes) -> bytes:
+    """Return the associated data of a wrapped backup key: all of the file's head that stands before it."""
+    return join(BACKUP_BY_PASSPHRASE, head)
+
+
+def backup_record_data(version: int, number: int, last: bool, previous_tag: bytes) -> bytes:
+    """Return the associated data of a backup file's record `number`, the first being 0.
+
+    With the previous record's tag in it (b"" for the first) and whether it is the last one, a record that is
+    missing, moved, from another file or cut off is found out.
+    """
+    return join(BACKUP_RECORD, version, number, int(last), previous_tag)

@@ -32,6 +32,11 @@ def checkpoint(profile_id: str, space_id: str) -> str:
     return f"space/{profile_id}/{space_id}/checkpoint/"
 
 
+def spaces(profile_id: str) -> tuple[str, str]:
+    """Return the range of everything that a profile's spaces hold."""
+    return f"space/{profile_id}/", f"space/{profile_id}0"  # "0" follows "/"
+
+
 def numbered(prefix: str, number: int) -> str:
     """Return the key of record `number`; keys of one prefix sort as their numbers do."""
     return f"{prefix}{number:016x}"

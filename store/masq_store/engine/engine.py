@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 from masq.errors import Locked, MasqError, NotRegistered, ProtocolError, StorageUnavailable
 from masq_store.core import access
+from masq_store.core.backup import Backup
 from masq_store.core.errors import DamagedData, NewerData
+from masq_store.engine import backup as backups
 from masq_store.engine.pages import PageSession
 from masq_store.engine.ports import Backend, Crypto, Port
 from masq_store.engine.profile import Profile
@@ -180,11 +183,8 @@ class Engine:
             if self._vault.active:
                 raise ProtocolError("there is a profile on this device already")
             secrets = await self._vault.create(name, passphrase, stay_unlocked, self.now_ms())
-            try:
-                await self._open_profile(secrets)
-            except MasqError:
-                await self._vault.discard()
-                raise
+            async with self._made(secrets):
+                pass
 
     async def unlock(self, passphrase: str, stay_unlocked: bool) -> None:
         """Open the active profile. Raises WrongPassphrase."""
@@ -237,16 +237,79 @@ class Engine:
             page.forget_space(origin)
         await self._approvals_changed(origin)
 
+    async def write_backup(self, passphrase: str, origin: str | None = None) -> bytes:
+        """Return a backup file of the profile, or of one app. Raises Locked, NotRegistered, InvalidValue."""
+        if self.profile is None:
+            raise Locked()
+        return await backups.write_backup(
+            self.profile, self._crypto, passphrase, origin=origin, now_ms=self.now_ms()
+        )
+
+    async def read_backup(self, content: bytes, passphrase: str) -> Backup:
+        """Open and check a backup file; nothing is changed. Raises as `engine.backup.read_backup` does."""
+        return await backups.read_backup(self._crypto, content, passphrase)
+
+    async def restore(
+        self, backup: Backup, *, passphrase: str = "", stay_unlocked: bool = True, erased: bool = False
+    ) -> backups.Restored:
+        """Merge a backup into the active profile; where there is none, make the backup's own anew first.
+
+        `passphrase` and `stay_unlocked` are for a profile made anew. `erased`: bring back also what this
+        profile has erased since. Durable on return. Raises Locked, and QuotaExceeded with no data changed.
+        """
+        async with self._changing:
+            if self.profile is None:
+                if self._vault.active:
+                    raise Locked()
+                manifest = backup.manifest
+                secrets = await self._vault.create(
+                    manifest.name, passphrase, stay_unlocked, self.now_ms(), manifest.home_secret
+                )
+                async with self._made(secrets):
+                    restored = await self._merge(backup, erased)
+            else:
+                restored = await self._merge(backup, erased)
+            for origin in restored.moved:
+                self._end_sessions(origin)
+            await self._approvals_changed(*backup.spaces)
+            return restored
+
+    async def _merge(self, backup: Backup, erased: bool) -> backups.Restored:
+        assert self.profile is not None
+        return await backups.restore(
+            self.profile, self.writer, self._crypto, backup, now_ms=self.now_ms(), erased=erased
+        )
+
+    def _end_sessions(self, origin: str) -> None:
+        """Take an app's space out of all hands: another one is in use from now on."""
+        for page in self._pages:
+            page.forget_space(origin)
+        for session in self._apps:
+            if session.origin == origin:
+                session.refuse(NotRegistered(origin), {"state": "unregistered"})
+
     def _deny(self, session: AppSession, denied: str) -> None:
         session.tell_status({**self.status(session), "denied": denied})
 
-    async def _approvals_changed(self, origin: str) -> None:
+    async def _approvals_changed(self, *origins: str) -> None:
         assert self.profile is not None
-        for session in [s for s in self._apps if s.origin == origin]:
+        for session in [s for s in self._apps if s.origin in origins]:
             await self._refresh(session)
         approved = [origin for origin, app in self.profile.apps().items() if app["approved"]]
         await self._vault.write_approvals(approved)
         self._tell_pages(["overview"])
+
+    @asynccontextmanager
+    async def _made(self, secrets: Unlocked) -> AsyncIterator[None]:
+        """Open a profile made just now; where that or what follows fails, there is none again."""
+        try:
+            await self._open_profile(secrets)
+            yield
+        except MasqError:
+            self.profile = None
+            await self._vault.discard()
+            self._tell_pages(["overview"])
+            raise
 
     async def _open_profile(self, secrets: Unlocked) -> None:
         profile = Profile(self._backend, self._crypto, self.writer, secrets)

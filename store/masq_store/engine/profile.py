@@ -7,6 +7,8 @@ from typing import Any
 
 from masq import messages
 from masq_store.core import access, keys
+from masq_store.core.backup import APP
+from masq_store.core.checkpoint import Frozen
 from masq_store.core.errors import DamagedData, NewerData
 from masq_store.core.space import Applied
 from masq_store.engine.ports import Backend, Crypto
@@ -17,9 +19,6 @@ from masq_store.engine.writer import Writer
 
 KEEP_SECONDS = 60
 """How long a space stays in memory after its last user has gone: a reload must not read it anew."""
-
-APP = "app/"
-"""Prefix of the home space's keys that hold an app's registration; the origin follows."""
 
 
 class Profile:
@@ -32,7 +31,7 @@ class Profile:
         self._crypto = crypto
         self._writer = writer
         self._secrets = secrets
-        self._open: dict[str, asyncio.Task[OpenSpace]] = {}
+        self._open: dict[tuple[str, int], asyncio.Task[OpenSpace]] = {}  # by origin and generation
         self._users: dict[str, int] = {}
         self._leaving: dict[str, asyncio.TimerHandle] = {}
         self._sizes: dict[str, dict[str, int]] = {}
@@ -72,25 +71,57 @@ class Profile:
         if app:
             await self._register(origin, {**app, "used_ms": now_ms}, now_ms)
 
-    async def space(self, origin: str) -> OpenSpace:
-        """Return an app's space, opened if need be; `release` it as often as it was asked for."""
+    @property
+    def home(self) -> OpenSpace:
+        """The space that lists the apps."""
+        assert self._home is not None, "start() comes first"
+        return self._home
+
+    @property
+    def home_secret(self) -> bytes:
+        """The secret that all devices of this profile share."""
+        return self._secrets.home_secret
+
+    def generation(self, origin: str) -> int:
+        """Return which of an app's spaces is in use: erasing its data begins the next."""
+        text = self._home_core().text(APP + origin)
+        generation: int = messages.decode(text)["generation"] if text is not None else 0
+        return generation
+
+    async def space(self, origin: str, generation: int | None = None) -> OpenSpace:
+        """Return an app's space, opened if need be; `release` it as often as it was asked for.
+
+        `generation`: which, where it is not (yet) the one in use.
+        """
+        place = (origin, self.generation(origin) if generation is None else generation)
         self._users[origin] = self._users.get(origin, 0) + 1
         if origin in self._leaving:
             self._leaving.pop(origin).cancel()
-        task = self._open.get(origin)
+        task = self._open.get(place)
         if task is None:
-            task = self._open[origin] = asyncio.ensure_future(self._open_app(origin))
+            task = self._open[place] = asyncio.ensure_future(self._open_app(*place))
+            self._sizes.pop(origin, None)
         try:
             return await asyncio.shield(task)
         except BaseException:
             self.release(origin)
-            if task.done() and self._open.get(origin) is task:
-                del self._open[origin]  # so that the next one tries again
+            if task.done() and self._open.get(place) is task:
+                del self._open[place]  # so that the next one tries again
             raise
+
+    async def frozen(self, origin: str | None, generation: int | None = None) -> Frozen:
+        """Return what an app's space holds on disk at this moment; None: the home space."""
+        space = self.home if origin is None else await self.space(origin, generation)
+        try:
+            await self._writer.idle()  # so that memory holds nothing that the disk may yet refuse
+            return space.freeze()
+        finally:
+            if origin is not None:
+                self.release(origin)
 
     async def size(self, origin: str) -> dict[str, int]:
         """Return how many keys an app's space holds and how many bytes they take."""
-        task = self._open.get(origin)
+        task = self._open.get((origin, self.generation(origin)))
         if origin not in self._sizes or (task and task.done()):
             try:
                 space = await self.space(origin)
@@ -117,11 +148,11 @@ class Profile:
             self._forget_later(origin)
         else:
             self._leaving.pop(origin, None)
-            self._open.pop(origin, None)
+            for place in [place for place in self._open if place[0] == origin]:
+                del self._open[place]
 
-    async def _open_app(self, origin: str) -> OpenSpace:
-        app = self.app(origin) or {"generation": 0}
-        return await self._open_space(await self._space_id(keys.space_id_info(origin, app["generation"])))
+    async def _open_app(self, origin: str, generation: int) -> OpenSpace:
+        return await self._open_space(await self._space_id(keys.space_id_info(origin, generation)))
 
     async def _open_space(self, space_id: str) -> OpenSpace:
         sealer = Sealer(self._crypto, self._secrets.root, self.id, space_id)

@@ -59,9 +59,17 @@ class Vault:
         """Whether the active profile opens with a passphrase."""
         return bool(self.active and self.active["passphrase"])
 
-    async def create(self, name: str, passphrase: str, stay_unlocked: bool, now_ms: int) -> Unlocked:
+    async def create(
+        self,
+        name: str,
+        passphrase: str,
+        stay_unlocked: bool,
+        now_ms: int,
+        home_secret: bytes | None = None,
+    ) -> Unlocked:
         """Make a profile, write it, and make it the active one.
 
+        `home_secret`: of a profile that another device or a backup knows; without it one is drawn.
         Without a passphrase the profile stays unlocked on this device: there is nothing else to open it with.
         Raises InvalidValue for a name that cannot be one, and StorageUnavailable where the browser can keep
         no key and no passphrase was given.
@@ -69,7 +77,7 @@ class Vault:
         name = access.check_profile_name(name)
         profile_id = self._crypto.random(keys.ID_BYTES).hex()
         root = self._crypto.random(keys.SECRET_BYTES)
-        home_secret = self._crypto.random(keys.SECRET_BYTES)
+        home_secret = home_secret or self._crypto.random(keys.SECRET_BYTES)
         by_device = stay_unlocked or not passphrase
         device = await self._wrap_by_device(profile_id, root) if by_device else None
         if not passphrase and device is None:
@@ -91,9 +99,10 @@ class Vault:
         return Unlocked(profile_id, name, root, home_secret)
 
     async def discard(self) -> None:
-        """Take the active profile's record away again: it was made just now, and could not be opened."""
-        names = (disk.ACTIVE, disk.profile(self._record()["id"]))
-        await self._backend.write([], [(name, name + "\0") for name in names])
+        """Take the active profile away again: it was made just now, and could not be opened or filled."""
+        profile_id = self._record()["id"]
+        names = (disk.ACTIVE, disk.profile(profile_id))
+        await self._backend.write([], [*((name, name + "\0") for name in names), disk.spaces(profile_id)])
         self.active = None
 
     async def unlock(self, passphrase: str, stay_unlocked: bool) -> Unlocked:

@@ -1,0 +1,1 @@
+"""Backup files without a browser: `python -m masq_store.backup FILE` lists one and exports it."""
