@@ -28,7 +28,7 @@ async function start() {
   delete sessionStorage.masqWorker;
   const joined = connect(own, url, hear).then(([port, ended]) => {
     ended.then(() => location.reload()); // the page cannot outlive its worker
-    port.postMessage(pack({ page: { id, nonce } }));
+    port.postMessage(pack({ page: { id, nonce, ticket: sessionStorage.masqTicket } }));
     return port;
   });
   const bar = document.querySelector("#opening");

@@ -36,7 +36,7 @@ const reached = reach().then(async (access) => {
   return access;
 });
 
-let port, attached;
+let port, attached, ticket;
 let current = {}; // the worker that we listen to
 
 async function open(url) {
@@ -47,6 +47,7 @@ async function open(url) {
     if (worker !== current) return;
     if (message.progress) tell({ frame: "progress", ...message.progress });
     if (message.failed) failed(message.failed);
+    if ("ticket" in message) ticket = message.ticket; // it opens the profile for the next worker
   };
   const [line, ended] = await connect(access, url, receive);
   port = line;
@@ -66,7 +67,7 @@ function lost() {
   opened.catch(failed);
 }
 
-const post = (session, app) => port.postMessage(pack({ attach: { ...session, frame } }), [app]);
+const post = (session, app) => port.postMessage(pack({ attach: { ...session, frame, ticket } }), [app]);
 
 let opened = open(ours);
 opened.catch(failed);

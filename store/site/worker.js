@@ -26,7 +26,7 @@ async function start() {
   const { default: build } = await import("./build.js");
   const python = await startPython((loaded, total) => say({ progress: { loaded, total } }));
   const engine = python.pyimport("masq_store.browser.worker");
-  const connect = await engine.main(build.build, self.location.href, self.masqBoot.how);
+  const connect = await engine.main(build.build, build.version, self.location.href);
   latest = {};
   take = (port, early) => connect(port, early);
   for (const [port, early] of waiting.splice(0)) take(port, early);

@@ -85,6 +85,11 @@ class Peer:
         reply = await self.port.until(find)
         return reply[2] if len(reply) == 3 else reply[1]
 
+    def ticket(self) -> str | None:
+        """Return the ticket that was heard last."""
+        heard = [message["ticket"] for message in self.port.heard if "ticket" in message]
+        return heard[-1] if heard else None
+
     def statuses(self) -> list[dict[str, Any]]:
         """Return every status heard so far."""
         return [message["status"] for message in self.port.heard if "status" in message]
@@ -122,17 +127,18 @@ class Rig:
         self.engine = self._engine()
         await self.engine.start()
 
-    def page(self) -> Peer:
-        """Open one of the store's pages."""
+    def page(self, ticket: str | None = None) -> Peer:
+        """Open one of the store's pages; `ticket`: what it kept of an engine before."""
         page = Peer()
-        self.engine.page(page.port)
+        self.engine.page(page.port, ticket)
         return page
 
-    def app(self, origin: str = APP, nonce: str = "") -> Peer:
+    def app(self, origin: str = APP, nonce: str = "", ticket: str | None = None) -> Peer:
         """Open a tab of an app."""
         tab = Peer()
         app = {"name": "Counter", "description": "", "icon": None}
-        tab.session = self.engine.attach(tab.port, origin, nonce or secrets.token_hex(16), app)  # type: ignore[attr-defined]
+        tab.session = self.engine.attach(tab.port, origin, nonce or secrets.token_hex(16), app, ticket)  # type: ignore[attr-defined]
+        tab.session.on_ticket = lambda ticket: tab.port.post(json.dumps({"masq": 1, "ticket": ticket}))  # type: ignore[attr-defined]
         return tab
 
     async def approved(self, origin: str = APP) -> Peer:
@@ -140,6 +146,6 @@ class Rig:
         if self.engine.profile is None:
             assert "profile" in await self.page().call("create_profile", "Ann", "", True)
         tab = self.app(origin)
-        await self.engine.answer(tab.session.nonce, True)  # type: ignore[attr-defined]
+        await self.engine.person.answer(tab.session.nonce, True)  # type: ignore[attr-defined]
         await tab.status(state="ready")
         return tab

@@ -61,7 +61,7 @@ async def read(content: bytes, passphrase: str = WORDS) -> Backup:
 
 async def restore(rig: Rig, content: bytes, **more: Any) -> backups.Restored:
     """Restore a backup as the pages do: open it first."""
-    return await rig.engine.restore(await rig.engine.read_backup(content, WORDS), **more)
+    return await rig.engine.person.restore(await rig.engine.person.read_backup(content, WORDS), **more)
 
 
 async def filled() -> Rig:
@@ -113,7 +113,7 @@ def test_a_wiped_device_gets_everything_back() -> None:
 
     async def scenario() -> None:
         old = await filled()
-        await old.engine.withdraw(OTHER)
+        await old.engine.person.withdraw(OTHER)
         before, content = await digests(old), await write(old)
         assert set(before) == {APP, OTHER}
         new = await Rig().start()
@@ -163,7 +163,7 @@ def test_a_new_profile_is_locked_as_asked() -> None:
         assert new.engine.profile is None
         with pytest.raises(MasqError):
             await restore(new, content)
-        await new.engine.unlock("another one", False)
+        await new.engine.person.unlock("another one", False)
         assert set(await digests(new)) == {APP, OTHER}
 
     run(scenario())
@@ -187,7 +187,7 @@ def test_one_app_alone() -> None:
         with pytest.raises(NotRegistered):
             await write(old, "https://nobody.example")
         with pytest.raises(InvalidValue):
-            await old.engine.write_backup("")
+            await old.engine.person.write_backup("")
 
     run(scenario())
 
@@ -207,7 +207,7 @@ def test_an_old_backup_undoes_nothing() -> None:
         await tab.call("set", "key 1", "newer")
         await tab.call("delete", ["key 2"])
         await tab.call("set", "new", 1)
-        await rig.engine.withdraw(OTHER)
+        await rig.engine.person.withdraw(OTHER)
         before = await digests(rig)
         for _ in range(2):
             await restore(rig, content)
@@ -417,7 +417,7 @@ def test_a_restore_waits_while_the_writer_is_careful() -> None:
         backup = await read(content)
         while not rig.engine.writer._careful:
             await asyncio.sleep(0)
-        await rig.engine.restore(backup)
+        await rig.engine.person.restore(backup)
         assert await asyncio.gather(*writes) == [None] * 3
         assert (await core(rig)).has("mine 2") and (await core(rig)).has("key 1")
 
@@ -431,7 +431,7 @@ async def refused(rig: Rig, content: bytes, passphrase: str = WORDS) -> MasqErro
     """Return the error that the pages get for a file; nothing may have changed on disk or in memory."""
     stored, known = dict(rig.backend.disk.stored), await digests(rig)
     with pytest.raises(REFUSALS) as caught:
-        await rig.engine.restore(await rig.engine.read_backup(content, passphrase))
+        await rig.engine.person.restore(await rig.engine.person.read_backup(content, passphrase))
     assert rig.backend.disk.stored == stored
     assert await digests(rig) == known
     assert "Nothing was changed" in caught.value.sentence

@@ -179,10 +179,10 @@ def test_a_closed_window_is_an_answer() -> None:
     async def scenario() -> None:
         rig = await Rig().start()
         tab = rig.app(APP, nonce="b" * 32)
-        rig.engine.popup_gone("b" * 32)
+        rig.engine.person.popup_gone("b" * 32)
         assert (await tab.status())["denied"] == "closed"
         ready = await rig.approved()
-        rig.engine.popup_gone(ready.session.nonce)  # type: ignore[attr-defined]
+        rig.engine.person.popup_gone(ready.session.nonce)  # type: ignore[attr-defined]
         assert ready.statuses()[-1]["state"] == "ready"
 
     run(scenario())
@@ -374,7 +374,7 @@ def test_nothing_readable_is_on_the_disk() -> None:
         for clear in (b"secret-key", b"secret-value", b"counter.localhost"):
             assert clear not in disk
         assert rig.engine.profile is not None
-        assert rig.engine.profile._secrets.root not in disk
+        assert rig.engine.profile.root not in disk
 
     run(scenario())
 

@@ -30,6 +30,13 @@ async def main(js_port: Any, nonce: str) -> None:
             js.sessionStorage.setItem("masqWorker", json.loads(text)["moved"])
             port.post('{"masq":1,"left":1}')
             js.location.reload()
+        elif text.startswith('{"masq":1,"ticket"'):
+            # It opens the profile again for the worker after this one: a reload may be the end of this one.
+            ticket = json.loads(text)["ticket"]
+            if ticket is None:
+                js.sessionStorage.removeItem("masqTicket")
+            else:
+                js.sessionStorage.setItem("masqTicket", ticket)
         else:
             channel.receive(text)
 

@@ -26,6 +26,7 @@ class WebCrypto:
         self._keys = keys
         self._call = partial(Promises().call, js.crypto.subtle)
         self._device: Any = None
+        self._plain = False
         # WebCrypto copies what it is given, so that these can be used again for each record.
         self._nonce, self._associated, self._content = Scratch(), Scratch(), Scratch()
         self._algorithm = _object(name="AES-GCM")
@@ -91,8 +92,22 @@ class WebCrypto:
     async def device_key(self) -> Any:
         """Return this device's own key, made on first use; None where the browser cannot store one."""
         if self._device is None:
-            self._device = await self._keys.get(DEVICE_KEY) or await self._new_device_key()
+            kept = await self._keys.get(DEVICE_KEY) or await self._new_device_key()
+            if kept is not None and not hasattr(
+                kept, "algorithm"
+            ):  # its bytes: this browser keeps no CryptoKey
+                self._plain = True
+                kept = await self._call(
+                    "importKey", "raw", kept, "AES-GCM", False, _uses("encrypt", "decrypt")
+                )
+            self._device = kept
         return self._device
+
+    async def keeps_keys(self) -> str:
+        """Return "kept", "plain" or "none"; see the port."""
+        if await self.device_key() is None:
+            return "none"
+        return "plain" if self._plain else "kept"
 
     def _gcm(self, nonce: bytes, associated: bytes) -> Any:
         self._algorithm.iv = self._nonce.filled(nonce)
@@ -101,8 +116,9 @@ class WebCrypto:
 
     async def _new_device_key(self) -> Any:
         key = await self._call("generateKey", _aes_key(), False, _uses("encrypt", "decrypt"))
-        # Read back: some browsers refuse to store a key, others store it and return nothing.
-        return await self._keys.put(DEVICE_KEY, key)
+        # Read back: some browsers refuse to store a key (WebKitGTK), others store it and return nothing.
+        kept = await self._keys.put(DEVICE_KEY, key)
+        return kept or await self._keys.put(DEVICE_KEY, _bytes(self.random(AES_BITS // 8)))
 
     async def _hkdf_base(self, secret: bytes) -> Any:
         return await self._call(

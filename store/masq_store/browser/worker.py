@@ -33,15 +33,15 @@ PATIENCE_SECONDS = 10
 Its unfinished transactions then fail by their generation number."""
 
 
-async def main(build: int, url: str, how: str) -> Any:
-    """Start the engine of build number `build`, whose worker was loaded from `url`.
+async def main(build: int, version: str, url: str) -> Any:
+    """Start the engine of build number `build`, of `version`, whose worker was loaded from `url`.
 
     Returns a function for JavaScript that takes `(port, events received so far)`.
     """
     from pyodide.ffi import create_proxy
 
     random.seed(int.from_bytes(_secure_bytes(16), "big"))  # the snapshot froze its state
-    worker = Worker(build, url)
+    worker = Worker(build, version, url)
     asyncio.ensure_future(worker.run())
     return create_proxy(worker.connect)
 
@@ -49,11 +49,12 @@ async def main(build: int, url: str, how: str) -> Any:
 class Worker:
     """This SharedWorker: its frames and pages, and the engine once it is this worker's turn."""
 
-    def __init__(self, build: int, url: str) -> None:
+    def __init__(self, build: int, version: str, url: str) -> None:
         import js
         from pyodide.ffi import create_proxy
 
         self._build = build
+        self._version = version
         self._url = url
         self._engine: Engine | None = None
         self._failure: str | None = None
@@ -80,6 +81,8 @@ class Worker:
                 WebCrypto(backend.keys()),
                 now_ms=lambda: int(time.time() * 1000),
                 persistent=await _persisted(),
+                version=self._version,
+                build=self._build,
                 failed=self._disk_failed,
             )
             await engine.start()
@@ -296,10 +299,13 @@ class Line:
     def _attach(self, engine: Engine, attach: dict[str, Any], port: BrowserPort) -> None:
         app = {name: attach.get(name) for name in ("name", "description", "icon")}
         try:
-            session = engine.attach(port, attach.get("origin"), attach.get("nonce"), app)
+            session = engine.attach(
+                port, attach.get("origin"), attach.get("nonce"), app, attach.get("ticket")
+            )
         except MasqError as error:
             port.post(messages.dumps({"masq": messages.PROTOCOL, "error": to_wire(error)}))
             return
+        session.on_ticket = lambda ticket: self._tell({"ticket": ticket})
         watches = [(number, prefix) for number, prefix in attach.get("watches", ())]
         for earlier in self.sessions:  # a frame has one app: the new port takes the old one's place
             engine.detach(earlier)
@@ -312,12 +318,12 @@ class Line:
         self._worker.drop(self)
 
     def _page(self, engine: Engine, page: dict[str, Any]) -> None:
-        session = self._page_session = engine.page(BrowserPort(self._js_port))
+        session = self._page_session = engine.page(BrowserPort(self._js_port), page.get("ticket"))
         self._proxy.destroy()  # the session listens from now on
         self._proxy = None
         self._when_gone(f"masq-page-{page['id']}", lambda: self._page_gone(engine, session))
         if page.get("nonce"):
-            self._when_gone(f"masq-popup-{page['nonce']}", lambda: engine.popup_gone(page["nonce"]))
+            self._when_gone(f"masq-popup-{page['nonce']}", lambda: engine.person.popup_gone(page["nonce"]))
 
     def _page_gone(self, engine: Engine, session: PageSession) -> None:
         engine.page_gone(session)

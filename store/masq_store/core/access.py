@@ -15,6 +15,7 @@ from masq.errors import InvalidValue, MasqError, ProtocolError
 MAX_NAME = 64  # characters
 MAX_DESCRIPTION = 200  # characters
 MAX_ICON = 32 * 1024  # characters of the data: URL
+MAX_LOCK_MINUTES = 24 * 60
 MAX_ORIGIN = 300  # characters; a host name has at most 253
 
 _ORIGIN = re.compile(

@@ -162,7 +162,7 @@ async def restore(
     the data of apps that the profile has erased since, into their present spaces.
     Raises QuotaExceeded, and what opening a space raises.
     """
-    same = await _mark(crypto, profile) == backup.manifest.mark
+    same = await is_of(crypto, backup, profile)
     while True:
         plan = _plan(profile, backup, same, erased, now_ms)
         opened: dict[str, OpenSpace] = {}
@@ -241,6 +241,11 @@ async def _shorten(writer: Writer, spaces: list[OpenSpace]) -> None:
             except QuotaExceeded:
                 return  # no room to spare; the journal holds everything
             await writer.idle()
+
+
+async def is_of(crypto: Crypto, backup: Backup, profile: Profile) -> bool:
+    """Say whether a backup was made of this profile, here or on another device."""
+    return await _mark(crypto, profile) == backup.manifest.mark
 
 
 async def _mark(crypto: Crypto, profile: Profile) -> str:

@@ -22,6 +22,16 @@ def approvals(profile_id: str) -> str:
     return APPROVALS + profile_id
 
 
+def ticket(profile_id: str) -> str:
+    """Return the key of a profile's root key wrapped under the ticket that its pages hold."""
+    return f"ticket/{profile_id}"
+
+
+def leftovers(profile_id: str) -> str:
+    """Return the key of the spaces whose erasing has begun."""
+    return f"leftovers/{profile_id}"
+
+
 def journal(profile_id: str, space_id: str) -> str:
     """Return the prefix of a space's journal."""
     return f"space/{profile_id}/{space_id}/journal/"
@@ -30,6 +40,11 @@ def journal(profile_id: str, space_id: str) -> str:
 def checkpoint(profile_id: str, space_id: str) -> str:
     """Return the prefix of a space's checkpoint."""
     return f"space/{profile_id}/{space_id}/checkpoint/"
+
+
+def space(profile_id: str, space_id: str) -> tuple[str, str]:
+    """Return the range of everything that a space holds."""
+    return f"space/{profile_id}/{space_id}/", f"space/{profile_id}/{space_id}0"  # "0" follows "/"
 
 
 def spaces(profile_id: str) -> tuple[str, str]:

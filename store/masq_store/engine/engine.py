@@ -1,29 +1,27 @@
-"""The engine: one for all apps, tabs and pages of a browser."""
+"""The engine: one for all apps, tabs and pages of a browser.
+
+It keeps the sessions and the one profile that is open. What the person decides is in `person`, what the pages
+show in `overview`.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from typing import Any
 
-from masq.errors import Locked, MasqError, NotRegistered, ProtocolError, StorageUnavailable
+from masq.errors import Locked, MasqError, NotRegistered, StorageUnavailable
 from masq_store.core import access
-from masq_store.core.backup import Backup
 from masq_store.core.errors import DamagedData, NewerData
-from masq_store.engine import backup as backups
 from masq_store.engine.pages import PageSession
+from masq_store.engine.person import Person
 from masq_store.engine.ports import Backend, Crypto, Port
 from masq_store.engine.profile import Profile
+from masq_store.engine.requests import Requests
+from masq_store.engine.rest import Rest
 from masq_store.engine.sessions import AppSession
 from masq_store.engine.vault import Unlocked, Vault
 from masq_store.engine.writer import Writer
-
-FILING_SECONDS = 10
-"""How long a window waits for the request that it was opened for: the app's frame may still be on its way."""
-
-MAX_OVER = 1_000
-"""Ended requests that are remembered, so that their windows need not wait."""
 
 USED_RESOLUTION_MS = 60_000
 """How exactly "last used" is kept: not every reload is worth a write."""
@@ -39,24 +37,28 @@ class Engine:
         *,
         now_ms: Callable[[], int],
         persistent: bool = False,
+        version: str = "",
+        build: int = 0,
         failed: Callable[[Exception], None] = lambda error: None,
     ) -> None:
         """`now_ms`: the device's clock. `failed` hears of a disk that no longer takes writes."""
         self.now_ms = now_ms
         self.persistent = persistent
+        self.version = version
+        self.build = build
+        self.backend = backend
+        self.crypto = crypto
         self.profile: Profile | None = None
         self.writer = Writer(backend, failed)
-        self._backend = backend
-        self._crypto = crypto
-        self._vault = Vault(backend, crypto)
-        self._approvals: list[str] = []
+        self.vault = Vault(backend, crypto)
+        self.requests = Requests()
+        self.person = Person(self)
+        self.rest = Rest(self)
+        self.changing = asyncio.Lock()  # held while it changes which profile is open, or what an app may do
+        self._approvals: list[str] = []  # of the active profile, while it is locked
         self._apps: set[AppSession] = set()
         self._pages: set[PageSession] = set()
-        self._asking: dict[str, AppSession] = {}
-        self._filed = asyncio.Event()  # set, and replaced, whenever a request has been filed
-        self._over: dict[str, None] = {}  # nonces of requests that have ended, the oldest first
         self._tasks: set[asyncio.Task[None]] = set()
-        self._changing = asyncio.Lock()
         self._stopping = False
 
     async def start(self) -> None:
@@ -64,15 +66,11 @@ class Engine:
 
         Raises NewerData, DamagedData or StorageUnavailable; the storage is then left as it was.
         """
-        await self._vault.check()
-        await self._backend.claim()
-        await self._vault.load()  # after the claim: nobody else can make a profile any more
-        if self._vault.active:
-            secrets = await self._vault.unlock_by_device()
-            if secrets:
-                await self._open_profile(secrets)
-            else:
-                self._approvals = await self._vault.approvals()
+        await self.vault.check()
+        await self.backend.claim()
+        await self.vault.load()  # after the claim: nobody else can make a profile any more
+        async with self.changing:
+            await self.open_active()
 
     async def stop(self) -> list[tuple[AppSession, Port, dict[str, Any]]]:
         """Finish what is being written and give every app's port back, with its session's state."""
@@ -80,46 +78,49 @@ class Engine:
         self._stopping = True
         for session in self._apps:
             session.pause()
-        await self.writer.idle()
-        await self._backend.close()
+        async with self.changing:
+            await self.writer.idle()
+            self.rest.stop()
+            await self.backend.close()
         # Last, and without a wait until the ports have gone: what an app says in between would be lost.
         return [(session, *session.hand_over()) for session in self._apps]
 
     # Sessions ----------------------------------------------------------------------------------------------
 
-    def attach(self, port: Port, origin: Any, nonce: Any, app: dict[str, Any]) -> AppSession:
-        """Take up an app's port. Raises ProtocolError where origin or description cannot be right."""
+    def attach(
+        self, port: Port, origin: Any, nonce: Any, app: dict[str, Any], ticket: Any = None
+    ) -> AppSession:
+        """Take up an app's port. Raises ProtocolError where origin or description cannot be right.
+
+        `ticket`: what the frame has kept of an engine before this one, see `Rest`.
+        """
         access.check_origin(origin)
         access.check_nonce(nonce)
-        asking = self._asking.get(nonce)
-        if asking and asking.origin != origin:  # or the person would approve another app than the one shown
-            raise ProtocolError("this nonce is another app's")
+        self.requests.check(nonce, origin)
         session = AppSession(self, port, origin, nonce, access.check_app(**app)._asdict())
         self._apps.add(session)
         if self._stopping:
             session.pause()
-        self._asking[nonce] = session
-        self._filed.set()
-        self._filed = asyncio.Event()
-        self._soon(self._refresh(session))
-        self._tell_pages(["overview"])
+        self.requests.file(session)
+        self._soon(self._arrive(session, ticket))
+        self.tell_pages(["overview"])
         return session
 
     def detach(self, session: AppSession) -> None:
         """Forget an app's session: its page has gone."""
         session.close()
         self._apps.discard(session)
-        if self._asking.get(session.nonce) is session:
-            del self._asking[session.nonce]
-            self._over[session.nonce] = None
-            if len(self._over) > MAX_OVER:
-                del self._over[next(iter(self._over))]
-        self._tell_pages(["overview"])
+        self.requests.end(session)
+        self.tell_pages(["overview"])
 
-    def page(self, port: Port) -> PageSession:
-        """Take up the port of one of the store's own pages."""
+    def page(self, port: Port, ticket: Any = None) -> PageSession:
+        """Take up the port of one of the store's own pages. `ticket`: as for `attach`."""
         session = PageSession(self, port)
         self._pages.add(session)
+        if self.rest.fits(ticket):
+            self._soon(self.rest.offer(ticket))
+        elif self.rest.ticket:
+            session.tell_ticket(self.rest.ticket)
         return session
 
     def page_gone(self, session: PageSession) -> None:
@@ -127,10 +128,9 @@ class Engine:
         session.close()
         self._pages.discard(session)
 
-    def left(self, origin: str) -> None:
-        """Note that one user of an app's space is done with it."""
-        if self.profile:
-            self.profile.release(origin)
+    def tabs(self, origin: str) -> int:
+        """Return how many sessions an app has."""
+        return sum(1 for session in self._apps if session.origin == origin and not session.closed)
 
     def status(self, session: AppSession) -> dict[str, Any]:
         """Return what an app may know: for a stranger, nothing but that it is one."""
@@ -146,6 +146,15 @@ class Engine:
             "devices": 1,
             "persistent": self.persistent,
         }
+
+    async def _arrive(self, session: AppSession, ticket: Any) -> None:
+        if self.rest.fits(ticket):
+            await self.rest.offer(ticket)
+        await self._settle(session)
+
+    async def _settle(self, session: AppSession) -> None:
+        async with self.changing:
+            await self._refresh(session)
 
     async def _refresh(self, session: AppSession) -> None:
         """Bring a session to what its app may do now."""
@@ -165,196 +174,96 @@ class Engine:
                 damaged = isinstance(error, (DamagedData, NewerData))
                 session.fail(StorageUnavailable(error.sentence) if damaged else error)
                 return
-            if session.closed or session.space or self.status(session) != status:
+            changed = self.profile is not profile or self.status(session) != status
+            if session.closed or session.space or changed:
                 profile.release(session.origin)  # things changed during the wait, and somebody saw to it
                 return
-            session.open(space, status)
+            session.open(profile, space, status)
+            if self.rest.ticket:
+                session.on_ticket(self.rest.ticket)
             app = profile.app(session.origin)
             if app and self.now_ms() - app["used_ms"] > USED_RESOLUTION_MS:
                 await profile.used(session.origin, self.now_ms())
-        else:
+        elif session.told != status:
             session.tell_status(status)
 
-    # The person's decisions --------------------------------------------------------------------------------
+    # The open profile: only whoever holds `changing` may call these ----------------------------------------
 
-    async def create_profile(self, name: str, passphrase: str, stay_unlocked: bool) -> None:
-        """Make this device's profile and open it. Raises ProtocolError where there is one already."""
-        async with self._changing:
-            if self._vault.active:
-                raise ProtocolError("there is a profile on this device already")
-            secrets = await self._vault.create(name, passphrase, stay_unlocked, self.now_ms())
-            async with self._made(secrets):
-                pass
+    async def open_active(self) -> None:
+        """Open the active profile if it stays unlocked on this device; else tell its apps that it is locked."""
+        self._approvals = []
+        if self.vault.active:
+            secrets = await self.vault.unlock_by_device()
+            if secrets:
+                await self.open_profile(secrets)
+                return
+            self._approvals = await self.vault.approvals()
+        await self.refresh_all()
 
-    async def unlock(self, passphrase: str, stay_unlocked: bool) -> None:
-        """Open the active profile. Raises WrongPassphrase."""
-        async with self._changing:
-            if self.profile is None:
-                await self._open_profile(await self._vault.unlock(passphrase, stay_unlocked))
+    async def open_profile(self, secrets: Unlocked) -> None:
+        """Take up a profile whose secrets are known. Raises DamagedData, NewerData, QuotaExceeded."""
+        profile = Profile(self.backend, self.crypto, self.writer, secrets)
+        await profile.start()
+        self.profile = profile
+        await self.rest.begin(secrets.root)
+        for session in list(self._apps):
+            self._soon(self._settle(session))
+        self.tell_pages(["overview"])
 
-    async def request(self, nonce: str) -> dict[str, Any] | None:
-        """Return which app asks under `nonce`, or None where nobody does, or nobody does any more.
+    async def close_profile(self) -> None:
+        """Let the open profile go, once everything that was asked of it is on disk.
 
-        `masq.register` opens the window before its frame has filed the request, so this waits for it a little.
+        What apps say from now on waits until `refresh_all`, or the next profile.
         """
-        try:
-            async with asyncio.timeout(FILING_SECONDS):
-                while nonce not in self._asking and nonce not in self._over:
-                    await self._filed.wait()
-        except TimeoutError:
-            return None
-        session = self._asking.get(nonce)
-        if session is None:
-            return None
-        registered = self.profile is not None and self.profile.app(session.origin) is not None
-        return {"origin": session.origin, **session.app, "registered": registered}
-
-    async def answer(self, nonce: str, allow: bool) -> None:
-        """Take the person's answer to the app that asks under `nonce`."""
-        session = self._asking.get(nonce)
-        if session is None:
-            raise ProtocolError("the app that asked is no longer open")
-        if not allow:
-            self._deny(session, "refused")
+        if self.profile is None:
             return
-        if self.profile is None:
-            raise Locked()
-        await self.profile.approve(session.origin, session.app, self.now_ms())
-        await self._approvals_changed(session.origin)
-
-    def popup_gone(self, nonce: str) -> None:
-        """Note that the window that asked has closed; without an answer that is one too."""
-        session = self._asking.get(nonce)
-        if session and session.space is None:
-            self._deny(session, "closed")
-
-    async def withdraw(self, origin: str) -> None:
-        """Take an app's permission away; its open sessions end at once, its data stays."""
-        if self.profile is None:
-            raise Locked()
-        await self.profile.withdraw(origin, self.now_ms())
         for page in self._pages:
-            page.forget_space(origin)
-        await self._approvals_changed(origin)
+            page.forget_spaces()
+        for session in self._apps:
+            session.leave()
+        profile, self.profile = self.profile, None
+        self._approvals = profile.approved()
+        await self.writer.idle()
+        await profile.close()
+        await self.rest.end()
+        self.tell_pages(["overview"])
 
-    async def write_backup(self, passphrase: str, origin: str | None = None) -> bytes:
-        """Return a backup file of the profile, or of one app. Raises Locked, NotRegistered, InvalidValue."""
-        if self.profile is None:
-            raise Locked()
-        return await backups.write_backup(
-            self.profile, self._crypto, passphrase, origin=origin, now_ms=self.now_ms()
-        )
+    async def refresh_all(self) -> None:
+        """Tell every session what its app may do now."""
+        for session in list(self._apps):
+            await self._refresh(session)
+        self.tell_pages(["overview"])
 
-    async def read_backup(self, content: bytes, passphrase: str) -> Backup:
-        """Open and check a backup file; nothing is changed. Raises as `engine.backup.read_backup` does."""
-        return await backups.read_backup(self._crypto, content, passphrase)
-
-    async def restore(
-        self, backup: Backup, *, passphrase: str = "", stay_unlocked: bool = True, erased: bool = False
-    ) -> backups.Restored:
-        """Merge a backup into the active profile; where there is none, make the backup's own anew first.
-
-        `passphrase` and `stay_unlocked` are for a profile made anew. `erased`: bring back also what this
-        profile has erased since. Durable on return. Raises Locked, and QuotaExceeded with no data changed.
-        """
-        async with self._changing:
-            if self.profile is None:
-                if self._vault.active:
-                    raise Locked()
-                manifest = backup.manifest
-                secrets = await self._vault.create(
-                    manifest.name, passphrase, stay_unlocked, self.now_ms(), manifest.home_secret
-                )
-                async with self._made(secrets):
-                    restored = await self._merge(backup, erased)
-            else:
-                restored = await self._merge(backup, erased)
-            for origin in restored.moved:
-                self._end_sessions(origin)
-            await self._approvals_changed(*backup.spaces)
-            return restored
-
-    async def _merge(self, backup: Backup, erased: bool) -> backups.Restored:
+    async def approvals_changed(self, *origins: str) -> None:
+        """Tell the sessions of these apps, and keep the list for when the profile is locked."""
         assert self.profile is not None
-        return await backups.restore(
-            self.profile, self.writer, self._crypto, backup, now_ms=self.now_ms(), erased=erased
-        )
+        for session in [s for s in self._apps if s.origin in origins]:
+            await self._refresh(session)
+        await self.vault.write_approvals(self.profile.approved())
+        self.tell_pages(["overview"])
 
-    def _end_sessions(self, origin: str) -> None:
-        """Take an app's space out of all hands: another one is in use from now on."""
+    def end_sessions(self, origin: str) -> None:
+        """Take an app's space out of all hands."""
         for page in self._pages:
             page.forget_space(origin)
         for session in self._apps:
             if session.origin == origin:
                 session.refuse(NotRegistered(origin), {"state": "unregistered"})
 
-    def _deny(self, session: AppSession, denied: str) -> None:
-        session.tell_status({**self.status(session), "denied": denied})
+    # -------------------------------------------------------------------------------------------------------
 
-    async def _approvals_changed(self, *origins: str) -> None:
-        assert self.profile is not None
-        for session in [s for s in self._apps if s.origin in origins]:
-            await self._refresh(session)
-        approved = [origin for origin, app in self.profile.apps().items() if app["approved"]]
-        await self._vault.write_approvals(approved)
-        self._tell_pages(["overview"])
-
-    @asynccontextmanager
-    async def _made(self, secrets: Unlocked) -> AsyncIterator[None]:
-        """Open a profile made just now; where that or what follows fails, there is none again."""
-        try:
-            await self._open_profile(secrets)
-            yield
-        except MasqError:
-            self.profile = None
-            await self._vault.discard()
-            self._tell_pages(["overview"])
-            raise
-
-    async def _open_profile(self, secrets: Unlocked) -> None:
-        profile = Profile(self._backend, self._crypto, self.writer, secrets)
-        await profile.start()
-        self.profile = profile
-        for session in list(self._apps):
-            self._soon(self._refresh(session))
-        self._tell_pages(["overview"])
-
-    # What the pages show -----------------------------------------------------------------------------------
-
-    async def overview(self) -> dict[str, Any]:
-        """Return the active profile and its apps, the last used one first."""
-        active = self._vault.active
-        if active is None:
-            return {"profile": None, "apps": []}
-        apps: list[dict[str, Any]] = []
-        if self.profile:
-            known = self.profile.apps().items()
-            apps = [await self.describe(origin) for origin, app in known if app["approved"]]
-        return {
-            "profile": {
-                "id": active["id"],
-                "name": active["name"],
-                "locked": self.profile is None,
-                "passphrase": self._vault.has_passphrase,
-            },
-            "apps": sorted(apps, key=lambda app: -app["used_ms"]),
-        }
-
-    async def describe(self, origin: str) -> dict[str, Any]:
-        """Return what the pages show of one app. Raises NotRegistered or Locked."""
-        if self.profile is None:
-            raise Locked()
-        app = self.profile.app(origin)
-        if app is None:
-            raise NotRegistered(origin)
-        size = await self.profile.size(origin)
-        tabs = sum(1 for session in self._apps if session.origin == origin and not session.closed)
-        wanted = ("name", "description", "icon", "approved_ms", "used_ms")
-        return {"origin": origin, **{name: app[name] for name in wanted}, **size, "tabs": tabs}
-
-    def _tell_pages(self, event: list[str]) -> None:
+    def tell_pages(self, event: list[str]) -> None:
+        """Send every page of the store an event."""
         for page in self._pages:
             page.tell(event)
+
+    def tell_ticket(self, ticket: str | None) -> None:
+        """Have every page, and every frame of an app in use, keep a ticket, or none any more."""
+        for page in self._pages:
+            page.tell_ticket(ticket)
+        for session in self._apps:
+            if session.space or ticket is None:
+                session.on_ticket(ticket)
 
     def _soon(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)

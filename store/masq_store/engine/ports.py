@@ -62,9 +62,12 @@ class Crypto(Protocol):
         """Open many (nonce, sealed, associated) at once, in order. Raises DamagedData if one fails."""
 
     async def device_key(self) -> Key | None:
-        """Return this device's own AES-GCM key, made on first use and never extractable.
+        """Return this device's own AES-GCM key, made on first use; None where this browser can keep none."""
 
-        None where this engine cannot store such a key.
+    async def keeps_keys(self) -> str:
+        """Return how the device key is kept.
+
+        "kept": so that nobody can read its bytes; "plain": as bytes, which is weaker; "none": not at all.
         """
 
 

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 from masq import messages
+from masq.errors import Locked
 from masq_store.core import access, keys
 from masq_store.core.backup import APP
 from masq_store.core.checkpoint import Frozen
 from masq_store.core.errors import DamagedData, NewerData
-from masq_store.core.space import Applied
+from masq_store.engine import disk
 from masq_store.engine.ports import Backend, Crypto
 from masq_store.engine.sealer import Sealer
 from masq_store.engine.spaces import OpenSpace
+from masq_store.engine.together import write_together
 from masq_store.engine.vault import Unlocked
 from masq_store.engine.writer import Writer
+
+BACKUP = "backup"
+"""The home space's key for when the profile was backed up."""
 
 KEEP_SECONDS = 60
 """How long a space stays in memory after its last user has gone: a reload must not read it anew."""
@@ -30,17 +36,29 @@ class Profile:
         self._backend = backend
         self._crypto = crypto
         self._writer = writer
-        self._secrets = secrets
+        self.secrets = secrets
         self._open: dict[tuple[str, int], asyncio.Task[OpenSpace]] = {}  # by origin and generation
         self._users: dict[str, int] = {}
         self._leaving: dict[str, asyncio.TimerHandle] = {}
         self._sizes: dict[str, dict[str, int]] = {}
         self._home: OpenSpace | None = None
+        self._closed = False
 
     async def start(self) -> None:
         """Open the home space. Raises DamagedData or NewerData."""
         space_id = await self._space_id(keys.home_id_info())
         self._home = await self._open_space(space_id)
+        await self._sweep()
+
+    async def close(self) -> None:
+        """Let everything go: the writer is idle, and nobody has a space in use any more."""
+        self._closed = True
+        if self._open:
+            await asyncio.wait(self._open.values())
+        for leaving in self._leaving.values():
+            leaving.cancel()
+        self._leaving.clear()
+        self._open.clear()
 
     def apps(self) -> dict[str, dict[str, Any]]:
         """Return each registration, withdrawn ones included, by origin."""
@@ -51,6 +69,10 @@ class Profile:
         text = self._home_core().text(APP + origin)
         app = messages.decode(text) if text is not None else None
         return app if app and app["approved"] else None
+
+    def approved(self) -> list[str]:
+        """Return the origins of the apps that may keep their data here now."""
+        return [origin for origin, app in self.apps().items() if app["approved"]]
 
     async def approve(self, origin: str, app: dict[str, Any], now_ms: int) -> None:
         """Register an app, as it names itself in `app`; durable on return."""
@@ -71,6 +93,40 @@ class Profile:
         if app:
             await self._register(origin, {**app, "used_ms": now_ms}, now_ms)
 
+    async def erase(self, origin: str, now_ms: int) -> None:
+        """Erase an app's data. Nobody may use its space any more. Durable on return.
+
+        The next generation of the app's space begins empty, so that what other devices still hold of this one
+        does not come back. What was begun is noted first: a crash on the way leaves nothing behind.
+        """
+        text = self._home_core().text(APP + origin)
+        if text is None:
+            return
+        await self._writer.idle()
+        app = messages.decode(text)
+        space_id = await self._space_id(keys.space_id_info(origin, app["generation"]))
+        leftovers = [*await self._leftovers(), space_id]
+        await self._backend.write([(disk.leftovers(self.id), json.dumps(leftovers).encode())])
+        await self._register(origin, {**app, "generation": app["generation"] + 1}, now_ms)
+        self._open.pop((origin, app["generation"]), None)
+        self._sizes.pop(origin, None)
+        await self._sweep()
+
+    def backup_note(self) -> dict[str, int]:
+        """Return when this profile was last backed up whole, and until when nobody wants to hear of it."""
+        text = self._home_core().text(BACKUP)
+        note: dict[str, int] = messages.decode(text) if text is not None else {}
+        return note
+
+    async def note_backup(self, note: dict[str, int], now_ms: int) -> None:
+        """Add to what `backup_note` returns; times in milliseconds since 1970. Durable on return."""
+        await self._write(BACKUP, {**self.backup_note(), **note}, now_ms)
+
+    @property
+    def root(self) -> bytes:
+        """The root key."""
+        return self.secrets.root
+
     @property
     def home(self) -> OpenSpace:
         """The space that lists the apps."""
@@ -80,7 +136,7 @@ class Profile:
     @property
     def home_secret(self) -> bytes:
         """The secret that all devices of this profile share."""
-        return self._secrets.home_secret
+        return self.secrets.home_secret
 
     def generation(self, origin: str) -> int:
         """Return which of an app's spaces is in use: erasing its data begins the next."""
@@ -91,8 +147,11 @@ class Profile:
     async def space(self, origin: str, generation: int | None = None) -> OpenSpace:
         """Return an app's space, opened if need be; `release` it as often as it was asked for.
 
-        `generation`: which, where it is not (yet) the one in use.
+        `generation`: which, where it is not (yet) the one in use. Raises Locked once the profile is closed,
+        for the next one may have the same spaces open, and DamagedData or NewerData.
         """
+        if self._closed:
+            raise Locked()
         place = (origin, self.generation(origin) if generation is None else generation)
         self._users[origin] = self._users.get(origin, 0) + 1
         if origin in self._leaving:
@@ -155,38 +214,36 @@ class Profile:
         return await self._open_space(await self._space_id(keys.space_id_info(origin, generation)))
 
     async def _open_space(self, space_id: str) -> OpenSpace:
-        sealer = Sealer(self._crypto, self._secrets.root, self.id, space_id)
+        sealer = Sealer(self._crypto, self.secrets.root, self.id, space_id)
         replica = self._crypto.random(keys.REPLICA_BYTES).hex()
         return await OpenSpace.open(self._backend, sealer, self.id, space_id, replica)
 
     async def _space_id(self, info: bytes) -> str:
-        return (await self._crypto.hkdf(self._secrets.root, info, keys.ID_BYTES)).hex()
+        return (await self._crypto.hkdf(self.secrets.root, info, keys.ID_BYTES)).hex()
 
     def _home_core(self) -> Any:
         assert self._home is not None, "start() comes first"
         return self._home.core
 
     async def _register(self, origin: str, app: dict[str, Any], now_ms: int) -> None:
-        assert self._home is not None, "start() comes first"
-        core = self._home.core
-        text = messages.encode(app)
-        durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        await self._write(APP + origin, app, now_ms)
 
-        def settle(_: Applied | None, error: Exception | None) -> None:
-            if durable.cancelled():
-                return
-            if error:
-                durable.set_exception(error)
-            else:
-                durable.set_result(None)
+    async def _write(self, key: str, value: Any, now_ms: int) -> None:
+        core, text = self.home.core, messages.encode(value)
+        await write_together(self._writer, [(self.home, lambda: core.write([(key, text)], now_ms))])
 
-        self._writer.add(self._home, lambda: core.write([(APP + origin, text)], now_ms), settle, _Nobody())
-        self._writer.begin()
-        await durable
+    async def _leftovers(self) -> list[str]:
+        kept = await self._backend.read(disk.leftovers(self.id))
+        spaces: list[str] = json.loads(kept) if kept is not None else []
+        return spaces
 
-
-class _Nobody:
-    """The source of the store's own writes: it has nothing to send."""
-
-    def flush(self) -> None:
-        """Do nothing."""
+    async def _sweep(self) -> None:
+        """Drop the spaces whose erasing was begun, unless the registration still names them."""
+        leftovers = await self._leftovers()
+        if not leftovers:
+            return
+        infos = [keys.space_id_info(origin, app["generation"]) for origin, app in self.apps().items()]
+        used = {await self._space_id(info) for info in infos}
+        name = disk.leftovers(self.id)
+        drops = [disk.space(self.id, space) for space in leftovers if space not in used]
+        await self._backend.write([], [*drops, (name, name + "\0")])

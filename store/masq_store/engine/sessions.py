@@ -14,6 +14,7 @@ from masq import messages
 from masq.errors import Disconnected, MasqError, ProtocolError, to_wire
 from masq_store.core.space import Applied
 from masq_store.engine.ports import Port
+from masq_store.engine.profile import Profile
 from masq_store.engine.spaces import OpenSpace
 
 if TYPE_CHECKING:
@@ -39,13 +40,17 @@ class AppSession:
         self.nonce = nonce
         self.app = app
         self.closed = False
+        self.told: dict[str, Any] = {}  # the status that the app knows
+        self.on_ticket: Callable[[str | None], None] = lambda ticket: None  # has the frame keep it
         self._engine = engine
         self._port = port
+        self._profile: Profile | None = None  # whose space it is
         self._space: OpenSpace | None = None
         self._refusal: MasqError | None = None
         self._early: list[str] = []
         self._paused = False
         self._seen: dict[str, int] | None = None  # what the session had seen under the engine before
+        self._shown: list[str] | None = None  # the keys of the profile before, which the app may still show
         self._replies: list[str] = []
         self._replies_size = 0  # characters
         self._watches: dict[int, str] = {}
@@ -56,33 +61,42 @@ class AppSession:
         """The app's space while the app may use it."""
         return self._space
 
-    def open(self, space: OpenSpace, status: dict[str, Any]) -> None:
-        """Let the app work on `space`."""
+    def open(self, profile: Profile, space: OpenSpace, status: dict[str, Any]) -> None:
+        """Let the app work on `space`, which is `profile`'s."""
         if self._space is not space:
             self._leave()
-            self._space = space
+            self._profile, self._space = profile, space
             space.listeners.append(self._changed)
         self._refusal = None
         self.tell_status(status)
         seen, self._seen = self._seen, None
-        if seen is not None and self._watches:  # others may have written since the engine before let go
+        shown, self._shown = self._shown, None
+        if shown is not None:
+            self._changed(list(dict.fromkeys(shown + space.core.keys(""))), None)
+        elif seen is not None and self._watches:  # others may have written since the engine before let go
             self._changed(list(dict.fromkeys(change.key for change in space.core.changes_since(seen))), None)
-        early, self._early = self._early, []
-        for text in early:
-            self.receive(text)
+        self._answer_early()
+
+    def leave(self) -> None:
+        """Let go of the space: its profile closes. What the app says waits for `open` or `refuse`.
+
+        Watches go on: if the app may use the next profile, they tell what is different there.
+        """
+        if self._space is not None:
+            self._shown = self._space.core.keys("") if self._watches else None
+            self._leave()
 
     def refuse(self, refusal: MasqError, status: dict[str, Any]) -> None:
         """Answer everything with `refusal` from now on; watches end with it."""
         self._leave()
         self._refusal = refusal
+        self._shown = None
         ended = [[watch, to_wire(refusal)] for watch in self._watches]
         self._watches.clear()
         if ended:
             self._post({"ended": ended})
         self.tell_status(status)
-        early, self._early = self._early, []
-        for text in early:
-            self.receive(text)
+        self._answer_early()
 
     def fail(self, error: MasqError) -> None:
         """Tell the app that its data cannot be opened, and refuse everything because of that."""
@@ -91,6 +105,7 @@ class AppSession:
 
     def tell_status(self, status: dict[str, Any]) -> None:
         """Send the app its status."""
+        self.told = status
         self._post({"status": status})
 
     def pause(self) -> None:
@@ -134,6 +149,10 @@ class AppSession:
                 self._post({"error": to_wire(ProtocolError("too many messages before the store was open"))})
             else:
                 self._early.append(text)
+            return
+        rest = self._engine.rest
+        if rest.limited and self._refusal is None and not rest.used():
+            self._early.append(text)  # it locks now, and this is answered then
             return
         try:
             calls = _calls(messages.loads(text))
@@ -317,10 +336,15 @@ class AppSession:
         return self._space.core
 
     def _leave(self) -> None:
-        if self._space is not None:
+        if self._space is not None and self._profile is not None:
             self._space.listeners.remove(self._changed)
-            self._space = None
-            self._engine.left(self.origin)
+            self._profile.release(self.origin)
+            self._profile = self._space = None
+
+    def _answer_early(self) -> None:
+        early, self._early = self._early, []
+        for text in early:
+            self.receive(text)
 
     def _post(self, message: dict[str, Any]) -> None:
         self._port.post(messages.dumps({"masq": messages.PROTOCOL, **message}))

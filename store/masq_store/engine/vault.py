@@ -1,20 +1,30 @@
-"""Profiles on disk: their names, and their root keys wrapped under a passphrase or the device's key."""
+"""Profiles on disk: their names, and their root keys wrapped under a passphrase, the device's key, or a ticket.
+
+Each change of a profile is one write of its record, so that a crash leaves the old one or the new one.
+"""
 
 from __future__ import annotations
 
-import base64
 import json
 from typing import Any
 
-from masq.errors import Locked, StorageUnavailable
+from masq.errors import InvalidValue, Locked, StorageUnavailable
 from masq_store.core import access, keys
 from masq_store.core.errors import DamagedData, NewerData, WrongPassphrase
 from masq_store.core.padding import pad, unpad
 from masq_store.engine import disk
-from masq_store.engine.ports import Backend, Crypto, Key
+from masq_store.engine.ports import Backend, Crypto
+from masq_store.engine.wrapping import Wrapping
 
 LAYOUT = 1
 """The version of what this module writes."""
+
+TICKET_SECONDS = 60
+"""How long a ticket opens a profile after the engine that gave it out was last at work.
+
+A reload takes seconds; a browser that brings its windows back after a restart must not bring this back too."""
+
+Record = dict[str, Any]
 
 
 class Unlocked:
@@ -33,7 +43,8 @@ class Vault:
     def __init__(self, backend: Backend, crypto: Crypto) -> None:
         self._backend = backend
         self._crypto = crypto
-        self.active: dict[str, Any] | None = None
+        self._records: dict[str, Record] = {}
+        self._active = ""
 
     async def check(self) -> None:
         """See that the storage is of a version known here. Raises NewerData or DamagedData."""
@@ -46,18 +57,39 @@ class Vault:
             raise NewerData(int(version), LAYOUT)
 
     async def load(self) -> None:
-        """Read which profile is active. Raises DamagedData."""
+        """Read which profiles there are. Raises DamagedData."""
+        records = [json.loads(content) for _, content in await self._backend.scan(disk.PROFILES)]
+        self._records = {record["id"]: record for record in records}
         active = await self._backend.read(disk.ACTIVE)
-        if active is not None:
-            record = await self._backend.read(disk.profile(active.decode()))
-            if record is None:
-                raise DamagedData("the profile's record")
-            self.active = json.loads(record)
+        self._active = active.decode() if active is not None else ""
+        if self._active and self._active not in self._records:
+            raise DamagedData("the profile's record")
+
+    @property
+    def active(self) -> Record | None:
+        """The active profile's record, or None where there is no profile."""
+        return self._records.get(self._active)
 
     @property
     def has_passphrase(self) -> bool:
         """Whether the active profile opens with a passphrase."""
         return bool(self.active and self.active["passphrase"])
+
+    @property
+    def stays_unlocked(self) -> bool:
+        """Whether the active profile opens by itself on this device."""
+        return bool(self.active and self.active["device"])
+
+    @property
+    def lock_minutes(self) -> int:
+        """After how many minutes of rest the active profile is locked; 0: never."""
+        return int(self.active.get("lock_minutes", 0)) if self.active else 0
+
+    def profiles(self) -> list[Record]:
+        """Return every profile's record, the oldest first."""
+        return sorted(self._records.values(), key=lambda record: (record["created_ms"], record["id"]))
+
+    # Profiles come and go ----------------------------------------------------------------------------------
 
     async def create(
         self,
@@ -78,138 +110,197 @@ class Vault:
         profile_id = self._crypto.random(keys.ID_BYTES).hex()
         root = self._crypto.random(keys.SECRET_BYTES)
         home_secret = home_secret or self._crypto.random(keys.SECRET_BYTES)
-        by_device = stay_unlocked or not passphrase
-        device = await self._wrap_by_device(profile_id, root) if by_device else None
-        if not passphrase and device is None:
-            raise StorageUnavailable("it cannot keep a key, so this profile needs a passphrase")
-        record: dict[str, Any] = {
+        wrapping = Wrapping(self._crypto, profile_id)
+        record: Record = {
             "layout": LAYOUT,
             "id": profile_id,
             "name": name,
-            "created_ms": now_ms,
-            "passphrase": await self._wrap_by_passphrase(profile_id, root, passphrase)
-            if passphrase
-            else None,
-            "device": device,
-            "home": await self._seal(
-                await self._home_key(profile_id, root), home_secret, keys.home_secret_info(profile_id)
-            ),
+            # Above all others': profiles are listed in this order, whatever the clock did.
+            "created_ms": max([now_ms, *(each["created_ms"] + 1 for each in self._records.values())]),
+            "lock_minutes": 0,
+            **await self._wrapped(wrapping, root, passphrase, stay_unlocked),
+            "home": await wrapping.home_secret(root, home_secret),
         }
         await self._write(record, (disk.ACTIVE, profile_id.encode()))
+        self._active = profile_id
         return Unlocked(profile_id, name, root, home_secret)
 
-    async def discard(self) -> None:
-        """Take the active profile away again: it was made just now, and could not be opened or filled."""
-        profile_id = self._record()["id"]
-        names = (disk.ACTIVE, disk.profile(profile_id))
-        await self._backend.write([], [*((name, name + "\0") for name in names), disk.spaces(profile_id)])
-        self.active = None
+    async def activate(self, profile_id: str) -> None:
+        """Make another profile the active one. Raises InvalidValue where there is none of that id."""
+        self.known(profile_id)
+        await self._backend.write([(disk.ACTIVE, profile_id.encode())])
+        self._active = profile_id
+
+    async def delete(self, profile_id: str, then: str | None = None) -> None:
+        """Take a profile away with all its data, in one transaction.
+
+        If it was the active one, `then` is active next, or else the oldest. Raises InvalidValue.
+        """
+        self.known(profile_id)
+        left = [record["id"] for record in self.profiles() if record["id"] != profile_id]
+        active = self._active
+        if active == profile_id:
+            active = then if then and then in left else next(iter(left), "")
+        names = [disk.profile(profile_id), disk.approvals(profile_id), disk.ticket(profile_id)]
+        names += [disk.leftovers(profile_id), *([] if active else [disk.ACTIVE])]
+        await self._backend.write(
+            [(disk.ACTIVE, active.encode())] if active else [],
+            [*((name, name + "\0") for name in names), disk.spaces(profile_id)],
+        )
+        del self._records[profile_id]
+        self._active = active
+
+    async def rename(self, name: str) -> str:
+        """Give the active profile another name, and return it, cleaned. Raises InvalidValue."""
+        name = access.check_profile_name(name)
+        await self._write({**self._record(), "name": name})
+        return name
+
+    async def set_lock_minutes(self, minutes: int) -> None:
+        """Lock the active profile after so many minutes of rest; 0: never. Raises InvalidValue."""
+        if type(minutes) is not int or not 0 <= minutes <= access.MAX_LOCK_MINUTES:
+            raise InvalidValue(
+                f"the time must be a whole number of minutes, at most {access.MAX_LOCK_MINUTES}"
+            )
+        await self._write({**self._record(), "lock_minutes": minutes})
+
+    # Opening -----------------------------------------------------------------------------------------------
 
     async def unlock(self, passphrase: str, stay_unlocked: bool) -> Unlocked:
         """Open the active profile with its passphrase. Raises WrongPassphrase."""
-        record = self._record()
-        wrapped = record["passphrase"]
+        root = await self.root_by_passphrase(passphrase)
+        if stay_unlocked:  # anew each time: the browser may have lost the key that it was wrapped under
+            await self._write({**self._record(), "device": await self._wrapping().by_device(root)})
+        return await self._unlocked(root)
+
+    async def root_by_passphrase(self, passphrase: str) -> bytes:
+        """Return the active profile's root key. Raises WrongPassphrase."""
+        wrapped = self._record()["passphrase"]
         if not wrapped:
             raise WrongPassphrase()
-        key = await self._crypto.passphrase_key(passphrase, _bytes(wrapped["salt"]), wrapped["iterations"])
-        try:
-            root = await self._open(
-                key, wrapped, keys.wrapped_root_data(keys.ROOT_BY_PASSPHRASE, record["id"])
-            )
-        except DamagedData:
-            # AES-GCM cannot tell a wrong key from altered bytes; the passphrase is by far the likelier.
-            raise WrongPassphrase() from None
-        if stay_unlocked:  # anew each time: the browser may have lost the key that it was wrapped under
-            await self._write({**record, "device": await self._wrap_by_device(record["id"], root)})
-        return await self._unlocked(root)
+        return await self._wrapping().open_by_passphrase(wrapped, passphrase)
 
     async def unlock_by_device(self) -> Unlocked | None:
         """Open the active profile with the device's key; None where it was not told to stay unlocked."""
         wrapped = self._record()["device"]
-        key = await self._crypto.device_key() if wrapped else None
-        if key is None:
+        if not wrapped:
             return None
-        data = keys.wrapped_root_data(keys.ROOT_BY_DEVICE, self._record()["id"])
         try:
-            root = await self._open(key, wrapped, data)
+            root = await self._wrapping().open_by_device(wrapped)
         except DamagedData:
             if not self.has_passphrase:
                 raise
             return None  # the browser lost the device's key; the passphrase still opens the profile
-        return await self._unlocked(root)
+        return None if root is None else await self._unlocked(root)
+
+    # What opens it -----------------------------------------------------------------------------------------
+
+    async def set_passphrase(self, root: bytes, passphrase: str) -> None:
+        """Wrap the active profile's root key under another passphrase; "": under the device's key alone.
+
+        Raises StorageUnavailable where there would be nothing left to open it with.
+        """
+        record = self._record()
+        stay = bool(record["device"])
+        await self._write({**record, **await self._wrapped(self._wrapping(), root, passphrase, stay)})
+
+    async def set_stay_unlocked(self, root: bytes, stay: bool) -> None:
+        """Let the active profile open by itself on this device, or no more. Raises InvalidValue."""
+        if not stay and not self.has_passphrase:
+            raise InvalidValue(
+                "a profile without a passphrase stays unlocked: there is nothing to open it with"
+            )
+        device = await self._wrapping().by_device(root) if stay else None
+        if stay and device is None:
+            raise StorageUnavailable("it cannot keep a key, so this profile needs its passphrase")
+        await self._write({**self._record(), "device": device})
+
+    async def _wrapped(
+        self, wrapping: Wrapping, root: bytes, passphrase: str, stay_unlocked: bool
+    ) -> dict[str, Any]:
+        device = await wrapping.by_device(root) if stay_unlocked or not passphrase else None
+        if not passphrase and device is None:
+            raise StorageUnavailable("it cannot keep a key, so this profile needs a passphrase")
+        by_passphrase = await wrapping.by_passphrase(root, passphrase) if passphrase else None
+        return {"passphrase": by_passphrase, "device": device}
+
+    # Tickets: a profile that is open survives the end of its worker ----------------------------------------
+
+    async def write_ticket(self, root: bytes, now_ms: int) -> bytes:
+        """Return a new ticket, which opens the active profile for whoever holds it, for a little while."""
+        ticket = self._crypto.random(keys.SECRET_BYTES)
+        await self.renew_ticket(await self._wrapping().by_ticket(root, ticket), now_ms)
+        return ticket
+
+    async def renew_ticket(self, wrapped: dict[str, Any] | None, now_ms: int) -> None:
+        """Note that the engine is at work; `wrapped`: the root key under a new ticket, else the old one stays."""
+        name = disk.ticket(self._record()["id"])
+        if wrapped is None:
+            kept = await self._backend.read(name)
+            if kept is None:
+                return
+            wrapped = json.loads(kept)
+        await self._backend.write([(name, json.dumps({**wrapped, "at_ms": now_ms}).encode())])
+
+    async def unlock_by_ticket(self, ticket: bytes, now_ms: int) -> Unlocked | None:
+        """Open the active profile with a ticket; None where it does not fit, or its time is over."""
+        kept = await self._backend.read(disk.ticket(self._record()["id"]))
+        if kept is None:
+            return None
+        wrapped = json.loads(kept)
+        if not 0 <= now_ms - wrapped["at_ms"] <= 1000 * TICKET_SECONDS:
+            return None
+        try:
+            return await self._unlocked(await self._wrapping().open_by_ticket(wrapped, ticket))
+        except DamagedData:
+            return None
+
+    async def drop_ticket(self) -> None:
+        """Let no ticket open the active profile any more."""
+        name = disk.ticket(self._record()["id"])
+        if await self._backend.read(name) is not None:
+            await self._backend.write([], [(name, name + "\0")])
+
+    # Approvals ---------------------------------------------------------------------------------------------
 
     async def approvals(self) -> list[str]:
         """Return the origins that the active profile has approved, even while it is locked.
 
         They are sealed under the device's key, so that a locked store can tell an app it knows from a
-        stranger, who must not learn that there is a profile at all.
+        stranger, who must not learn that there is a profile at all. Empty where they cannot be read.
         """
-        key = await self._crypto.device_key()
         sealed = await self._backend.read(disk.approvals(self._record()["id"]))
-        if key is None or sealed is None:
-            return []
-        try:
-            listed = await self._open(key, json.loads(sealed), keys.approvals_info(self._record()["id"]))
-        except DamagedData:
-            return []  # another device key by now: apps are strangers until the profile is unlocked
-        origins: list[str] = json.loads(unpad(listed))
+        listed = await self._wrapping().open_approvals(json.loads(sealed)) if sealed is not None else None
+        origins: list[str] = json.loads(unpad(listed)) if listed is not None else []
         return origins
 
     async def write_approvals(self, origins: list[str]) -> None:
         """Keep the list that `approvals` reads."""
-        key = await self._crypto.device_key()
-        if key is not None:
-            profile_id = self._record()["id"]
-            sealed = await self._seal(
-                key, pad(json.dumps(sorted(origins)).encode()), keys.approvals_info(profile_id)
-            )
-            await self._backend.write([(disk.approvals(profile_id), json.dumps(sealed).encode())])
+        sealed = await self._wrapping().approvals(pad(json.dumps(sorted(origins)).encode()))
+        if sealed is not None:
+            name = disk.approvals(self._record()["id"])
+            await self._backend.write([(name, json.dumps(sealed).encode())])
 
-    def _record(self) -> dict[str, Any]:
+    # -------------------------------------------------------------------------------------------------------
+
+    def known(self, profile_id: str) -> None:
+        """Raise InvalidValue where there is no profile of that id."""
+        if profile_id not in self._records:
+            raise InvalidValue("there is no such profile on this device")
+
+    def _record(self) -> Record:
         if self.active is None:
             raise Locked()
         return self.active
 
+    def _wrapping(self) -> Wrapping:
+        return Wrapping(self._crypto, self._record()["id"])
+
     async def _unlocked(self, root: bytes) -> Unlocked:
         record = self._record()
-        key = await self._home_key(record["id"], root)
-        home_secret = await self._open(key, record["home"], keys.home_secret_info(record["id"]))
+        home_secret = await self._wrapping().open_home_secret(root, record["home"])
         return Unlocked(record["id"], record["name"], root, home_secret)
 
-    async def _write(self, record: dict[str, Any], *more: tuple[str, bytes]) -> None:
+    async def _write(self, record: Record, *more: tuple[str, bytes]) -> None:
         await self._backend.write([(disk.profile(record["id"]), json.dumps(record).encode()), *more])
-        self.active = record
-
-    async def _wrap_by_passphrase(self, profile_id: str, root: bytes, passphrase: str) -> dict[str, Any]:
-        salt = self._crypto.random(keys.SALT_BYTES)
-        key = await self._crypto.passphrase_key(passphrase, salt, keys.PBKDF2_ITERATIONS)
-        sealed = await self._seal(key, root, keys.wrapped_root_data(keys.ROOT_BY_PASSPHRASE, profile_id))
-        return {"salt": _text(salt), "iterations": keys.PBKDF2_ITERATIONS, **sealed}
-
-    async def _wrap_by_device(self, profile_id: str, root: bytes) -> dict[str, Any] | None:
-        key = await self._crypto.device_key()
-        if key is None:
-            return None
-        return await self._seal(key, root, keys.wrapped_root_data(keys.ROOT_BY_DEVICE, profile_id))
-
-    async def _home_key(self, profile_id: str, root: bytes) -> Key:
-        return await self._crypto.derive_key(root, keys.home_secret_info(profile_id))
-
-    async def _seal(self, key: Key, plaintext: bytes, associated: bytes) -> dict[str, Any]:
-        # A random nonce: these keys seal a handful of records in their life (limit 2**32, NIST SP 800-38D).
-        nonce = self._crypto.random(keys.NONCE_BYTES)
-        return {
-            "nonce": _text(nonce),
-            "sealed": _text(await self._crypto.seal(key, nonce, plaintext, associated)),
-        }
-
-    async def _open(self, key: Key, sealed: dict[str, Any], associated: bytes) -> bytes:
-        return await self._crypto.open(key, _bytes(sealed["nonce"]), _bytes(sealed["sealed"]), associated)
-
-
-def _text(content: bytes) -> str:
-    return base64.b64encode(content).decode()
-
-
-def _bytes(text: str) -> bytes:
-    return base64.b64decode(text)
+        self._records[record["id"]] = record

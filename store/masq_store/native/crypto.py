@@ -59,3 +59,7 @@ class NativeCrypto:
         if self._device_key is None:
             self._device_key = AESGCM(AESGCM.generate_key(8 * KEY_BYTES))
         return self._device_key
+
+    async def keeps_keys(self) -> str:
+        """Return "kept": the key lives as long as this object."""
+        return "kept"

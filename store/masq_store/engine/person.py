@@ -1,0 +1,288 @@
+"""What the person at this device decides. Only the store's own pages reach it.
+
+Everything that changes which profile is open, or what an app may do, happens one after the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from masq.errors import Locked, MasqError, ProtocolError
+from masq_store.core import access
+from masq_store.core.backup import Backup
+from masq_store.core.errors import WrongPassphrase
+from masq_store.core.tries import Tries
+from masq_store.engine import backup as backups
+from masq_store.engine.profile import Profile
+from masq_store.engine.vault import Unlocked
+
+if TYPE_CHECKING:
+    from masq_store.engine.engine import Engine
+    from masq_store.engine.sessions import AppSession
+
+LATER_MS = 7 * 24 * 3600 * 1000
+"""How long "later" puts the reminder to back up off."""
+
+
+class Person:
+    """The decisions, each durable when its call returns."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._tries = Tries()
+
+    # Profiles ----------------------------------------------------------------------------------------------
+
+    async def create_profile(self, name: str, passphrase: str, stay_unlocked: bool) -> None:
+        """Make a profile and open it, in place of the one that was open. Raises InvalidValue."""
+        async with self._engine.changing, self._new_profile(name, passphrase, stay_unlocked):
+            pass
+
+    async def switch_profile(self, profile_id: str) -> None:
+        """Close the active profile and go on with another. Raises InvalidValue."""
+        engine = self._engine
+        async with engine.changing:
+            if engine.vault.active and engine.vault.active["id"] == profile_id:
+                return
+            engine.vault.known(profile_id)
+            await engine.close_profile()
+            try:
+                await engine.vault.activate(profile_id)
+                self._tries.right()
+            finally:
+                await engine.open_active()
+
+    async def rename_profile(self, name: str) -> None:
+        """Give the active profile another name, which its apps see. Raises InvalidValue or Locked."""
+        async with self._engine.changing:
+            profile = self._profile()
+            profile.name = await self._engine.vault.rename(name)
+            await self._engine.refresh_all()
+
+    async def delete_profile(self, profile_id: str) -> None:
+        """Erase a profile and all its data; where it was the active one, another is next. Raises InvalidValue."""
+        engine = self._engine
+        async with engine.changing:
+            engine.vault.known(profile_id)
+            if engine.vault.active and engine.vault.active["id"] == profile_id:
+                await engine.close_profile()
+                try:
+                    await engine.vault.delete(profile_id)
+                    self._tries.right()
+                finally:
+                    await engine.open_active()
+            else:
+                await engine.vault.delete(profile_id)
+                engine.tell_pages(["overview"])
+
+    # Locking -----------------------------------------------------------------------------------------------
+
+    async def lock(self) -> None:
+        """Close the active profile until its passphrase is typed. Raises ProtocolError where it has none."""
+        engine = self._engine
+        async with engine.changing:
+            if engine.profile is None:
+                return
+            if not engine.vault.has_passphrase:
+                raise ProtocolError("a profile without a passphrase cannot be locked")
+            await engine.close_profile()
+            await engine.refresh_all()
+
+    async def unlock(self, passphrase: str, stay_unlocked: bool) -> None:
+        """Open the active profile. Raises WrongPassphrase."""
+        engine = self._engine
+        async with engine.changing:
+            if engine.profile is None:
+                async with self._trying():
+                    secrets = await engine.vault.unlock(passphrase, stay_unlocked)
+                await engine.open_profile(secrets)
+
+    async def change_passphrase(self, present: str, new: str) -> None:
+        """Let another passphrase open the active profile; "": none, then it stays unlocked on this device.
+
+        Only the root key is wrapped anew, in one write. Raises WrongPassphrase, Locked, StorageUnavailable.
+        """
+        engine = self._engine
+        async with engine.changing:
+            profile = self._profile()
+            if engine.vault.has_passphrase:
+                async with self._trying():
+                    await engine.vault.root_by_passphrase(present)
+            await engine.vault.set_passphrase(profile.root, new)
+            await engine.rest.issue(profile.root)
+            engine.tell_pages(["overview"])
+
+    async def set_stay_unlocked(self, stay: bool) -> None:
+        """Let the active profile open by itself on this device, or no more. Raises InvalidValue, Locked."""
+        engine = self._engine
+        async with engine.changing:
+            profile = self._profile()
+            await engine.vault.set_stay_unlocked(profile.root, stay)
+            await engine.rest.issue(profile.root)
+            engine.tell_pages(["overview"])
+
+    async def set_lock_minutes(self, minutes: int) -> None:
+        """Lock the active profile after so many minutes without use; 0: never. Raises InvalidValue, Locked."""
+        async with self._engine.changing:
+            self._profile()
+            await self._engine.vault.set_lock_minutes(minutes)
+            self._engine.rest.settings_changed()
+            self._engine.tell_pages(["overview"])
+
+    async def told_persistent(self, persistent: bool) -> None:
+        """Note whether the browser has promised to keep this storage; apps see it in their status."""
+        engine = self._engine
+        async with engine.changing:
+            if engine.persistent is not bool(persistent):
+                engine.persistent = bool(persistent)
+                await engine.refresh_all()
+
+    @asynccontextmanager
+    async def _trying(self) -> AsyncIterator[None]:
+        """Count a wrong passphrase; while the wait for the next try lasts, refuse without looking."""
+        wait = self._tries.wait_seconds(self._engine.now_ms())
+        if wait:
+            raise WrongPassphrase(wait)
+        try:
+            yield
+        except WrongPassphrase:
+            raise WrongPassphrase(self._tries.wrong(self._engine.now_ms())) from None
+        self._tries.right()
+
+    # Apps --------------------------------------------------------------------------------------------------
+
+    async def request(self, nonce: str) -> dict[str, Any] | None:
+        """Return which app asks under `nonce`, or None where nobody does, or nobody does any more."""
+        session = await self._engine.requests.wait(nonce)
+        if session is None:
+            return None
+        profile = self._engine.profile
+        registered = profile is not None and profile.app(session.origin) is not None
+        return {"origin": session.origin, **session.app, "registered": registered}
+
+    async def answer(self, nonce: str, allow: bool) -> None:
+        """Take the person's answer to the app that asks under `nonce`."""
+        session = self._engine.requests.session(nonce)
+        if session is None:
+            raise ProtocolError("the app that asked is no longer open")
+        if not allow:
+            self._deny(session, "refused")
+            return
+        async with self._engine.changing:
+            await self._profile().approve(session.origin, session.app, self._engine.now_ms())
+            await self._engine.approvals_changed(session.origin)
+
+    def popup_gone(self, nonce: str) -> None:
+        """Note that the window that asked has closed; without an answer that is one too."""
+        session = self._engine.requests.session(nonce)
+        if session and session.space is None:
+            self._deny(session, "closed")
+
+    async def withdraw(self, origin: str, erase: bool = False) -> None:
+        """Take an app's permission away; its open sessions end at once. `erase`: its data goes too."""
+        engine = self._engine
+        async with engine.changing:
+            profile = self._profile()
+            await profile.withdraw(origin, engine.now_ms())
+            engine.end_sessions(origin)
+            if erase:
+                await profile.erase(origin, engine.now_ms())
+            await engine.approvals_changed(origin)
+
+    async def erase(self, origin: str) -> None:
+        """Erase what a withdrawn app has left. Raises ProtocolError for one that is in use."""
+        engine = self._engine
+        async with engine.changing:
+            profile = self._profile()
+            if profile.app(origin):
+                raise ProtocolError("withdraw the app first")
+            engine.end_sessions(origin)
+            await profile.erase(origin, engine.now_ms())
+            engine.tell_pages(["overview"])
+
+    def _deny(self, session: AppSession, denied: str) -> None:
+        session.tell_status({**self._engine.status(session), "denied": denied})
+
+    # Backups -----------------------------------------------------------------------------------------------
+
+    async def write_backup(self, passphrase: str, origin: str | None = None) -> bytes:
+        """Return a backup file of the profile, or of one app. Raises Locked, NotRegistered, InvalidValue."""
+        engine, profile, now = self._engine, self._profile(), self._engine.now_ms()
+        file = await backups.write_backup(profile, engine.crypto, passphrase, origin=origin, now_ms=now)
+        if origin is None:
+            await profile.note_backup({"made_ms": now}, now)
+            engine.tell_pages(["overview"])
+        return file
+
+    async def remind_later(self) -> None:
+        """Put the reminder to back up off for a while."""
+        now = self._engine.now_ms()
+        await self._profile().note_backup({"later_ms": now + LATER_MS}, now)
+        self._engine.tell_pages(["overview"])
+
+    async def read_backup(self, content: bytes, passphrase: str) -> Backup:
+        """Open and check a backup file; nothing is changed. Raises as `engine.backup.read_backup` does."""
+        return await backups.read_backup(self._engine.crypto, content, passphrase)
+
+    async def restore(
+        self, backup: Backup, *, passphrase: str = "", stay_unlocked: bool = True, erased: bool = False
+    ) -> backups.Restored:
+        """Merge a backup into the active profile; where there is none, make the backup's own anew first.
+
+        `passphrase` and `stay_unlocked` are for a profile made anew. `erased`: bring back also what this
+        profile has erased since. Durable on return. Raises Locked, and QuotaExceeded with no data changed.
+        """
+        engine = self._engine
+        async with engine.changing:
+            if engine.profile is None:
+                if engine.vault.active:
+                    raise Locked()
+                manifest = backup.manifest
+                async with self._new_profile(manifest.name, passphrase, stay_unlocked, manifest.home_secret):
+                    restored = await self._merge(backup, erased)
+            else:
+                restored = await self._merge(backup, erased)
+            for origin in restored.moved:
+                engine.end_sessions(origin)
+            await engine.approvals_changed(*backup.spaces)
+            return restored
+
+    async def _merge(self, backup: Backup, erased: bool) -> backups.Restored:
+        engine = self._engine
+        return await backups.restore(
+            self._profile(), engine.writer, engine.crypto, backup, now_ms=engine.now_ms(), erased=erased
+        )
+
+    # -------------------------------------------------------------------------------------------------------
+
+    def _profile(self) -> Profile:
+        if self._engine.profile is None:
+            raise Locked()
+        return self._engine.profile
+
+    @asynccontextmanager
+    async def _new_profile(
+        self, name: str, passphrase: str, stay_unlocked: bool, home_secret: bytes | None = None
+    ) -> AsyncIterator[None]:
+        """Make a profile and open it; where that or what follows fails, all is as it was before."""
+        engine = self._engine
+        access.check_profile_name(name)
+        before = engine.vault.active
+        was_open = engine.profile.secrets if engine.profile else None
+        secrets: Unlocked | None = None
+        await engine.close_profile()
+        try:
+            secrets = await engine.vault.create(name, passphrase, stay_unlocked, engine.now_ms(), home_secret)
+            await engine.open_profile(secrets)
+            yield
+        except MasqError:
+            if secrets:
+                await engine.close_profile()
+                await engine.vault.delete(secrets.id, before["id"] if before else None)
+            if was_open:
+                await engine.open_profile(was_open)
+            else:
+                await engine.open_active()
+            raise

@@ -1,0 +1,63 @@
+"""Apps that ask for access, each under a random nonce that its frame and the window about it share."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from masq.errors import ProtocolError
+
+if TYPE_CHECKING:
+    from masq_store.engine.sessions import AppSession
+
+FILING_SECONDS = 10
+"""How long a window waits for the request that it was opened for: the app's frame may still be on its way."""
+
+MAX_OVER = 1_000
+"""Ended requests that are remembered, so that their windows need not wait."""
+
+
+class Requests:
+    """Who asks, by nonce."""
+
+    def __init__(self) -> None:
+        self._asking: dict[str, AppSession] = {}
+        self._filed = asyncio.Event()  # set, and replaced, whenever a request has been filed
+        self._over: dict[str, None] = {}  # nonces of requests that have ended, the oldest first
+
+    def check(self, nonce: str, origin: str) -> None:
+        """Raise ProtocolError where an app asks under another one's nonce."""
+        asking = self._asking.get(nonce)
+        if asking and asking.origin != origin:  # or the person would approve another app than the one shown
+            raise ProtocolError("this nonce is another app's")
+
+    def file(self, session: AppSession) -> None:
+        """Note that a session's app may be asked about."""
+        self._asking[session.nonce] = session
+        self._filed.set()
+        self._filed = asyncio.Event()
+
+    def end(self, session: AppSession) -> None:
+        """Note that a session has gone."""
+        if self._asking.get(session.nonce) is session:
+            del self._asking[session.nonce]
+            self._over[session.nonce] = None
+            if len(self._over) > MAX_OVER:
+                del self._over[next(iter(self._over))]
+
+    def session(self, nonce: str) -> AppSession | None:
+        """Return the session that asks under `nonce` now."""
+        return self._asking.get(nonce)
+
+    async def wait(self, nonce: str) -> AppSession | None:
+        """Return the session that asks under `nonce`, or None where nobody does, or nobody does any more.
+
+        `masq.register` opens the window before its frame has filed the request, so this waits for it a little.
+        """
+        try:
+            async with asyncio.timeout(FILING_SECONDS):
+                while nonce not in self._asking and nonce not in self._over:
+                    await self._filed.wait()
+        except TimeoutError:
+            return None
+        return self._asking.get(nonce)

@@ -1,0 +1,141 @@
+"""What becomes of an open profile while nobody looks: it locks after some time, and survives a reload until then.
+
+A worker may end although the person goes on: a reload of the only page ends it in some browsers, a newer build
+everywhere. A profile that does not stay unlocked on the device is opened again by a ticket: random bytes that
+the pages and frames hold while they are open, under which the root key stands on disk for a little while.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import binascii
+from typing import TYPE_CHECKING, Any
+
+from masq.errors import MasqError
+from masq_store.core import keys
+from masq_store.engine.vault import TICKET_SECONDS
+from masq_store.engine.wrapping import content, text
+
+if TYPE_CHECKING:
+    from masq_store.engine.engine import Engine
+
+LOOK_SECONDS = 15
+"""How often the engine looks whether it is time to lock, and renews its ticket."""
+
+assert 2 * LOOK_SECONDS < TICKET_SECONDS
+
+
+class Rest:
+    """The open profile's lock time and ticket."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.ticket: str | None = None
+        self._engine = engine
+        self._used_ms = 0
+        self._limit_ms = 0
+        self._looking: asyncio.TimerHandle | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    async def begin(self, root: bytes) -> None:
+        """Begin for a profile that was opened just now."""
+        self._used_ms = self._engine.now_ms()
+        await self.issue(root)
+        self._look_later()
+
+    async def issue(self, root: bytes) -> None:
+        """Give out a ticket, unless the profile stays unlocked anyway."""
+        self.settings_changed()
+        vault = self._engine.vault
+        if vault.stays_unlocked:
+            await self._withdraw_ticket()
+        elif self.ticket is None:
+            self.ticket = text(await vault.write_ticket(root, self._engine.now_ms()))
+            self._engine.tell_ticket(self.ticket)
+
+    async def end(self) -> None:
+        """The profile was locked, or another one comes: nothing opens it again but what the person does."""
+        self.stop()
+        self._limit_ms = 0
+        await self._withdraw_ticket()
+
+    def stop(self) -> None:
+        """Look no more; a ticket given out stays good for whoever comes next."""
+        if self._looking:
+            self._looking.cancel()
+            self._looking = None
+        if self._task and self._task is not asyncio.current_task():
+            self._task.cancel()
+
+    def settings_changed(self) -> None:
+        """Take up the profile's lock time; without a passphrase there is nothing to lock it with."""
+        vault = self._engine.vault
+        self._limit_ms = vault.lock_minutes * 60_000 if vault.has_passphrase else 0
+
+    @property
+    def limited(self) -> bool:
+        """Whether the profile locks by itself."""
+        return self._limit_ms > 0
+
+    def used(self) -> bool:
+        """Note that somebody uses the store. False where it was too long ago that anybody did: it locks now.
+
+        A machine that slept runs no timer: what comes first after it must not find the profile open.
+        """
+        now = self._engine.now_ms()
+        if self._limit_ms and now - self._used_ms >= self._limit_ms:
+            self._look()
+            return False
+        self._used_ms = now
+        return True
+
+    def fits(self, ticket: Any) -> bool:
+        """Say whether it is worth to `offer` this: the profile is closed, and it looks like a ticket."""
+        return (
+            self._engine.profile is None and isinstance(ticket, str) and len(ticket) < 4 * keys.SECRET_BYTES
+        )
+
+    async def offer(self, ticket: str) -> None:
+        """Open the active profile with a ticket, if it fits."""
+        engine = self._engine
+        async with engine.changing:
+            if engine.profile is not None or engine.vault.active is None:
+                return
+            try:
+                secrets = await engine.vault.unlock_by_ticket(content(ticket), engine.now_ms())
+            except binascii.Error:
+                return
+            if secrets:
+                self.ticket = ticket
+                await engine.open_profile(secrets)
+                await engine.vault.renew_ticket(None, engine.now_ms())
+                engine.tell_ticket(ticket)
+
+    async def _withdraw_ticket(self) -> None:
+        if self._engine.vault.active:
+            await self._engine.vault.drop_ticket()
+        if self.ticket is not None:
+            self.ticket = None
+            self._engine.tell_ticket(None)
+
+    def _look_later(self) -> None:
+        if self._looking:
+            self._looking.cancel()
+        self._looking = asyncio.get_running_loop().call_later(LOOK_SECONDS, self._look)
+
+    def _look(self) -> None:
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._see())
+
+    async def _see(self) -> None:
+        engine = self._engine
+        try:
+            if self._limit_ms and engine.now_ms() - self._used_ms >= self._limit_ms:
+                await engine.person.lock()
+            elif self.ticket is not None:
+                await engine.vault.renew_ticket(None, engine.now_ms())
+        except MasqError:
+            pass  # a full disk, or another engine's by now: the ticket runs out by itself
+        finally:
+            self._task = None
+            if self._looking:  # else it was stopped meanwhile
+                self._look_later()

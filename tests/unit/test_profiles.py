@@ -1,0 +1,307 @@
+"""Several profiles on one device: each with its own apps and data, one of them active."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from engine_rig import APP, OTHER, Rig
+
+from masq.errors import QuotaExceeded
+
+
+def run(test: Any) -> None:
+    """Run a coroutine within a minute."""
+    asyncio.run(asyncio.wait_for(test, 60))
+
+
+def of_profile(rig: Rig, profile_id: str) -> dict[str, bytes]:
+    """Return everything on the disk that bears the profile's id."""
+    return {key: content for key, content in rig.backend.disk.stored.items() if profile_id in key}
+
+
+async def two(rig: Rig) -> tuple[Any, str, str]:
+    """Make Ann, who has approved the counter, and then Bob; return a page and both ids. Bob is active."""
+    tab = await rig.approved(APP)
+    await tab.call("set", "whose", "Ann's")
+    page = rig.page()
+    ann = (await page.call("overview"))["profile"]["id"]
+    bob = (await page.call("create_profile", "Bob", "", True))["profile"]["id"]
+    return page, ann, bob
+
+
+def test_a_new_profile_starts_empty_and_is_active() -> None:
+    """A further profile has no apps; the app that the first one approved is a stranger there."""
+
+    async def scenario() -> None:
+        rig = await Rig().start()
+        tab = await rig.approved(APP)
+        await tab.call("watch", "", False)
+        page = rig.page()
+        seen = await page.call("create_profile", "Bob", "", True)
+        assert seen["profile"]["name"] == "Bob" and seen["apps"] == []
+        assert [(each["name"], each["active"]) for each in seen["profiles"]] == [
+            ("Ann", False),
+            ("Bob", True),
+        ]
+        await tab.status(state="unregistered")
+        assert (await tab.call("get", "whose"))[0] == "NotRegistered"
+
+    run(scenario())
+
+
+def test_switching_takes_an_app_to_the_other_profiles_data() -> None:
+    """An app that both have approved reads, after a switch, what the other one's holds; watches tell the difference."""
+
+    async def scenario() -> None:
+        rig = await Rig().start()
+        page, ann, bob = await two(rig)
+        tab = await rig.approved(APP)
+        assert await tab.call("get", "whose") == []
+        await tab.calls(("set", "whose", "Bob's"), ("set", "only", "Bob"), ("watch", "", False))
+        watch = tab.number
+        await page.call("switch_profile", ann)
+        await tab.status(profile="Ann")
+        assert await tab.call("get", "whose") == ["Ann's"]
+        changes = [
+            change
+            for message in tab.port.heard
+            for number, listed in message.get("changes", [])
+            for change in listed
+            if number == watch and change[1] != "self"  # its own writes, before
+        ]
+        assert sorted(changes) == [["only", "tab"], ["whose", "tab", "Ann's"]]
+        await page.call("switch_profile", bob)
+        await tab.status(profile="Bob")
+        assert await tab.call("items", "") == [["only", "Bob"], ["whose", "Bob's"]]
+
+    run(scenario())
+
+
+def test_writes_on_their_way_stay_with_their_profile() -> None:
+    """What an app wrote before a switch is in the profile that was open; what it writes after, in the other."""
+
+    async def scenario() -> None:
+        rig = await Rig().start()
+        page, ann, bob = await two(rig)
+        tab = await rig.approved(APP)
+        writes = [asyncio.create_task(tab.call("set", f"k{n}", n)) for n in range(20)]
+        await asyncio.sleep(0)
+        switching = asyncio.create_task(page.call("switch_profile", ann))
+        late = []
+        for n in range(20):
+            await asyncio.sleep(0)
+            late.append(asyncio.create_task(tab.call("set", f"late{n}", n)))
+        await switching
+        assert await asyncio.gather(*writes, *late) == [None] * 40
+        await tab.status(profile="Ann")
+        in_ann = {key for key, _ in await tab.call("items", "")}
+        await page.call("switch_profile", bob)
+        await tab.status(profile="Bob")
+        in_bob = {key for key, _ in await tab.call("items", "")}
+        assert {f"k{n}" for n in range(20)} <= in_bob
+        assert in_ann & in_bob == set() and len(in_ann | in_bob) == 41  # and Ann's "whose"
+
+    run(scenario())
+
+
+def test_an_open_page_shows_nothing_of_the_profile_before() -> None:
+    """A page that looks at an app's data hears no more of it, and can read nothing of it, after a switch."""
+
+    async def scenario() -> None:
+        rig = await Rig().start()
+        page, ann, _ = await two(rig)
+        await page.call("switch_profile", ann)
+        assert (await page.call("entries", APP, "", "", 10))["entries"] == [["whose", "Ann's"]]
+        await page.call("create_profile", "Cleo", "", True)
+        assert (await page.call("entries", APP, "", "", 10))[0] == "NotRegistered"
+        assert (await page.call("overview"))["apps"] == []
+
+    run(scenario())
+
+
+def test_the_active_profile_is_remembered() -> None:
+    """After a restart the profile that was active is so again."""
+
+    async def scenario() -> None:
+        rig = await Rig().start()
+        page, ann, _ = await two(rig)
+        await page.call("switch_profile", ann)
+        await rig.restart()
+        assert (await rig.page().call("overview"))["profile"]["name"] == "Ann"
+
+    run(scenario())
+
+
+def test_deleting_one_profile_leaves_the_other_bit_for_bit() -> None:
+    """Of the deleted profile nothing is left on the disk, and the other one's every byte is as it was."""
+
+    async def scenario() -> None:
+        for active in (True, False):
+            rig = await Rig().start()
+            page, ann, bob = await two(rig)
+            await (await rig.approved(APP)).call("set", "whose", "Bob's")
+            await rig.engine.writer.idle()
+            if active:
+                await page.call("switch_profile", ann)
+            before = of_profile(rig, bob)
+            assert of_profile(rig, ann) and len(before) > 3
+            after = await page.call("delete_profile", ann)
+            assert [each["id"] for each in after["profiles"]] == [bob]
+            assert after["profile"]["id"] == bob
+            assert of_profile(rig, ann) == {} and of_profile(rig, bob) == before
+
+    run(scenario())
+
+
+def test_deleting_the_last_profile_empties_the_store() -> None:
+    """Without a profile the store is as on the first day, and its app a stranger."""
+
+    async def scenario() -> None:
+        rig = await Rig().start()
+        tab = await rig.approved(APP)
+        page = rig.page()
+        mine = (await page.call("overview"))["profile"]["id"]
+        after = await page.call("delete_profile", mine)
+        assert after["profile"] is None and after["profiles"] == []
+        assert await tab.status(state="unregistered") == {"state": "unregistered"}
+        assert of_profile(rig, mine) == {}
+        await page.call("create_profile", "Zoe", "", True)
+        assert (await tab.call("get", "k"))[0] == "NotRegistered"
+
+    run(scenario())
+
+
+def test_a_name_can_change() -> None:
+    """A new name reaches the pages and the apps; one that cannot be is refused and changes nothing."""
+
+    async def scenario() -> None:
+        rig = await Rig().start()
+        tab = await rig.approved(APP)
+        page = rig.page()
+        assert (await page.call("rename_profile", "   "))[0] == "InvalidValue"
+        assert (await page.call("rename_profile", " Anna  Maria "))["profile"]["name"] == "Anna Maria"
+        await tab.status(profile="Anna Maria")
+        await rig.restart()
+        assert (await rig.page().call("overview"))["profile"]["name"] == "Anna Maria"
+
+    run(scenario())
+
+
+def test_unknown_profiles_are_refused() -> None:
+    """An id that no profile has is InvalidValue, and the open profile stays open."""
+
+    async def scenario() -> None:
+        rig = await Rig().start()
+        tab = await rig.approved(APP)
+        page = rig.page()
+        for method in ("switch_profile", "delete_profile"):
+            assert (await page.call(method, "0" * 32))[0] == "InvalidValue"
+        assert await tab.call("set", "k", 1) is None
+
+    run(scenario())
+
+
+def test_a_profile_that_does_not_fit_leaves_the_old_one_open() -> None:
+    """Where the disk is full when a profile is made, the one before is open again with all its data."""
+
+    async def scenario() -> None:
+        rig = await Rig().start()
+        tab = await rig.approved(APP)
+        await tab.call("set", "k", 1)
+        page = rig.page()
+        real = rig.backend.write
+        for failing in range(1, 9):
+            writes = 0
+
+            async def write(puts: Any, drops: Any = (), failing: int = failing) -> None:
+                nonlocal writes
+                writes += 1
+                if writes == failing:
+                    raise QuotaExceeded("this device's storage is full", 1)
+                await real(puts, drops)
+
+            rig.backend.write = write  # type: ignore[method-assign]
+            reply = await page.call("create_profile", "Bob", "", True)
+            rig.backend.write = real  # type: ignore[method-assign]
+            if isinstance(reply, dict):
+                break
+            assert reply[0] == "QuotaExceeded"
+            await tab.status(state="ready", profile="Ann")
+            assert await tab.call("get", "k") == [1]
+            assert [each["name"] for each in (await page.call("overview"))["profiles"]] == ["Ann"]
+        assert isinstance(reply, dict) and failing > 2  # the record, and the home space
+
+    run(scenario())
+
+
+def test_a_withdrawn_apps_data_can_be_erased() -> None:
+    """Withdrawn, an app's data is kept and named; erased, nothing of it is on the disk, and it starts empty."""
+
+    async def scenario() -> None:
+        rig = await Rig().start()
+        tab = await rig.approved(APP)
+        await (await rig.approved(OTHER)).call("set", "other", 1)
+        await tab.calls(("set", "a", 1), ("set", "b", 2))
+        page = rig.page()
+        await page.call("withdraw", APP)
+        seen = await page.call("overview")
+        assert [(kept["origin"], kept["keys"]) for kept in seen["kept"]] == [(APP, 2)]
+        spaces = {key.split("/")[2] for key in rig.backend.disk.stored if key.startswith("space/")}
+        assert await page.call("erase", APP) is None
+        left = {key.split("/")[2] for key in rig.backend.disk.stored if key.startswith("space/")}
+        assert len(spaces - left) == 1 and left < spaces
+        assert (await page.call("overview"))["kept"] == []
+        again = await rig.approved(APP)
+        assert await again.call("items", "") == []
+        await again.call("set", "new", 1)
+        assert await (await rig.approved(OTHER)).call("items", "") == [["other", 1]]
+        assert (await page.call("erase", APP))[0] == "ProtocolError"
+        await page.call("withdraw", APP, True)
+        assert (await page.call("overview"))["kept"] == []
+        assert await (await rig.approved(APP)).call("items", "") == []
+
+    run(scenario())
+
+
+def test_a_crash_while_erasing_leaves_all_or_nothing() -> None:
+    """Whenever the browser dies during an erasure, the app finds all of its data or none, and no rest stays."""
+
+    async def scenario() -> None:
+        for crash in range(1, 20):
+            rig = await Rig().start()
+            tab = await rig.approved(APP)
+            await tab.calls(("set", "a", 1), ("set", "b", 2))
+            page = rig.page()
+            await page.call("withdraw", APP)
+            await rig.engine.writer.idle()
+            died, writes, real = False, 0, rig.backend.write
+
+            async def write(puts: Any, drops: Any = (), crash: int = crash, real: Any = real) -> None:
+                nonlocal died, writes
+                writes += 1
+                if writes >= crash:
+                    died = True
+                    await asyncio.Event().wait()  # for ever: the process is gone
+                await real(puts, drops)
+
+            rig.backend.write = write  # type: ignore[method-assign]
+            erasing = asyncio.create_task(page.call("erase", APP))
+            while not died and not erasing.done():
+                await asyncio.sleep(0)
+            rig.backend.write = real  # type: ignore[method-assign]
+            erasing.cancel()
+            await rig.restart()
+            again = await rig.approved(APP)
+            items = await again.call("items", "")
+            assert items in ([], [["a", 1], ["b", 2]])
+            await rig.engine.writer.idle()
+            spaces = {key.split("/")[2] for key in rig.backend.disk.stored if key.startswith("space/")}
+            assert len(spaces) == 2, crash  # the home space and the app's
+            assert not any(key.startswith("leftovers/") for key in rig.backend.disk.stored)
+            if not died:
+                assert crash > 3
+                return
+        raise AssertionError("the erasure never came to its end")
+
+    run(scenario())
