@@ -264,3 +264,34 @@ return [type(result).__name__ for result in results]""",
         driver.refresh()
         connect_test_app(driver, site.url("app"))
         assert py(driver, "return await store.items()") == {**there, "big": "fits now"}
+
+
+@pytest.mark.parametrize("refusal", ["throws", "reads back nothing"])
+def test_a_browser_that_keeps_no_keys_keeps_their_bytes(page: Browser, refusal: str) -> None:
+    """Where a CryptoKey cannot be stored the device key is kept as bytes, is the same again later, and is named so."""
+    page.run(
+        """
+        const put = (globalThis.realPut ??= IDBObjectStore.prototype.put);
+        IDBObjectStore.prototype.put = function (value, ...more) {
+            if (!(value instanceof CryptoKey)) return put.call(this, value, ...more);
+            if (args[0] === "throws") throw new DOMException("no keys here", "DataCloneError");
+            return put.call(this, null, ...more);
+        };
+        """,
+        refusal,
+    )
+    try:
+        check(
+            page,
+            """
+backend = await make_indexeddb()
+first, second = WebCrypto(backend.keys()), WebCrypto(backend.keys())
+assert await first.keeps_keys() == "plain"
+sealed = await first.seal(await first.device_key(), bytes(12), b"root", b"x")
+assert await second.open(await second.device_key(), bytes(12), sealed, b"x") == b"root"
+assert await second.keeps_keys() == "plain"
+""",
+        )
+    finally:
+        page.run("IDBObjectStore.prototype.put = globalThis.realPut;")
+    check(page, "assert await (await make_webcrypto()).keeps_keys() == 'kept'")
