@@ -54,7 +54,7 @@ def make_store(target: Path, runtime: Runtime) -> None:
         "runtime": f"../{python}/",
         "snapshot": f"../{snapshot}",
         "code": f"../{code}",
-        **{name: runtime.facts[name] for name in ("size", "header", "runs", "same", "sum")},
+        **{name: runtime.facts[name] for name in ("size", "runs", "same", "sum")},
         "lock": {
             "info": json.loads((pyodide / "pyodide-lock.json").read_text("utf-8"))["info"],
             "packages": {},
