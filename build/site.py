@@ -11,6 +11,8 @@ from build.archive import write_zip
 from build.compress import link
 from build.headers import headers_file, meta_policy
 from build.inputs import files_under, hash_bytes, hash_files
+from build.offline import SOURCE as SERVICE_WORKER
+from build.offline import write_service_worker
 from build.places import CACHE, NODE_MODULES, ROOT, VERSION, BuildError
 from build.runtime import Runtime
 
@@ -62,7 +64,7 @@ def make_store(target: Path, runtime: Runtime) -> None:
     }
     parts = {"build.js": f"export default {json.dumps(facts)};\n".encode()}
     for path in files_under(site):
-        if path.suffix not in TEXT:
+        if path.suffix not in TEXT and path != SERVICE_WORKER:
             parts[path.relative_to(site).as_posix()] = path.read_bytes()
     app = "app-" + hash_bytes(
         b"".join(f"{name}\0{len(text)}\0".encode() + text for name, text in sorted(parts.items()))
@@ -79,9 +81,19 @@ def make_store(target: Path, runtime: Runtime) -> None:
             for word, value in words.items():
                 text = text.replace(word, value)
             _write(target / path.relative_to(site), text.encode())
+    _add_service_workers(target)
     _make_client(target / "client")
     names = [path.name + ("/" if path.is_dir() else "") for path in target.iterdir()]
     (target / "_headers").write_text(headers_file(names), "utf-8")
+
+
+def _add_service_workers(target: Path) -> None:
+    """Write what keeps the store's files in its own pages, and the frame's few in the partition of each app."""
+    names = [path.relative_to(target).as_posix() for path in files_under(target)]
+    write_service_worker(target / "service-worker.js", names, family="masq-store")
+    scripts = ("/frame.js", "/connect.js")  # what frame.js imports, a test compares
+    frame = [name for name in names if name == "frame.html" or name.endswith(scripts)]
+    write_service_worker(target / "frame-worker.js", frame, family="masq-frame")
 
 
 def _write(path: Path, content: bytes) -> None:

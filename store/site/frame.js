@@ -62,7 +62,7 @@ const post = (session, app) => port.postMessage(pack({ attach: { ...session, fra
 use(ours);
 
 // This page and its scripts are kept for when there is no network, in a partition of their own.
-const keep = () => navigator.serviceWorker?.register("frame-service-worker.js", { scope: "frame.html" });
+const keep = () => navigator.serviceWorker?.register("frame-worker.js", { scope: "frame.html" });
 opened.then(keep).catch(() => {});
 
 addEventListener("message", ({ source, origin, data, ports }) => {

@@ -1,10 +1,8 @@
 // Keeps the files of one build, so that its pages open without a network. The build makes one for
 // the store's page, one for the hidden frame and one for each demo. It puts above these lines the
-// `name` of the cache they go into, the `family` its name begins with, and `files`: [address, how
-// to ask for it] each.
-const pages = new Set(
-  files.filter(([, how]) => how.cache).map(([file]) => new URL(file, location).href),
-);
+// `name` of the cache they go into, the `family` its name begins with, `files`: [address, how to
+// ask for it] each, and `changing`: the addresses whose names carry no hash.
+const pages = new Set(changing.map((address) => new URL(address, location).href));
 const hashed = /\/[a-z]+-[0-9a-f]{16}[/.]/; // names that say what they hold: they never change
 
 // All or nothing: a build of which a file is missing does not take the older one's place.
