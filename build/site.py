@@ -19,6 +19,9 @@ from build.runtime import Runtime
 PYODIDE = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm")
 TEXT = {".html", ".webmanifest", ".txt"}
 
+FRAME = ("/frame.js", "/connect.js")
+"""The scripts of the hidden frame."""
+
 
 def build_time() -> int:
     """Return this build's number: Unix seconds, and above that of every build made here before.
@@ -81,18 +84,24 @@ def make_store(target: Path, runtime: Runtime) -> None:
             for word, value in words.items():
                 text = text.replace(word, value)
             _write(target / path.relative_to(site), text.encode())
-    _add_service_workers(target)
+    add_service_workers(target, [app, python, snapshot, code])
     _make_client(target / "client")
     names = [path.name + ("/" if path.is_dir() else "") for path in target.iterdir()]
     (target / "_headers").write_text(headers_file(names), "utf-8")
 
 
-def _add_service_workers(target: Path) -> None:
-    """Write what keeps the store's files in its own pages, and the frame's few in the partition of each app."""
-    names = [path.relative_to(target).as_posix() for path in files_under(target)]
+def add_service_workers(target: Path, hashed: list[str]) -> None:
+    """Write what keeps the store's files for its own pages, and the frame's few in the partition of each app's site.
+
+    Args:
+        target: the store's folder, complete but for what apps import.
+        hashed: the names in it that carry a hash, of this build alone.
+    """
+    pages = [path for path in target.iterdir() if path.suffix in TEXT]
+    files = [*pages, *(path for name in hashed for path in files_under(target / name))]
+    names = [path.relative_to(target).as_posix() for path in files if path.suffix not in (".br", ".gz")]
     write_service_worker(target / "service-worker.js", names, family="masq-store")
-    scripts = ("/frame.js", "/connect.js")  # what frame.js imports, a test compares
-    frame = [name for name in names if name == "frame.html" or name.endswith(scripts)]
+    frame = [name for name in names if name == "frame.html" or name.endswith(FRAME)]
     write_service_worker(target / "frame-worker.js", frame, family="masq-frame")
 
 

@@ -23,4 +23,5 @@ def offer() -> None:
     bar.setAttribute("aria-label", _("New version"))
     bar.append(said, button)
     document.getElementById("page").before(bar)
-    said.textContent = _("There is a new version of your store.")  # once it is on the page: then it is read aloud
+    # Not before it is on the page: only then is it read aloud.
+    said.textContent = _("There is a new version of your store.")
