@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from build.compress import link
-from build.inputs import files_under
+from build.inputs import files_under, hash_files
 from build.offline import write_service_worker
 from build.places import DEFAULT_STORE, NODE_MODULES, ROOT
 
@@ -36,7 +36,7 @@ def make_demo(name: str, target: Path, store: str) -> None:
     if "pyscript/" in page:
         add_pyscript(target / "pyscript")
         names = [path.relative_to(target).as_posix() for path in files_under(target)]
-        client = re.findall(r'"(https?://[^"]+\.whl)"', page)
+        client = dict.fromkeys(re.findall(r'"(https?://[^"]+\.whl)"', page), hash_files([ROOT / "client"]))
         # Not `whole`: serve.py puts the store's address into these files.
         write_service_worker(
             target / "service-worker.js", names, family=f"masq-{name}", whole=False, elsewhere=client

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from build.headers import HASHED
@@ -22,7 +22,7 @@ def write_service_worker(
     *,
     family: str,
     whole: bool = True,
-    elsewhere: Iterable[str] = (),
+    elsewhere: Mapping[str, str] | None = None,
 ) -> None:
     """Write the service worker `target`, which keeps files of its own folder for when there is no network.
 
@@ -34,24 +34,31 @@ def write_service_worker(
         family: what no other service worker of this origin calls its caches.
         whole: refuse an answer that differs from the file as it was built, so that files of two builds cannot
             mix. Not for files that the host changes.
-        elsewhere: addresses of files to keep that another host serves, with leave for any origin.
+        elsewhere: addresses of files to keep that another host serves, with leave for any origin; and for each a
+            word that changes with what it holds.
     """
+    # Each is asked for anew: what the browser has of it may be damaged, and is taken if the host says that it is not.
+    asked = {"cache": "no-cache"}
     files: list[tuple[str, dict[str, str]]] = []
     digests = []
+    changing = []
     for name in sorted(names):
         content = (target.parent / name).read_bytes()
         digest = base64.b64encode(hashlib.sha256(content).digest()).decode()
         digests.append(f"{name} {digest}")
-        how = {"integrity": f"sha256-{digest}"} if whole else {}
-        if not HASHED.match(f"/{name}"):
-            how["cache"] = "no-cache"
-        files += [(address, how) for address in (["./", name] if name == "index.html" else [name])]
-    files += [(address, {"cache": "no-cache"}) for address in elsewhere]
+        addresses = ["./", name] if name == "index.html" else [name]
+        how = asked | ({"integrity": f"sha256-{digest}"} if whole else {})
+        files += [(address, how) for address in addresses]
+        changing += [] if HASHED.match(f"/{name}") else addresses
+    for address, content_word in (elsewhere or {}).items():
+        digests.append(f"{address} {content_word}")
+        files.append((address, asked))
+        changing.append(address)
     facts = {
         "family": f"{family} ",
         "name": f"{family} {hash_bytes(chr(10).join(digests).encode())}",
         "files": files,
-        "changing": [address for address, how in files if "cache" in how],
+        "changing": changing,
     }
     lines = [f"const {name} = {json.dumps(value)};" for name, value in facts.items()]
     target.write_text("\n".join([*lines, SOURCE.read_text("utf-8")]), "utf-8")
