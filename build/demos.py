@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from build.compress import link
-from build.inputs import files_under
+from build.inputs import files_under, hash_files
+from build.offline import write_service_worker
 from build.places import DEFAULT_STORE, NODE_MODULES, ROOT
 
 TEXT = {".html", ".py", ".js", ".mjs", ".json", ".toml", ".css", ".md"}
@@ -30,8 +32,15 @@ def make_demo(name: str, target: Path, store: str) -> None:
         copy = target / path.relative_to(source)
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_bytes(content)
-    if b"pyscript/" in (source / "index.html").read_bytes():
+    page = (target / "index.html").read_text("utf-8")
+    if "pyscript/" in page:
         add_pyscript(target / "pyscript")
+        names = [path.relative_to(target).as_posix() for path in files_under(target)]
+        client = dict.fromkeys(re.findall(r'"(https?://[^"]+\.whl)"', page), hash_files([ROOT / "client"]))
+        # Not `whole`: serve.py puts the store's address into these files.
+        write_service_worker(
+            target / "service-worker.js", names, family=f"masq-{name}", whole=False, elsewhere=client
+        )
 
 
 def add_pyscript(target: Path) -> None:

@@ -11,11 +11,16 @@ from build.archive import write_zip
 from build.compress import link
 from build.headers import headers_file, meta_policy
 from build.inputs import files_under, hash_bytes, hash_files
+from build.offline import SOURCE as SERVICE_WORKER
+from build.offline import write_service_worker
 from build.places import CACHE, NODE_MODULES, ROOT, VERSION, BuildError
 from build.runtime import Runtime
 
 PYODIDE = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm")
 TEXT = {".html", ".webmanifest", ".txt"}
+
+FRAME = ("/frame.js", "/connect.js")
+"""The scripts of the hidden frame."""
 
 
 def build_time() -> int:
@@ -54,7 +59,7 @@ def make_store(target: Path, runtime: Runtime) -> None:
         "runtime": f"../{python}/",
         "snapshot": f"../{snapshot}",
         "code": f"../{code}",
-        **{name: runtime.facts[name] for name in ("size", "header", "runs", "same", "sum")},
+        **{name: runtime.facts[name] for name in ("size", "runs", "same", "sum")},
         "lock": {
             "info": json.loads((pyodide / "pyodide-lock.json").read_text("utf-8"))["info"],
             "packages": {},
@@ -62,7 +67,7 @@ def make_store(target: Path, runtime: Runtime) -> None:
     }
     parts = {"build.js": f"export default {json.dumps(facts)};\n".encode()}
     for path in files_under(site):
-        if path.suffix not in TEXT:
+        if path.suffix not in TEXT and path != SERVICE_WORKER:
             parts[path.relative_to(site).as_posix()] = path.read_bytes()
     app = "app-" + hash_bytes(
         b"".join(f"{name}\0{len(text)}\0".encode() + text for name, text in sorted(parts.items()))
@@ -79,9 +84,25 @@ def make_store(target: Path, runtime: Runtime) -> None:
             for word, value in words.items():
                 text = text.replace(word, value)
             _write(target / path.relative_to(site), text.encode())
+    add_service_workers(target, [app, python, snapshot, code])
     _make_client(target / "client")
     names = [path.name + ("/" if path.is_dir() else "") for path in target.iterdir()]
     (target / "_headers").write_text(headers_file(names), "utf-8")
+
+
+def add_service_workers(target: Path, hashed: list[str]) -> None:
+    """Write what keeps the store's files for its own pages, and the frame's few in the partition of each app's site.
+
+    Args:
+        target: the store's folder, complete but for what apps import.
+        hashed: the names in it that carry a hash, of this build alone.
+    """
+    pages = [path for path in target.iterdir() if path.suffix in TEXT]
+    files = [*pages, *(path for name in hashed for path in files_under(target / name))]
+    names = [path.relative_to(target).as_posix() for path in files if path.suffix not in (".br", ".gz")]
+    write_service_worker(target / "service-worker.js", names, family="masq-store")
+    frame = [name for name in names if name == "frame.html" or name.endswith(FRAME)]
+    write_service_worker(target / "frame-worker.js", frame, family="masq-frame")
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -19,7 +19,7 @@ await runPass(async (folder) => {
   const snapshot = python.makeMemorySnapshot();
 
   // The file leaves out what is zero, and what a WebAssembly module that was just made holds there anyway (its constants).
-  // What it holds is in `runs`, what comes from the module in `same`: [where it starts, how long it is] each.
+  // What it holds is in `runs`, what comes from the module in `same`: [where it belongs, from where, to where] each.
   const header = new Uint32Array(snapshot.buffer, snapshot.byteOffset, 2)[1]; // bytes before the memory itself
   const fresh = await freshMemory(snapshot);
   const zero = (at) => snapshot.subarray(at, at + PAGE).every((byte) => byte === 0);
@@ -32,7 +32,13 @@ await runPass(async (folder) => {
   const runs = stretches(snapshot, (at) => !zero(at) && !inSame(at), GAP);
   const kept = Buffer.concat(runs.map(([start, length]) => snapshot.subarray(start, start + length)));
   writeFileSync(`${folder}/snapshot.bin`, kept);
-  console.log(JSON.stringify({ heap, size: snapshot.length, loaded, header, runs, same, sum: sum(snapshot) }));
+  let from = 0;
+  const facts = {
+    ...{ heap, size: snapshot.length, loaded, sum: sum(snapshot) },
+    runs: runs.map(([start, length]) => [start, from, (from += length)]),
+    same: same.map(([start, length]) => [start, start - header, start - header + length]),
+  };
+  console.log(JSON.stringify(facts));
   process.exit(0); // the unfinished module keeps Node alive
 });
 

@@ -1,11 +1,12 @@
 // The store's own page: what must happen before Python is up.
-import { connect, hold, ours, own, pack } from "./connect.js";
+import { connect, hold, lacking, ours, own, pack } from "./connect.js";
 import { startPython } from "./python.js";
 
-const stop = (sentence) => {
-  const status = document.querySelector(".opening p");
-  if (status) status.textContent = sentence;
-};
+try {
+  document.documentElement.dataset.theme = localStorage.getItem("masq/theme") ?? "";
+} catch {} // a browser that keeps nothing: what follows says so
+
+const stop = (sentence) => document.querySelector(".opening p")?.replaceChildren(sentence);
 
 // Until Python listens.
 function hear({ moved, failed }, _, port) {
@@ -17,23 +18,19 @@ function hear({ moved, failed }, _, port) {
 async function start() {
   // Hosts that send no frame-ancestors: inside a frame the page could be clicked by deceit.
   if (window.top !== window) throw "The store does not open inside another page.";
-  if (!window.SharedWorker || !window.indexedDB || !navigator.locks) {
-    throw "This browser lacks what the store needs. Please use a current one.";
-  }
+  if (lacking) throw "This browser lacks what the store needs. Please use a current one.";
   const nonce = /^#connect=([0-9a-f]{32})$/.exec(location.hash)?.[1];
   const id = crypto.randomUUID();
   await hold(navigator.locks, `masq-page-${id}`);
   if (nonce) await hold(navigator.locks, `masq-popup-${nonce}`);
-  const url = sessionStorage.masqWorker ?? ours;
-  delete sessionStorage.masqWorker;
-  const joined = connect(own, url, hear).then(([port, ended]) => {
-    ended.then(() => location.reload()); // the page cannot outlive its worker
-    port.postMessage(pack({ page: { id, nonce, ticket: sessionStorage.masqTicket } }));
-    return port;
-  });
   const bar = document.querySelector("#opening");
   const started = startPython((loaded, max) => Object.assign(bar, { max, value: loaded }));
-  const [port, python] = await Promise.all([joined, started]);
+  const url = sessionStorage.masqWorker ?? ours;
+  delete sessionStorage.masqWorker;
+  const [port, ended] = await connect(own, url, hear);
+  ended.then(() => location.reload()); // the page cannot outlive its worker
+  port.postMessage(pack({ page: { id, nonce, ticket: sessionStorage.masqTicket } }));
+  const python = await started;
   document.documentElement.dataset.boot = globalThis.masqBoot.how;
   await python.pyimport("masq_store.browser.page").main(port, nonce ?? "");
 }

@@ -6,23 +6,24 @@ export const ours = new URL("worker.js", import.meta.url);
 ours.search = new URLSearchParams(location.search).get("boot") === "plain" ? "?boot=plain" : "";
 
 export const pack = (message) => JSON.stringify({ masq: 1, ...message });
-export const parse = (text) => {
+export function parse(text) {
   try {
     const message = JSON.parse(text);
-    return message?.masq === 1 ? message : {};
-  } catch {
-    return {};
-  }
-};
+    if (message.masq === 1) return message;
+  } catch {}
+  return {};
+}
+
+export const lacking = !window.SharedWorker || !window.indexedDB || !navigator.locks;
 
 // Where storage is the page's own. A frame may have a handle in its place.
-export const own = { create: (...how) => new SharedWorker(...how), locks: navigator.locks };
+export const own = { SharedWorker: (...how) => new SharedWorker(...how), locks: navigator.locks };
 
 // Resolves once a worker answers: to its port, and to a promise of its end. A worker that is just
 // ending may take a connection and never answer it. Asked again, the browser starts another.
-export async function connect({ create, locks }, url, receive) {
+export async function connect(access, url, receive) {
   for (let tries = 0; tries < 6; tries++) {
-    const worker = create(url, options);
+    const worker = access.SharedWorker(url, options);
     const id = await new Promise((answered, failed) => {
       worker.onerror = () => failed("the store's program could not be loaded");
       worker.port.onmessage = ({ data, ports, target }) => {
@@ -32,7 +33,7 @@ export async function connect({ create, locks }, url, receive) {
       };
       setTimeout(answered, 5000);
     });
-    if (id) return [worker.port, locks.request(`masq-alive-${id}`, () => {})];
+    if (id) return [worker.port, access.locks.request(`masq-alive-${id}`, () => {})];
   }
   throw "the store's program does not answer";
 }

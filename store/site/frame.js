@@ -1,5 +1,5 @@
 // The hidden frame: checks who embeds it, finds the worker, and hands the app's port on.
-import { connect, hold, ours, own, pack, parse } from "./connect.js";
+import { connect, hold, lacking, ours, own, pack, parse } from "./connect.js";
 
 const frame = crypto.randomUUID();
 const tell = (message, origin = "*") => parent.postMessage(pack(message), origin);
@@ -10,34 +10,25 @@ function failed(error) {
 }
 
 // The embedding page of the same host needs no handle: its frame sees the store's own storage.
-function sameHost() {
-  const outer = [...(location.ancestorOrigins ?? [])];
-  const ofHost = (origin) => URL.parse(origin)?.hostname === location.hostname;
-  return outer.length > 0 && outer.every(ofHost);
-}
+const ofHost = (origin) => URL.parse(origin)?.hostname === location.hostname;
+const sameHost = () => [...(location.ancestorOrigins ?? [""])].every(ofHost);
 
 async function reach() {
   if (parent === window) throw ["this page belongs into an app's page", ""];
-  if (!window.SharedWorker || !window.indexedDB || !navigator.locks) {
-    throw ["this browser has no shared workers or no IndexedDB", "a current browser"];
+  if (lacking) throw ["this browser has no shared workers or no IndexedDB", "a current browser"];
+  const wanted = { indexedDB: true, SharedWorker: true, locks: true };
+  const handle = () => document.requestStorageAccess?.(wanted).catch(() => {});
+  const access = sameHost() ? own : await handle();
+  if (!access?.SharedWorker || !access.locks) {
+    throw ["the browser keeps the store's data from this page", "third-party storage (cookies)"];
   }
-  if (sameHost()) return own;
-  try {
-    const wanted = { indexedDB: true, SharedWorker: true, locks: true };
-    const handle = await document.requestStorageAccess(wanted);
-    const create = (...how) => handle.SharedWorker(...how);
-    if (handle?.SharedWorker && handle.locks) return { create, locks: handle.locks };
-  } catch {}
-  throw ["the browser keeps the store's data from this page", "third-party storage (cookies)"];
-}
-
-const reached = reach().then(async (access) => {
   await hold(access.locks, `masq-frame-${frame}`);
   return access;
-});
+}
 
-let port, attached, ticket;
-let current = {}; // the worker that we listen to
+const reached = reach();
+// `current`: the worker that we listen to; `ticket`: what opens the profile for the one after it.
+let port, attached, opened, current, ticket;
 
 async function open(url) {
   const access = await reached;
@@ -47,41 +38,43 @@ async function open(url) {
     if (worker !== current) return;
     if (message.progress) tell({ frame: "progress", ...message.progress });
     if (message.failed) failed(message.failed);
-    if ("ticket" in message) ticket = message.ticket; // it opens the profile for the next worker
+    if ("ticket" in message) ticket = message.ticket;
   };
   const [line, ended] = await connect(access, url, receive);
   port = line;
-  ended.then(() => worker === current && lost());
+  const lost = () => attached && tell({ frame: "lost" }, attached.origin);
+  ended.then(() => worker === current && use(ours, lost));
+}
+
+// Goes to the worker at `url`: apps attach there from now on, after `first` has been done.
+function use(url, first) {
+  opened = open(url).then(first);
+  opened.catch(failed);
 }
 
 // A newer build takes over: it gets the app's port back from the old one, unnoticed by the app.
 // The old worker ends when it has our word: heard of first, its end would mean that it was lost.
 function move({ moved, sessions }, ports, from) {
   from.postMessage(pack({ left: 1 }));
-  opened = open(moved).then(() => ports.forEach((app, i) => post(sessions[i], app)));
-  opened.catch(failed);
+  use(moved, () => ports.forEach((app, i) => post(sessions[i], app)));
 }
 
-function lost() {
-  opened = open(ours).then(() => attached && tell({ frame: "lost" }, attached.origin));
-  opened.catch(failed);
-}
+const post = (about, app) => port.postMessage(pack({ attach: { ...about, frame, ticket } }), [app]);
 
-const post = (session, app) => port.postMessage(pack({ attach: { ...session, frame, ticket } }), [app]);
+use(ours);
 
-let opened = open(ours);
-opened.catch(failed);
+// This page and its scripts are kept for when there is no network, in a partition of their own.
+const keep = () => navigator.serviceWorker?.register("frame-worker.js", { scope: "frame.html" });
+opened.then(keep).catch(() => {});
 
-addEventListener("message", async (event) => {
-  if (event.source !== parent || parent === window) return;
-  const { attach } = parse(event.data);
-  if (!attach || event.ports.length !== 1) return;
-  if (event.origin === "null") {
-    return tell({ frame: "refused", reason: "a page without an origin cannot use the store" });
-  }
+addEventListener("message", ({ source, origin, data, ports }) => {
+  const { attach } = parse(data);
+  if (source !== parent || parent === window || !attach || ports.length !== 1) return;
+  const refused = { frame: "refused", reason: "a page without an origin cannot use the store" };
+  if (origin === "null") return tell(refused);
   const { nonce, name, description, icon } = attach;
-  attached = { origin: event.origin, nonce, name, description, icon };
-  await opened.then(() => post(attached, event.ports[0])).catch(() => {});
+  attached = { origin, nonce, name, description, icon };
+  opened.then(() => post(attached, ports[0])).catch(() => {});
 });
 
 tell({ frame: "ready" });

@@ -23,13 +23,10 @@ const say = (message) => {
 
 async function start() {
   const { startPython } = await import("./python.js");
-  const { default: build } = await import("./build.js");
   const python = await startPython((loaded, total) => say({ progress: { loaded, total } }));
-  const engine = python.pyimport("masq_store.browser.worker");
-  const connect = await engine.main(build.build, build.version, self.location.href);
+  take = await python.pyimport("masq_store.browser.worker").main();
   latest = {};
-  take = (port, early) => connect(port, early);
-  for (const [port, early] of waiting.splice(0)) take(port, early);
+  for (const early of waiting.splice(0)) take(...early);
 }
 
 start().catch((error) => {

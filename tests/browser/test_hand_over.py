@@ -12,6 +12,8 @@ from browser.devtools import DevTools
 from browser.steps import click, connect_test_app, find, outcome_of, py, start, until
 from conftest import Site
 
+from build.site import add_service_workers
+
 WRITE_ON = """
 global writing, acknowledged, failed
 writing, acknowledged, failed = True, [], []
@@ -61,12 +63,20 @@ def newer_build(store: Path) -> str:
 
 
 def point_to(store: Path, old: str, new: str) -> None:
-    """Let the store's pages load another build."""
-    for page in ("index.html", "frame.html"):
-        text = (store / page).read_text("utf-8").replace(old, new)
-        for variant in store.glob(page + "*"):
+    """Publish another build: let the store's pages load it, and its service workers keep it."""
+    for page in [path for path in store.iterdir() if path.suffix in (".html", ".webmanifest")]:
+        text = page.read_text("utf-8").replace(old, new)
+        for variant in store.glob(page.name + "*"):
             variant.unlink()
-        (store / page).write_text(text, "utf-8")
+        page.write_text(text, "utf-8")
+    for variant in [*store.glob("service-worker.js*"), *store.glob("frame-worker.js*")]:
+        variant.unlink()
+    hashed = [
+        path.name
+        for path in store.iterdir()
+        if re.match(r"(py|code|snapshot)-[^.]*(\.zip|\.bin)?$", path.name)
+    ]
+    add_service_workers(store, [new, *hashed])
 
 
 def stop_writing(driver: Any) -> None:

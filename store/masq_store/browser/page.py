@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 from typing import Any
 
 from masq.rpc import Channel
+from masq_store.browser import offline
 from masq_store.browser.ports import BrowserPort
-from masq_store.ui import app
+from masq_store.ui import app, newer
 
 
 async def main(js_port: Any, nonce: str) -> None:
@@ -45,6 +47,8 @@ async def main(js_port: Any, nonce: str) -> None:
 
     port.listen(receive)
     await app.start(Link(channel), nonce or None, done)
+    # A popup is closed soon, and the page behind it may be all that its person ever opens.
+    asyncio.ensure_future(offline.keep((lambda: None) if nonce else newer.offer))
 
 
 class Link:

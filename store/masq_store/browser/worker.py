@@ -33,15 +33,17 @@ PATIENCE_SECONDS = 10
 Its unfinished transactions then fail by their generation number."""
 
 
-async def main(build: int, version: str, url: str) -> Any:
-    """Start the engine of build number `build`, of `version`, whose worker was loaded from `url`.
+async def main() -> Any:
+    """Start the engine of this build, whose number and version JavaScript has left in `masqBoot`.
 
     Returns a function for JavaScript that takes `(port, events received so far)`.
     """
+    import js
     from pyodide.ffi import create_proxy
 
     random.seed(int.from_bytes(_secure_bytes(16), "big"))  # the snapshot froze its state
-    worker = Worker(build, version, url)
+    boot = js.masqBoot
+    worker = Worker(int(boot.build), str(boot.version), str(js.self.location.href))
     asyncio.ensure_future(worker.run())
     return create_proxy(worker.connect)
 

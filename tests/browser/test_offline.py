@@ -1,0 +1,241 @@
+"""Without a network: what was opened once opens again and works on. A newer build is offered, and kept whole or not."""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browser.conftest import copy_of
+from browser.devtools import DevTools
+from browser.steps import allow, click, connect_test_app, find, py, text, until, wait_text
+from browser.test_hand_over import (
+    ALL_THERE,
+    begin,
+    newer_build,
+    stop_writing,
+    wait_for_writes,
+)
+from conftest import Site
+
+from build.server import SiteServer
+
+
+class Plug(SiteServer):
+    """A server that can be cut off as a whole: what is open breaks, and nothing can be opened."""
+
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        self._open: set[socket.socket] = set()
+        super().__init__(*arguments, **more)
+
+    def finish_request(self, request: socket.socket, client_address: object) -> None:
+        """Answer a connection, which `cut` can break."""
+        self._open.add(request)
+        try:
+            super().finish_request(request, client_address)
+        finally:
+            self._open.discard(request)
+
+    def cut(self) -> None:
+        """Take the network away."""
+        self.stop()
+        for connection in list(self._open):
+            connection.shutdown(socket.SHUT_RDWR)
+
+
+class Network:
+    """The built site, and the plug of its network."""
+
+    def __init__(self, dist: Path) -> None:
+        self.dist = dist
+        self.server = Plug(dist)
+        self.site = Site(self.server)
+        self.server.start()
+
+    def off(self) -> None:
+        """Pull the plug."""
+        self.server.cut()
+
+    def on(self) -> None:
+        """Put it in again: the same addresses."""
+        self.server = Plug(self.dist, port=self.server.port)
+        self.server.start()
+
+
+@pytest.fixture
+def network(dist: Path, tmp_path: Path) -> Iterator[Network]:
+    """The built site on a network that can be switched off and on."""
+    network = Network(copy_of(dist, tmp_path / "dist"))
+    yield network
+    network.server.cut()
+
+
+KEPT = """
+    const { active } = await navigator.serviceWorker.ready;
+    if (active.state !== "activated") await new Promise((done) => (active.onstatechange = done));
+    return await caches.keys();
+"""
+
+
+def wait_kept(driver: Any) -> list[str]:
+    """Wait until the page, or frame, that we are in is kept whole; returns the names of its caches."""
+    return list(driver.run(KEPT))
+
+
+def in_frame(driver: Any) -> None:
+    """Go into the store's frame of an app's page."""
+    driver.switch_to.frame(find_frame(driver))
+
+
+def find_frame(driver: Any) -> Any:
+    """Return the store's frame of an app's page; it is hidden."""
+    return until(lambda: driver.find_elements("css selector", "iframe[name^=masq-]"), "the store's frame")[0]
+
+
+def is_off(driver: Any, address: str) -> bool:
+    """Say whether a file of the site that nobody keeps cannot be had."""
+    script = "return await fetch(args[0], { cache: 'no-store' }).then(() => false, () => true)"
+    return bool(driver.run(script, address))
+
+
+def count_once(driver: Any, network: Network) -> None:
+    """Open the counter for the first time, allow it, count to one, and wait until everything is kept."""
+    driver.get(network.site.counter)
+    allow(driver)
+    click(driver, "#plus")
+    wait_text(driver, "#count", "1")
+    wait_kept(driver)
+    in_frame(driver)
+    wait_kept(driver)
+    driver.switch_to.default_content()
+    home = driver.current_window_handle
+    driver.new_tab(network.site.store)
+    find(driver, "#apps [data-origin]")
+    wait_kept(driver)
+    driver.close()
+    driver.switch_to.window(home)
+
+
+def look_again(driver: Any) -> None:
+    """Let the page believe that it has just been shown again."""
+    driver.execute_script("document.dispatchEvent(new Event('visibilitychange'))")
+
+
+def build_shown(driver: Any) -> str:
+    """Return the name of the build that the store's page has started."""
+    source = driver.find_element("css selector", "script[src$='/boot.js']").get_attribute("src")
+    found = re.search(r"app-[0-9a-f]{16}", str(source))
+    assert found
+    return found[0]
+
+
+def test_store_and_counter_work_without_a_network(
+    browser: Callable[..., Any], network: Network, tmp_path: Path
+) -> None:
+    """With the network off the store shows its apps and the counter counts on; after a browser restart too."""
+    driver = browser(profile=tmp_path / "profile")
+    count_once(driver, network)
+    network.off()
+    driver.refresh()
+    assert is_off(driver, network.site.counter + "/nobody-keeps-this")
+    wait_text(driver, "#count", "1")
+    click(driver, "#plus")
+    wait_text(driver, "#count", "2")
+    driver.get(network.site.store)
+    find(driver, f'#apps [data-origin="{network.site.counter}"]')
+    driver.quit()
+
+    driver = browser(profile=tmp_path / "profile")
+    driver.get(network.site.counter)
+    wait_text(driver, "#count", "2")
+    click(driver, "#plus")
+    wait_text(driver, "#count", "3")
+    driver.new_tab(network.site.store)
+    click(driver, f'#apps [data-origin="{network.site.counter}"] a')
+    until(lambda: "count" in text(driver, "#entries"), "the data")
+    assert driver.execute_script("return document.documentElement.dataset.boot") == "snapshot"
+    network.on()
+    driver.get(network.site.counter)
+    wait_text(driver, "#count", "3")
+
+
+def test_a_newer_build_is_offered(browser: Callable[..., Any], network: Network) -> None:
+    """An open page of the store offers a newer build: used while an app writes, it loses no write, and it is kept."""
+    driver = browser()
+    connect_test_app(driver, network.site.url("app"))
+    begin(driver)
+    tab = driver.current_window_handle
+    store = driver.new_tab(network.site.store)
+    find(driver, "#apps [data-origin]")
+    before = wait_kept(driver)
+    old = build_shown(driver)
+    look_again(driver)
+    with DevTools(driver) as tools:
+        assert [old in worker["url"] for worker in tools.workers()] == [True]
+        new = newer_build(network.dist / "store")
+        assert not driver.find_elements("css selector", "#use-newer")
+        look_again(driver)
+        click(driver, "#use-newer")
+        until(lambda: build_shown(driver) == new, "the newer build's page")
+        find(driver, "#apps [data-origin]")
+        until(lambda: [new in worker["url"] for worker in tools.workers()] == [True], "the old worker to end")
+    driver.switch_to.window(tab)
+    wait_for_writes(driver, 50)
+    stop_writing(driver)
+    assert py(driver, "return failed") == []
+    assert py(driver, ALL_THERE) == []
+    driver.switch_to.window(store)
+    until(
+        lambda: len(after := wait_kept(driver)) == 2 and after[0] == before[0], "the newer build to be kept"
+    )
+    network.off()
+    driver.refresh()
+    find(driver, "#apps [data-origin]")
+    assert build_shown(driver) == new
+    assert not driver.find_elements("css selector", "#newer")
+
+
+UPDATE = """
+    const registration = await navigator.serviceWorker.ready;
+    await registration.update().catch(() => {});
+    const { installing } = registration;
+    while (installing && !["activated", "redundant"].includes(installing.state)) {
+        await new Promise((done) => installing.addEventListener("statechange", done, { once: true }));
+    }
+    return [installing?.state ?? "none", await caches.keys()];
+"""
+
+
+def test_half_of_a_build_is_not_kept(browser: Callable[..., Any], network: Network) -> None:
+    """A newer build of which a file is missing, or another one, is not kept: without a network the old one works on."""
+    driver = browser()
+    driver.get(network.site.store)
+    find(driver, "#create-profile")
+    before = wait_kept(driver)
+    old = build_shown(driver)
+    new = newer_build(network.dist / "store")
+    style = network.dist / "store" / new / "style.css"
+    content = style.read_bytes()
+    for harm in (None, content + b"\n"):
+        style.unlink(missing_ok=True)
+        for variant in style.parent.glob("style.css.*"):
+            variant.unlink()
+        if harm:
+            style.write_bytes(harm)
+        assert driver.run(UPDATE) == ["redundant", before]
+    network.off()
+    driver.refresh()
+    find(driver, "#create-profile")
+    assert build_shown(driver) == old
+    network.on()
+    style.unlink()
+    style.write_bytes(content)
+    state, names = driver.run(UPDATE)
+    assert (state, len(names), names[0]) == ("activated", 2, before[0])
+    network.off()
+    driver.refresh()
+    find(driver, "#create-profile")
+    assert build_shown(driver) == new
