@@ -1,0 +1,123 @@
+"""A profile with a passphrase that does not stay unlocked: what keeps it open, and what locks it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from browser.devtools import DevTools
+from browser.steps import (
+    click,
+    connect_test_app,
+    find,
+    finished,
+    is_shown,
+    make_profile,
+    outcome_of,
+    popup,
+    py,
+    start,
+    until,
+)
+from browser.test_hand_over import newer_build
+from conftest import Site
+
+WORDS = "correct horse"
+
+
+def locked_when_closed(driver: Any, site: Site) -> str:
+    """Make Ann's profile under a passphrase in a tab of the store, and return the tab's name."""
+    driver.get(site.store)
+    make_profile(driver, "Ann", WORDS, stay_unlocked=False)
+    find(driver, "#apps")
+    return str(driver.current_window_handle)
+
+
+def test_a_reload_does_not_lock(browser: Callable[..., Any], site: Site) -> None:
+    """The store's only page, reloaded, shows the apps; so it does when the worker died meanwhile."""
+    driver = browser()
+    locked_when_closed(driver, site)
+    driver.refresh()
+    until(lambda: is_shown(driver, "#apps") or is_shown(driver, "#unlock"), "the store's page")
+    assert not is_shown(driver, "#unlock")
+    with DevTools(driver) as tools:
+        (worker,) = tools.workers()
+        driver.execute_script("window.before = true")
+        tools.call("Target.closeTarget", targetId=worker["targetId"])
+        until(lambda: driver.execute_script("return !window.before"), "the page to start anew")
+    until(lambda: is_shown(driver, "#apps") or is_shown(driver, "#unlock"), "the store's page")
+    assert not is_shown(driver, "#unlock")
+
+
+def test_a_dead_worker_does_not_lock_an_app(browser: Callable[..., Any], site: Site) -> None:
+    """The worker dies with only an app's tab open: the app goes on without being told Locked."""
+    driver = browser()
+    store = locked_when_closed(driver, site)
+    driver.new_tab(site.url("app"))
+    connect_test_app(driver, site.url("app"))
+    py(driver, "await store.set('a', 1)")
+    start(driver, "states", "return [status.state async for status in store.watch_status()]")
+    app = driver.current_window_handle
+    driver.switch_to.window(store)
+    driver.close()
+    driver.switch_to.window(app)
+    with DevTools(driver) as tools:
+        (worker,) = tools.workers()
+        tools.call("Target.closeTarget", targetId=worker["targetId"])
+    until(lambda: outcome_of(driver, "return await store.get('a')").get("result") == 1, "the next worker")
+    py(driver, "await store.close()")
+    assert "locked" not in finished(driver, "states")["result"]
+
+
+def test_a_newer_build_does_not_lock(browser: Callable[..., Any], own_site: Site) -> None:
+    """A newer build takes over an app of a profile that is open only for now: the app notices nothing."""
+    driver = browser()
+    locked_when_closed(driver, own_site)
+    driver.new_tab(own_site.url("app"))
+    connect_test_app(driver, own_site.url("app"))
+    start(driver, "states", "return [status.state async for status in store.watch_status()]")
+    app = driver.current_window_handle
+    with DevTools(driver) as tools:
+        new = newer_build(own_site.server.dist / "store")
+        driver.new_tab(own_site.store)
+        until(lambda: [new in worker["url"] for worker in tools.workers()] == [True], "the old worker to end")
+    until(lambda: is_shown(driver, "#apps") or is_shown(driver, "#unlock"), "the store's page")
+    assert not is_shown(driver, "#unlock")
+    driver.switch_to.window(app)
+    assert py(driver, "await store.set('a', 2)\nreturn await store.get('a')") == 2
+    py(driver, "await store.close()")
+    assert finished(driver, "states")["result"] in (["ready"], ["ready", "closed"], ["closed"], [])
+
+
+def test_a_restart_locks(browser: Callable[..., Any], site: Site, tmp_path: Path) -> None:
+    """After a restart of the browser the app's button says Unlock, and the passphrase brings its data back."""
+    first = browser(profile=tmp_path)
+    locked_when_closed(first, site)
+    connect_test_app(first, site.url("app"))
+    py(first, "await store.set('a', 1)")
+    first.quit()
+    second = browser(profile=tmp_path)
+    second.get(site.url("app"))
+    assert outcome_of(second, "await masq.connect(STORE, name='Test app')")["error"] == "Locked"
+    second.get(site.url("other"))
+    assert outcome_of(second, "await masq.connect(STORE, name='Stranger')")["error"] == "NotRegistered"
+    second.get(site.url("app"))
+    start(
+        second,
+        "connect",
+        "global store\nstore = await masq.connect(STORE, name='Test app', button='#connect')",
+    )
+    until(lambda: find(second, "#connect").get_attribute("data-masq-state") == "locked", "the button")
+    assert "nlock" in find(second, "#connect").text
+    click(second, "#connect")
+    with popup(second):
+        find(second, "#passphrase").send_keys("wrong")
+        click(second, "#unlock")
+        until(lambda: is_shown(second, "#error"), "the refusal")
+        field = find(second, "#passphrase")
+        field.clear()
+        field.send_keys(WORDS)
+        click(second, "#unlock")
+    assert "error" not in finished(second, "connect")
+    assert py(second, "return await store.get('a')") == 1
