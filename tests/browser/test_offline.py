@@ -73,9 +73,17 @@ def network(dist: Path, tmp_path: Path) -> Iterator[Network]:
     network.server.cut()
 
 
-KEPT = """
-    const { active } = await navigator.serviceWorker.ready;
-    if (active.state !== "activated") await new Promise((done) => (active.onstatechange = done));
+SETTLED = """
+    const settled = async (worker) => {
+        while (worker && !["activated", "redundant"].includes(worker.state)) {
+            await new Promise((done) => worker.addEventListener("statechange", done, { once: true }));
+        }
+    };
+    const registration = await navigator.serviceWorker.ready;
+"""
+
+KEPT = f"""{SETTLED}
+    for (const worker of [registration.installing, registration.waiting, registration.active]) await settled(worker);
     return await caches.keys();
 """
 
@@ -172,11 +180,10 @@ def test_a_newer_build_is_offered(browser: Callable[..., Any], network: Network)
     find(driver, "#apps [data-origin]")
     before = wait_kept(driver)
     old = build_shown(driver)
-    look_again(driver)
+    assert not driver.find_elements("css selector", "#use-newer")
     with DevTools(driver) as tools:
         assert [old in worker["url"] for worker in tools.workers()] == [True]
         new = newer_build(network.dist / "store")
-        assert not driver.find_elements("css selector", "#use-newer")
         look_again(driver)
         click(driver, "#use-newer")
         until(lambda: build_shown(driver) == new, "the newer build's page")
@@ -198,13 +205,10 @@ def test_a_newer_build_is_offered(browser: Callable[..., Any], network: Network)
     assert not driver.find_elements("css selector", "#newer")
 
 
-UPDATE = """
-    const registration = await navigator.serviceWorker.ready;
-    await registration.update().catch(() => {});
-    const { installing } = registration;
-    while (installing && !["activated", "redundant"].includes(installing.state)) {
-        await new Promise((done) => installing.addEventListener("statechange", done, { once: true }));
-    }
+UPDATE = f"""{SETTLED}
+    await registration.update().catch(() => {{}});
+    const {{ installing }} = registration;
+    await settled(installing);
     return [installing?.state ?? "none", await caches.keys()];
 """
 
