@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -29,11 +31,14 @@ class Plug(SiteServer):
 
     def __init__(self, *arguments: Any, **more: Any) -> None:
         self._open: set[socket.socket] = set()
+        self._answering = threading.Event()
+        self._answering.set()
         super().__init__(*arguments, **more)
 
     def finish_request(self, request: socket.socket, client_address: object) -> None:
         """Answer a connection, which `cut` can break."""
         self._open.add(request)
+        self._answering.wait()
         try:
             super().finish_request(request, client_address)
         finally:
@@ -41,9 +46,19 @@ class Plug(SiteServer):
 
     def cut(self) -> None:
         """Take the network away."""
+        self._answering.set()
         self.stop()
+        self._break()
+
+    def stall(self) -> None:
+        """Take connections from now on, and answer none of them."""
+        self._answering.clear()
+        self._break()
+
+    def _break(self) -> None:
         for connection in list(self._open):
-            connection.shutdown(socket.SHUT_RDWR)
+            with contextlib.suppress(OSError):  # the other side was quicker
+                connection.shutdown(socket.SHUT_RDWR)
 
 
 class Network:
@@ -73,9 +88,17 @@ def network(dist: Path, tmp_path: Path) -> Iterator[Network]:
     network.server.cut()
 
 
-KEPT = """
-    const { active } = await navigator.serviceWorker.ready;
-    if (active.state !== "activated") await new Promise((done) => (active.onstatechange = done));
+SETTLED = """
+    const settled = async (worker) => {
+        while (worker && !["activated", "redundant"].includes(worker.state)) {
+            await new Promise((done) => worker.addEventListener("statechange", done, { once: true }));
+        }
+    };
+    const registration = await navigator.serviceWorker.ready;
+"""
+
+KEPT = f"""{SETTLED}
+    for (const worker of [registration.installing, registration.waiting, registration.active]) await settled(worker);
     return await caches.keys();
 """
 
@@ -172,11 +195,10 @@ def test_a_newer_build_is_offered(browser: Callable[..., Any], network: Network)
     find(driver, "#apps [data-origin]")
     before = wait_kept(driver)
     old = build_shown(driver)
-    look_again(driver)
+    assert not driver.find_elements("css selector", "#use-newer")
     with DevTools(driver) as tools:
         assert [old in worker["url"] for worker in tools.workers()] == [True]
         new = newer_build(network.dist / "store")
-        assert not driver.find_elements("css selector", "#use-newer")
         look_again(driver)
         click(driver, "#use-newer")
         until(lambda: build_shown(driver) == new, "the newer build's page")
@@ -198,13 +220,10 @@ def test_a_newer_build_is_offered(browser: Callable[..., Any], network: Network)
     assert not driver.find_elements("css selector", "#newer")
 
 
-UPDATE = """
-    const registration = await navigator.serviceWorker.ready;
-    await registration.update().catch(() => {});
-    const { installing } = registration;
-    while (installing && !["activated", "redundant"].includes(installing.state)) {
-        await new Promise((done) => installing.addEventListener("statechange", done, { once: true }));
-    }
+UPDATE = f"""{SETTLED}
+    await registration.update().catch(() => {{}});
+    const {{ installing }} = registration;
+    await settled(installing);
     return [installing?.state ?? "none", await caches.keys()];
 """
 
@@ -239,3 +258,68 @@ def test_half_of_a_build_is_not_kept(browser: Callable[..., Any], network: Netwo
     driver.refresh()
     find(driver, "#create-profile")
     assert build_shown(driver) == new
+
+
+def test_a_network_that_does_not_answer(browser: Callable[..., Any], network: Network) -> None:
+    """Where connections stay without an answer, the store opens from what is kept, after a short wait."""
+    driver = browser()
+    driver.get(network.site.store)
+    find(driver, "#create-profile")
+    wait_kept(driver)
+    network.server.stall()
+    driver.refresh()
+    find(driver, "#create-profile")
+    took = driver.execute_script("return performance.getEntriesByType('navigation')[0].responseStart")
+    assert 2_500 < took < 20_000
+
+
+def test_what_nobody_keeps_is_left_alone(browser: Callable[..., Any], network: Network) -> None:
+    """Under the service worker other requests go to the host as ever: its refusals arrive, and no POST is answered."""
+    driver = browser()
+    driver.get(network.site.store)
+    find(driver, "#create-profile")
+    (name,) = wait_kept(driver)
+    driver.refresh()
+    find(driver, "#create-profile")
+    tried = driver.run("""
+        const status = (address, how) => fetch(address, how).then(({ status }) => status, () => "failed");
+        return [navigator.serviceWorker.controller !== null, await status("no-such-file.js"),
+            await status("client/masq/errors.py"), await status("./", { method: "POST" })];
+    """)
+    assert tried == [True, 404, 200, 501]
+    kept = "return (await (await caches.open(args[0])).keys()).map(({ url }) => new URL(url).pathname)"
+    assert [path for path in driver.run(kept, name) if path.startswith("/client/")] == []
+
+
+def test_it_can_be_installed(browser: Callable[..., Any], network: Network) -> None:
+    """Chromium finds the manifest without fault and would install the store; nothing is logged as an error."""
+    driver = browser()
+    driver.get(network.site.store)
+    find(driver, "#create-profile")
+    manifest = driver.execute_cdp_cmd("Page.getAppManifest", {})
+    assert manifest["errors"] == []
+    assert manifest["url"] == network.site.store + "/manifest.webmanifest"
+    errors = driver.execute_cdp_cmd("Page.getInstallabilityErrors", {})["installabilityErrors"]
+    assert errors == []
+    wait_kept(driver)
+    assert [entry for entry in driver.console() if entry["level"] == "SEVERE"] == []
+
+
+def test_where_service_workers_are_refused(browser: Callable[..., Any], network: Network) -> None:
+    """Where the browser refuses a service worker, the store works as it did, and no error is logged."""
+    driver = browser()
+    refuse = (
+        "navigator.serviceWorker.register = () => Promise.reject(new DOMException('no', 'SecurityError'))"
+    )
+    driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": refuse})
+    driver.get(network.site.counter)
+    allow(driver)
+    click(driver, "#plus")
+    wait_text(driver, "#count", "1")
+    assert driver.run("return (await navigator.serviceWorker.getRegistrations()).length") == 0
+    driver.get(network.site.store)
+    find(driver, "#apps [data-origin]")
+    newer_build(network.dist / "store")
+    look_again(driver)
+    find(driver, "#use-newer")
+    assert [entry for entry in driver.console() if entry["level"] == "SEVERE"] == []
