@@ -108,15 +108,15 @@ async def test_entries_come_in_pages_and_by_any_part_of_their_name():
     """Show more adds a page, the search narrows, and what changes is fetched again."""
     engine = Engine(ann())
     app, screen = await opened(engine, ADDRESS)
-    assert screen.page.html.count("data-focus=\"edit ") == entry_page.SHOWN
+    assert screen.page.html.count('data-focus="edit ') == entry_page.SHOWN
     await press(app, "show-more")
     await press(app, "show-more")
-    assert screen.page.html.count("data-focus=\"edit ") == 120 and not screen.has('id="show-more"')
+    assert screen.page.html.count('data-focus="edit ') == 120 and not screen.has('id="show-more"')
     screen.typed = {"search": "K00"}
     app.typed("search")
     await asyncio.sleep(entry_page.SEARCH_AFTER * 2)
     await settle(app)
-    assert screen.page.html.count("data-focus=\"edit ") == 10
+    assert screen.page.html.count('data-focus="edit ') == 10
     engine.stored["k000"] = "changed"
     app.told(["data", ORIGIN])
     app.told(["data", ORIGIN])

@@ -136,7 +136,9 @@ def pages(app, name):
     profile = PROFILE | {"name": name}
     bare = profile | {"passphrase": False, "stays_unlocked": True}
     here = an_overview(profile, app)
-    problem = Moment(busy="unlock", slow=True, problem=Problem(name, "passphrase", LATER), notice=Notice(name))
+    problem = Moment(
+        busy="unlock", slow=True, problem=Problem(name, "passphrase", LATER), notice=Notice(name)
+    )
     kept = app | {"origin": "https://kept.example"}
     yield "create", views.create()
     yield "create", views.create(Moment(problem=Problem(name, "profile-name")), app)
@@ -146,14 +148,22 @@ def pages(app, name):
     yield "apps", views.apps(an_overview(profile), problem)
     yield "apps", views.apps(an_overview(profile, app, app | {"origin": "http://b", "tabs": 0}))
     due = {"due": True, "last_ms": 5}
-    yield "apps", views.apps(an_overview(profile, app, kept=[kept], backup=due), Moment(problem=Problem(name)))
+    yield (
+        "apps",
+        views.apps(an_overview(profile, app, kept=[kept], backup=due), Moment(problem=Problem(name))),
+    )
     erasing = Moment(panel=Panel("erase", kept["origin"]), busy="erase")
-    yield "apps", views.apps(an_overview(profile, kept=[kept], backup={"due": True, "last_ms": None}), erasing)
+    yield (
+        "apps",
+        views.apps(an_overview(profile, kept=[kept], backup={"due": True, "last_ms": None}), erasing),
+    )
     yield "app", views.app(app, [])
     yield "app", views.app(app, ENTRIES, problem, more=True, search=name, opened=frozenset(["long", EVIL]))
     yield "app", views.app(app, ENTRIES, Moment(problem=Problem(name), panel=Panel("withdraw")))
     yield "app", views.app(app, ENTRIES, Moment(problem=Problem(name, "entry-key"), panel=Panel("add")))
-    edit = Moment(problem=Problem(name, "entry-value"), panel=Panel("edit", EVIL), notice=Notice(name, "undo"))
+    edit = Moment(
+        problem=Problem(name, "entry-value"), panel=Panel("edit", EVIL), notice=Notice(name, "undo")
+    )
     yield "app", views.app(app, ENTRIES, edit, edited=Edited(EVIL, "\n" + EVIL, 1))
     yield "app", views.app(app, ENTRIES, edit, edited=Edited("gone", EVIL, 1))
     yield "app", views.app(app, ENTRIES, Moment(busy="export", progress=(1, 2)))
@@ -161,7 +171,10 @@ def pages(app, name):
     yield "connect", views.connect(app, profile, Moment(problem=Problem(name), slow=True, busy="allow"))
     yield "settings", views.settings(here, Look("fr", "dark", 10, 100, True), problem)
     yield "settings", views.settings(an_overview(bare, keeps_keys="plain"))
-    yield "settings", views.settings(an_overview(bare, keeps_keys="none"), moment=Moment(problem=Problem(name)))
+    yield (
+        "settings",
+        views.settings(an_overview(bare, keeps_keys="none"), moment=Moment(problem=Problem(name))),
+    )
     for panel in ("rename", "add-passphrase", "change-passphrase", "remove-passphrase"):
         for wrong in ("passphrase", "passphrase-new", "passphrase-repeat", "profile-name"):
             moment = Moment(panel=Panel(panel), problem=Problem(name, wrong, LATER))
@@ -245,8 +258,21 @@ def test_the_header_leads_to_the_settings_and_locks():
         (views.connect(an_app(), PROFILE), {"app-origin", "allow", "deny"}),
         (
             views.settings(an_overview(PROFILE)),
-            {"profiles", "switch-profile", "new-profile", "lock-now", "stay-unlocked", "lock-minutes",
-             "to-backup", "to-restore", "storage", "persistent", "language", "theme", "version"},
+            {
+                "profiles",
+                "switch-profile",
+                "new-profile",
+                "lock-now",
+                "stay-unlocked",
+                "lock-minutes",
+                "to-backup",
+                "to-restore",
+                "storage",
+                "persistent",
+                "language",
+                "theme",
+                "version",
+            },
         ),
         (views.backup(an_overview(PROFILE)), {"backup-what", "passphrase", "passphrase-repeat", "backup"}),
         (views.restore(an_overview(PROFILE)), {"backup-file", "passphrase", "look"}),

@@ -370,5 +370,3 @@ async def type_into(app, screen, action, subject="", **fields):
     """Fill in fields (with _ for -) and send the form."""
     screen.typed = {name.replace("_", "-"): value for name, value in fields.items()}
     await press(app, action, subject)
-
-

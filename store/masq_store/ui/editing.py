@@ -26,6 +26,7 @@ REASONS = {
     "Illegal trailing comma before end of object": N_("There is a comma too many here."),
     "Illegal trailing comma before end of array": N_("There is a comma too many here."),
 }
+UNKNOWN = N_("This is not JSON.")
 
 
 class NotAValue(Exception):
@@ -69,8 +70,10 @@ def _wrong(text: str) -> str:
     try:
         json.loads(text)
     except json.JSONDecodeError as error:
-        reason = _(REASONS.get(error.msg, N_("This is not JSON.")))
-        return _("Line {line}, column {column}: {reason}", line=error.lineno, column=error.colno, reason=reason)
+        reason = _(REASONS.get(error.msg, UNKNOWN))
+        return _(
+            "Line {line}, column {column}: {reason}", line=error.lineno, column=error.colno, reason=reason
+        )
     except ValueError:
         return _("A number here has too many digits.")
     return _("NaN and Infinity cannot be kept.")

@@ -39,7 +39,9 @@ def _children(old: Any, new: Any) -> None:
     for child in list(new.childNodes):
         same = pool.get(_name(child))
         pairs.append((same.popleft() if same else None, child))
-    for unwanted in pool.values():  # first, so that what stays need not be moved: a moved field loses the focus
+    for (
+        unwanted
+    ) in pool.values():  # first, so that what stays need not be moved: a moved field loses the focus
         for child in unwanted:
             child.remove()
     place = old.firstChild

@@ -35,7 +35,9 @@ class Backup(Visit):
         named = [app.overview["profile"]["name"]]
         named += [one["name"] for one in app.overview["apps"] if one["origin"] == origin]
         name = transfer.file_name(*named, date(app.moment.now_ms), ending="masq")
-        done, _nothing = await app.act("backup", self._make(passphrase, origin, name), {"InvalidValue": "passphrase"})
+        done, _nothing = await app.act(
+            "backup", self._make(passphrase, origin, name), {"InvalidValue": "passphrase"}
+        )
         if done:
             self.saved = name
             await app.fetch(arriving=True)

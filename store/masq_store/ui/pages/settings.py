@@ -155,7 +155,9 @@ class Settings(Visit):
             app.close(_("The browser will keep your data until you delete it."))
         else:
             app.close(
-                _("The browser did not agree. It often does once a site has been used for a while, or installed.")
+                _(
+                    "The browser did not agree. It often does once a site has been used for a while, or installed."
+                )
             )
         app.screen.focus("notice")
 
