@@ -31,9 +31,9 @@ def visit_for(app: "App", overview: dict[str, Any], request: dict[str, Any] | No
     kind = _kind(app.place.page, overview["profile"], request)
     profile = overview["profile"]["id"] if overview["profile"] else ""
     present = app.visit
-    if present and type(present) is kind and present.place == app.place:
-        if present.stays or present.profile == profile:
-            return present
+    same = present and type(present) is kind and present.place == app.place
+    if present and same and (present.stays or present.profile == profile):
+        return present
     return kind(app, app.place, profile)
 
 
