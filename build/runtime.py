@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+from build import catalogues
 from build.archive import write_zip
 from build.inputs import hash_files
 from build.node import run_node
@@ -94,9 +95,13 @@ def _stage(folder: Path) -> None:
             source,
             folder / "code" / name,
             ignore=shutil.ignore_patterns(
-                "__pycache__", "*.pyc", "*.so", "*.pyd", "*.c", "*.pyi", "py.typed", "cli.py"
+                "__pycache__", "*.pyc", "*.so", "*.pyd", "*.c", "*.pyi", "py.typed", "cli.py", "*.po"
             ),
         )
+    for path in catalogues.files():
+        target = (folder / "code" / path.relative_to(ROOT / "store")).with_suffix(".mo")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(catalogues.compiled(path))
     job = {"entries": ENTRIES, "skip": SKIP, "extras": EXTRAS, "late": LATE}
     (folder / "job.json").write_text(json.dumps(job))
 
@@ -126,7 +131,14 @@ def make_runtime() -> Runtime:
     build_folder = ROOT / "build"
     scripts = [
         build_folder / name
-        for name in ("pyodide_node.mjs", "compile.mjs", "in_pyodide.py", "snapshot.mjs", "runtime.py")
+        for name in (
+            "pyodide_node.mjs",
+            "compile.mjs",
+            "in_pyodide.py",
+            "snapshot.mjs",
+            "runtime.py",
+            "catalogues.py",
+        )
     ]
     sources = [ROOT / "client" / "masq", ROOT / "store" / "masq_store"]
     key = hash_files([*sources, *scripts, ROOT / "package-lock.json", ROOT / "pyproject.toml"])

@@ -7,41 +7,49 @@ from pathlib import Path
 import pytest
 
 from masq_store.ui import render, views
-from masq_store.ui.views import Moment, Problem
+from masq_store.ui.views import Edited, Look, Moment, Notice, Panel, Problem
 
 EVIL = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>&{{ 7*7 }}"
 PROFILE = {"id": "p", "name": "Ann", "locked": False, "passphrase": True}
+PROFILE |= {"stays_unlocked": False, "lock_minutes": 15}
 
 ALLOWED = {  # every element and attribute that pages may hold
-    "a": {"href"},
+    "a": {"href", "aria-current"},
     "bdi": set(),
-    "button": {"type", "data-action", "data-index", "aria-disabled", "aria-busy"},
+    "button": {"type", "data-action", "data-subject", "aria-disabled", "aria-busy"},
     "dd": set(),
-    "div": {"role", "aria-labelledby", "hidden"},
+    "div": {"role", "aria-labelledby", "hidden", "tabindex"},
     "dl": set(),
     "dt": set(),
+    "fieldset": set(),
     "form": {"data-action", "novalidate"},
     "h1": {"tabindex"},
     "h2": set(),
     "h3": {"tabindex"},
     "img": {"src", "alt"},
     "input": {
-        "type", "autocomplete", "autocapitalize", "spellcheck", "maxlength", "required",
-        "aria-invalid", "aria-describedby", "value", "readonly", "hidden", "data-first",
+        "type", "autocomplete", "autocapitalize", "spellcheck", "maxlength", "required", "name", "checked",
+        "aria-invalid", "aria-describedby", "value", "readonly", "hidden", "data-first", "data-checked",
     },
     "label": {"for"},
-    "li": {"data-origin"},
+    "legend": set(),
+    "li": {"data-origin", "data-profile"},
+    "meter": {"max", "value", "aria-labelledby"},
+    "nav": {"aria-label"},
+    "option": {"value", "selected", "lang"},
     "p": {"role"},
     "path": {"d"},
-    "progress": {"aria-label"},
+    "progress": {"aria-label", "max", "value"},
     "section": {"data-page", "data-origin"},
-    "span": {"aria-hidden"},
+    "select": {"data-value", "aria-describedby"},
+    "span": {"aria-hidden", "role"},
     "strong": set(),
     "svg": {"viewbox", "width", "height", "aria-hidden"},
+    "textarea": {"rows", "autocomplete", "autocapitalize", "spellcheck", "aria-invalid", "aria-describedby"},
     "ul": set(),
     "wbr": set(),
 }  # fmt: skip
-EVERYWHERE = {"id", "class", "data-focus"}
+EVERYWHERE = {"id", "class", "data-focus", "data-key"}
 STYLE = (Path(__file__).parents[2] / "store/site/style.css").read_text()
 VOID = {"img", "input", "wbr"}
 
@@ -65,7 +73,7 @@ class Reader(HTMLParser):
         if tag == "img":
             assert given["src"].startswith("data:image/")
         if tag == "a":
-            assert given["href"].startswith("#/")
+            assert given["href"].startswith(("#/", "#connect="))
         self.elements.append((tag, given))
         if tag not in VOID:
             self.open.append(tag)
@@ -111,21 +119,86 @@ def evil_app():
 ENTRIES = [("count", 1), (EVIL, EVIL), ("long", "x" * 5000), ("deep", {EVIL: [{"$bytes": "AAEC"}]})]
 
 
+LATER = 4_000_000_000_000
+
+
+def an_overview(profile, *apps, **fields):
+    """What the engine tells of everything."""
+    other = {"id": "q", "name": profile["name"], "active": False, "passphrase": False}
+    mine = {"id": "p", "name": profile["name"], "active": True, "passphrase": profile["passphrase"]}
+    known = {"profile": profile, "profiles": [mine, other], "apps": list(apps), "kept": []}
+    known |= {"backup": {"due": False, "last_ms": None}, "keeps_keys": "kept", "persistent": False}
+    return known | {"build": 7, "version": "0.1.0"} | fields
+
+
 def pages(app, name):
     """Every page there is, for `app` and a profile called `name`."""
     profile = PROFILE | {"name": name}
-    problem = Moment(busy="unlock", slow=True, problem=Problem(name, "passphrase"), notice=name)
+    bare = profile | {"passphrase": False, "stays_unlocked": True}
+    here = an_overview(profile, app)
+    problem = Moment(
+        busy="unlock", slow=True, problem=Problem(name, "passphrase", LATER), notice=Notice(name)
+    )
+    kept = app | {"origin": "https://kept.example"}
     yield "create", views.create()
     yield "create", views.create(Moment(problem=Problem(name, "profile-name")), app)
+    yield "create", views.create(another=True)
     yield "unlock", views.unlock(profile)
-    yield "unlock", views.unlock(profile, problem, app)
-    yield "apps", views.apps({"profile": profile, "apps": []}, problem)
-    yield "apps", views.apps({"profile": profile, "apps": [app, app | {"origin": "http://b", "tabs": 0}]})
+    yield "unlock", views.unlock(profile, problem, app, here["profiles"])
+    yield "apps", views.apps(an_overview(profile), problem)
+    yield "apps", views.apps(an_overview(profile, app, app | {"origin": "http://b", "tabs": 0}))
+    due = {"due": True, "last_ms": 5}
+    yield (
+        "apps",
+        views.apps(an_overview(profile, app, kept=[kept], backup=due), Moment(problem=Problem(name))),
+    )
+    erasing = Moment(panel=Panel("erase", kept["origin"]), busy="erase")
+    yield (
+        "apps",
+        views.apps(an_overview(profile, kept=[kept], backup={"due": True, "last_ms": None}), erasing),
+    )
     yield "app", views.app(app, [])
-    yield "app", views.app(app, ENTRIES, problem, more=True, prefix=name, opened=frozenset(["long", EVIL]))
-    yield "app", views.app(app, ENTRIES, Moment(problem=Problem(name)), confirming=True)
+    yield "app", views.app(app, ENTRIES, problem, more=True, search=name, opened=frozenset(["long", EVIL]))
+    yield "app", views.app(app, ENTRIES, Moment(problem=Problem(name), panel=Panel("withdraw")))
+    yield "app", views.app(app, ENTRIES, Moment(problem=Problem(name, "entry-key"), panel=Panel("add")))
+    edit = Moment(
+        problem=Problem(name, "entry-value"), panel=Panel("edit", EVIL), notice=Notice(name, "undo")
+    )
+    yield "app", views.app(app, ENTRIES, edit, edited=Edited(EVIL, "\n" + EVIL, 1))
+    yield "app", views.app(app, ENTRIES, edit, edited=Edited("gone", EVIL, 1))
+    yield "app", views.app(app, ENTRIES, Moment(busy="export", progress=(1, 2)))
     yield "connect", views.connect(app, profile)
     yield "connect", views.connect(app, profile, Moment(problem=Problem(name), slow=True, busy="allow"))
+    yield "settings", views.settings(here, Look("fr", "dark", 10, 100, True), problem)
+    yield "settings", views.settings(an_overview(bare, keeps_keys="plain"))
+    yield (
+        "settings",
+        views.settings(an_overview(bare, keeps_keys="none"), moment=Moment(problem=Problem(name))),
+    )
+    for panel in ("rename", "add-passphrase", "change-passphrase", "remove-passphrase"):
+        for wrong in ("passphrase", "passphrase-new", "passphrase-repeat", "profile-name"):
+            moment = Moment(panel=Panel(panel), problem=Problem(name, wrong, LATER))
+            yield "settings", views.settings(here, moment=moment)
+    for subject in ("p", "q"):
+        yield "settings", views.settings(here, moment=Moment(panel=Panel("delete-profile", subject)))
+    yield "backup", views.backup(here)
+    yield "backup", views.backup(here, Moment(busy="backup", progress=(1, 3)), origin=app["origin"])
+    yield "backup", views.backup(here, Moment(problem=Problem(name, "passphrase-repeat")))
+    yield "backup", views.backup(here, saved=name)
+    nobody = here | {"profile": None}
+    found = {"name": name, "made_ms": 0, "whole": False, "same": False}
+    found["apps"] = [{"origin": app["origin"], "name": app["name"], "keys": 2}]
+    yield "restore", views.restore(here)
+    yield "restore", views.restore(nobody, nonce="00")
+    for wrong in ("passphrase", "backup-file", ""):
+        yield "restore", views.restore(here, Moment(problem=Problem(name, wrong)), file=(name, 10))
+    for overview in (here, nobody):
+        for same in (True, False):
+            yield "restore", views.restore(overview, found=found | {"same": same})
+    yield "restore", views.restore(here, found=found | {"apps": []})
+    result = {"merged": [app["origin"]], "skipped": [name], "moved": [name]}
+    yield "restore", views.restore(here, result=result, names={app["origin"]: app["name"]}, nonce="00")
+    yield "restore", views.restore(here, result={"merged": [], "skipped": [], "moved": []})
     yield "answered", views.answered(name, True)
     yield "answered", views.answered(name, False)
     yield "over", views.over()
@@ -159,6 +232,15 @@ def test_what_an_app_says_of_itself_stays_text():
     assert reader.text.count(EVIL) >= 4
 
 
+def test_the_header_leads_to_the_settings_and_locks():
+    """An open store with a passphrase has both; in the popup there is no way that leaves the question."""
+    overview = an_overview(PROFILE | {"name": EVIL})
+    assert Reader(views.top(overview)).ids == {"who", "lock", "to-settings"}
+    assert Reader(views.top(overview, waiting=True)).ids == {"who"}
+    assert Reader(views.top(an_overview(PROFILE | {"locked": True}))).ids == {"who"}
+    assert views.top({"profile": None}).strip() == ""
+
+
 @pytest.mark.parametrize(
     ("page", "ids"),
     [
@@ -167,10 +249,33 @@ def test_what_an_app_says_of_itself_stays_text():
             {"profile-name", "passphrase", "passphrase-repeat", "stay-unlocked", "create-profile"},
         ),
         (views.unlock(PROFILE), {"passphrase", "stay-unlocked", "unlock"}),
-        (views.apps({"profile": PROFILE, "apps": [an_app()]}), {"apps"}),
+        (views.apps(an_overview(PROFILE, an_app())), {"apps"}),
         (views.app(an_app(), ENTRIES), {"app-origin", "withdraw", "search", "entries"}),
-        (views.app(an_app(), ENTRIES, confirming=True), {"withdraw-confirm", "withdraw-cancel"}),
+        (
+            views.app(an_app(), ENTRIES, Moment(panel=Panel("withdraw"))),
+            {"withdraw-confirm", "withdraw-erase", "close"},
+        ),
         (views.connect(an_app(), PROFILE), {"app-origin", "allow", "deny"}),
+        (
+            views.settings(an_overview(PROFILE)),
+            {
+                "profiles",
+                "switch-profile",
+                "new-profile",
+                "lock-now",
+                "stay-unlocked",
+                "lock-minutes",
+                "to-backup",
+                "to-restore",
+                "storage",
+                "persistent",
+                "language",
+                "theme",
+                "version",
+            },
+        ),
+        (views.backup(an_overview(PROFILE)), {"backup-what", "passphrase", "passphrase-repeat", "backup"}),
+        (views.restore(an_overview(PROFILE)), {"backup-file", "passphrase", "look"}),
         (views.unreachable("It is gone."), {"error", "try-again"}),
     ],
 )
@@ -181,8 +286,9 @@ def test_the_promised_ids_are_there(page, ids):
 
 def test_the_apps_carry_their_origins():
     """Each app of the list has its origin on its element, in its link, and in full as text."""
-    reader = Reader(views.apps({"profile": PROFILE, "apps": [an_app()]}).html)
-    assert ("li", {"data-origin": "http://counter.localhost:8000"}) in reader.elements
+    reader = Reader(views.apps(an_overview(PROFILE, an_app())).html)
+    [item] = [given for tag, given in reader.elements if tag == "li"]
+    assert item["data-origin"] == "http://counter.localhost:8000"
     assert "#/app/http%3A%2F%2Fcounter.localhost%3A8000" in [g.get("href") for _t, g in reader.elements]
     assert "http://counter.localhost:8000" in reader.text
 
@@ -229,7 +335,7 @@ def test_the_style_sheet_loads_nothing():
 
 def test_every_class_has_a_style():
     """No page uses a class that the style sheet does not know."""
-    known = set(re.findall(r"\.([a-z]+)", STYLE)) | {"page", "field", "text"}
+    known = set(re.findall(r"\.([a-z][a-z-]*)", STYLE)) | {"page", "field", "text"}
     for _name, page in PLAIN:
         for _tag, given in Reader(page.html).elements:
             assert set((given.get("class") or "").split()) <= known

@@ -3,59 +3,35 @@
     await start(link)            # the store's own pages
     await start(link, nonce, done)    # the popup that asks about one app
 
-Everything of the browser is behind `dom.Screen`, so that these flows are tested without one.
+This is the part that all pages share; what each of them knows and does stands in `pages/`. Everything of the
+browser is behind `ports.Screen`, so that these flows are tested without one.
 """
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from typing import Any
 
 from masq.errors import MasqError
 
-from . import views
+from . import preferences, readable, sentences, views
+from .pages import visit_for
+from .pages.visit import Visit
+from .ports import Link, Screen
 from .routes import Place, read_hash
-from .views import Json, Moment, Page, Problem
+from .sentences import code_of
+from .views import Json, Moment, Notice, Page, Panel, Problem
 from .words import _
 
 LOADING_AFTER = 0.4  # seconds before an unanswered page says so
 SLOW_AFTER = 1.0  # seconds before a busy button gets a progress bar
-SEARCH_AFTER = 0.15  # seconds without a key stroke before the search runs
 REFRESH_PAUSE = 0.2  # seconds between two redraws for changes that apps make
-ENTRIES = 50  # shown at first, and added by each "Show more"
-MAX_NAME = 64  # characters, as masq_store.core.access allows
-NOT_HERE = ("NotRegistered",)
 
-
-class Link(Protocol):
-    """The engine as a page reaches it."""
-
-    on_event: Callable[[list[Any]], None]
-
-    def call(self, method: str, *args: Any) -> Awaitable[Any]:
-        """Return the engine's answer, or raise a MasqError."""
-
-
-class Screen(Protocol):
-    """The browser's window as the pages use it (see dom.py)."""
-
-    def show(self, page: Page, arriving: bool, who: str) -> None:
-        """Draw `page`, keeping what is typed and focused unless the reader is just `arriving`."""
-
-    def fields(self) -> dict[str, Any]:
-        """Return what the fields hold, by id: text, or bool for a checkbox."""
-
-    def focus(self, name: str) -> None:
-        """Move the focus to the element with that id."""
-
-    def address(self) -> str:
-        """Return the address after the page's "#", as it stands there."""
-
-    def go(self, address: str) -> None:
-        """Change the address after the "#"; `App.moved` is called if it was another."""
-
-    def reload(self) -> None:
-        """Load the whole page again."""
+NOTHING: Json = {
+    "profile": None, "profiles": [], "apps": [], "kept": [], "backup": {"due": False, "last_ms": None},
+    "keeps_keys": "kept", "persistent": False, "build": 0, "version": "",
+}  # fmt: skip
+"""What is known before the engine has said anything."""
 
 
 class App:
@@ -73,23 +49,21 @@ class App:
         self.popup_nonce = popup_nonce
         self.done = done
         self.place = Place("apps")
-        self.overview: Json = {"profile": None, "apps": []}
-        self.request: Json | None = None
-        self.about: Json | None = None
-        self.entries: list[tuple[str, Any]] = []
-        self.more = False
-        self.prefix = ""
-        self.wanted = ENTRIES
-        self.opened: frozenset[str] = frozenset()
-        self.confirming = False
+        self.overview: Json = NOTHING
+        self.request: Json | None = None  # what the popup's question is about
+        self.waiting = ""  # nonce of a question that waits in this window while the reader restores a backup
+        self.visit: Visit | None = None
         self.moment = Moment()
         self.final: Page | None = None  # stays until the reader goes elsewhere
-        self.turn = 0
-        self.stale = False
-        self.acting = False
+        self._opener = ""  # where the focus returns to when the panel closes
+        self._parting = ""  # a sentence for the next page
+        self._turn = 0
+        self._stale = False
+        self._acting = False
+        self._told_persistent = False
         self.tasks: set[asyncio.Task[Any]] = set()
-        self.searching: asyncio.TimerHandle | None = None
         link.on_event = self.told
+        preferences.apply(screen)
 
     # ---- where we are
 
@@ -99,122 +73,88 @@ class App:
         if self.popup_nonce and place.page == "apps":
             place = Place("connect", nonce=self.popup_nonce)
         self.popup_nonce = None
+        if place.page == "connect":
+            self.waiting = place.nonce
         self.place = place
-        self.request = self.about = self.final = None
-        self.entries, self.more, self.prefix, self.wanted = [], False, "", ENTRIES
-        self.opened, self.confirming = frozenset(), False
-        self.moment = self.moment._replace(problem=None)
-        later = asyncio.get_running_loop().call_later(LOADING_AFTER, self._still_loading, self.turn + 1)
+        self._leave()
+        self.request = self.final = None
+        notice, self._parting = Notice(self._parting), ""
+        self.moment = Moment(notice=notice)
+        later = asyncio.get_running_loop().call_later(LOADING_AFTER, self._still_loading, self._turn + 1)
         try:
             await self.fetch(arriving=True)
         finally:
             later.cancel()
-        self.moment = self.moment._replace(notice="")
 
     async def fetch(self, arriving: bool = False) -> None:
         """Ask the engine for what the present page shows, then draw it."""
-        self.turn += 1
-        turn = self.turn
+        self._turn += 1
+        turn = self._turn
         try:
-            overview = await self.link.call("overview")
-            request = about = None
-            entries: list[tuple[str, Any]] = []
-            more = False
-            if self.place.page == "connect":
-                request = await self._question()
-            elif self.place.page == "app" and _is_open(overview):
-                about = await self._about()
-                if about:
-                    entries, more = await self._entries()
+            overview = {**NOTHING, **await self.link.call("overview")}
+            request = await self._question() if self.place.page == "connect" else None
+            visit = visit_for(self, overview, request)
+            loaded = await visit.load()
         except MasqError as error:
-            if turn == self.turn:
+            if turn == self._turn:
+                if code_of(error) == "Locked":  # in the middle of it
+                    return await self.fetch(arriving)
                 self.lost(error)
             return
-        if turn != self.turn:
+        if turn != self._turn:
             return
         self.overview, self.request = overview, request
-        self.about, self.entries, self.more = about, entries, more
+        if visit is not self.visit:
+            self._leave()
+            self.visit, arriving = visit, True
+            self.moment = Moment(notice=self.moment.notice)
+        visit.take(loaded)
         self.draw(arriving)
-        if request and request["registered"] and _is_open(overview) and not self.moment.busy:
-            await self._answer(True)  # allowed before: unlocking was all that was needed
+        await visit.shown()
 
     async def _question(self) -> Json | None:
         try:
             request: Json | None = await self.link.call("request", self.place.nonce)
             return request
         except MasqError as error:
-            if _code(error) == "Locked":
+            if code_of(error) == "Locked":
                 return None
             raise
 
-    async def _about(self) -> Json | None:
-        try:
-            about: Json = await self.link.call("app", self.place.origin)
-            return about
-        except MasqError as error:
-            if _code(error) in NOT_HERE:
-                return None
-            raise
+    def _leave(self) -> None:
+        if self.visit:
+            self.visit.left()
+        self.visit = None
 
-    async def _entries(self) -> tuple[list[tuple[str, Any]], bool]:
-        entries: list[tuple[str, Any]] = []
-        more = True
-        while more and len(entries) < self.wanted:
-            after = entries[-1][0] if entries else ""
-            answer = await self.link.call("entries", self.place.origin, self.prefix, after, ENTRIES)
-            more = bool(answer["more"] and answer["entries"])
-            entries += [(key, packed) for key, packed in answer["entries"]]
-        return entries, more
+    def go(self, address: str, parting: str = "") -> None:
+        """Go to another page, which begins with the sentence `parting`."""
+        self._parting = parting
+        self.screen.go(address)
 
     # ---- what is shown
-
-    def page(self) -> Page:
-        """Return the page for what is known now."""
-        profile = self.overview["profile"]
-        if self.final:
-            return self.final
-        if self.place.page == "nowhere":
-            return views.nowhere()
-        if self.place.page == "connect" and not self.request and not (profile and profile["locked"]):
-            return views.over()
-        if not profile:
-            return views.create(self.moment, self.request)
-        if profile["locked"]:
-            return views.unlock(profile, self.moment, self.request)
-        if self.place.page == "connect":
-            assert self.request is not None
-            return views.connect(self.request, profile, self.moment)
-        if self.place.page == "app":
-            return self._app_page()
-        return views.apps(self.overview, self.moment)
-
-    def _app_page(self) -> Page:
-        if not self.about:
-            return views.unknown_app(self.place.origin)
-        return views.app(
-            self.about,
-            self.entries,
-            self.moment,
-            more=self.more,
-            prefix=self.prefix,
-            opened=self.opened,
-            confirming=self.confirming,
-        )
 
     def draw(self, arriving: bool = False) -> None:
         """Show the page for what is known now."""
         self.moment = self.moment._replace(now_ms=int(time.time() * 1000))
-        profile = self.overview["profile"]
-        self.screen.show(self.page(), arriving, profile["name"] if profile else "")
+        page = self.final or (self.visit.page() if self.visit else views.loading())
+        self.screen.show(page, arriving, self._top())
+
+    def _top(self) -> str:
+        return views.top(self.overview, self.place.page, self.place.page == "connect")
 
     def _still_loading(self, turn: int) -> None:
-        if turn == self.turn:
+        if turn == self._turn:
             self.screen.show(views.loading(), True, "")
+
+    def end(self, page: Page) -> None:
+        """Show `page` until the reader goes elsewhere."""
+        self.final = page
+        self.draw(arriving=True)
 
     def lost(self, error: Exception) -> None:
         """Say that the engine does not answer, and what to do. Also for whoever holds the link."""
-        self.turn += 1
-        self.final = _trouble(error)
+        self._turn += 1
+        self.final = trouble(error)
         self.screen.show(self.final, True, "")
 
     # ---- what happens
@@ -226,16 +166,14 @@ class App:
     def told(self, event: list[Any]) -> None:
         """The engine says that something changed: fetch again, but not for each change of many."""
         ours = event and (event[0] == "overview" or event[1:2] == [self.place.origin])
-        if not ours or self.final:
+        if not ours or self.final or self._stale:
             return
-        if self.stale:
-            return
-        self.stale = True
+        self._stale = True
         self.start(self._refresh())
 
     async def _refresh(self) -> None:
-        await asyncio.sleep(REFRESH_PAUSE if self.turn > 1 else 0)
-        self.stale = False
+        await asyncio.sleep(REFRESH_PAUSE if self._turn > 1 else 0)
+        self._stale = False
         if not self.moment.busy and not self.final:  # an act under way fetches at its end
             await self.fetch()
 
@@ -257,157 +195,160 @@ class App:
         """Say that these pages themselves have a fault."""
         self.lost(MasqError(_("Something in this page failed: {error}", error=repr(error))))
 
-    def acted(self, action: str, index: int = -1) -> None:
-        """The reader pressed the button or sent the form named `action`."""
+    def acted(self, action: str, subject: str = "") -> None:
+        """The reader pressed the button or sent the form named `action`, about `subject`."""
         if action == "reload":
             self.screen.reload()
             return
-        if self.moment.busy or self.acting:
+        if self.moment.busy or self._acting or not self.visit:
             return
-        doing = {
-            "create": self._create,
-            "unlock": self._unlock,
-            "allow": lambda: self._answer(True),
-            "deny": lambda: self._answer(False),
-            "show-more": self._show_more,
-            "withdraw-confirm": self._withdraw,
-        }.get(action)
-        if doing:
-            self.acting = True  # at once: two presses can come before the first task begins
-            self.start(self._alone(doing()))
-        elif action in ("show-all", "show-less") and 0 <= index < len(self.entries):
-            key = self.entries[index][0]
-            self.opened = self.opened | {key} if action == "show-all" else self.opened - {key}
-            self.draw()
-        elif action in ("withdraw", "withdraw-cancel"):
-            self.confirming = action == "withdraw"
-            self.draw()
-            self.screen.focus("withdraw-question" if self.confirming else "withdraw")
+        if action.startswith("open-"):
+            self.open(action.removeprefix("open-"), subject)
+        elif action == "close":
+            self.close()
+        elif doing := {"lock": self._lock, **self.visit.acts()}.get(action):
+            self._acting = True  # at once: two presses can come before the first task begins
+            self.start(self._alone(doing(subject)))
 
     async def _alone(self, doing: Awaitable[None]) -> None:
         try:
             await doing
         finally:
-            self.acting = False
+            self._acting = False
 
     def typed(self, field: str) -> None:
         """The reader typed into the field with that id."""
-        if field != "search":
-            return
-        if self.searching:
-            self.searching.cancel()
-        self.searching = asyncio.get_running_loop().call_later(SEARCH_AFTER, self._search)
+        if self.visit:
+            self.visit.typed(field)
 
-    def _search(self) -> None:
-        self.prefix, self.wanted = str(self.screen.fields().get("search", "")), ENTRIES
-        self.start(self.fetch())
+    def chose(self, field: str) -> None:
+        """The reader chose something in the field with that id: from a list, a box to tick, a file."""
+        if not self.visit or self.moment.busy or self._acting:
+            self.draw()
+            return
+        doing = self.visit.choices().get(field)
+        if doing:
+            self._acting = True
+            self.start(self._alone(doing()))
+
+    # ---- forms and questions that open on a page
+
+    def open(self, name: str, subject: str = "", first: str = "", opener: str = "") -> None:
+        """Open a form or a question; the focus goes to the element `first`, and back to `opener` at its end."""
+        openers = self.visit.openers if self.visit else {}
+        self._opener = opener or openers.get(name) or f"open-{name}" + (f"-{subject}" if subject else "")
+        self.moment = self.moment._replace(panel=Panel(name, subject), problem=None, notice=Notice())
+        self.draw()
+        self.screen.focus(first or (self.visit.firsts.get(name) if self.visit else "") or f"{name}-question")
+
+    def close(self, notice: str = "", action: str = "") -> None:
+        """Close what is open; `notice` says what was done, and `action` can take it back."""
+        self.moment = self.moment._replace(panel=Panel(), problem=None, notice=Notice(notice, action))
+        self.draw()
+        self.screen.focus("undo" if action else self._opener)
 
     # ---- acts: a call that the reader waits for
 
-    async def _act(self, button: str, work: Awaitable[Any], fields: dict[str, str] | None = None) -> bool:
-        """Wait for `work` with `button` busy. True if it went well; else the problem is on the page.
+    async def act(
+        self, button: str, work: Awaitable[Any], fields: dict[str, str] | None = None
+    ) -> tuple[bool, Any]:
+        """Wait for `work` with `button` busy. Returns (True, its result); else the problem is on the page.
 
         `fields` says beside which field an error of some code is shown; "" stands for every other code.
         """
-        self.moment = self.moment._replace(busy=button, slow=False, problem=None)
+        self.moment = self.moment._replace(busy=button, slow=False, problem=None, notice=Notice())
         self.draw()
         later = asyncio.get_running_loop().call_later(SLOW_AFTER, self._slow, button)
         try:
-            await work
+            result = await work
         except MasqError as error:
-            at = (fields or {}).get(_code(error), "")
-            said = str(error)
-            if at == "profile-name":
-                said = _("This name cannot be used: {reason}.", reason=getattr(error, "reason", said))
-            self.moment = self.moment._replace(busy="", slow=False)
-            self._refuse(said, at)
-            return False
+            self._calm()
+            self._say_refused(error, (fields or {}).get(code_of(error), (fields or {}).get("", "")))
+            return False, None
         finally:
             later.cancel()
-            self.moment = self.moment._replace(busy="", slow=False)
-        return True
+            self._calm()
+        return True, result
+
+    def _calm(self) -> None:
+        self.moment = self.moment._replace(busy="", slow=False, progress=None)
 
     def _slow(self, button: str) -> None:
         if self.moment.busy == button:
             self.moment = self.moment._replace(slow=True)
             self.draw()
 
-    def _refuse(self, sentence: str, field: str = "") -> None:
-        self.moment = self.moment._replace(problem=Problem(sentence, field))
+    def progress(self, done: int, of: int) -> None:
+        """Show how much of the act under way is done."""
+        known = self.moment.progress is not None
+        self.moment = self.moment._replace(progress=(done, of))
+        if known:
+            self.screen.advance("progress", done, of)
+        else:
+            self.draw()
+
+    def _say_refused(self, error: MasqError, field: str) -> None:
+        said = sentences.said_of_name(error) if field == "profile-name" else sentences.said(error)
+        self.refuse(said, field, float(error.fields.get("wait_seconds") or 0))
+
+    def refuse(self, sentence: str, field: str = "", wait_seconds: float = 0) -> None:
+        """Say what is wrong, beside `field`; the reader may try again after `wait_seconds`."""
+        until = int((time.time() + wait_seconds) * 1000) if wait_seconds else 0
+        problem = Problem(sentence, field, until)
+        self.moment = self.moment._replace(problem=problem)
         self.draw()
         if field:
             self.screen.focus(field)
+        if until:
+            self.start(self._count_down(problem))
 
-    async def _create(self) -> None:
-        fields = self.screen.fields()
-        name = str(fields.get("profile-name", "")).strip()
-        passphrase = str(fields.get("passphrase", ""))
-        if not name:
-            return self._refuse(_("Type a name first. Any name will do."), "profile-name")
-        if len(name) > MAX_NAME:
-            said = _("This name is {n} characters long. The most is {most}.", n=len(name), most=MAX_NAME)
-            return self._refuse(said, "profile-name")
-        if passphrase and fields.get("passphrase-repeat", "") != passphrase:
-            said = _("The two passphrases differ. Type the same one twice.")
-            return self._refuse(said, "passphrase-repeat")
-        stay = bool(fields.get("stay-unlocked")) or not passphrase
-        work = self.link.call("create_profile", name, passphrase, stay)
-        beside = {"InvalidValue": "profile-name", "InvalidKey": "profile-name"}
-        if await self._act("create-profile", work, beside):
+    async def _count_down(self, problem: Problem) -> None:
+        while self.moment.problem is problem and (left := self.seconds_to_wait()):
+            self.screen.write("wait", readable.try_again(left))
+            await asyncio.sleep(min(1.0, (problem.until_ms / 1000 - time.time()) % 1 or 1))
+        if self.moment.problem is problem:
+            self.draw()  # the button works again
+
+    def seconds_to_wait(self) -> int:
+        """Return how long a passphrase may not be tried yet, seconds."""
+        return self.moment._replace(now_ms=int(time.time() * 1000)).wait
+
+    async def _lock(self, _subject: str) -> None:
+        done, _overview = await self.act("lock", self.link.call("lock"))
+        if done:
             await self.fetch(arriving=True)
 
-    async def _unlock(self) -> None:
-        fields = self.screen.fields()
-        passphrase = str(fields.get("passphrase", ""))
-        if not passphrase:
-            return self._refuse(_("Type your passphrase first."), "passphrase")
-        work = self.link.call("unlock", passphrase, bool(fields.get("stay-unlocked")))
-        if await self._act("unlock", work, {"WrongPassphrase": "passphrase"}):
-            await self.fetch(arriving=True)
+    # ---- whether the browser keeps what it holds
 
-    async def _answer(self, allowed: bool) -> None:
-        request = self.request
-        if not request:
+    async def keep_for_good(self) -> bool:
+        """Ask the browser to keep the storage, and tell the engine what it said."""
+        persisted = await self.screen.persist()
+        self._told_persistent = True
+        await self.link.call("told_persistent", persisted)
+        return persisted
+
+    async def tell_persistent(self) -> None:
+        """Tell the engine whether the browser keeps the storage, if it knows otherwise. Once a window."""
+        if self._told_persistent or not is_open(self.overview):
             return
-        button = "allow" if allowed else "deny"
-        if not await self._act(button, self.link.call("answer", self.place.nonce, allowed)):
-            return
-        self.final = views.answered(request["name"], allowed)
-        self.draw(arriving=True)
-        if self.done:
-            result = self.done(allowed)
-            if result is not None and hasattr(result, "__await__"):
-                await result
-
-    async def _show_more(self) -> None:
-        self.wanted += ENTRIES
-        await self._act("show-more", self.fetch())
-        self.draw()
-
-    async def _withdraw(self) -> None:
-        about = self.about
-        if not about or not await self._act("withdraw-confirm", self.link.call("withdraw", about["origin"])):
-            return
-        notice = _("{name} was withdrawn. Its data is still here, on this device.", name=about["name"])
-        self.moment = self.moment._replace(notice=notice)
-        self.screen.go("#/")
+        self._told_persistent = True
+        persisted = (await self.screen.room()).persisted
+        if persisted != self.overview["persistent"]:
+            await self.link.call("told_persistent", persisted)
 
 
-def _code(error: MasqError) -> str:
-    return str(getattr(error, "code", type(error).__name__))
-
-
-def _trouble(error: Exception) -> Page:
+def trouble(error: Exception) -> Page:
     """The page for an engine that failed. Some errors' own sentences are written for programmers."""
-    code = getattr(error, "code", "")
+    code = code_of(error)
     if code in ("Disconnected", "ConnectionTimeout"):
         return views.unreachable(_("The part of Masq that keeps your data stopped, or is not answering."))
     if code == "ProtocolError":
         return views.unreachable(_("This page and the part of Masq that keeps your data differ."), str(error))
-    return views.unreachable(str(error))
+    return views.unreachable(sentences.said(error) if isinstance(error, MasqError) else str(error))
 
 
-def _is_open(overview: Json) -> bool:
+def is_open(overview: Json) -> bool:
+    """Say whether there is a profile and it is not locked."""
     profile = overview["profile"]
     return bool(profile and not profile["locked"])
 
@@ -428,6 +369,7 @@ async def start(link: Link, popup_nonce: str | None = None, done: Callable[[bool
     except Exception as error:
         app.failed(error)
         raise
+    app.start(app.tell_persistent())
     return app
 
 
@@ -436,5 +378,6 @@ def show_trouble(error: Exception) -> None:
     from .dom import Window
 
     screen = Window()
+    preferences.apply(screen)
     screen.listen_for_reload()
-    screen.show(_trouble(error), True, "")
+    screen.show(trouble(error), True, "")

@@ -5,9 +5,12 @@
 
 from typing import Any
 
+from .morph import morph
+from .ports import Room
 from .views import Page
 
-KEPT = "input, textarea, select"
+FIELDS = "input, textarea, select"
+FORGET_AFTER_MS = 60_000  # the browser has begun to save a download by then
 
 
 class Window:
@@ -31,62 +34,53 @@ class Window:
 
     # ---- drawing
 
-    def show(self, page: Page, arriving: bool, who: str) -> None:
-        """Draw `page`; see app.Screen."""
+    def show(self, page: Page, arriving: bool, top: str) -> None:
+        """Draw `page`; see ports.Screen."""
         self.document.title = f"{page.title} – Masq"
-        name = self.document.getElementById("who")
-        if name and name.textContent != who:
-            name.textContent = who
-        if page.html == self.shown:
-            return
-        focused = None if arriving else self._focused()
-        kept = self._kept()
-        self.main.innerHTML = page.html
-        self.shown = page.html
-        self.main.removeAttribute("aria-busy")
-        self._restore(kept)
-        self.reveal()
+        header = self.document.getElementById("top")
+        if header:
+            morph(header, self._like(header, top))
+        if page.html != self.shown or arriving:
+            self._draw(page.html, arriving)
+        self._set_choices()  # also where nothing is drawn: one that was not taken goes back
         if arriving:
             self._arrive()
-        elif focused:
-            self._focus_again(*focused)
 
-    def _form(self) -> str:
-        section = self.main.firstElementChild
-        return str(section.getAttribute("data-page") or "") if section else ""
+    def _like(self, element: Any, html: str) -> Any:
+        """Return an element like `element` but with the content `html`."""
+        fresh = element.cloneNode(False)
+        fresh.innerHTML = html
+        return fresh
 
-    def _kept(self) -> tuple[str, list[tuple[str, str, bool]]]:
-        return self._form(), [
-            (e.id, e.value, bool(getattr(e, "checked", False))) for e in self.main.querySelectorAll(KEPT)
-        ]
+    def _draw(self, html: str, arriving: bool) -> None:
+        focused = None if arriving else self._focused()
+        fresh = self._like(self.main, html)
+        if arriving:
+            self.main.replaceChildren(*list(fresh.childNodes))
+        else:
+            morph(self.main, fresh)
+        self.shown = html
+        self.main.removeAttribute("aria-busy")
+        self.reveal()
+        if focused:
+            self._focus_again(focused)
 
-    def _restore(self, kept: tuple[str, list[tuple[str, str, bool]]]) -> None:
-        form, fields = kept
-        if form != self._form():
-            return
-        for name, value, checked in fields:
-            field = self.document.getElementById(name)
-            if not field:
-                continue
-            field.value = value
-            field.checked = checked
+    def _set_choices(self) -> None:
+        """Show the choices that are not part of a form as the page says they are, not as they were clicked."""
+        for element in self.main.querySelectorAll("select[data-value]"):
+            element.value = element.getAttribute("data-value")
+        for element in self.main.querySelectorAll("input[data-checked]"):
+            element.checked = element.getAttribute("data-checked") == "yes"
 
-    def _focused(self) -> tuple[str, Any, Any] | None:
+    def _focused(self) -> str:
         active = self.document.activeElement
         if not active or not self.main.contains(active):
-            return None
-        name = active.id or active.getAttribute("data-focus")
-        if not name:
-            return None
-        return str(name), getattr(active, "selectionStart", None), getattr(active, "selectionEnd", None)
+            return ""
+        return str(active.id or active.getAttribute("data-focus") or "")
 
-    def _focus_again(self, name: str, begin: Any, end: Any) -> None:
-        for element in self.main.querySelectorAll("[id], [data-focus]"):
-            if name in (element.id, element.getAttribute("data-focus")):
-                element.focus(preventScroll=True)
-                if isinstance(begin, int) and isinstance(end, int):
-                    element.setSelectionRange(begin, end)
-                return
+    def _focus_again(self, name: str) -> None:
+        if not self.main.contains(self.document.activeElement):
+            self.focus(name)
 
     def _arrive(self) -> None:
         """A new page begins at its top, with the focus on the field it is all about, or on its heading."""
@@ -102,56 +96,149 @@ class Window:
             return
         nothing = not self.document.getElementById("passphrase").value
         repeat.hidden = nothing
-        self.document.getElementById("stay-choice").hidden = nothing
+        stay = self.document.getElementById("stay-choice")
+        if stay:
+            stay.hidden = nothing
 
     def focus(self, name: str) -> None:
-        """Move the focus to the element with that id; see app.Screen."""
+        """Move the focus; see ports.Screen."""
         element = self.document.getElementById(name)
         if element:
             element.focus()
+            return
+        for element in self.main.querySelectorAll("[data-focus]"):
+            if element.getAttribute("data-focus") == name:
+                element.focus()
+                return
+
+    def write(self, name: str, text: str) -> None:
+        """Change a text; see ports.Screen."""
+        element = self.document.getElementById(name)
+        if element:
+            element.textContent = text
+
+    def advance(self, name: str, done: int, of: int) -> None:
+        """Move a progress bar; see ports.Screen."""
+        bar = self.document.getElementById(name)
+        if bar:
+            bar.max, bar.value = of, done
 
     # ---- asking
 
     def fields(self) -> dict[str, Any]:
-        """Return what the fields hold, by id; see app.Screen."""
+        """Return what the fields hold, by id; see ports.Screen."""
         return {
-            str(e.id): bool(e.checked) if e.type == "checkbox" else str(e.value)
-            for e in self.main.querySelectorAll(KEPT)
+            str(e.id): bool(e.checked) if e.type in ("checkbox", "radio") else str(e.value)
+            for e in self.main.querySelectorAll(FIELDS)
         }
 
     def address(self) -> str:
-        """Return what stands after the "#"; see app.Screen."""
+        """Return what stands after the "#"; see ports.Screen."""
         return str(self.js.location.hash)
 
     def go(self, address: str) -> None:
-        """Change what stands after the "#"; see app.Screen."""
+        """Change what stands after the "#"; see ports.Screen."""
         self.js.location.hash = address
 
     def reload(self) -> None:
-        """Load the page again; see app.Screen."""
+        """Load the page again; see ports.Screen."""
         self.js.location.reload()
+
+    # ---- files
+
+    def file(self, field: str) -> tuple[str, int] | None:
+        """Return the chosen file's name and size; see ports.Screen."""
+        chosen = self._file(field)
+        return (str(chosen.name), int(chosen.size)) if chosen else None
+
+    async def read_file(self, field: str, start: int, end: int) -> bytes:
+        """Return a part of the chosen file; see ports.Screen."""
+        content: bytes = (await self._file(field).slice(start, end).arrayBuffer()).to_bytes()
+        return content
+
+    def _file(self, field: str) -> Any:
+        element = self.document.getElementById(field)
+        files = element.files if element else None
+        return files.item(0) if files and files.length else None
+
+    def download(self, name: str) -> "Saved":
+        """Begin a download; see ports.Screen."""
+        return Saved(self.js, name)
+
+    # ---- the browser
+
+    async def room(self) -> Room:
+        """Return what the browser says about its storage; see ports.Screen."""
+        storage = getattr(self.js.navigator, "storage", None)
+        if not storage or not getattr(storage, "estimate", None):
+            return Room()
+        estimate = await storage.estimate()
+        persisted = bool(await storage.persisted())
+        return Room(
+            int(getattr(estimate, "usage", 0) or 0), int(getattr(estimate, "quota", 0) or 0), persisted
+        )
+
+    async def persist(self) -> bool:
+        """Ask the browser to keep the storage; see ports.Screen."""
+        storage = getattr(self.js.navigator, "storage", None)
+        return bool(storage and getattr(storage, "persist", None) and await storage.persist())
+
+    def remembered(self, name: str) -> str:
+        """Return what was remembered; see ports.Screen."""
+        try:
+            return str(self.js.localStorage.getItem(name) or "")
+        except Exception:  # localStorage is switched off: then nothing is remembered
+            return ""
+
+    def remember(self, name: str, value: str) -> None:
+        """Remember; see ports.Screen."""
+        try:
+            if value:
+                self.js.localStorage.setItem(name, value)
+            else:
+                self.js.localStorage.removeItem(name)
+        except Exception:  # as above: the choice holds until the page is left
+            return
+
+    def languages(self) -> list[str]:
+        """Return the browser's languages; see ports.Screen."""
+        return [str(tag) for tag in self.js.navigator.languages]
+
+    def look(self, language: str, theme: str) -> None:
+        """Say language and theme; see ports.Screen."""
+        root = self.document.documentElement
+        root.lang = language
+        if theme:
+            root.setAttribute("data-theme", theme)
+        else:
+            root.removeAttribute("data-theme")
 
     # ---- listening
 
     def listen(self, app: Any) -> None:
-        """Tell `app` what the reader does: acted(action, index), typed(field), moved()."""
+        """Tell `app` what the reader does: acted(action, subject), typed(field), chose(field), moved()."""
 
         def submitted(event: Any) -> None:
             event.preventDefault()
-            action = event.target.getAttribute("data-action")
-            if action:
-                app.acted(str(action))
+            act(event.target)
 
         def clicked(event: Any) -> None:
             button = event.target.closest("button[data-action]")
             if button:
-                app.acted(
-                    str(button.getAttribute("data-action")), int(button.getAttribute("data-index") or -1)
-                )
+                act(button)
+
+        def act(element: Any) -> None:
+            action = element.getAttribute("data-action")
+            if action:
+                app.acted(str(action), str(element.getAttribute("data-subject") or ""))
 
         def typed(event: Any) -> None:
             self.reveal()
             app.typed(str(event.target.id))
+
+        def chose(event: Any) -> None:
+            if event.target.matches("select, input[type=checkbox], input[type=file]"):
+                app.chose(str(event.target.id))
 
         def moved(event: Any) -> None:
             app.moved()
@@ -159,6 +246,7 @@ class Window:
         self._on(self.document, "submit", submitted)
         self._on(self.document, "click", clicked)
         self._on(self.document, "input", typed)
+        self._on(self.document, "change", chose)
         self._on(self.js.window, "hashchange", moved)
 
     def listen_for_reload(self) -> None:
@@ -183,3 +271,28 @@ class Window:
             target.removeEventListener(name, proxy)
             proxy.destroy()
         self.proxies.clear()
+
+
+class Saved:
+    """A file that is handed to the browser's downloads; its pieces wait outside Python's memory."""
+
+    def __init__(self, js: Any, name: str) -> None:
+        self.js = js
+        self.name = name
+        self.pieces = js.Array.new()
+
+    def add(self, content: bytes) -> None:
+        """Append; see ports.Download."""
+        from pyodide.ffi import to_js
+
+        self.pieces.push(self.js.Blob.new(self.js.Array.of(to_js(content))))
+
+    def finish(self) -> None:
+        """Save; see ports.Download."""
+        from pyodide.ffi import create_once_callable
+
+        url = self.js.URL.createObjectURL(self.js.Blob.new(self.pieces))
+        link = self.js.document.createElement("a")
+        link.href, link.download = url, self.name
+        link.click()
+        self.js.setTimeout(create_once_callable(lambda: self.js.URL.revokeObjectURL(url)), FORGET_AFTER_MS)

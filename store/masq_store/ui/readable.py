@@ -5,14 +5,17 @@ from base64 import b64decode
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from .words import _, count
+from .words import N_, _, ngettext, number
 
 CUT = 240  # characters of a long value shown before "Show all"
 CUT_LINES = 6
 BYTES_SHOWN = 16
 DECIMAL_BITS = 14_000  # Python writes no more than 4,300 decimal digits
-MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September",
-          "October", "November", "December")  # fmt: skip
+MONTHS = (
+    N_("January"), N_("February"), N_("March"), N_("April"), N_("May"), N_("June"), N_("July"), N_("August"),
+    N_("September"), N_("October"), N_("November"), N_("December"),
+)  # fmt: skip
+UNITS = (N_("{amount} KB"), N_("{amount} MB"), N_("{amount} GB"))
 
 # Control characters, and those that turn the direction of the text around them: written as escapes.
 CONTROL = (*range(32), *range(127, 160))
@@ -32,12 +35,13 @@ class Shown(NamedTuple):
 def size(amount: int) -> str:
     """Return `amount` bytes as "640 bytes", "12 KB" or "3.4 MB" (steps of 1,000)."""
     if amount < 1000:
-        return count(amount, _("{n} byte"), _("{n} bytes"))
-    for unit in ("KB", "MB", "GB"):
-        amount /= 1000  # type: ignore[assignment]
-        if amount < 999.5 or unit == "GB":
+        return ngettext("{n} byte", "{n} bytes", amount)
+    rest: float = amount
+    for unit in UNITS:
+        rest /= 1000
+        if rest < 999.5 or unit is UNITS[-1]:
             break
-    return f"{amount:.1f} {unit}" if amount < 9.95 else f"{amount:.0f} {unit}"
+    return _(unit, amount=number(rest, 1 if rest < 9.95 else 0))
 
 
 def moment(at_ms: int, now_ms: int) -> str:
@@ -46,7 +50,7 @@ def moment(at_ms: int, now_ms: int) -> str:
     if -60 < seconds < 60:
         return _("just now")
     if 0 < seconds < 3600:
-        return count(int(seconds // 60), _("{n} minute ago"), _("{n} minutes ago"))
+        return ngettext("{n} minute ago", "{n} minutes ago", int(seconds // 60))
     then, now = datetime.fromtimestamp(at_ms / 1000), datetime.fromtimestamp(now_ms / 1000)
     days = (now.date() - then.date()).days
     clock = f"{then:%H:%M}"
@@ -60,7 +64,22 @@ def moment(at_ms: int, now_ms: int) -> str:
 def day(at_ms: int) -> str:
     """Return the day of `at_ms` as "3 November 2026"."""
     then = datetime.fromtimestamp(at_ms / 1000)
-    return f"{then.day} {_(MONTHS[then.month - 1])} {then.year}"
+    month = _(MONTHS[then.month - 1])
+    if then.day == 1:  # French says "1er"
+        return _("1 {month} {year}", month=month, year=then.year)
+    return _("{day} {month} {year}", day=then.day, month=month, year=then.year)
+
+
+def date(at_ms: int) -> str:
+    """Return the day of `at_ms` for a file's name: 2026-11-03, the same in every language."""
+    return f"{datetime.fromtimestamp(at_ms / 1000):%Y-%m-%d}"
+
+
+def try_again(seconds: int) -> str:
+    """Return how long the reader has to wait; "" for not at all."""
+    if not seconds:
+        return ""
+    return ngettext("You can try again in {n} second.", "You can try again in {n} seconds.", seconds)
 
 
 def key(text: str) -> str:

@@ -5,9 +5,15 @@ from typing import Any
 
 from jinja2 import DictLoader, Environment, StrictUndefined
 
-from . import readable, routes, words
+from . import editing, readable, routes, words
 
-NAMES = ("parts.html", "apps.html", "app.html", "connect.html", "create.html", "unlock.html", "message.html")
+NAMES = (
+    "parts.html", "top.html", "message.html",
+    "create.html", "unlock.html", "connect.html",
+    "apps.html", "app.html", "entries.html", "withdraw.html",
+    "settings.html", "profiles.html", "passphrase.html", "storage.html",
+    "backup.html", "restore.html",
+)  # fmt: skip
 
 
 def _source(name: str) -> str:
@@ -27,14 +33,19 @@ def _environment() -> Environment:
     )
     made.globals.update(
         _=words._,
-        count=words.count,
+        ngettext=words.ngettext,
+        number=words.number,
+        languages=words.LANGUAGES,
         app_address=routes.app_address,
         split_origin=routes.split_origin,
         size=readable.size,
         moment=readable.moment,
         day=readable.day,
+        date=readable.date,
         readable_key=readable.key,
         readable_value=readable.value,
+        editable=editing.to_text,
+        try_again=readable.try_again,
     )
     return made
 

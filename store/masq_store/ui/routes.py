@@ -3,9 +3,11 @@
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
+PLAIN = ("settings", "backup", "restore", "new-profile")
+
 
 class Place(NamedTuple):
-    """Where the reader is. `page` is "apps", "app", "connect" or "nowhere"."""
+    """Where the reader is. `page` is "apps", "app", "connect", "nowhere", or one of PLAIN."""
 
     page: str
     origin: str = ""
@@ -19,17 +21,20 @@ def read_hash(fragment: str) -> Place:
         return Place("apps")
     if text.startswith("connect="):
         return Place("connect", nonce=text[len("connect=") :])
-    if text.startswith("/app/") and len(text) > len("/app/"):
+    page, slash, origin = text.removeprefix("/").partition("/")
+    if text.startswith("/") and page in PLAIN and not slash:
+        return Place(page)
+    if text.startswith("/") and page in ("app", "backup") and origin:
         try:
-            return Place("app", origin=unquote(text[len("/app/") :], errors="strict"))
+            return Place(page, origin=unquote(origin, errors="strict"))
         except UnicodeDecodeError:
             return Place("nowhere")
     return Place("nowhere")
 
 
-def app_address(origin: str) -> str:
+def app_address(origin: str, page: str = "app") -> str:
     """Return the address of an app's page, the origin written as encodeURIComponent writes it."""
-    return "#/app/" + quote(origin, safe="!'()*-._~")
+    return f"#/{page}/" + quote(origin, safe="!'()*-._~")
 
 
 def split_origin(origin: str) -> tuple[str, str, str]:

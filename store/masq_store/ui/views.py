@@ -1,6 +1,6 @@
 """From what is known to HTML: one function for each page. Nothing here waits, or knows the browser."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from .render import render
@@ -10,16 +10,35 @@ Json = dict[str, Any]
 
 
 class Problem(NamedTuple):
-    """What went wrong, in a `sentence`, and the id of the `field` it stands beside ("" for none)."""
+    """What went wrong, in a `sentence`, and the id of the `field` it stands beside ("" for none).
+
+    `until_ms`: when the reader may try again, milliseconds since 1970; 0 for at once.
+    """
 
     sentence: str
     field: str = ""
+    until_ms: int = 0
+
+
+class Panel(NamedTuple):
+    """The form or question that is open on a page, by `name`, and what it is about. One at a time."""
+
+    name: str = ""
+    subject: str = ""
+
+
+class Notice(NamedTuple):
+    """What was done, in a `sentence`, and the `action` that takes it back ("" for none)."""
+
+    sentence: str = ""
+    action: str = ""
 
 
 class Moment(NamedTuple):
     """What the page is in the middle of.
 
     `busy` is the id of the button at work ("" for none), `slow` tells that it takes over a second,
+    `progress` is how much of it is done and of how much (None: not known),
     `now_ms` is the clock in milliseconds since 1970.
     """
 
@@ -27,7 +46,15 @@ class Moment(NamedTuple):
     busy: str = ""
     slow: bool = False
     problem: Problem | None = None
-    notice: str = ""
+    notice: Notice = Notice()
+    panel: Panel = Panel()
+    progress: tuple[int, int] | None = None
+
+    @property
+    def wait(self) -> int:
+        """Seconds, rounded up, until the reader may try again."""
+        until = self.problem.until_ms if self.problem else 0
+        return max(0, -(-(until - self.now_ms) // 1000))
 
 
 class Page(NamedTuple):
@@ -37,26 +64,55 @@ class Page(NamedTuple):
     html: str
 
 
+class Look(NamedTuple):
+    """What the settings page knows beside the overview: see preferences.py and ports.Room."""
+
+    language: str = "en"
+    theme: str = ""
+    used: int = 0
+    quota: int = 0
+    persisted: bool = False
+
+
 CALM = Moment()
 
 
 def _page(template: str, title: str, moment: Moment, **model: Any) -> Page:
-    return Page(title, render(template, **moment._asdict(), **model))
+    return Page(title, render(template, title=title, **moment._asdict(), wait=moment.wait, **model))
 
 
-def create(moment: Moment = CALM, request: Json | None = None) -> Page:
-    """The first page of all: make a profile, in the popup on behalf of a `request`."""
-    return _page("create.html", _("Make your store"), moment, request=request)
+def top(overview: Json, place: str = "", waiting: bool = False) -> str:
+    """The header: whose store this is, and the ways from here. In the popup (`waiting`) there are none."""
+    return render("top.html", profile=overview["profile"], place=place, waiting=waiting)
 
 
-def unlock(profile: Json, moment: Moment = CALM, request: Json | None = None) -> Page:
-    """The profile is locked: ask for the passphrase."""
-    return _page("unlock.html", _("Locked"), moment, profile=profile, request=request)
+def create(moment: Moment = CALM, request: Json | None = None, *, another: bool = False) -> Page:
+    """Make a profile: the first page of all, in the popup on behalf of a `request`, or `another` one."""
+    title = _("New profile") if another else _("Make your store")
+    return _page("create.html", title, moment, request=request, another=another)
+
+
+def unlock(
+    profile: Json, moment: Moment = CALM, request: Json | None = None, profiles: Sequence[Json] = ()
+) -> Page:
+    """The profile is locked: ask for the passphrase, or for another of the `profiles`."""
+    others = [other for other in profiles if other["id"] != profile["id"]]
+    return _page("unlock.html", _("Locked"), moment, profile=profile, request=request, others=others)
 
 
 def apps(overview: Json, moment: Moment = CALM) -> Page:
-    """All apps of the profile, in the order given."""
-    return _page("apps.html", _("Your apps"), moment, apps=overview["apps"])
+    """All apps of the profile, in the order given, and what withdrawn ones left."""
+    backup = overview.get("backup") or {"due": False, "last_ms": None}
+    kept = overview.get("kept", ())
+    return _page("apps.html", _("Your apps"), moment, apps=overview["apps"], kept=kept, backup=backup)
+
+
+class Edited(NamedTuple):
+    """The entry that is being edited: its `key`, its `text` as it was then, and what its value `was`."""
+
+    key: str
+    text: str
+    was: Any = None
 
 
 def app(
@@ -65,16 +121,16 @@ def app(
     moment: Moment = CALM,
     *,
     more: bool = False,
-    prefix: str = "",
+    search: str = "",
     opened: frozenset[str] = frozenset(),
-    confirming: bool = False,
+    edited: Edited | None = None,
 ) -> Page:
     """One app: what is known about it, its entries, and its withdrawal.
 
     `entries` are (key, packed value); `opened` are the keys whose long values are shown whole.
     """
-    model = {"app": about, "entries": entries, "more": more, "prefix": prefix}
-    return _page("app.html", about["name"], moment, opened=opened, confirming=confirming, **model)
+    model = {"app": about, "entries": entries, "more": more, "search": search, "edited": edited}
+    return _page("app.html", about["name"], moment, opened=opened, **model)
 
 
 def connect(request: Json, profile: Json, moment: Moment = CALM) -> Page:
@@ -82,12 +138,40 @@ def connect(request: Json, profile: Json, moment: Moment = CALM) -> Page:
     return _page("connect.html", request["origin"], moment, request=request, profile=profile)
 
 
+def settings(overview: Json, look: Look = Look(), moment: Moment = CALM) -> Page:  # noqa: B008 (a constant)
+    """Profiles, passphrase, storage, backup, language, theme and version."""
+    return _page("settings.html", _("Settings"), moment, overview=overview, look=look)
+
+
+def backup(overview: Json, moment: Moment = CALM, *, origin: str = "", saved: str = "") -> Page:
+    """Make a backup of everything, or of the app at `origin`. `saved`: the name of the file that was made."""
+    return _page("backup.html", _("Backup"), moment, overview=overview, origin=origin, saved=saved)
+
+
+def restore(
+    overview: Json,
+    moment: Moment = CALM,
+    *,
+    file: tuple[str, int] | None = None,
+    found: Json | None = None,
+    names: Mapping[str, str] | None = None,
+    result: Json | None = None,
+    nonce: str = "",
+) -> Page:
+    """Bring a backup back: choose a `file`, see what was `found` in it, and what became of it.
+
+    `names` are the apps' names by origin; `nonce` is the question that waits in this window.
+    """
+    model = {"file": file, "found": found, "names": names or {}, "result": result, "nonce": nonce}
+    return _page("restore.html", _("Restore a backup"), moment, profile=overview["profile"], **model)
+
+
 def message(
     page: str, title: str, *sentences: str, retry: bool = False, home: str = "", moment: Moment = CALM
 ) -> Page:
     """A title, some sentences, and a way on. `page` names it for styles and tests."""
     model = {"page": page, "sentences": sentences, "retry": retry, "home": home}
-    return Page(title, render("message.html", title=title, **moment._asdict(), **model))
+    return _page("message.html", title, moment, **model)
 
 
 def answered(name: str, allowed: bool) -> Page:
@@ -100,7 +184,7 @@ def answered(name: str, allowed: bool) -> Page:
     return message("answered", title, said, _("You can close this window."))
 
 
-def over(profile: Json | None = None) -> Page:
+def over() -> Page:
     """The popup's question is unknown, or the app no longer waits for its answer."""
     return message(
         "over",

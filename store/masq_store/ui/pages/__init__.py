@@ -1,0 +1,50 @@
+"""What each page knows and does. `visit_for` says which one the reader sees."""
+
+from typing import TYPE_CHECKING, Any
+
+from .apps import Apps
+from .backup import Backup
+from .connect import Connect
+from .entries import Entries
+from .gate import Create, Unlock
+from .restore import Restore
+from .settings import Settings
+from .still import Nowhere, Over
+from .visit import Visit
+
+if TYPE_CHECKING:
+    from ..app import App
+
+KINDS: dict[str, type[Visit]] = {
+    "apps": Apps,
+    "app": Entries,
+    "settings": Settings,
+    "backup": Backup,
+    "restore": Restore,
+    "new-profile": Create,
+    "connect": Connect,
+}
+
+
+def visit_for(app: "App", overview: dict[str, Any], request: dict[str, Any] | None) -> Visit:
+    """Return the visit for where `app` is and what is known: the present one where that has not changed."""
+    kind = _kind(app.place.page, overview["profile"], request)
+    profile = overview["profile"]["id"] if overview["profile"] else ""
+    present = app.visit
+    same = present and type(present) is kind and present.place == app.place
+    if present and same and (present.stays or present.profile == profile):
+        return present
+    return kind(app, app.place, profile)
+
+
+def _kind(page: str, profile: dict[str, Any] | None, request: dict[str, Any] | None) -> type[Visit]:
+    locked = bool(profile and profile["locked"])
+    if page == "nowhere":
+        return Nowhere
+    if page == "connect" and not request and not locked:
+        return Over
+    if not profile:
+        return Restore if page == "restore" else Create
+    if locked:
+        return Unlock
+    return KINDS[page]

@@ -1,0 +1,48 @@
+"""Making a backup."""
+
+from typing import Any
+
+from .. import transfer, views
+from ..readable import date
+from ..words import _
+from .gate import differ
+from .visit import Act, Visit
+
+
+class Backup(Visit):
+    """A file of the whole profile, or of the app that the address names."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.saved = ""
+        self.origin = self.place.origin  # what is chosen first
+
+    def page(self) -> views.Page:
+        """Return the form, or that it is done."""
+        return views.backup(self.app.overview, self.app.moment, origin=self.origin, saved=self.saved)
+
+    def acts(self) -> dict[str, Act]:
+        """Making it."""
+        return {"backup": self._backup}
+
+    async def _backup(self, _subject: str) -> None:
+        app, passphrase = self.app, self.text("passphrase")
+        if not passphrase:
+            return app.refuse(_("Type a passphrase for this file first."), "passphrase")
+        if self.text("passphrase-repeat") != passphrase:
+            return app.refuse(differ(), "passphrase-repeat")
+        origin = self.text("backup-what") or None
+        named = [app.overview["profile"]["name"]]
+        named += [one["name"] for one in app.overview["apps"] if one["origin"] == origin]
+        name = transfer.file_name(*named, date(app.moment.now_ms), ending="masq")
+        done, _nothing = await app.act(
+            "backup", self._make(passphrase, origin, name), {"InvalidValue": "passphrase"}
+        )
+        if done:
+            self.saved = name
+            await app.fetch(arriving=True)
+
+    async def _make(self, passphrase: str, origin: str | None, name: str) -> None:
+        app = self.app
+        made = await app.link.call("write_backup", passphrase, origin)
+        await transfer.fetch_backup(app.link, app.screen, made, name, app.progress)

@@ -1,0 +1,41 @@
+"""The popup's question: may this app keep its data here?"""
+
+from .. import views
+from .visit import Act, Visit
+
+
+class Connect(Visit):
+    """One request of one app."""
+
+    def page(self) -> views.Page:
+        """Return the question."""
+        assert self.app.request is not None
+        return views.connect(self.app.request, self.app.overview["profile"], self.app.moment)
+
+    def acts(self) -> dict[str, Act]:
+        """The two answers."""
+        return {"allow": lambda _: self._answer(True), "deny": lambda _: self._answer(False)}
+
+    async def shown(self) -> None:
+        """Allowed before: unlocking was all that was needed."""
+        request = self.app.request
+        if request and request["registered"] and not self.app.moment.busy and not self.app.final:
+            await self._answer(True)
+
+    async def _answer(self, allowed: bool) -> None:
+        app, request = self.app, self.app.request
+        if not request:
+            return
+        first = allowed and not app.overview["apps"]
+        work = app.link.call("answer", self.place.nonce, allowed)
+        done, _nothing = await app.act("allow" if allowed else "deny", work)
+        if not done:
+            return
+        app.waiting = ""
+        app.end(views.answered(request["name"], allowed))
+        if first and not app.overview["persistent"]:
+            await app.keep_for_good()  # from now on there is something to lose
+        if app.done:
+            result = app.done(allowed)
+            if result is not None and hasattr(result, "__await__"):
+                await result

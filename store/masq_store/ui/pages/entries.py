@@ -1,0 +1,226 @@
+"""One app's page: its entries, found, changed, taken out; and its withdrawal."""
+
+import asyncio
+from typing import Any
+
+from masq.errors import MasqError
+
+from .. import readable, transfer, views
+from ..editing import NotAValue, from_text, to_text
+from ..readable import date
+from ..sentences import code_of
+from ..views import Edited, Json
+from ..words import _
+from .visit import Act, Visit
+
+SEARCH_AFTER = 0.15  # seconds without a key stroke before the search runs
+SHOWN = 50  # entries at first, and added by each "Show more"
+BESIDE_KEY = {"InvalidKey": "entry-key", "InvalidValue": "entry-value", "QuotaExceeded": "entry-value"}
+
+
+class Entries(Visit):
+    """What one app keeps here."""
+
+    firsts = {"add": "entry-key", "edit": "entry-value"}
+    openers = {"withdraw": "withdraw"}
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.origin = self.place.origin
+        self.about: Json | None = None
+        self.entries: list[tuple[str, Any]] = []
+        self.more = False
+        self.search = ""
+        self.wanted = SHOWN
+        self.opened: frozenset[str] = frozenset()
+        self.edited: Edited | None = None
+        self.deleted: tuple[str, Any] | None = None
+        self._searching: asyncio.TimerHandle | None = None
+
+    # ---- what is shown
+
+    async def load(self) -> tuple[Json | None, list[tuple[str, Any]], bool]:
+        """Ask for the app and the entries that are wanted."""
+        try:
+            about: Json = await self.app.link.call("app", self.origin)
+        except MasqError as error:
+            if code_of(error) == "NotRegistered":
+                return None, [], False
+            raise
+        entries: list[tuple[str, Any]] = []
+        more, search, wanted = True, self.search, self.wanted
+        while more and len(entries) < wanted:
+            after = entries[-1][0] if entries else ""
+            answer = await self.app.link.call("entries", self.origin, search, after, SHOWN)
+            more = bool(answer["more"] and answer["entries"])
+            entries += [(key, packed) for key, packed in answer["entries"]]
+        return about, entries, more
+
+    def take(self, loaded: tuple[Json | None, list[tuple[str, Any]], bool]) -> None:
+        """Keep them."""
+        self.about, self.entries, self.more = loaded
+
+    def page(self) -> views.Page:
+        """Return the page, or that the app keeps nothing here."""
+        if not self.about:
+            return views.unknown_app(self.origin)
+        panel = self.app.moment.panel.name
+        return views.app(
+            self.about,
+            self.entries,
+            self.app.moment,
+            more=self.more,
+            search=self.search,
+            opened=self.opened,
+            edited=self.edited if panel == "edit" else None,
+        )
+
+    def acts(self) -> dict[str, Act]:
+        """Looking further, changing entries, export, withdrawal."""
+        return {
+            "show-more": self._show_more,
+            "show-all": self._show_all,
+            "show-less": self._show_less,
+            "edit": self._edit,
+            "save": self._save,
+            "delete": self._delete,
+            "undo": self._undo,
+            "add": self._add,
+            "export": self._export,
+            "withdraw-confirm": self._withdraw,
+        }
+
+    def left(self) -> None:
+        """Search no more."""
+        if self._searching:
+            self._searching.cancel()
+
+    # ---- looking
+
+    def typed(self, field: str) -> None:
+        """Search once the reader pauses."""
+        if field == "search":
+            self.left()
+            self._searching = asyncio.get_running_loop().call_later(SEARCH_AFTER, self._search)
+
+    def _search(self) -> None:
+        self.search, self.wanted = self.text("search"), SHOWN
+        self.app.start(self.app.fetch())
+
+    async def _show_more(self, _subject: str) -> None:
+        self.wanted += SHOWN
+        await self.app.act("show-more", self.app.fetch())
+        self.app.draw()
+
+    async def _show_all(self, index: str) -> None:
+        self.opened = self.opened | {self._key(index)}
+        self.app.draw()
+
+    async def _show_less(self, index: str) -> None:
+        self.opened = self.opened - {self._key(index)}
+        self.app.draw()
+
+    def _key(self, index: str) -> str:
+        """Return the key of the entry with that place in the list, as it was drawn."""
+        return self.entries[int(index)][0]
+
+    # ---- changing
+
+    async def _edit(self, index: str) -> None:
+        key, packed = self.entries[int(index)]
+        self.edited = Edited(key, to_text(packed), packed)
+        self.app.open("edit", key, opener=f"edit {readable.key(key)}")
+
+    def _value(self) -> Any:
+        """Return what was typed as a packed value. Raises NotAValue."""
+        return from_text(self.text("entry-value"))
+
+    async def _save(self, _subject: str) -> None:
+        app, edited = self.app, self.edited
+        if not edited:
+            return
+        try:
+            packed = self._value()
+        except NotAValue as wrong:
+            return app.refuse(wrong.sentence, "entry-value")
+        beside = {"InvalidValue": "entry-value", "QuotaExceeded": "entry-value"}
+        done, _nothing = await app.act("save", self._set(edited.key, packed), beside)
+        if done:
+            await self._settle(_("Saved."))
+
+    async def _add(self, _subject: str) -> None:
+        app, key = self.app, self.text("entry-key")
+        if not key:
+            return app.refuse(_("Type a name for the entry first."), "entry-key")
+        try:
+            packed = self._value()
+        except NotAValue as wrong:
+            return app.refuse(wrong.sentence, "entry-value")
+        done, taken = await app.act("add", self._is_there(key))
+        if not done:
+            return
+        if taken:
+            return app.refuse(_("There is an entry of this name already. Find it in the list."), "entry-key")
+        done, _nothing = await app.act("add", self._set(key, packed), BESIDE_KEY)
+        if done:
+            await self._settle(_("Added."))
+
+    async def _is_there(self, key: str) -> bool:
+        answer = await self.app.link.call("entries", self.origin, key, key[:-1], transfer.ENTRIES)
+        return any(found == key for found, _packed in answer["entries"])
+
+    async def _set(self, key: str, packed: Any) -> None:
+        await self.app.link.call("set_entry", self.origin, key, packed)
+
+    async def _settle(self, sentence: str, action: str = "") -> None:
+        """Fetch what the engine has now, and say what was done."""
+        self.edited = None
+        await self.app.fetch()
+        self.app.close(sentence, action)
+
+    async def _delete(self, index: str) -> None:
+        key, packed = self.entries[int(index)]
+        work = self.app.link.call("delete_entry", self.origin, key)
+        done, _existed = await self.app.act(f"delete {key}", work)
+        if done:
+            self.deleted = (key, packed)
+            await self._settle(_("“{key}” was deleted.", key=readable.key(key)), "undo")
+
+    async def _undo(self, _subject: str) -> None:
+        if not self.deleted:
+            return
+        key, packed = self.deleted
+        done, _nothing = await self.app.act("undo", self._set(key, packed))
+        if done:
+            self.deleted = None
+            await self._settle(_("“{key}” is back.", key=readable.key(key)))
+            self.app.screen.focus(f"edit {readable.key(key)}")
+
+    # ---- the app as a whole
+
+    async def _export(self, _subject: str) -> None:
+        app, about = self.app, self.about
+        if not about:
+            return
+        now = app.moment.now_ms
+        name = transfer.file_name(about["name"], date(now), ending="json")
+        profile = app.overview["profile"]["name"]
+        work = transfer.export(app.link, app.screen, about, profile, name, now, app.progress)
+        done, _nothing = await app.act("export", work)
+        if done:
+            app.close(_("{file} is in your downloads.", file=name))
+            app.screen.focus("export")
+
+    async def _withdraw(self, _subject: str) -> None:
+        app, about, erase = self.app, self.about, self.ticked("withdraw-erase")
+        if not about:
+            return
+        work = app.link.call("withdraw", about["origin"], erase)
+        done, _nothing = await app.act("withdraw-confirm", work)
+        if not done:
+            return
+        if erase:
+            said = _("{name} was withdrawn, and its data erased.", name=about["name"])
+        else:
+            said = _("{name} was withdrawn. Its data is still here, on this device.", name=about["name"])
+        app.go("#/", said)

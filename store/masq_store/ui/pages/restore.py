@@ -1,0 +1,119 @@
+"""Bringing a backup back: choose the file, see what is in it, say yes."""
+
+from typing import Any
+
+from masq.errors import MasqError
+
+from .. import transfer, views
+from ..sentences import code_of
+from ..views import Json
+from ..words import _
+from .gate import differ
+from .visit import Act, Visit
+
+FIELD = "backup-file"
+TRY_AGAIN = "WrongBackupPassphrase"
+"""After this error the file is still good: only the passphrase was not."""
+
+
+class Restore(Visit):
+    """From a file to the data that was in it."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.file: tuple[str, int] | None = None
+        self.name = ""  # the engine's, for the file that it has been sent
+        self.passphrase = ""
+        self.found: Json | None = None
+        self.result: Json | None = None
+
+    def page(self) -> views.Page:
+        """Return the step that is next."""
+        return views.restore(
+            self.app.overview,
+            self.app.moment,
+            file=self.file,
+            found=self.found,
+            names={one["origin"]: one["name"] for one in self.found["apps"]} if self.found else {},
+            result=self.result,
+            nonce=self.app.waiting,
+        )
+
+    def acts(self) -> dict[str, Act]:
+        """Looking into the file, restoring it, or not."""
+        return {"look": self._look, "restore": self._restore, "leave": self._start_over}
+
+    def choices(self) -> dict[str, Any]:
+        """Another file."""
+        return {FIELD: self._chose}
+
+    def left(self) -> None:
+        """Let the engine forget the file."""
+        if self.name:
+            self.app.start(self._drop())
+
+    async def _drop(self) -> None:
+        name, self.name = self.name, ""
+        if name:
+            try:
+                await self.app.link.call("drop_file", name)
+            except MasqError:
+                return  # it has forgotten it already
+
+    async def _chose(self) -> None:
+        self.file = self.app.screen.file(FIELD)
+        await self._drop()
+        self.app.moment = self.app.moment._replace(problem=None)
+        self.app.draw()
+
+    async def _look(self, _subject: str) -> None:
+        app, passphrase = self.app, self.text("passphrase")
+        if not self.file:
+            return app.refuse(_("Choose the file of the backup first."), FIELD)
+        if not passphrase:
+            return app.refuse(_("Type the passphrase that the backup was made with."), "passphrase")
+        done, found = await app.act("look", self._read(passphrase), {TRY_AGAIN: "passphrase", "": FIELD})
+        if done:
+            self.found, self.passphrase = found, passphrase
+            app.draw(arriving=True)
+
+    async def _read(self, passphrase: str) -> Any:
+        app = self.app
+        if not self.name:
+            assert self.file is not None
+            try:
+                self.name = await transfer.send_file(app.link, app.screen, FIELD, self.file[1], app.progress)
+            except MasqError:
+                raise
+            except Exception as error:  # the browser cannot read it: moved, deleted, no permission
+                raise MasqError(_("The file cannot be read. Choose it again.")) from error
+        try:
+            return await app.link.call("read_backup", self.name, passphrase)
+        except MasqError as error:
+            if code_of(error) != TRY_AGAIN:
+                await self._drop()
+            raise
+
+    async def _restore(self, _subject: str) -> None:
+        app = self.app
+        new, stay = self.text("passphrase"), self.ticked("stay-unlocked")
+        fresh = app.overview["profile"] is None
+        if fresh and new and self.text("passphrase-repeat") != new:
+            return app.refuse(differ(), "passphrase-repeat")
+        self.stays = True  # the profile that is made here does not end this visit
+        done, result = await app.act("restore", self._bring(new, stay or not new, fresh))
+        if done:
+            self.result = result
+            self.passphrase = ""
+            await app.fetch(arriving=True)
+
+    async def _bring(self, new: str, stay: bool, fresh: bool) -> Any:
+        """Restore; where there is no profile, under its own passphrase from then on."""
+        result = await self.app.link.call("restore", self.name, new if fresh else "", stay)
+        await self._drop()
+        return result
+
+    async def _start_over(self, _subject: str) -> None:
+        await self._drop()
+        self.found, self.passphrase, self.file = None, "", None
+        self.app.draw(arriving=True)

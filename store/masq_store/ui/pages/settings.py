@@ -1,0 +1,180 @@
+"""Settings: profiles, passphrase, storage, language and theme."""
+
+from typing import Any
+
+from masq.errors import MasqError
+
+from .. import preferences, views
+from ..ports import Room
+from ..words import LANGUAGES, _, language
+from .gate import differ, switch, wrong_name
+from .visit import Act, Visit
+
+
+class Settings(Visit):
+    """Everything that is not about one app."""
+
+    firsts = {
+        "rename": "profile-name",
+        "add-passphrase": "passphrase-new",
+        "change-passphrase": "passphrase",
+        "remove-passphrase": "passphrase",
+    }
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.room = Room()
+
+    async def load(self) -> Room:
+        """Ask the browser how much room there is."""
+        return await self.app.screen.room()
+
+    def take(self, loaded: Room) -> None:
+        """Keep it."""
+        self.room = loaded
+
+    def page(self) -> views.Page:
+        """Return the page."""
+        look = views.Look(language(), preferences.theme(self.app.screen), *self.room)
+        return views.settings(self.app.overview, look, self.app.moment)
+
+    def acts(self) -> dict[str, Act]:
+        """What the buttons and forms do."""
+        return {
+            "switch-profile": lambda profile: switch(self.app, profile),
+            "rename": self._rename,
+            "delete-profile": self._delete,
+            "add-passphrase": self._change_passphrase,
+            "change-passphrase": self._change_passphrase,
+            "remove-passphrase": self._remove_passphrase,
+            "persist": self._persist,
+        }
+
+    def choices(self) -> dict[str, Any]:
+        """What lists and boxes do."""
+        return {
+            "stay-unlocked": self._stay,
+            "lock-minutes": self._lock_minutes,
+            "language": self._language,
+            "theme": self._theme,
+        }
+
+    # ---- profiles
+
+    async def _rename(self, _subject: str) -> None:
+        app, name = self.app, self.text("profile-name").strip()
+        if wrong := wrong_name(name):
+            return app.refuse(wrong, "profile-name")
+        work = app.link.call("rename_profile", name)
+        if await self._done("save-name", work, {"InvalidValue": "profile-name"}):
+            app.close(_("This profile is now called {name}.", name=name))
+
+    async def _delete(self, profile: str) -> None:
+        app = self.app
+        name = next((one["name"] for one in app.overview["profiles"] if one["id"] == profile), "")
+        active = app.overview["profile"]["id"] == profile
+        done, _overview = await app.act("delete-profile", app.link.call("delete_profile", profile))
+        if not done:
+            return
+        said = _("{name}'s profile and its data were deleted from this device.", name=name)
+        if active:
+            app.go("#/", said)
+        else:
+            await app.fetch()
+            app.close(said)
+            app.screen.focus("notice")
+
+    # ---- passphrase
+
+    async def _change_passphrase(self, _subject: str) -> None:
+        app, new = self.app, self.text("passphrase-new")
+        present = self.text("passphrase") if app.overview["profile"]["passphrase"] else ""
+        if app.seconds_to_wait():
+            return
+        if app.overview["profile"]["passphrase"] and not present:
+            return app.refuse(_("Type your present passphrase first."), "passphrase")
+        if not new:
+            return app.refuse(_("Type the new passphrase first."), "passphrase-new")
+        if self.text("passphrase-repeat") != new:
+            return app.refuse(differ(), "passphrase-repeat")
+        said = _("The passphrase was changed.") if present else _("Your store has a passphrase now.")
+        await self._rewrap(present, new, said)
+
+    async def _remove_passphrase(self, _subject: str) -> None:
+        app, present = self.app, self.text("passphrase")
+        if app.seconds_to_wait():
+            return
+        if not present:
+            return app.refuse(_("Type your present passphrase first."), "passphrase")
+        await self._rewrap(present, "", _("Your store has no passphrase any more."))
+
+    async def _rewrap(self, present: str, new: str, said: str) -> None:
+        work = self.app.link.call("change_passphrase", present, new)
+        beside = {"WrongPassphrase": "passphrase", "InvalidValue": "passphrase-new"}
+        if await self._done("save-passphrase", work, beside):
+            self.app.close(said)
+            self.app.screen.focus("notice")  # the button that opened the form may be another one now
+
+    async def _stay(self) -> None:
+        stay = self.ticked("stay-unlocked")
+        self._expect(stays_unlocked=stay)
+        await self._done("stay-unlocked", self.app.link.call("set_stay_unlocked", stay))
+
+    async def _lock_minutes(self) -> None:
+        minutes = int(self.text("lock-minutes") or 0)
+        self._expect(lock_minutes=minutes)
+        await self._done("lock-minutes", self.app.link.call("set_lock_minutes", minutes))
+
+    def _expect(self, **fields: Any) -> None:
+        """Show the choice as made while the engine works on it."""
+        overview = self.app.overview
+        self.app.overview = {**overview, "profile": {**overview["profile"], **fields}}
+
+    async def _done(self, button: str, work: Any, beside: dict[str, str] | None = None) -> bool:
+        """Wait for a call that returns the overview; say whether it went well."""
+        done, overview = await self.app.act(button, work, beside)
+        if done:
+            self.app.overview = {**self.app.overview, **overview}
+            self.app.draw()
+            return True
+        problem = self.app.moment.problem
+        if not (beside and problem and problem.field):  # a choice that was not taken goes back
+            self.app.overview = {**self.app.overview, **await self.app.link.call("overview")}
+            self.app.draw()
+        return False
+
+    # ---- the browser
+
+    async def _persist(self, _subject: str) -> None:
+        app = self.app
+        done, persisted = await app.act("persist", self._ask())
+        if not done:
+            return
+        await app.fetch()
+        if persisted:
+            app.close(_("The browser will keep your data until you delete it."))
+        else:
+            app.close(
+                _(
+                    "The browser did not agree. It often does once a site has been used for a while, or installed."
+                )
+            )
+        app.screen.focus("notice")
+
+    async def _ask(self) -> bool:
+        try:
+            return await self.app.keep_for_good()
+        except MasqError:
+            raise
+        except Exception as error:  # the browser's own failure
+            raise MasqError(str(error)) from error
+
+    async def _language(self) -> None:
+        chosen = self.text("language")
+        if chosen in LANGUAGES:
+            preferences.choose_language(self.app.screen, chosen)
+        self.app.draw()
+
+    async def _theme(self) -> None:
+        preferences.choose_theme(self.app.screen, self.text("theme"))
+        self.app.draw()

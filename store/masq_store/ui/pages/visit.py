@@ -1,0 +1,69 @@
+"""What the pages have in common."""
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+from ..routes import Place
+from ..views import Page
+
+if TYPE_CHECKING:
+    from ..app import App
+
+Act = Callable[[str], Awaitable[None]]
+"""What a button does, given what it is about."""
+
+
+class Visit:
+    """One visit to one page: what it knows, shows, and can do. It ends when the reader goes elsewhere.
+
+    `profile` is the id of the profile that it is about. `stays`: another profile does not end it.
+    `firsts` names the element that gets the focus when a panel opens, where that is not its question, and
+    `openers` the one that opens it, where that is not called open-<panel>.
+    """
+
+    stays = False
+    firsts: dict[str, str] = {}
+    openers: dict[str, str] = {}
+
+    def __init__(self, app: "App", place: Place, profile: str) -> None:
+        self.app = app
+        self.place = place
+        self.profile = profile
+
+    async def load(self) -> Any:
+        """Ask the engine for what the page shows beyond the overview. May come to nothing: see `take`."""
+        return None
+
+    def take(self, loaded: Any) -> None:
+        """Keep what `load` returned: it is the newest."""
+
+    def page(self) -> Page:
+        """Return the page for what is known now."""
+        raise NotImplementedError
+
+    async def shown(self) -> None:
+        """The page has been drawn with what was fetched."""
+
+    def acts(self) -> dict[str, Act]:
+        """Return what the page's buttons and forms do, by name."""
+        return {}
+
+    def choices(self) -> dict[str, Callable[[], Awaitable[None]]]:
+        """Return what happens when something is chosen, by the field's id."""
+        return {}
+
+    def typed(self, field: str) -> None:
+        """The reader typed into the field with that id."""
+
+    def left(self) -> None:
+        """The reader goes elsewhere."""
+
+    # ---- for all
+
+    def text(self, field: str) -> str:
+        """Return what the field with that id holds, "" where there is none."""
+        return str(self.app.screen.fields().get(field, ""))
+
+    def ticked(self, field: str) -> bool:
+        """Say whether the box with that id is ticked."""
+        return bool(self.app.screen.fields().get(field, False))

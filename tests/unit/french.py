@@ -1,0 +1,20 @@
+"""For tests: the French catalogue, compiled as the build does it, and spoken for a while."""
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from build import catalogues
+from masq_store.ui import words
+
+
+@contextmanager
+def french() -> Iterator[None]:
+    """Speak French inside, English after."""
+    [path] = [path for path in catalogues.files() if path.parts[-3] == "fr"]
+    words.add("fr", io.BytesIO(catalogues.compiled(path)))
+    words.use("fr")
+    try:
+        yield
+    finally:
+        words.use("en")

@@ -1,0 +1,120 @@
+"""The pages' sentences in other languages."""
+
+import re
+from string import Formatter
+
+import pytest
+from babel.messages import pofile
+from french import french
+
+from build import catalogues
+from masq.errors import InvalidValue, MasqError, QuotaExceeded
+from masq_store.core.errors import NewerBackup, NotABackup, WrongPassphrase
+from masq_store.ui import readable, sentences, views, words
+
+FILES = catalogues.files()
+SOURCE = {message.id: message for message in catalogues.collect() if message.id}
+
+
+def read(path):
+    """The messages of a .po file."""
+    with path.open("rb") as file:
+        return [message for message in pofile.read_po(file) if message.id]
+
+
+def fields(text):
+    """The names in {braces} of a sentence, sorted."""
+    return sorted({name for _text, name, _spec, _conversion in Formatter().parse(text) if name is not None})
+
+
+def forms(text):
+    """The forms of a sentence: one, or one for each number."""
+    return [text] if isinstance(text, str) else list(text)
+
+
+def test_there_is_french():
+    """The original had two languages, and so has this."""
+    assert [path.parts[-3] for path in FILES] == ["fr"]
+    assert set(words.LANGUAGES) == {"en", "fr"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.parts[-3])
+def test_every_sentence_is_translated(path):
+    """The catalogue holds what the sources say, nothing else, and leaves nothing empty."""
+    found = {message.id: message for message in read(path)}
+    assert set(found) == set(SOURCE), "run python -m build.catalogues"
+    assert [message.id for message in found.values() if not all(forms(message.string)) or message.fuzzy] == []
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.parts[-3])
+def test_every_translation_has_the_same_fields(path):
+    """What is filled into the English sentence is filled into the other one."""
+    for message in read(path):
+        wanted = fields(forms(message.id)[-1])
+        for form in forms(message.string):
+            assert fields(form) == wanted, message.id
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.parts[-3])
+def test_marks_do_not_begin_a_line(path):
+    """French puts a space before : ; ? ! and inside « »; it must not break there. Apostrophes are curved."""
+    wrong = re.compile(r" [:;?!»]|« |\w'\w")
+    assert [m.string for m in read(path) if any(wrong.search(form) for form in forms(m.string))] == []
+
+
+def test_pages_speak_french():
+    """A page is in French from title to button, and English again afterwards."""
+    with french():
+        page = views.create()
+        assert page.title == "Créez votre coffre" and "Créer mon coffre" in page.html
+        assert "lang" not in page.html
+    assert "Make my store" in views.create().html
+
+
+def test_numbers_sizes_and_days_are_in_the_readers_language():
+    """Groups of digits, decimal marks, units, months and plurals follow the language."""
+    assert words.number(1234567) == "1,234,567"
+    with french():
+        assert words.number(1234567) == "1\u202f234\u202f567"
+        assert readable.size(3_400_000) == "3,4\u00a0Mo"
+        assert readable.size(0) == "0\u00a0octet" and readable.size(2) == "2\u00a0octets"
+        assert readable.day(1_762_171_200_000) == "3 novembre 2025"
+        assert readable.day(1_761_998_400_000) == "1er novembre 2025"
+        assert words.ngettext("{n} entry", "{n} entries", 1) == "1 entrée"
+        assert words.ngettext("{n} entry", "{n} entries", 1200) == "1\u202f200 entrées"
+
+
+def test_the_browsers_languages_choose():
+    """The first language that there is wins; English where there is none."""
+    with french():
+        assert words.best(["de", "fr-CA", "en"]) == "fr"
+        assert words.best(["", "en-GB", "fr"]) == "en"
+        assert words.best(["de"]) == "en" == words.best([])
+
+
+def test_an_unknown_language_is_english():
+    """What was remembered by another version does no harm."""
+    words.use("xx")
+    assert words.language() == "en"
+
+
+def test_errors_are_said_in_the_readers_language():
+    """By code, with their fields; the engine's own sentence where the code is not known, and in English."""
+    assert sentences.said(QuotaExceeded("the disk")) == str(QuotaExceeded("the disk"))
+    with french():
+        assert sentences.said(QuotaExceeded("the disk")).startswith("Il n’y a pas assez de place.")
+        assert "(format 9 ; celle-ci lit jusqu’au 1)".replace(" ;", "\u202f;") in sentences.said(
+            NewerBackup(9, 1)
+        )
+        assert "n’est pas une sauvegarde" in sentences.said(NotABackup())
+        assert "n’ouvre pas votre coffre" in sentences.said(WrongPassphrase(3))
+        assert (
+            sentences.said_of_name(InvalidValue("too odd"))
+            == "Ce nom ne convient pas. Choisissez-en un autre."
+        )
+        assert sentences.said(MasqError("Something new.")) == "Something new."
+
+
+def test_a_wrong_passphrase_says_the_same_whatever_the_wait():
+    """The page counts the time down, so the sentence does not name it."""
+    assert sentences.said(WrongPassphrase(9)) == sentences.said(WrongPassphrase(0))

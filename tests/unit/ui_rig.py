@@ -1,0 +1,372 @@
+"""For the tests of the pages: an engine and a window made of Python."""
+
+import asyncio
+import time
+from base64 import b64decode, b64encode
+from functools import wraps
+
+from masq.errors import InvalidValue, NotRegistered
+from masq_store.core.errors import WrongBackupPassphrase, WrongPassphrase
+from masq_store.ui.app import App
+from masq_store.ui.ports import Room
+
+ORIGIN = "http://counter.localhost:8000"
+ADDRESS = "#/app/http%3A%2F%2Fcounter.localhost%3A8000"
+ABOUT = {"origin": ORIGIN, "name": "Counter", "description": "", "icon": None}
+COUNTER = ABOUT | {"approved_ms": 0, "used_ms": 0, "keys": 120, "bytes": 30, "tabs": 0}
+KEPT = {"origin": "https://notes.example", "name": "Notes", "icon": None, "keys": 3, "bytes": 900}
+BACKUP = bytes(range(256)) * 5000
+
+
+def a_profile(name, passphrase="", number=1):
+    """A profile as the engine keeps it here."""
+    return {
+        "id": f"{number:032x}",
+        "name": name,
+        "word": passphrase,
+        "locked": bool(passphrase),
+        "stays_unlocked": not passphrase,
+        "lock_minutes": 0,
+        "apps": [COUNTER],
+        "kept": [],
+    }
+
+
+class Engine:
+    """A link to an engine that keeps everything in plain fields and notes its calls."""
+
+    def __init__(self, *profiles, request=None):
+        self.profiles = list(profiles)
+        self.active = self.profiles[0] if profiles else None
+        self.asked = request
+        self.stored = {f"k{n:03}": n for n in range(120)}
+        self.calls = []
+        self.broken = None
+        self.wait = 0.0
+        self.wait_seconds = 0
+        self.due = False
+        self.persistent = False
+        self.keeps_keys = "kept"
+        self.files = {}
+        self.on_event = None
+
+    async def call(self, method, *args):
+        """Answer as the engine would."""
+        self.calls.append((method, *args))
+        await asyncio.sleep(self.wait)
+        if self.broken:
+            raise self.broken
+        return getattr(self, method)(*args)
+
+    def called(self, method):
+        """The arguments of each call of `method`."""
+        return [call[1:] for call in self.calls if call[0] == method]
+
+    def overview(self):
+        """Everything the pages begin with."""
+        mine = self.active
+        hidden = not mine or mine["locked"]
+        names = ("id", "name", "locked", "stays_unlocked", "lock_minutes")
+        return {
+            "profile": mine and {name: mine[name] for name in names} | {"passphrase": bool(mine["word"])},
+            "profiles": [
+                {"id": p["id"], "name": p["name"], "active": p is mine, "passphrase": bool(p["word"])}
+                for p in self.profiles
+            ],
+            "apps": [] if hidden else mine["apps"],
+            "kept": [] if hidden else mine["kept"],
+            "backup": {"due": self.due, "last_ms": None},
+            "keeps_keys": self.keeps_keys,
+            "persistent": self.persistent,
+            "build": 1,
+            "version": "0.1.0",
+        }
+
+    # ---- profiles
+
+    def create_profile(self, name, passphrase, stay_unlocked):
+        """A new profile, open and active."""
+        self.active = a_profile(name, passphrase, len(self.profiles) + 1)
+        self.active |= {"locked": False, "apps": [], "stays_unlocked": stay_unlocked}
+        self.profiles.append(self.active)
+        return self.overview()
+
+    def switch_profile(self, profile):
+        """Another one is active."""
+        [self.active] = [p for p in self.profiles if p["id"] == profile]
+        return self.overview()
+
+    def rename_profile(self, name):
+        """A new name."""
+        if name == "bad":
+            raise InvalidValue("nobody is called that")
+        self.active["name"] = name
+        return self.overview()
+
+    def delete_profile(self, profile):
+        """It is gone."""
+        self.profiles = [p for p in self.profiles if p["id"] != profile]
+        if self.active["id"] == profile:
+            self.active = self.profiles[0] if self.profiles else None
+        return self.overview()
+
+    def _check(self, passphrase):
+        if passphrase != self.active["word"]:
+            raise WrongPassphrase(self.wait_seconds)
+
+    def unlock(self, passphrase, stay_unlocked):
+        """Open, if it is the passphrase."""
+        self._check(passphrase)
+        self.active["locked"] = False
+        return self.overview()
+
+    def lock(self):
+        """Closed."""
+        self.active["locked"] = True
+        return self.overview()
+
+    def change_passphrase(self, present, new):
+        """Another passphrase."""
+        self._check(present)
+        self.active |= {"word": new, "stays_unlocked": not new}
+        return self.overview()
+
+    def set_stay_unlocked(self, stay):
+        """The choice."""
+        self.active["stays_unlocked"] = stay
+        return self.overview()
+
+    def set_lock_minutes(self, minutes):
+        """The choice."""
+        self.active["lock_minutes"] = minutes
+        return self.overview()
+
+    def told_persistent(self, persisted):
+        """What the browser said."""
+        self.persistent = persisted
+
+    # ---- apps
+
+    def app(self, origin):
+        """One app."""
+        if not self.active["apps"] or origin != ORIGIN:
+            raise NotRegistered(origin)
+        return COUNTER
+
+    def entries(self, origin, search, after, limit):
+        """A page of entries."""
+        found = [[k, v] for k, v in sorted(self.stored.items()) if search.lower() in k.lower() and k > after]
+        return {"entries": found[:limit], "more": len(found) > limit}
+
+    def set_entry(self, origin, key, packed):
+        """Written."""
+        self.stored[key] = packed
+
+    def delete_entry(self, origin, key):
+        """Gone."""
+        return self.stored.pop(key, None) is not None
+
+    def withdraw(self, origin, erase=False):
+        """Forget the app."""
+        self.active["apps"] = []
+
+    def erase(self, origin):
+        """Erase what it left."""
+        self.active["kept"] = []
+
+    def request(self, nonce):
+        """What the popup is about."""
+        return self.asked
+
+    def answer(self, nonce, allow):
+        """The answer."""
+
+    # ---- backup
+
+    def write_backup(self, passphrase, origin):
+        """A file in three pieces."""
+        return {"id": "made", "size": len(BACKUP), "pieces": 3}
+
+    def backup_piece(self, name, number):
+        """One of them."""
+        third = len(BACKUP) // 3 + 1
+        return b64encode(BACKUP[number * third : (number + 1) * third]).decode()
+
+    def begin_file(self):
+        """A file that comes."""
+        self.files["sent"] = b""
+        return "sent"
+
+    def file_piece(self, name, piece):
+        """A piece of it."""
+        self.files[name] += b64decode(piece)
+
+    def drop_file(self, name):
+        """Forget it."""
+        self.files.pop(name, None)
+
+    def read_backup(self, name, passphrase):
+        """What is in it, if it is the passphrase."""
+        if passphrase != "of the file":
+            raise WrongBackupPassphrase()
+        app = {"origin": ORIGIN, "name": "Counter", "keys": 2}
+        return {"name": "Ann", "made_ms": 0, "whole": True, "same": bool(self.active), "apps": [app]}
+
+    def restore(self, name, passphrase, stay_unlocked):
+        """Bring it back, into a new profile if there is none."""
+        if not self.active:
+            self.create_profile("Ann", passphrase, stay_unlocked)
+            self.active["apps"] = [COUNTER]
+        return {"merged": [ORIGIN], "skipped": [], "moved": []}
+
+    def remind_later(self):
+        """Put off."""
+        self.due = False
+        return self.overview()
+
+
+class Download:
+    """A file that is being saved."""
+
+    def __init__(self):
+        self.content, self.finished = b"", False
+
+    def add(self, content):
+        """More of it."""
+        self.content += content
+
+    def finish(self):
+        """Saved."""
+        self.finished = True
+
+
+class Screen:
+    """A window that only remembers."""
+
+    def __init__(self, address=""):
+        self.place, self.page, self.top, self.focused = address, None, "", ""
+        self.typed, self.pages, self.app = {}, [], None
+        self.written, self.progress, self.downloads = [], [], {}
+        self.chosen, self.content = None, b""
+        self.kept, self.asked_to_persist, self.wanted = {}, 0, ["en"]
+        self.looks = []
+
+    def show(self, page, arriving, top):
+        """Remember the page."""
+        self.page, self.top = page, top
+        self.pages.append(page)
+
+    def fields(self):
+        """What a test typed."""
+        return self.typed
+
+    def focus(self, name):
+        """Remember the focus."""
+        self.focused = name
+
+    def write(self, name, text):
+        """Remember the text."""
+        self.written.append((name, text))
+
+    def advance(self, name, done, of):
+        """Remember the progress."""
+        self.progress.append((done, of))
+
+    def address(self):
+        """The address."""
+        return self.place
+
+    def go(self, address):
+        """Go there as a browser would."""
+        self.place = address
+        self.app.moved()
+
+    def reload(self):
+        """Remember."""
+        self.focused = "reloaded"
+
+    def file(self, field):
+        """What a test chose."""
+        return self.chosen
+
+    async def read_file(self, field, start, end):
+        """A part of it."""
+        return self.content[start:end]
+
+    def download(self, name):
+        """A file to save."""
+        self.downloads[name] = Download()
+        return self.downloads[name]
+
+    async def room(self):
+        """Plenty."""
+        return Room(1_000_000, 2_000_000_000, self.asked_to_persist > 0)
+
+    async def persist(self):
+        """The browser agrees."""
+        self.asked_to_persist += 1
+        return True
+
+    def remembered(self, name):
+        """What was remembered."""
+        return self.kept.get(name, "")
+
+    def remember(self, name, value):
+        """Remember."""
+        self.kept[name] = value
+
+    def languages(self):
+        """What the browser prefers."""
+        return self.wanted
+
+    def look(self, language, theme):
+        """Remember the look."""
+        self.looks.append((language, theme))
+
+    def has(self, text):
+        """Whether the page holds `text`."""
+        return text in self.page.html
+
+
+def run(test):
+    """Run an async test to its end."""
+
+    @wraps(test)
+    def wrapped():
+        asyncio.run(test())
+
+    return wrapped
+
+
+async def opened(engine, address="", **more):
+    """An app that has shown its first page."""
+    screen = Screen(address)
+    app = screen.app = App(engine, screen, **more)
+    await app.arrive()
+    return app, screen
+
+
+async def settle(app):
+    """Wait until nothing is being done."""
+    while app.tasks:
+        await asyncio.sleep(0.01)
+
+
+async def press(app, action, subject=""):
+    """Press a button and wait for what it does."""
+    app.acted(action, subject)
+    await settle(app)
+
+
+async def until(condition, seconds=5.0):
+    """Wait until `condition` holds."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it never came about"
+        await asyncio.sleep(0.01)
+
+
+async def type_into(app, screen, action, subject="", **fields):
+    """Fill in fields (with _ for -) and send the form."""
+    screen.typed = {name.replace("_", "-"): value for name, value in fields.items()}
+    await press(app, action, subject)
