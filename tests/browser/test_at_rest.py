@@ -60,12 +60,11 @@ def new_profile(driver: Any, name: str) -> None:
 
 
 def switch_to(driver: Any, site: Site, name: str) -> None:
-    """Make the profile of that name the active one, in the store's settings."""
+    """Make the other profile, which has that name, the active one, in the store's settings."""
     driver.get(site.store + "/#/settings")
-    for row in driver.find_elements("css selector", "#profiles [data-profile]"):
-        if name in row.text:
-            row.find_element("css selector", "[data-action=switch-profile]").click()
-            break
+    driver.refresh()
+    until(lambda: name in find(driver, "#switch-profile").text, f"a way to {name}")
+    click(driver, "#switch-profile")
     until(lambda: find(driver, "#who").text == name, f"{name} to be active")
 
 
@@ -141,11 +140,8 @@ def test_two_profiles_and_one_app(browser: Callable[..., Any], site: Site) -> No
         if key.startswith("records/") and mine not in key
     }
     driver.get(site.store + "/#/settings")
-    for row in driver.find_elements("css selector", "#profiles [data-profile]"):
-        if "Ann" in row.text:
-            row.find_element("css selector", "[data-action=delete-profile]").click()
-            break
-    click(driver, "#delete-profile-confirm")
+    click(driver, f"#open-delete-profile-{mine}")
+    click(driver, "#delete-profile")
     until(lambda: not any(mine in key for key in dump(driver)), "Ann's records to go")
     after = {key: content for key, content in dump(driver).items() if key.startswith("records/")}
     changed = {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
