@@ -215,3 +215,19 @@ async def test_the_popup_has_no_way_that_leaves_its_question():
     _app, screen = await opened(engine, "#connect=n1")
     assert "Ann" in screen.top and "href" not in screen.top and "button" not in screen.top
     await asyncio.sleep(0)
+
+
+@run
+async def test_the_popup_ends_even_if_the_browser_fails_to_keep_the_data():
+    """The answer has been given: what the browser says to persistent storage does not hold it up."""
+    engine, heard = two(), []
+    engine.active["apps"] = []
+    engine.asked = COUNTER | {"registered": False}
+    app, screen = await opened(engine, "#connect=n1", done=heard.append)
+
+    async def fail():
+        raise RuntimeError("the browser's own error")
+
+    screen.persist = fail
+    await press(app, "allow")
+    assert heard == [True] and screen.has('data-page="answered"')
