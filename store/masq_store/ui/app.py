@@ -10,6 +10,7 @@ browser is behind `ports.Screen`, so that these flows are tested without one.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 from masq.errors import MasqError
@@ -334,7 +335,8 @@ class App:
         self._told_persistent = True
         persisted = (await self.screen.room()).persisted
         if persisted != self.overview["persistent"]:
-            await self.link.call("told_persistent", persisted)
+            with suppress(MasqError):  # locked meanwhile, say: the next page tells it
+                await self.link.call("told_persistent", persisted)
 
 
 def trouble(error: Exception) -> Page:

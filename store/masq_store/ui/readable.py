@@ -122,7 +122,9 @@ class _Raw:
     def __str__(self) -> str:
         first = self.content[:BYTES_SHOWN].hex(" ")
         more = " …" if len(self.content) > BYTES_SHOWN else ""
-        return f"{size(len(self.content))}: {first}{more}" if first else size(0)
+        if not first:
+            return size(0)
+        return _("{size}: {bytes}", size=size(len(self.content)), bytes=first + more)
 
 
 def _plain(packed: Any) -> Any:

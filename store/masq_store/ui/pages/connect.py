@@ -1,5 +1,7 @@
 """The popup's question: may this app keep its data here?"""
 
+from contextlib import suppress
+
 from .. import views
 from .visit import Act, Visit
 
@@ -34,7 +36,8 @@ class Connect(Visit):
         app.waiting = ""
         app.end(views.answered(request["name"], allowed))
         if first and not app.overview["persistent"]:
-            await app.keep_for_good()  # from now on there is something to lose
+            with suppress(Exception):  # the answer has been given, whatever the browser says to this
+                await app.keep_for_good()  # from now on there is something to lose
         if app.done:
             result = app.done(allowed)
             if result is not None and hasattr(result, "__await__"):

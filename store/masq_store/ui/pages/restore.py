@@ -23,7 +23,6 @@ class Restore(Visit):
         super().__init__(*arguments)
         self.file: tuple[str, int] | None = None
         self.name = ""  # the engine's, for the file that it has been sent
-        self.passphrase = ""
         self.found: Json | None = None
         self.result: Json | None = None
 
@@ -74,7 +73,7 @@ class Restore(Visit):
             return app.refuse(_("Type the passphrase that the backup was made with."), "passphrase")
         done, found = await app.act("look", self._read(passphrase), {TRY_AGAIN: "passphrase", "": FIELD})
         if done:
-            self.found, self.passphrase = found, passphrase
+            self.found = found
             app.draw(arriving=True)
 
     async def _read(self, passphrase: str) -> Any:
@@ -96,24 +95,20 @@ class Restore(Visit):
 
     async def _restore(self, _subject: str) -> None:
         app = self.app
-        new, stay = self.text("passphrase"), self.ticked("stay-unlocked")
-        fresh = app.overview["profile"] is None
-        if fresh and new and self.text("passphrase-repeat") != new:
-            return app.refuse(differ(), "passphrase-repeat")
+        new, stay = "", True
+        if app.overview["profile"] is None:  # one is made, with a passphrase of its own or without
+            new = self.text("passphrase")
+            stay = self.ticked("stay-unlocked") or not new
+            if new and self.text("passphrase-repeat") != new:
+                return app.refuse(differ(), "passphrase-repeat")
         self.stays = True  # the profile that is made here does not end this visit
-        done, result = await app.act("restore", self._bring(new, stay or not new, fresh))
+        done, result = await app.act("restore", app.link.call("restore", self.name, new, stay))
         if done:
+            await self._drop()
             self.result = result
-            self.passphrase = ""
             await app.fetch(arriving=True)
-
-    async def _bring(self, new: str, stay: bool, fresh: bool) -> Any:
-        """Restore; where there is no profile, under its own passphrase from then on."""
-        result = await self.app.link.call("restore", self.name, new if fresh else "", stay)
-        await self._drop()
-        return result
 
     async def _start_over(self, _subject: str) -> None:
         await self._drop()
-        self.found, self.passphrase, self.file = None, "", None
+        self.found = self.file = None
         self.app.draw(arriving=True)

@@ -1,0 +1,29 @@
+// The store's pages as they are built, over an engine made of Python (tests/unit/ui_rig.py): ?scene,scene#/address
+import { startPython } from "./app/python.js";
+
+const python = await startPython();
+python.globals.set("source", await (await fetch("ui_rig.py")).text());
+python.runPython(`
+import sys, time, types
+sys.modules["ui_rig"] = rig = types.ModuleType("ui_rig")
+exec(compile(source, "ui_rig.py", "exec"), rig.__dict__)
+from ui_rig import *
+from masq_store.ui import app as pages
+
+def store(scene):
+    now = int(time.time() * 1000)
+    ann = a_profile("Ann", "right" if "passphrase" in scene or "locked" in scene else "")
+    other = "https://a-rather-long-name.of-a-subdomain.somewhere.example:8443"
+    ann["locked"] = "locked" in scene
+    ann["kept"] = [KEPT]
+    ann["apps"] = [COUNTER | {"used_ms": now}, COUNTER | {"origin": other, "name": "A long name", "tabs": 2}]
+    profiles = [] if "empty" in scene else [ann, a_profile("Bob", "", 2)]
+    made = Engine(*profiles, request=ABOUT | {"registered": False})
+    made.wait, made.wait_seconds, made.due = 0.01, 3, True
+    made.stored |= {"k001": "long " * 99, "k002": {"$bytes": "AAEC"}, "k003": ["a", {"b": 1}]}
+    return made
+`);
+python.globals.set("scene", location.search.slice(1));
+await python.runPythonAsync("engine = store(scene)\nshown = await pages.start(engine)");
+window.py = (code) => python.runPythonAsync(code);
+document.documentElement.dataset.ready = "yes";

@@ -1,0 +1,241 @@
+"""The store's pages as they are built, in a browser, over an engine made of Python: what only a browser can show."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browser.harness import Browser, wait_for
+from conftest import Site
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import Select
+
+from build.lock import build_lock
+from build.node import install_packages
+from build.places import NODE_MODULES, ROOT
+from build.server import SiteServer
+
+APP = "#/app/http%3A%2F%2Fcounter.localhost%3A8000"
+RIG = ROOT / "tests" / "browser" / "site" / "pages" / "rig.js"
+EVERY_PAGE = [
+    ("empty", "", ()),
+    ("empty", "#/restore", ()),
+    ("locked", "", ()),
+    ("", "", ("[id^=open-erase]",)),
+    ("", APP, ("[data-focus='edit k003']", "#open-add", "#withdraw")),
+    ("passphrase", "#/settings", ("#open-rename", "[id^=open-delete]", "#open-change-passphrase")),
+    ("", "#/settings", ("#open-add-passphrase",)),
+    ("", "#/backup", ()),
+    ("", "#/new-profile", ()),
+    ("", "#connect=00", ()),
+    ("", "#/nowhere", ()),
+]
+"""(scene, address, what to press one after the other): each page, and each form and question on it."""
+
+
+@pytest.fixture(scope="module")
+def pages(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of the built pages over an engine made of Python."""
+    folder = tmp_path_factory.mktemp("pages") / "dist"
+    target = folder / "pages"
+    shutil.copytree(dist / "store", target, ignore=shutil.ignore_patterns("*.br", "*.gz"))
+    next(target.glob("app-*")).rename(target / "app")
+    app = next((dist / "store").glob("app-*")).name
+    index = (target / "index.html").read_text("utf-8")
+    (target / "index.html").write_text(index.replace(f"{app}/boot.js", "rig.js").replace(app, "app"), "utf-8")
+    shutil.copy(RIG, target)
+    shutil.copy(ROOT / "tests" / "unit" / "ui_rig.py", target)
+    (folder / "index").mkdir()
+    server = SiteServer(folder)
+    server.start()
+    yield Site(server).url("pages")
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def axe() -> str:
+    """axe-core's source, installed as package-lock.json names it."""
+    with build_lock():
+        install_packages(dev=True)
+    return (NODE_MODULES / "axe-core" / "axe.min.js").read_text("utf-8")
+
+
+def show(driver: Browser, pages: str, scene: str = "", address: str = "", wanted: str = "en") -> None:
+    """Open the page at `address` in a `scene`, in a language."""
+    driver.get(f"{pages}/app/style.css")  # another page of the site, so that the next one is loaded anew
+    driver.execute_script("localStorage.setItem('masq/language', arguments[0])", wanted)
+    driver.get(f"{pages}/?{scene}{address}")
+    wait_for(lambda: driver.execute_script("return document.documentElement.dataset.ready"), 60, "the page")
+
+
+def py(driver: Browser, code: str) -> Any:
+    """Return what an expression is in the page's Python, which must be a str, number or bool."""
+    return driver.run("return await window.py(args[0])", code)
+
+
+def focus(driver: Browser) -> str:
+    """Return the id or data-focus of the element that has the focus, or its name."""
+    return str(
+        driver.execute_script("const a = document.activeElement; return a.id || a.dataset.focus || a.tagName")
+    )
+
+
+def resize(driver: Browser, width: int) -> None:
+    """Give the window a width in CSS pixels."""
+    size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 500}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+
+
+@pytest.mark.browser
+def test_what_is_typed_survives_live_changes(browser: Any, pages: str) -> None:
+    """While entries change, the field stays the same element, with its text, its caret and the focus."""
+    driver = browser()
+    show(driver, pages, "", APP)
+    driver.find("[data-focus='edit k003']").click()
+    wait_for(lambda: focus(driver) == "entry-value", what="the focus in the field")
+    driver.find("#entry-value").send_keys(" typed")
+    driver.execute_script("window.field = document.activeElement; field.setSelectionRange(2, 4)")
+    py(driver, "engine.stored.update(a=1, k000='live', k003=5); shown.told(['data', ORIGIN])")
+    wait_for(lambda: "live" in driver.text("#entries"), what="the change")
+    assert driver.execute_script(
+        "const f = document.querySelector('#entry-value');"
+        "return f === field && f === document.activeElement && f.selectionStart === 2 && f.value.includes('typed')"
+    )
+    assert driver.text("#changed-meanwhile").startswith("Meanwhile the value has become 5.")
+
+
+@pytest.mark.browser
+def test_the_wait_after_a_wrong_passphrase_counts_down(browser: Any, pages: str) -> None:
+    """The seconds go down in the sentence, what was typed stays, and the button works again at the end."""
+    driver = browser()
+    show(driver, pages, "locked")
+    assert focus(driver) == "passphrase"
+    driver.find("#passphrase").send_keys("wrong", Keys.ENTER)
+    wait_for(lambda: driver.text("#wait") == "You can try again in 3 seconds.", what="the wait")
+    assert driver.find("#unlock").get_attribute("aria-disabled") == "true"
+    wait_for(lambda: driver.text("#wait") == "You can try again in 1 second.", what="a second less")
+    assert driver.find("#passphrase").get_attribute("value") == "wrong" and focus(driver) == "passphrase"
+    wait_for(lambda: not driver.find("#unlock").get_attribute("aria-disabled"), what="the end of the wait")
+    driver.find("#passphrase").clear()
+    driver.find("#passphrase").send_keys("right", Keys.ENTER)
+    wait_for(lambda: driver.find("#apps") and focus(driver) == "H1", what="the apps")
+
+
+@pytest.mark.browser
+def test_files_go_in_and_out(browser: Any, pages: str, tmp_path: Path) -> None:
+    """A backup and an export are saved byte for byte, and a chosen file reaches the engine byte for byte."""
+    driver = browser()
+    driver.execute_cdp_cmd(
+        "Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path / "saved")}
+    )
+    show(driver, pages, "", "#/backup")
+    driver.find("#passphrase").send_keys("p")
+    driver.find("#passphrase-repeat").send_keys("p", Keys.ENTER)
+    driver.find("#saved")
+    [saved] = wait_for(lambda: list((tmp_path / "saved").glob("masq-Ann-*.masq")), what="the file")
+    assert saved.read_bytes() == bytes(range(256)) * 5000
+
+    show(driver, pages, "", APP)
+    driver.click("#export")
+    [exported] = wait_for(lambda: list((tmp_path / "saved").glob("masq-Counter-*.json")), what="the export")
+    assert json.loads(exported.read_text())["apps"]["http://counter.localhost:8000"]["entries"]["k004"] == 4
+
+    large = tmp_path / "large.masq"
+    large.write_bytes(os.urandom(1_300_000))
+    show(driver, pages, "empty")
+    driver.click("#have-backup")
+    driver.find("#backup-file").send_keys(str(large))
+    wait_for(lambda: driver.text("#file-hint") == "large.masq, 1.3 MB", what="the file's name")
+    driver.find("#passphrase").send_keys("wrong")
+    driver.click("#look")
+    assert "does not open the backup" in driver.find("#error").text
+    wait_for(lambda: focus(driver) == "passphrase", what="the focus on the passphrase")
+    driver.find("#passphrase").clear()
+    driver.find("#passphrase").send_keys("of the file", Keys.ENTER)
+    driver.find("#found")
+
+    sent = py(driver, "import hashlib; hashlib.sha256(engine.files['sent']).hexdigest()")
+    assert sent == hashlib.sha256(large.read_bytes()).hexdigest()
+    driver.click("#restore")
+    assert driver.find("#restored").text.startswith("The data of 1 app was brought back.")
+
+
+@pytest.mark.browser
+def test_language_and_theme_hold_at_once_and_next_time(browser: Any, pages: str) -> None:
+    """The choice changes the page, its lang and its theme, keeps the focus, and is there when it is loaded again."""
+    driver = browser()
+    show(driver, pages, "", "#/settings")
+    Select(driver.find("#theme")).select_by_value("dark")
+    Select(driver.find("#language")).select_by_value("fr")
+    driver.wait_text("h1", "Réglages")
+    assert focus(driver) == "language"
+    look = "const r = document.documentElement; return [r.lang, r.dataset.theme, localStorage['masq/theme']]"
+    assert driver.execute_script(look) == ["fr", "dark", "dark"]
+    show(driver, pages, "", "", "fr")
+    driver.wait_text("h1", "Vos applications")
+    assert driver.execute_script(look) == ["fr", "dark", "dark"]
+
+
+@pytest.mark.browser
+def test_the_keyboard_alone_is_enough(browser: Any, pages: str) -> None:
+    """Tab and Enter lead from the apps to a new passphrase; after each act the focus is where it is needed."""
+    driver = browser()
+    show(driver, pages)
+
+    def tab_to(name: str) -> None:
+        for _ in range(60):
+            driver.switch_to.active_element.send_keys(Keys.TAB)
+            if focus(driver) == name:
+                outline = driver.execute_script(
+                    "return getComputedStyle(document.activeElement).outlineStyle"
+                )
+                assert outline == "solid", f"the focus on {name} cannot be seen"
+                return
+        raise AssertionError(f"Tab does not lead to {name}")
+
+    driver.execute_script("document.querySelector('a.mark').focus()")
+    tab_to("to-settings")
+    driver.switch_to.active_element.send_keys(Keys.ENTER)
+    driver.wait_text("h1", "Settings")
+    tab_to("open-add-passphrase")
+    driver.switch_to.active_element.send_keys(Keys.ENTER)
+    wait_for(lambda: focus(driver) == "passphrase-new", what="the first field")
+    driver.switch_to.active_element.send_keys("new")
+    tab_to("passphrase-repeat")
+    driver.switch_to.active_element.send_keys("new", Keys.ENTER)
+    wait_for(lambda: focus(driver) == "notice", what="the focus on what was done")
+    assert driver.text("#notice") == "Your store has a passphrase now." and driver.find("#lock")
+
+
+@pytest.mark.browser
+def test_no_page_violates_accessibility_or_scrolls_sideways(browser: Any, pages: str, axe: str) -> None:
+    """axe-core finds nothing in either theme, and at 360 pixels nothing sticks out, in both languages."""
+    driver = browser()
+    found = []
+    for wanted in ("en", "fr"):
+        for scene, address, presses in EVERY_PAGE:
+            show(driver, pages, scene, address, wanted)
+            for press in ("", *presses):
+                if press:
+                    driver.find(press).click()
+                    wait_for(lambda: focus(driver) not in ("BODY", ""), what="the focus in what opened")
+                for width in (360, 1000):
+                    resize(driver, width)
+                    wide = driver.execute_script("return document.documentElement.scrollWidth")
+                    if wide > width:
+                        found.append(f"{wanted} {scene} {address} {press}: {wide} pixels wide at {width}")
+                for theme in ("light", "dark") if wanted == "en" else ("light",):
+                    driver.execute_script("document.documentElement.dataset.theme = arguments[0]", theme)
+                    driver.execute_script(f"if (!window.axe) {{ {axe} }}")
+                    for rule, targets in driver.run(
+                        "const told = await axe.run(); return told.violations.map((v) =>"
+                        " [v.id, v.nodes.map((n) => n.target + ': ' + n.failureSummary)]);"
+                    ):
+                        found.append(f"{wanted} {theme} {scene} {address} {press}: {rule} {targets}")
+    assert found == []
