@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import re
 import socket
 import threading
@@ -21,6 +22,7 @@ from browser.test_hand_over import (
     stop_writing,
     wait_for_writes,
 )
+from browser.test_hosting import Plain, Server
 from conftest import Site
 
 from build.server import SiteServer
@@ -289,6 +291,25 @@ def test_what_nobody_keeps_is_left_alone(browser: Callable[..., Any], network: N
     assert tried == [True, 404, 200, 501]
     kept = "return (await (await caches.open(args[0])).keys()).map(({ url }) => new URL(url).pathname)"
     assert [path for path in driver.run(kept, name) if path.startswith("/client/")] == []
+
+
+def test_a_plain_host_below_a_path(browser: Callable[..., Any], dist: Path, tmp_path: Path) -> None:
+    """On a host that sends no header of ours, below a path, the store is kept, and opens when that host is gone."""
+    copy_of(dist, tmp_path / "below")
+    server = Server(("127.0.0.1", 0), functools.partial(Plain, directory=str(tmp_path)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    driver = browser()
+    address = f"http://store.localhost:{server.server_address[1]}/below/store/"
+    try:
+        driver.get(address)
+        find(driver, "#create-profile")
+        wait_kept(driver)
+    finally:
+        server.shutdown()
+        server.server_close()
+    driver.get(address + "index.html")
+    find(driver, "#create-profile")
+    assert is_off(driver, address + "nobody-keeps-this")
 
 
 def test_it_can_be_installed(browser: Callable[..., Any], network: Network) -> None:
