@@ -18,18 +18,25 @@ APP = "app-0123456789abcdef"
 
 def facts(worker: Path) -> dict[str, Any]:
     """Return what the build has put above the service worker's own lines."""
-    return {
-        name: json.loads(value)
-        for name, value in re.findall(r"^const (\w+) = (.*);$", worker.read_text(), re.M)
-    }
+    above = worker.read_text("utf-8").removesuffix(SOURCE.read_text("utf-8"))
+    return {name: json.loads(value) for name, value in re.findall(r"^const (\w+) = (.*);$", above, re.M)}
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
     """A store's folder, made up: pages, this build's files, and those of the build before."""
-    for name in ("index.html", "frame.html", "manifest.webmanifest", f"{APP}/boot.js", f"{APP}/frame.js",
-                 f"{APP}/connect.js", f"{APP}/boot.js.br", "app-fedcba9876543210/boot.js", "snapshot-0123456789abcdef.bin",
-                 "client/masq/__init__.py"):  # fmt: skip
+    names = [
+        *(
+            "index.html",
+            "frame.html",
+            "manifest.webmanifest",
+            "snapshot-0123456789abcdef.bin",
+            "client/masq/rpc.py",
+        ),
+        *(f"{APP}/{name}" for name in ("boot.js", "boot.js.br", "connect.js", "frame.js")),
+        "app-fedcba9876543210/boot.js",
+    ]
+    for name in names:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(name)
     add_service_workers(tmp_path, [APP, "snapshot-0123456789abcdef.bin"])
@@ -37,7 +44,7 @@ def store(tmp_path: Path) -> Path:
 
 
 def test_one_build_is_kept(store: Path) -> None:
-    """The store's lists one build's files and the pages, each by what it holds; variants and the client are not in it."""
+    """The store's lists one build's files and the pages, each by what it holds, without variants and the client."""
     kept = facts(store / "service-worker.js")
     assert [address for address, _ in kept["files"]] == [
         *(f"{APP}/boot.js", f"{APP}/connect.js", f"{APP}/frame.js"),
