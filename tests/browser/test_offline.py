@@ -262,6 +262,32 @@ def test_half_of_a_build_is_not_kept(browser: Callable[..., Any], network: Netwo
     assert build_shown(driver) == new
 
 
+def test_an_app_last_opened_two_builds_ago(
+    browser: Callable[..., Any], network: Network, tmp_path: Path
+) -> None:
+    """An app that was not opened since two newer builds came works without a network, with the newest one's worker."""
+    driver = browser(profile=tmp_path / "profile")
+    count_once(driver, network)
+    driver.get(network.site.store)
+    find(driver, "#apps [data-origin]")
+    first, old = wait_kept(driver)[0], build_shown(driver)
+    for _ in range(2):
+        newer_build(network.dist / "store")
+        assert driver.run(UPDATE)[0] == "activated"
+    names = wait_kept(driver)
+    assert len(names) == 2 and first not in names
+    driver.quit()
+    network.off()
+    driver = browser(profile=tmp_path / "profile")
+    driver.get(network.site.counter)
+    wait_text(driver, "#count", "1")
+    click(driver, "#plus")
+    wait_text(driver, "#count", "2")
+    in_frame(driver)
+    script = driver.run("return document.querySelector('script').src")
+    assert old in script  # the frame is still the old one
+
+
 def test_a_network_that_does_not_answer(browser: Callable[..., Any], network: Network) -> None:
     """Where connections stay without an answer, the store opens from what is kept, after a short wait."""
     driver = browser()
