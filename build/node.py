@@ -52,7 +52,7 @@ def run_node(script: Path, *arguments: str) -> str:
 def install_packages(*, dev: bool = False) -> None:
     """Install exactly what package-lock.json names into node_modules, unless it is there already.
 
-    `dev` adds the peers that only the benchmark needs. No package's install script runs.
+    `dev` adds what only tests and the benchmark need. No package's install script runs.
     """
     wanted = hash_bytes((ROOT / "package-lock.json").read_bytes())
     stamp = NODE_MODULES / ".masq-stamp"

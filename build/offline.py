@@ -59,6 +59,7 @@ def write_service_worker(
         "name": f"{family} {hash_bytes(chr(10).join(digests).encode())}",
         "files": files,
         "changing": changing,
+        "app": next((address.split("/")[0] for address, _ in files if address.startswith("app-")), ""),
     }
     lines = [f"const {name} = {json.dumps(value)};" for name, value in facts.items()]
     target.write_text("\n".join([*lines, SOURCE.read_text("utf-8")]), "utf-8")

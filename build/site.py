@@ -22,6 +22,14 @@ TEXT = {".html", ".webmanifest", ".txt"}
 FRAME = ("/frame.js", "/connect.js")
 """The scripts of the hidden frame."""
 
+ICONS = {
+    "icons/icon-192.png": ("icons/logo.svg", 192),
+    "icons/icon-512.png": ("icons/logo.svg", 512),
+    "icons/maskable-512.png": ("icons/maskable.svg", 512),
+    "icons/apple-touch.png": ("icons/maskable.svg", 180),
+}
+"""Icons for systems that show no SVG: what each is drawn from, and how wide it is, in pixels."""
+
 
 def build_time() -> int:
     """Return this build's number: Unix seconds, and above that of every build made here before.
@@ -69,6 +77,8 @@ def make_store(target: Path, runtime: Runtime) -> None:
     for path in files_under(site):
         if path.suffix not in TEXT and path != SERVICE_WORKER:
             parts[path.relative_to(site).as_posix()] = path.read_bytes()
+    for name, (drawing, width) in ICONS.items():
+        parts[name] = _draw(parts[drawing], width)
     app = "app-" + hash_bytes(
         b"".join(f"{name}\0{len(text)}\0".encode() + text for name, text in sorted(parts.items()))
     )
@@ -103,6 +113,14 @@ def add_service_workers(target: Path, hashed: list[str]) -> None:
     write_service_worker(target / "service-worker.js", names, family="masq-store")
     frame = [name for name in names if name == "frame.html" or name.endswith(FRAME)]
     write_service_worker(target / "frame-worker.js", frame, family="masq-frame")
+
+
+def _draw(svg: bytes, width: int) -> bytes:
+    """Return the drawing as a PNG of that many pixels."""
+    import resvg_py
+
+    drawn = resvg_py.svg_to_bytes(svg_string=svg.decode(), width=width, height=width, skip_system_fonts=True)
+    return bytes(drawn)
 
 
 def _write(path: Path, content: bytes) -> None:

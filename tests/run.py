@@ -21,11 +21,13 @@ def main() -> int:
     from build.environment import enter
 
     enter(__file__, ("build", "test"))
+    from build.node import install_packages
     from build.places import BuildError
     from build.whole import make_dist
 
     prepare_browser()
     try:
+        install_packages(dev=True)
         make_dist()
     except BuildError as error:
         print(error, file=sys.stderr)

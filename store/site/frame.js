@@ -17,8 +17,7 @@ async function reach() {
   if (parent === window) throw ["this page belongs into an app's page", ""];
   if (lacking) throw ["this browser has no shared workers or no IndexedDB", "a current browser"];
   const wanted = { indexedDB: true, SharedWorker: true, locks: true };
-  const handle = () => document.requestStorageAccess?.(wanted).catch(() => {});
-  const access = sameHost() ? own : await handle();
+  const access = sameHost() ? own : await document.requestStorageAccess?.(wanted).catch(() => {});
   if (!access?.SharedWorker || !access.locks) {
     throw ["the browser keeps the store's data from this page", "third-party storage (cookies)"];
   }

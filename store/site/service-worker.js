@@ -1,7 +1,7 @@
 // Keeps the files of one build, so that its pages open without a network. The build makes one for
 // the store's page, one for the hidden frame and one for each demo. It puts above these lines the
 // `name` of the cache they go into, the `family` its name begins with, `files`: [address, how to
-// ask for it] each, and `changing`: the addresses whose names carry no hash.
+// ask for it] each, `changing`: the addresses whose names carry no hash, and `app`, one that does.
 const pages = new Set(changing.map((address) => new URL(address, location).href));
 const hashed = /\/[a-z]+-[0-9a-f]{16}[/.]/; // names that say what they hold: they never change
 
@@ -15,10 +15,12 @@ async function tidy() {
   await Promise.all(builds.slice(0, -2).map((old) => caches.delete(old)));
 }
 
-// A page is never old while there is a network, and never waits long for one.
+// A page is never old while there is a network, and never waits long for one. Without one, an app
+// that was last opened long ago still asks for its build's worker: it gets the present one.
 async function answer(request, cacheName) {
   const copy = await caches.match(request, { ignoreSearch: true, cacheName });
-  if (!cacheName) return copy ?? fetch(request);
+  const present = request.url.replace(/app-[0-9a-f]{16}/, app);
+  if (!cacheName) return copy ?? fetch(request).catch(() => caches.match(present));
   const late = new Promise((over) => setTimeout(over, 3000));
   const fresh = await Promise.race([fetch(request), late]).catch(() => {});
   if (fresh?.status < 500) return fresh;

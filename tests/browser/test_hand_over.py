@@ -52,7 +52,7 @@ def newer_build(store: Path) -> str:
     index = store / "index.html"
     old = re.search(r"app-[0-9a-f]{16}", index.read_text("utf-8"))
     assert old
-    new = f"app-{int(old[0][4:], 16) ^ 1:016x}"
+    new = f"app-{(int(old[0][4:], 16) + 1) % 16**16:016x}"
     shutil.copytree(store / old[0], store / new)
     facts = store / new / "build.js"
     text = facts.read_text("utf-8")

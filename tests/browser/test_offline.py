@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import re
 import socket
 import threading
@@ -21,6 +22,7 @@ from browser.test_hand_over import (
     stop_writing,
     wait_for_writes,
 )
+from browser.test_hosting import Plain, Server
 from conftest import Site
 
 from build.server import SiteServer
@@ -260,6 +262,32 @@ def test_half_of_a_build_is_not_kept(browser: Callable[..., Any], network: Netwo
     assert build_shown(driver) == new
 
 
+def test_an_app_last_opened_two_builds_ago(
+    browser: Callable[..., Any], network: Network, tmp_path: Path
+) -> None:
+    """An app that was not opened since two newer builds came works without a network, with the newest one's worker."""
+    driver = browser(profile=tmp_path / "profile")
+    count_once(driver, network)
+    driver.get(network.site.store)
+    find(driver, "#apps [data-origin]")
+    first, old = wait_kept(driver)[0], build_shown(driver)
+    for _ in range(2):
+        newer_build(network.dist / "store")
+        assert driver.run(UPDATE)[0] == "activated"
+    names = wait_kept(driver)
+    assert len(names) == 2 and first not in names
+    driver.quit()
+    network.off()
+    driver = browser(profile=tmp_path / "profile")
+    driver.get(network.site.counter)
+    wait_text(driver, "#count", "1")
+    click(driver, "#plus")
+    wait_text(driver, "#count", "2")
+    in_frame(driver)
+    script = driver.run("return document.querySelector('script').src")
+    assert old in script  # the frame is still the old one
+
+
 def test_a_network_that_does_not_answer(browser: Callable[..., Any], network: Network) -> None:
     """Where connections stay without an answer, the store opens from what is kept, after a short wait."""
     driver = browser()
@@ -289,6 +317,25 @@ def test_what_nobody_keeps_is_left_alone(browser: Callable[..., Any], network: N
     assert tried == [True, 404, 200, 501]
     kept = "return (await (await caches.open(args[0])).keys()).map(({ url }) => new URL(url).pathname)"
     assert [path for path in driver.run(kept, name) if path.startswith("/client/")] == []
+
+
+def test_a_plain_host_below_a_path(browser: Callable[..., Any], dist: Path, tmp_path: Path) -> None:
+    """On a host that sends no header of ours, below a path, the store is kept, and opens when that host is gone."""
+    copy_of(dist, tmp_path / "below")
+    server = Server(("127.0.0.1", 0), functools.partial(Plain, directory=str(tmp_path)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    driver = browser()
+    address = f"http://store.localhost:{server.server_address[1]}/below/store/"
+    try:
+        driver.get(address)
+        find(driver, "#create-profile")
+        wait_kept(driver)
+    finally:
+        server.shutdown()
+        server.server_close()
+    driver.get(address + "index.html")
+    find(driver, "#create-profile")
+    assert is_off(driver, address + "nobody-keeps-this")
 
 
 def test_it_can_be_installed(browser: Callable[..., Any], network: Network) -> None:

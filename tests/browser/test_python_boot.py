@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from browser.harness import wait_for
 
 from build.server import SiteServer
 
@@ -107,3 +108,23 @@ def test_a_plain_file_server_and_a_sub_path(dist: Path, browser: Callable[..., A
     finally:
         server.shutdown()
         server.server_close()
+
+
+def test_the_theme_is_set_before_python(site: Any, browser: Callable[..., Any]) -> None:
+    """The page has the chosen theme without Python; one that may keep nothing starts all the same, and is quiet."""
+    driver = browser()
+    driver.get(site.store + "/" + QUIET)
+    driver.execute_script("localStorage['masq/theme'] = 'dark'")
+    driver.execute_cdp_cmd("Network.enable", {})
+    driver.execute_cdp_cmd("Network.setBlockedURLs", {"urls": ["*pyodide.mjs"]})
+    driver.get(site.store)
+    wait_for(lambda: "could not start" in driver.text(".opening"), what="the page to give up on Python")
+    assert driver.execute_script("return document.documentElement.dataset.theme") == "dark"
+    driver.execute_cdp_cmd("Network.setBlockedURLs", {"urls": []})
+    denied = "Object.defineProperty(window, 'localStorage', { get() { throw new DOMException('', 'SecurityError') } })"
+    driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": denied})
+    said = len(driver.console())
+    driver.get(site.store)
+    driver.find("#create-profile")
+    assert driver.execute_script("return document.documentElement.dataset.theme ?? ''") == ""
+    assert [entry for entry in driver.console()[said:] if entry["level"] == "SEVERE"] == []

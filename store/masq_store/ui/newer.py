@@ -9,7 +9,7 @@ def offer() -> None:
     from pyodide.ffi import create_once_callable
 
     document = js.document
-    said = document.createElement("p")
+    said = document.createElement("span")
     said.setAttribute("role", "status")
     button = document.createElement("button")
     button.id = "use-newer"
