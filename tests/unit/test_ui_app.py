@@ -191,3 +191,19 @@ async def test_slow_work_shows_progress_and_one_press_counts_once():
         assert [call[0] for call in engine.calls].count("answer") == 1
     finally:
         pages.SLOW_AFTER = before
+
+
+@run
+async def test_a_store_locked_in_between_is_shown_locked():
+    """Between two answers another page can lock the store: then the page is the one that unlocks it."""
+    from masq.errors import Locked
+
+    engine = Engine(ann("right") | {"locked": False})
+
+    def locked(_origin):
+        engine.lock()
+        raise Locked()
+
+    engine.app = locked
+    _app, screen = await opened(engine, ADDRESS)
+    assert screen.has('data-page="unlock"')

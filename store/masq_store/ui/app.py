@@ -87,8 +87,11 @@ class App:
         finally:
             later.cancel()
 
-    async def fetch(self, arriving: bool = False) -> None:
-        """Ask the engine for what the present page shows, then draw it."""
+    async def fetch(self, arriving: bool = False, again: bool = True) -> None:
+        """Ask the engine for what the present page shows, then draw it.
+
+        `again`: ask once more where the store was locked between two answers.
+        """
         self._turn += 1
         turn = self._turn
         try:
@@ -98,8 +101,8 @@ class App:
             loaded = await visit.load()
         except MasqError as error:
             if turn == self._turn:
-                if code_of(error) == "Locked":  # in the middle of it
-                    return await self.fetch(arriving)
+                if again and code_of(error) == "Locked":
+                    return await self.fetch(arriving, again=False)
                 self.lost(error)
             return
         if turn != self._turn:
