@@ -72,8 +72,9 @@ class Network:
         self.site = Site(self.server)
         self.server.start()
 
-    def off(self) -> None:
-        """Pull the plug."""
+    def off(self, driver: Any) -> None:
+        """Pull the plug, and empty the cache that every browser has: what is kept is what counts."""
+        driver.execute_cdp_cmd("Network.clearBrowserCache", {})
         self.server.cut()
 
     def on(self) -> None:
@@ -163,7 +164,7 @@ def test_store_and_counter_work_without_a_network(
     """With the network off the store shows its apps and the counter counts on; after a browser restart too."""
     driver = browser(profile=tmp_path / "profile")
     count_once(driver, network)
-    network.off()
+    network.off(driver)
     driver.refresh()
     assert is_off(driver, network.site.counter + "/nobody-keeps-this")
     wait_text(driver, "#count", "1")
@@ -215,7 +216,7 @@ def test_a_newer_build_is_offered(browser: Callable[..., Any], network: Network)
     until(
         lambda: len(after := wait_kept(driver)) == 2 and after[0] == before[0], "the newer build to be kept"
     )
-    network.off()
+    network.off(driver)
     driver.refresh()
     find(driver, "#apps [data-origin]")
     assert build_shown(driver) == new
@@ -223,10 +224,11 @@ def test_a_newer_build_is_offered(browser: Callable[..., Any], network: Network)
 
 
 UPDATE = f"""{SETTLED}
-    await registration.update().catch(() => {{}});
-    const {{ installing }} = registration;
-    await settled(installing);
-    return [installing?.state ?? "none", await caches.keys()];
+    const found = new Promise((done) => (registration.onupdatefound = () => done(registration.installing)));
+    registration.update().catch(() => {{}});
+    const newer = await found;
+    await settled(newer);
+    return [newer.state, await caches.keys()];
 """
 
 
@@ -247,7 +249,7 @@ def test_half_of_a_build_is_not_kept(browser: Callable[..., Any], network: Netwo
         if harm:
             style.write_bytes(harm)
         assert driver.run(UPDATE) == ["redundant", before]
-    network.off()
+    network.off(driver)
     driver.refresh()
     find(driver, "#create-profile")
     assert build_shown(driver) == old
@@ -256,7 +258,7 @@ def test_half_of_a_build_is_not_kept(browser: Callable[..., Any], network: Netwo
     style.write_bytes(content)
     state, names = driver.run(UPDATE)
     assert (state, len(names), names[0]) == ("activated", 2, before[0])
-    network.off()
+    network.off(driver)
     driver.refresh()
     find(driver, "#create-profile")
     assert build_shown(driver) == new
@@ -276,8 +278,8 @@ def test_an_app_last_opened_two_builds_ago(
         assert driver.run(UPDATE)[0] == "activated"
     names = wait_kept(driver)
     assert len(names) == 2 and first not in names
+    network.off(driver)
     driver.quit()
-    network.off()
     driver = browser(profile=tmp_path / "profile")
     driver.get(network.site.counter)
     wait_text(driver, "#count", "1")
@@ -294,6 +296,7 @@ def test_a_network_that_does_not_answer(browser: Callable[..., Any], network: Ne
     driver.get(network.site.store)
     find(driver, "#create-profile")
     wait_kept(driver)
+    driver.execute_cdp_cmd("Network.clearBrowserCache", {})
     network.server.stall()
     driver.refresh()
     find(driver, "#create-profile")
@@ -330,6 +333,7 @@ def test_a_plain_host_below_a_path(browser: Callable[..., Any], dist: Path, tmp_
         driver.get(address)
         find(driver, "#create-profile")
         wait_kept(driver)
+        driver.execute_cdp_cmd("Network.clearBrowserCache", {})
     finally:
         server.shutdown()
         server.server_close()
