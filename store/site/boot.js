@@ -4,6 +4,7 @@ import { startPython } from "./python.js";
 
 try {
   document.documentElement.dataset.theme = localStorage.getItem("masq/theme") ?? "";
+  document.documentElement.lang = localStorage.getItem("masq/language") ?? "en";
 } catch {} // a browser that keeps nothing: what follows says so
 
 const stop = (sentence) => document.querySelector(".opening p")?.replaceChildren(sentence);
@@ -31,7 +32,6 @@ async function start() {
   ended.then(() => location.reload()); // the page cannot outlive its worker
   port.postMessage(pack({ page: { id, nonce, ticket: sessionStorage.masqTicket } }));
   const python = await started;
-  document.documentElement.dataset.boot = globalThis.masqBoot.how;
   await python.pyimport("masq_store.browser.page").main(port, nonce ?? "");
 }
 

@@ -18,6 +18,7 @@ async def main(js_port: Any, nonce: str) -> None:
     import js
     from pyodide.ffi import create_once_callable
 
+    js.document.documentElement.setAttribute("data-boot", js.masqBoot.how)
     random.seed(int.from_bytes(js.crypto.getRandomValues(js.Uint8Array.new(16)).to_bytes(), "big"))
     port = BrowserPort(js_port)
 
