@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -121,3 +122,42 @@ def test_a_restart_locks(browser: Callable[..., Any], site: Site, tmp_path: Path
         click(second, "#unlock")
     assert "error" not in finished(second, "connect")
     assert py(second, "return await store.get('a')") == 1
+
+
+def unlocks(driver: Any, words: str) -> bool:
+    """Try a passphrase on the store's page, and say whether it was the right one."""
+    field = find(driver, "#passphrase")
+    field.clear()
+    field.send_keys(words)
+    click(driver, "#unlock")
+    until(lambda: is_shown(driver, "#error") or is_shown(driver, "#apps"), "an answer")
+    return is_shown(driver, "#apps")
+
+
+def test_killed_while_the_passphrase_changes(browser: Callable[..., Any], site: Site, tmp_path: Path) -> None:
+    """The browser dies at several moments of a change: the old or the new passphrase opens the store each time."""
+    opened = []
+    present = WORDS
+    for number, seconds in enumerate((0.0, 0.06, 0.12, 0.25, 1.0)):
+        driver = browser(profile=tmp_path)
+        driver.get(site.store)
+        if number == 0:
+            make_profile(driver, "Ann", WORDS, stay_unlocked=False)
+        else:
+            # What the change before was killed at is not known: one of the two opens it.
+            present = next(words for words in (f"words {number - 1}", present) if unlocks(driver, words))
+            opened.append(present)
+        find(driver, "#apps")
+        driver.get(site.store + "/#/settings")
+        click(driver, "#open-change-passphrase")
+        for field, words in (
+            ("#passphrase", present),
+            ("#passphrase-new", f"words {number}"),
+            ("#passphrase-repeat", f"words {number}"),
+        ):
+            find(driver, field).send_keys(words)
+        click(driver, "#save-passphrase")
+        time.sleep(seconds)  # not a wait: the moment at which the browser dies
+        driver.kill()
+    assert len(opened) == 4
+    print(f"opened by {opened}")

@@ -11,6 +11,7 @@ from engine_rig import APP, OTHER, Rig
 
 from masq_store.core import keys
 from masq_store.core.tries import FREE, LONGEST_SECONDS, Tries
+from masq_store.engine import pages
 from masq_store.engine.vault import TICKET_SECONDS
 
 MINUTE = 60_000
@@ -435,5 +436,29 @@ def test_a_backup_goes_through_a_page_in_pieces() -> None:
         assert len(await tab.call("keys", "")) == 1201
         seen = await page.call("overview")
         assert seen["profile"]["name"] == "Ann" and seen["profile"]["passphrase"] is True
+
+    run(scenario())
+
+
+def test_a_page_that_waits_long_is_told_that_work_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call that takes long is followed by signs of life, for a page gives up on a silent store; then they end."""
+
+    async def scenario() -> None:
+        monkeypatch.setattr(pages, "ALIVE_SECONDS", 0.01)
+        rig, page, _ = await locked_rig()
+        go_on = asyncio.Event()
+
+        async def slow(*_arguments: Any) -> bytes:
+            await go_on.wait()
+            return b"file"
+
+        monkeypatch.setattr(rig.engine.person, "write_backup", slow)
+        waiting = asyncio.create_task(page.call("write_backup", "words", None))
+        await page.port.until(lambda message: True if ["busy"] in message.get("events", ()) else None)
+        go_on.set()
+        assert (await waiting)["size"] == 4
+        page.port.heard.clear()
+        await page.call("overview")
+        assert not any(["busy"] in message.get("events", ()) for message in page.port.heard)
 
     run(scenario())

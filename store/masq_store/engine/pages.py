@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 MOST_ENTRIES = 500
 """Entries that one `entries` call returns at most."""
 
+ALIVE_SECONDS = 5
+"""How often a page is told that its call is still at work: it gives up on a store that is silent."""
+
 
 class PageSession:
     """One open page of the store. Its methods are the page's own: no app can reach them."""
@@ -78,6 +81,7 @@ class PageSession:
             profile.release(origin)
 
     async def _answer(self, number: int, method: str, arguments: list[Any]) -> None:
+        alive = asyncio.get_running_loop().create_task(self._stay_alive())
         try:
             do = METHODS.get(method)
             if do is None:
@@ -90,7 +94,14 @@ class PageSession:
         except Exception as error:  # the page gets an answer all the same, and the console the traceback
             self._post({"replies": [[number, None, to_wire(ProtocolError(f"the store failed: {error!r}"))]]})
             raise
+        finally:
+            alive.cancel()
         self._post({"replies": [reply]})
+
+    async def _stay_alive(self) -> None:
+        while True:
+            await asyncio.sleep(ALIVE_SECONDS)
+            self.tell(["busy"])
 
     async def _overview(self) -> dict[str, Any]:
         return await overview(self._engine)
