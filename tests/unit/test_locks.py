@@ -231,6 +231,18 @@ def test_tickets_end() -> None:
     run(scenario())
 
 
+def test_a_withdrawn_app_keeps_no_ticket() -> None:
+    """The frame of an app that was withdrawn forgets the ticket; the page keeps it."""
+
+    async def scenario() -> None:
+        _, page, tab = await locked_rig()
+        assert tab.ticket() and tab.ticket() == page.ticket()
+        await page.call("withdraw", APP)
+        assert tab.ticket() is None and page.ticket()
+
+    run(scenario())
+
+
 def test_the_timer_renews_a_ticket() -> None:
     """While the engine is at work its ticket stays good, however long."""
 

@@ -249,6 +249,7 @@ class Engine:
         for session in self._apps:
             if session.origin == origin:
                 session.refuse(NotRegistered(origin), {"state": "unregistered"})
+                session.on_ticket(None)
 
     # -------------------------------------------------------------------------------------------------------
 
