@@ -6,10 +6,10 @@ Everything that changes which profile is open, or what an app may do, happens on
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from masq.errors import Locked, MasqError, ProtocolError
+from masq.errors import Locked, MasqError, ProtocolError, QuotaExceeded
 from masq_store.core import access
 from masq_store.core.backup import Backup
 from masq_store.core.errors import WrongPassphrase
@@ -212,15 +212,20 @@ class Person:
         engine, profile, now = self._engine, self._profile(), self._engine.now_ms()
         file = await backups.write_backup(profile, engine.crypto, passphrase, origin=origin, now_ms=now)
         if origin is None:
-            await profile.note_backup({"made_ms": now}, now)
-            engine.tell_pages(["overview"])
+            async with engine.changing:
+                # Closed meanwhile, its home space may be open a second time: two would overwrite one journal.
+                if engine.profile is profile:
+                    with suppress(QuotaExceeded):  # a full disk is a reason for a backup, not against it
+                        await profile.note_backup({"made_ms": now}, now)
+                    engine.tell_pages(["overview"])
         return file
 
     async def remind_later(self) -> None:
         """Put the reminder to back up off for a while."""
         now = self._engine.now_ms()
-        await self._profile().note_backup({"later_ms": now + LATER_MS}, now)
-        self._engine.tell_pages(["overview"])
+        async with self._engine.changing:
+            await self._profile().note_backup({"later_ms": now + LATER_MS}, now)
+            self._engine.tell_pages(["overview"])
 
     async def read_backup(self, content: bytes, passphrase: str) -> Backup:
         """Open and check a backup file; nothing is changed. Raises as `engine.backup.read_backup` does."""
