@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 from engine_rig import APP, Rig
-from test_engine import run
+from test_engine import code, run
 
-from masq.errors import QuotaExceeded
+from masq.errors import Disconnected, QuotaExceeded
 from masq_store.core import keys
 
 
@@ -85,5 +85,51 @@ def test_a_full_disk_can_be_backed_up() -> None:
         page = rig.page()
         refuse(rig, "")
         assert (await page.call("write_backup", "of the file", None))["pieces"] == 1
+
+    run(scenario())
+
+
+# Full and failing disks ------------------------------------------------------------------------------------
+
+
+def test_a_full_disk_can_be_unlocked() -> None:
+    """Where there is no room for a ticket, the profile opens without one, and the apps with it."""
+
+    async def scenario() -> None:
+        rig, page, tab = await locked_rig()
+        await page.call("lock")
+        refuse(rig, "ticket/")
+        assert (await page.call("unlock", "one", False))["profile"]["locked"] is False
+        await tab.status(state="ready")
+        assert page.ticket() is None
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("error", [QuotaExceeded, Disconnected])
+def test_a_lock_locks_though_the_disk_fails(error: Any) -> None:
+    """The apps are told, no page keeps the ticket, and the one on the disk is of no use to anybody."""
+
+    async def scenario() -> None:
+        rig, page, tab = await locked_rig()
+        before = page.ticket()
+        refuse(rig, "ticket/", error)
+        await page.call("lock")
+        await tab.status(state="locked")
+        assert code(await tab.call("get", "k")) == "Locked"
+        assert before and page.ticket() is None and tab.ticket() is None
+
+    run(scenario())
+
+
+def test_a_choice_that_was_kept_is_not_called_refused() -> None:
+    """ "Stay unlocked" taken back on a full disk: it holds, and the person hears so."""
+
+    async def scenario() -> None:
+        rig = await Rig().start()
+        page = rig.page()
+        await page.call("create_profile", "Ann", "one", True)
+        refuse(rig, "ticket/")
+        assert (await page.call("set_stay_unlocked", False))["profile"]["stays_unlocked"] is False
 
     run(scenario())

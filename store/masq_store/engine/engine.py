@@ -148,9 +148,11 @@ class Engine:
         }
 
     async def _arrive(self, session: AppSession, ticket: Any) -> None:
-        if self.rest.fits(ticket):
-            await self.rest.offer(ticket)
-        await self._settle(session)
+        try:
+            if self.rest.fits(ticket):
+                await self.rest.offer(ticket)
+        finally:
+            await self._settle(session)
 
     async def _settle(self, session: AppSession) -> None:
         async with self.changing:
@@ -205,10 +207,10 @@ class Engine:
         profile = Profile(self.backend, self.crypto, self.writer, secrets)
         await profile.start()
         self.profile = profile
-        await self.rest.begin(secrets.root)
         for session in list(self._apps):
             self._soon(self._settle(session))
         self.tell_pages(["overview"])
+        await self.rest.begin(secrets.root)
 
     async def close_profile(self) -> None:
         """Let the open profile go, once everything that was asked of it is on disk.
