@@ -133,3 +133,55 @@ def test_a_choice_that_was_kept_is_not_called_refused() -> None:
         assert (await page.call("set_stay_unlocked", False))["profile"]["stays_unlocked"] is False
 
     run(scenario())
+
+
+def test_the_pages_open_though_an_app_has_no_room() -> None:
+    """An app that was allowed on a disk with no room for its space does not hide all others."""
+
+    async def scenario() -> None:
+        rig = await Rig().start()
+        page = rig.page()
+        await page.call("create_profile", "Ann", "", True)
+        tab = rig.app()
+        await tab.status(state="unregistered")
+        write = rig.backend.write
+
+        async def narrow(puts: Any, drops: Any = ()) -> None:
+            if any("/checkpoint/" in key for key, _ in puts):
+                raise QuotaExceeded("full")
+            await write(puts, drops)
+
+        rig.backend.write = narrow  # type: ignore[method-assign]
+        await page.call("answer", tab.session.nonce, True)
+        assert [app["keys"] for app in (await page.call("overview"))["apps"]] == [0]
+
+    run(scenario())
+
+
+def test_the_last_use_is_noted_where_there_is_room() -> None:
+    """A full disk does not keep a known app's later sessions from hearing of a decision."""
+
+    async def scenario() -> None:
+        rig = await Rig().start()
+        one = await rig.approved(APP)
+        page = rig.page()
+        await page.call("withdraw", APP)
+        two = rig.app(APP)
+        await two.status(state="unregistered")
+        rig.now += 3_600_000
+        journals = 0
+        write = rig.backend.write
+
+        async def narrow(puts: Any, drops: Any = ()) -> None:
+            nonlocal journals
+            journals += any("/journal/" in key for key, _ in puts)
+            if journals > 1:
+                raise QuotaExceeded("full")
+            await write(puts, drops)
+
+        rig.backend.write = narrow  # type: ignore[method-assign]
+        assert await page.call("answer", two.session.nonce, True) is None  # type: ignore[attr-defined]
+        await one.status(state="ready")
+        await two.status(state="ready")
+
+    run(scenario())

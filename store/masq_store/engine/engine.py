@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
-from masq.errors import Locked, MasqError, NotRegistered, StorageUnavailable
+from masq.errors import Locked, MasqError, NotRegistered, QuotaExceeded, StorageUnavailable
 from masq_store.core import access
 from masq_store.core.errors import DamagedData, NewerData
 from masq_store.engine.pages import PageSession
@@ -185,7 +186,8 @@ class Engine:
                 session.on_ticket(self.rest.ticket)
             app = profile.app(session.origin)
             if app and self.now_ms() - app["used_ms"] > USED_RESOLUTION_MS:
-                await profile.used(session.origin, self.now_ms())
+                with suppress(QuotaExceeded):  # a full disk must not undo what the person has decided
+                    await profile.used(session.origin, self.now_ms())
         elif session.told != status:
             session.tell_status(status)
 
@@ -241,7 +243,8 @@ class Engine:
         assert self.profile is not None
         for session in [s for s in self._apps if s.origin in origins]:
             await self._refresh(session)
-        await self.vault.write_approvals(self.profile.approved())
+        with suppress(QuotaExceeded):  # it only makes a locked store's answers better
+            await self.vault.write_approvals(self.profile.approved())
         self.tell_pages(["overview"])
 
     def end_sessions(self, origin: str) -> None:

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from masq import messages
-from masq.errors import Locked
+from masq.errors import Locked, QuotaExceeded
 from masq_store.core import access, keys
 from masq_store.core.backup import APP
 from masq_store.core.checkpoint import Frozen
@@ -184,8 +184,8 @@ class Profile:
         if origin not in self._sizes or (task and task.done()):
             try:
                 space = await self.space(origin)
-            except (DamagedData, NewerData):
-                return {"keys": 0, "bytes": 0}  # one app's damage must not hide all the others
+            except (DamagedData, NewerData, QuotaExceeded):  # damaged, or no room yet to begin
+                return {"keys": 0, "bytes": 0}  # one app's trouble must not hide all the others
             self._sizes[origin] = {"keys": space.core.live, "bytes": space.core.bytes}
             self.release(origin)
         return self._sizes[origin]
