@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
-from engine_rig import APP, Rig
+from engine_rig import APP, OTHER, Rig
 from test_engine import code, run
 
 from masq.errors import Disconnected, QuotaExceeded
@@ -183,5 +184,49 @@ def test_the_last_use_is_noted_where_there_is_room() -> None:
         assert await page.call("answer", two.session.nonce, True) is None  # type: ignore[attr-defined]
         await one.status(state="ready")
         await two.status(state="ready")
+
+    run(scenario())
+
+
+# Waits -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("what", ["erase", "restore"])
+def test_a_busy_app_holds_no_decision_up(what: str) -> None:
+    """An app that never stops writing keeps the person from nothing."""
+
+    async def scenario() -> None:
+        rig = await Rig().start()
+        tab, _ = await rig.approved(APP), await rig.approved(OTHER)
+        page = rig.page()
+        file = await rig.engine.person.write_backup("of the file")
+        backup = await rig.engine.person.read_backup(file, "of the file")
+        write = rig.backend.write
+
+        async def slow(puts: Any, drops: Any = ()) -> None:
+            await asyncio.sleep(0.001)
+            await write(puts, drops)
+
+        rig.backend.write = slow  # type: ignore[method-assign]
+        over = False
+
+        async def keep_writing() -> None:
+            number = 1000
+            while not over:
+                number += 1
+                tab.port.say(json.dumps({"masq": 1, "calls": [[number, "set", "a", number]]}))
+                await asyncio.sleep(0)
+
+        busy = asyncio.create_task(keep_writing())
+        try:
+            async with asyncio.timeout(5):
+                if what == "erase":
+                    await page.call("withdraw", OTHER, True)
+                else:
+                    await rig.engine.person.restore(backup)
+        finally:
+            over = True
+            await busy
+        assert rig.failures == []
 
     run(scenario())
