@@ -12,6 +12,7 @@ from test_engine import code, run
 
 from masq.errors import Disconnected, QuotaExceeded
 from masq_store.core import keys
+from masq_store.core.tries import FREE
 
 
 @pytest.fixture(autouse=True)
@@ -228,5 +229,27 @@ def test_a_busy_app_holds_no_decision_up(what: str) -> None:
             over = True
             await busy
         assert rig.failures == []
+
+    run(scenario())
+
+
+# Small things ----------------------------------------------------------------------------------------------
+
+
+def test_going_to_another_profile_and_back_gives_no_new_tries() -> None:
+    """Each profile counts its own wrong passphrases."""
+
+    async def scenario() -> None:
+        rig, page, _ = await locked_rig()
+        ann = (await page.call("overview"))["profile"]["id"]
+        bob = (await page.call("create_profile", "Bob", "two", False))["profile"]["id"]
+        await page.call("switch_profile", ann)
+        for _try in range(FREE):
+            reply = await page.call("unlock", "wrong", False)
+        assert reply[2]["wait_seconds"] == 2
+        await page.call("switch_profile", bob)
+        assert (await page.call("unlock", "two", False))["profile"]["locked"] is False
+        await page.call("switch_profile", ann)
+        assert (await page.call("unlock", "one", False))[2]["wait_seconds"] == 2
 
     run(scenario())

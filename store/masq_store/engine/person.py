@@ -31,7 +31,7 @@ class Person:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._tries = Tries()
+        self._tries: dict[str, Tries] = {}  # by profile: going to another one and back gives no new ones
 
     # Profiles ----------------------------------------------------------------------------------------------
 
@@ -50,7 +50,6 @@ class Person:
             await engine.close_profile()
             try:
                 await engine.vault.activate(profile_id)
-                self._tries.right()
             finally:
                 await engine.open_active()
 
@@ -70,7 +69,6 @@ class Person:
                 await engine.close_profile()
                 try:
                     await engine.vault.delete(profile_id)
-                    self._tries.right()
                 finally:
                     await engine.open_active()
             else:
@@ -142,14 +140,16 @@ class Person:
     @asynccontextmanager
     async def _trying(self) -> AsyncIterator[None]:
         """Count a wrong passphrase; while the wait for the next try lasts, refuse without looking."""
-        wait = self._tries.wait_seconds(self._engine.now_ms())
+        active = self._engine.vault.active
+        tries = self._tries.setdefault(active["id"] if active else "", Tries())
+        wait = tries.wait_seconds(self._engine.now_ms())
         if wait:
             raise WrongPassphrase(wait)
         try:
             yield
         except WrongPassphrase:
-            raise WrongPassphrase(self._tries.wrong(self._engine.now_ms())) from None
-        self._tries.right()
+            raise WrongPassphrase(tries.wrong(self._engine.now_ms())) from None
+        tries.right()
 
     # Apps --------------------------------------------------------------------------------------------------
 
