@@ -253,3 +253,19 @@ def test_going_to_another_profile_and_back_gives_no_new_tries() -> None:
         assert (await page.call("unlock", "one", False))[2]["wait_seconds"] == 2
 
     run(scenario())
+
+
+def test_a_new_name_outlives_a_profile_that_was_not_made() -> None:
+    """The profile that is opened again has the name that it was given last."""
+
+    async def scenario() -> None:
+        rig = await Rig().start()
+        tab = await rig.approved(APP)
+        page = rig.page()
+        await page.call("rename_profile", "Anna")
+        rig.backend.fail_next(QuotaExceeded("full"))
+        assert code(await page.call("create_profile", "Bob", "", True)) == "QuotaExceeded"
+        await tab.status(state="ready")
+        assert (await tab.call("status"))["profile"] == "Anna"
+
+    run(scenario())

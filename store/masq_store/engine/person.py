@@ -57,7 +57,7 @@ class Person:
         """Give the active profile another name, which its apps see. Raises InvalidValue or Locked."""
         async with self._engine.changing:
             profile = self._profile()
-            profile.name = await self._engine.vault.rename(name)
+            profile.name = profile.secrets.name = await self._engine.vault.rename(name)
             await self._engine.refresh_all()
 
     async def delete_profile(self, profile_id: str) -> None:
