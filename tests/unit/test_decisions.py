@@ -233,6 +233,38 @@ def test_a_busy_app_holds_no_decision_up(what: str) -> None:
     run(scenario())
 
 
+def test_a_hand_over_in_the_middle_of_a_switch_ends_the_other_profiles_values() -> None:
+    """A watch that heard of the first profile's keys hears from the next engine that they are not the second's."""
+
+    async def scenario() -> None:
+        rig = await Rig().start()
+        tab = await rig.approved(APP)
+        await tab.call("set", "whose", "Ann's")
+        await tab.call("watch", "", False)
+        page = rig.page()
+        ann = (await page.call("overview"))["profile"]["id"]
+        bob = (await page.call("create_profile", "Bob", "", True))["profile"]["id"]
+        await rig.approved(APP)
+        await page.call("switch_profile", ann)
+        await tab.status(state="ready", profile="Ann")
+        await tab.call("watch", "", False)
+        switching = asyncio.create_task(rig.engine.person.switch_profile(bob))
+        await asyncio.sleep(0)
+        handed = {session: (port, state) for session, port, state in await rig.engine.stop()}
+        await switching
+        port, state = handed[tab.session]  # type: ignore[attr-defined]
+        await rig.restart()
+        tab.port.heard.clear()
+        app = {name: state[name] for name in ("name", "description", "icon")}
+        session = rig.engine.attach(port, state["origin"], state["nonce"], app)
+        session.resume(state["watches"], state["seen"], state["early"], state["shown"])
+        await tab.status(state="ready", profile="Bob")
+        heard = [c for m in tab.port.heard for _, told in m.get("changes", []) for c in told]
+        assert heard and all(change == ["whose", "tab"] for change in heard)
+
+    run(scenario())
+
+
 # Small things ----------------------------------------------------------------------------------------------
 
 
