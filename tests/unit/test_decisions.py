@@ -265,6 +265,32 @@ def test_a_hand_over_in_the_middle_of_a_switch_ends_the_other_profiles_values() 
     run(scenario())
 
 
+def test_a_page_that_speaks_after_the_hand_over_ends_nothing() -> None:
+    """What a page writes before it has heard of the next engine is refused; the worker waits for its frames."""
+
+    async def scenario() -> None:
+        rig = await Rig().start()
+        await rig.approved(APP)
+        page = rig.page()
+        await page.call("app", APP)
+        close = rig.backend.close
+
+        async def gone() -> None:
+            await close()
+
+            async def write(puts: Any, drops: Any = ()) -> None:
+                raise Disconnected("closed")
+
+            rig.backend.write = write  # type: ignore[method-assign]
+
+        rig.backend.close = gone  # type: ignore[method-assign]
+        await rig.engine.stop()
+        assert code(await page.call("set_entry", APP, "k", 1)) == "Disconnected"
+        assert rig.failures == []
+
+    run(scenario())
+
+
 # Small things ----------------------------------------------------------------------------------------------
 
 

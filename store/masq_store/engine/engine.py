@@ -50,7 +50,8 @@ class Engine:
         self.backend = backend
         self.crypto = crypto
         self.profile: Profile | None = None
-        self.writer = Writer(backend, failed)
+        self._failed = failed
+        self.writer = Writer(backend, self._disk_failed)
         self.vault = Vault(backend, crypto)
         self.requests = Requests()
         self.person = Person(self)
@@ -61,6 +62,7 @@ class Engine:
         self._pages: set[PageSession] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False
+        self._stopped = False  # the storage is another engine's: what fails now harms nobody
 
     async def start(self) -> None:
         """Claim the storage and open the active profile if it stays unlocked.
@@ -82,6 +84,7 @@ class Engine:
         async with self.changing:
             await self.writer.idle()
             self.rest.stop()
+            self._stopped = True
             await self.backend.close()
         # Last, and without a wait until the ports have gone: what an app says in between would be lost.
         return [(session, *session.hand_over()) for session in self._apps]
@@ -269,6 +272,10 @@ class Engine:
         for session in self._apps:
             if session.space or ticket is None:
                 session.on_ticket(ticket)
+
+    def _disk_failed(self, error: Exception) -> None:
+        if not self._stopped:
+            self._failed(error)
 
     def _soon(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)
