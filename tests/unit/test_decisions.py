@@ -43,6 +43,13 @@ def refuse(rig: Rig, wanted: str, error: type[Exception] = QuotaExceeded) -> Non
     rig.backend.write = narrow  # type: ignore[method-assign]
 
 
+def damage(rig: Rig, profile_id: str) -> None:
+    """Alter every record of a profile's spaces."""
+    for key, content in rig.backend.disk.stored.items():
+        if key.startswith(f"space/{profile_id}/"):
+            rig.backend.disk.stored[key] = content[:-1] + bytes([content[-1] ^ 1])
+
+
 # Backups ---------------------------------------------------------------------------------------------------
 
 
@@ -185,6 +192,55 @@ def test_the_last_use_is_noted_where_there_is_room() -> None:
         assert await page.call("answer", two.session.nonce, True) is None  # type: ignore[attr-defined]
         await one.status(state="ready")
         await two.status(state="ready")
+
+    run(scenario())
+
+
+# Damage ----------------------------------------------------------------------------------------------------
+
+
+def test_no_switch_to_a_profile_that_cannot_be_opened() -> None:
+    """The one that was open is open again, also after a restart, and its apps go on."""
+
+    async def scenario() -> None:
+        rig, page, tab = await locked_rig()
+        ann = (await page.call("overview"))["profile"]["id"]
+        bob = (await page.call("create_profile", "Bob", "", True))["profile"]["id"]
+        await page.call("switch_profile", ann)
+        await page.call("unlock", "one", False)
+        await tab.status(state="ready")
+        damage(rig, bob)
+        assert code(await page.call("switch_profile", bob)) == "DamagedData"
+        assert (await page.call("overview"))["profile"]["name"] == "Ann"
+        await tab.status(state="ready", profile="Ann")
+        assert await tab.call("get", "k") == [1]
+        await rig.restart()
+        assert (await rig.page().call("overview"))["profile"]["name"] == "Ann"
+
+    run(scenario())
+
+
+def test_a_damaged_profile_does_not_lock_the_others_out() -> None:
+    """The store starts, says what is the matter with the active one, and the person goes on with another."""
+
+    async def scenario() -> None:
+        rig = await Rig().start()
+        tab = await rig.approved(APP)
+        await tab.call("set", "k", 1)
+        page = rig.page()
+        ann = (await page.call("overview"))["profile"]["id"]
+        bob = (await page.call("create_profile", "Bob", "", True))["profile"]["id"]
+        damage(rig, bob)
+        await rig.restart()
+        page, tab = rig.page(), rig.app(APP)
+        await tab.status(state="unregistered")
+        seen = await page.call("overview")
+        assert seen["profile"]["id"] == bob and seen["profile"]["locked"]
+        assert seen["profile"]["failed"][0] == "DamagedData" and seen["apps"] == []
+        assert (await page.call("switch_profile", ann))["profile"]["failed"] is None
+        await tab.status(state="ready")
+        assert await tab.call("get", "k") == [1]
+        assert (await page.call("delete_profile", bob))["profile"]["id"] == ann
 
     run(scenario())
 

@@ -25,6 +25,7 @@ def a_profile(name, passphrase="", number=1):
         "name": name,
         "word": passphrase,
         "locked": bool(passphrase),
+        "failed": None,
         "stays_unlocked": not passphrase,
         "lock_minutes": 0,
         "apps": [COUNTER],
@@ -66,7 +67,7 @@ class Engine:
         """Everything the pages begin with."""
         mine = self.active
         hidden = not mine or mine["locked"]
-        names = ("id", "name", "locked", "stays_unlocked", "lock_minutes")
+        names = ("id", "name", "locked", "failed", "stays_unlocked", "lock_minutes")
         return {
             "profile": mine and {name: mine[name] for name in names} | {"passphrase": bool(mine["word"])},
             "profiles": [

@@ -50,6 +50,7 @@ class Engine:
         self.backend = backend
         self.crypto = crypto
         self.profile: Profile | None = None
+        self.failure: MasqError | None = None  # why the active profile cannot be opened
         self._failed = failed
         self.writer = Writer(backend, self._disk_failed)
         self.vault = Vault(backend, crypto)
@@ -67,13 +68,18 @@ class Engine:
     async def start(self) -> None:
         """Claim the storage and open the active profile if it stays unlocked.
 
-        Raises NewerData, DamagedData or StorageUnavailable; the storage is then left as it was.
+        Raises NewerData, DamagedData or StorageUnavailable; the storage is then left as it was. A profile that
+        cannot be opened does not keep the person from the others: `failure` tells what is the matter with it.
         """
         await self.vault.check()
         await self.backend.claim()
         await self.vault.load()  # after the claim: nobody else can make a profile any more
         async with self.changing:
-            await self.open_active()
+            try:
+                await self.open_active()
+            except (DamagedData, NewerData):
+                if len(self.vault.profiles()) == 1:
+                    raise
 
     async def stop(self) -> list[tuple[AppSession, Port, dict[str, Any]]]:
         """Finish what is being written and give every app's port back, with its session's state."""
@@ -197,21 +203,41 @@ class Engine:
     # The open profile: only whoever holds `changing` may call these ----------------------------------------
 
     async def open_active(self) -> None:
-        """Open the active profile if it stays unlocked on this device; else tell its apps that it is locked."""
+        """Open the active profile if it stays unlocked on this device; else tell its apps that it is locked.
+
+        So they hear, too, where it cannot be opened; `failure` says why, and is raised.
+        """
         self._approvals = []
-        if self.vault.active:
-            secrets = await self.vault.unlock_by_device()
+        self.failure = None
+        try:
+            if self.vault.active:
+                secrets = await self.vault.unlock_by_device()
+                if secrets:
+                    await self.open_profile(secrets)
+                    return
+                self._approvals = await self.vault.approvals()
+        except MasqError as error:
+            if self.profile is None:
+                self.failure = error
+            await self.refresh_all()
+            raise
+        await self.refresh_all()
+
+    async def open_again(self, secrets: Unlocked | None) -> None:
+        """After something else has failed: open the profile that was open, or else the active one if that can be."""
+        with suppress(MasqError):
             if secrets:
                 await self.open_profile(secrets)
                 return
-            self._approvals = await self.vault.approvals()
-        await self.refresh_all()
+        if self.profile is None:
+            with suppress(MasqError):
+                await self.open_active()
 
     async def open_profile(self, secrets: Unlocked) -> None:
         """Take up a profile whose secrets are known. Raises DamagedData, NewerData, QuotaExceeded."""
         profile = Profile(self.backend, self.crypto, self.writer, secrets)
         await profile.start()
-        self.profile = profile
+        self.profile, self.failure = profile, None
         for session in list(self._apps):
             self._soon(self._settle(session))
         self.tell_pages(["overview"])

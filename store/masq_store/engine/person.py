@@ -47,11 +47,18 @@ class Person:
             if engine.vault.active and engine.vault.active["id"] == profile_id:
                 return
             engine.vault.known(profile_id)
+            before = engine.vault.active
+            was_open = engine.profile.secrets if engine.profile else None
             await engine.close_profile()
             try:
                 await engine.vault.activate(profile_id)
-            finally:
                 await engine.open_active()
+            except MasqError:
+                with suppress(MasqError):
+                    if before:
+                        await engine.vault.activate(before["id"])
+                await engine.open_again(was_open)
+                raise
 
     async def rename_profile(self, name: str) -> None:
         """Give the active profile another name, which its apps see. Raises InvalidValue or Locked."""
@@ -66,11 +73,14 @@ class Person:
         async with engine.changing:
             engine.vault.known(profile_id)
             if engine.vault.active and engine.vault.active["id"] == profile_id:
+                was_open = engine.profile.secrets if engine.profile else None
                 await engine.close_profile()
                 try:
                     await engine.vault.delete(profile_id)
-                finally:
-                    await engine.open_active()
+                except MasqError:
+                    await engine.open_again(was_open)
+                    raise
+                await engine.open_again(None)
             else:
                 await engine.vault.delete(profile_id)
                 engine.tell_pages(["overview"])
@@ -286,8 +296,5 @@ class Person:
             if secrets:
                 await engine.close_profile()
                 await engine.vault.delete(secrets.id, before["id"] if before else None)
-            if was_open:
-                await engine.open_profile(was_open)
-            else:
-                await engine.open_active()
+            await engine.open_again(was_open)
             raise
