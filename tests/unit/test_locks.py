@@ -437,3 +437,16 @@ def test_a_backup_goes_through_a_page_in_pieces() -> None:
         assert seen["profile"]["name"] == "Ann" and seen["profile"]["passphrase"] is True
 
     run(scenario())
+
+
+def test_a_page_that_starts_late_gets_the_ticket() -> None:
+    """What is said to a page before its Python is up is lost: it hears of the ticket when it speaks."""
+
+    async def scenario() -> None:
+        rig, page, _ = await locked_rig()
+        late = rig.page()
+        late.port.heard.clear()
+        await late.call("overview")
+        assert late.ticket() == page.ticket() is not None
+
+    run(scenario())

@@ -129,8 +129,6 @@ class Engine:
         self._pages.add(session)
         if self.rest.fits(ticket):
             self._soon(self.rest.offer(ticket))
-        elif self.rest.ticket:
-            session.tell_ticket(self.rest.ticket)
         return session
 
     def page_gone(self, session: PageSession) -> None:

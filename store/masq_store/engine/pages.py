@@ -31,6 +31,7 @@ class PageSession:
         self.closed = False
         self._engine = engine
         self._port = port
+        self._up = False  # it has said something
         self._files = Files()
         self._tasks: set[asyncio.Task[None]] = set()
         self._seen: dict[str, tuple[Profile, OpenSpace, Callable[[list[str], object], None]]] = {}
@@ -38,6 +39,12 @@ class PageSession:
 
     def receive(self, text: str) -> None:
         """Take one message from the page."""
+        if not self._up:
+            self._up = True
+            if (
+                self._engine.rest.ticket
+            ):  # only now is there somebody to keep it: the page's Python starts late
+                self.tell_ticket(self._engine.rest.ticket)
         try:
             message = messages.loads(text)
             calls = message.get("calls", []) if isinstance(message, dict) else []
