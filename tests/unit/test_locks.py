@@ -450,3 +450,17 @@ def test_a_page_that_starts_late_gets_the_ticket() -> None:
         assert late.ticket() == page.ticket() is not None
 
     run(scenario())
+
+
+def test_entries_are_of_the_profile_that_the_page_shows() -> None:
+    """A page that has not heard of a switch yet is not given the other profile's entries."""
+
+    async def scenario() -> None:
+        rig, page, _ = await locked_rig(stay=True)
+        ann = (await page.call("overview"))["profile"]["id"]
+        await page.call("create_profile", "Bob", "", True)
+        await rig.approved(APP)
+        assert (await page.call("entries", APP, "", "", 5, ann))[0] == "Locked"
+        assert (await page.call("entries", APP, "", "", 5))["entries"] == []
+
+    run(scenario())

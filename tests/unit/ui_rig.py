@@ -5,7 +5,7 @@ import time
 from base64 import b64decode, b64encode
 from functools import wraps
 
-from masq.errors import InvalidValue, NotRegistered
+from masq.errors import InvalidValue, Locked, NotRegistered
 from masq_store.core.errors import WrongBackupPassphrase, WrongPassphrase
 from masq_store.ui.app import App
 from masq_store.ui.ports import Room
@@ -154,8 +154,10 @@ class Engine:
             raise NotRegistered(origin)
         return COUNTER
 
-    def entries(self, origin, search, after, limit):
+    def entries(self, origin, search, after, limit, profile=""):
         """A page of entries."""
+        if profile and profile != self.active["id"]:
+            raise Locked()
         found = [[k, v] for k, v in sorted(self.stored.items()) if search.lower() in k.lower() and k > after]
         return {"entries": found[:limit], "more": len(found) > limit}
 

@@ -161,12 +161,18 @@ class PageSession:
         await self._look_at(origin)
         return await describe(self._engine, origin)
 
-    async def _entries(self, origin: str, search: str, after: str, limit: int) -> dict[str, Any]:
+    async def _entries(
+        self, origin: str, search: str, after: str, limit: int, profile_id: str = ""
+    ) -> dict[str, Any]:
+        """Return some of an app's entries. `profile_id`: Locked where another profile is open by now."""
         messages.check_prefix(search)
         if not isinstance(limit, int) or limit < 1:
             raise InvalidValue("limit must be a positive int")
         limit = min(limit, MOST_ENTRIES)
         space = await self._look_at(origin)
+        profile = self._engine.profile
+        if profile_id and (profile is None or profile.id != profile_id):
+            raise Locked()
         wanted = search.casefold()
         keys = [key for key in space.core.keys("") if key > after and wanted in key.casefold()]
         entries = []

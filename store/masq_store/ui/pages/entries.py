@@ -51,7 +51,7 @@ class Entries(Visit):
         more, search, wanted = True, self.search, self.wanted
         while more and len(entries) < wanted:
             after = entries[-1][0] if entries else ""
-            answer = await self.app.link.call("entries", self.origin, search, after, SHOWN)
+            answer = await self.app.link.call("entries", self.origin, search, after, SHOWN, self.profile)
             more = bool(answer["more"] and answer["entries"])
             entries += [(key, packed) for key, packed in answer["entries"]]
         return about, entries, more
@@ -204,7 +204,7 @@ class Entries(Visit):
             return
         now = app.moment.now_ms
         name = transfer.file_name(about["name"], date(now), ending="json")
-        profile = app.overview["profile"]["name"]
+        profile = app.overview["profile"]
         work = transfer.export(app.link, app.screen, about, profile, name, now, app.progress)
         done, _nothing = await app.act("export", work)
         if done:
