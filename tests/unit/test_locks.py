@@ -474,3 +474,30 @@ def test_a_page_that_waits_long_is_told_that_work_goes_on(monkeypatch: pytest.Mo
         assert not any(["busy"] in message.get("events", ()) for message in page.port.heard)
 
     run(scenario())
+
+
+def test_a_page_that_starts_late_gets_the_ticket() -> None:
+    """What is said to a page before its Python is up is lost: it hears of the ticket when it speaks."""
+
+    async def scenario() -> None:
+        rig, page, _ = await locked_rig()
+        late = rig.page()
+        late.port.heard.clear()
+        await late.call("overview")
+        assert late.ticket() == page.ticket() is not None
+
+    run(scenario())
+
+
+def test_entries_are_of_the_profile_that_the_page_shows() -> None:
+    """A page that has not heard of a switch yet is not given the other profile's entries."""
+
+    async def scenario() -> None:
+        rig, page, _ = await locked_rig(stay=True)
+        ann = (await page.call("overview"))["profile"]["id"]
+        await page.call("create_profile", "Bob", "", True)
+        await rig.approved(APP)
+        assert (await page.call("entries", APP, "", "", 5, ann))[0] == "Locked"
+        assert (await page.call("entries", APP, "", "", 5))["entries"] == []
+
+    run(scenario())

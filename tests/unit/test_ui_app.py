@@ -4,7 +4,8 @@ import asyncio
 
 from ui_rig import ABOUT, ADDRESS, ORIGIN, Engine, a_profile, opened, press, run, settle, type_into
 
-from masq.errors import MasqError
+from masq.errors import MasqError, to_wire
+from masq_store.core.errors import DamagedData
 from masq_store.ui import app as pages
 from masq_store.ui.pages import entries as entry_page
 
@@ -207,3 +208,19 @@ async def test_a_store_locked_in_between_is_shown_locked():
     engine.app = locked
     _app, screen = await opened(engine, ADDRESS)
     assert screen.has('data-page="unlock"')
+
+
+@run
+async def test_a_profile_that_cannot_be_opened_is_no_dead_end():
+    """The page says what is the matter, and leads to the other profiles and to a new one."""
+    engine = Engine(ann(), a_profile("Bob", number=2))
+    engine.active |= {"locked": True, "failed": to_wire(DamagedData("the home space"))}
+    app, screen = await opened(engine)
+    assert screen.has('data-page="failed"') and screen.has("Damaged") and screen.has("Switch to Bob")
+    screen.go("#/new-profile")
+    await settle(app)
+    assert screen.has('data-page="create"')
+    screen.go("#/")
+    await settle(app)
+    await press(app, "switch-profile", engine.profiles[1]["id"])
+    assert screen.has('data-page="apps"')

@@ -1,5 +1,6 @@
 """Backup, restore and export, with an engine and a screen made of Python."""
 
+import asyncio
 import json
 
 from ui_rig import ADDRESS, BACKUP, KEPT, ORIGIN, Engine, a_profile, opened, press, run, settle, type_into
@@ -190,3 +191,19 @@ def test_a_files_name_holds_letters_and_digits_only():
     assert transfer.file_name("Ann", "2026-11-22", ending="masq") == "masq-Ann-2026-11-22.masq"
     assert transfer.file_name('../<a> "b"\n', ending="masq") == "masq-a-b.masq"
     assert transfer.file_name("Zoë", "", ending="json") == "masq-Zoë.json"
+
+
+@run
+async def test_an_export_never_holds_two_profiles():
+    """Another window goes to another profile meanwhile: the export ends, and the page is that profile's."""
+    engine = Engine(a_profile("Ann"), a_profile("Bob", number=2))
+    engine.stored = {f"k{n:04}": n for n in range(1200)}
+    app, screen = await opened(engine, ADDRESS)
+    engine.wait = 0.3
+    app.acted("export")
+    await asyncio.sleep(0.1)
+    engine.switch_profile(engine.profiles[1]["id"])
+    app.told(["overview"])
+    await settle(app)
+    assert all(not download.finished for download in screen.downloads.values())
+    assert app.overview["profile"]["name"] == "Bob" and app.visit.profile == engine.active["id"]

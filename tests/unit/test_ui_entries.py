@@ -1,9 +1,12 @@
 """An app's entries: edited, added, deleted, brought back."""
 
+import asyncio
+
 import pytest
 from french import french
 from ui_rig import ADDRESS, ORIGIN, Engine, a_profile, opened, press, run, settle, type_into
 
+from masq import messages
 from masq.errors import QuotaExceeded
 from masq_store.ui import editing
 from masq_store.ui.editing import NotAValue, from_text, to_text
@@ -150,3 +153,22 @@ async def test_an_entry_is_added_and_never_replaces_another():
     assert screen.has("There is an entry of this name already.") and engine.stored["k005"] == 5
     await type_into(app, screen, "add", entry_key="new", entry_value='"x"')
     assert engine.stored["new"] == "x" and screen.has("Added.") and screen.focused == "open-add"
+
+
+@run
+async def test_a_search_too_long_finds_nothing():
+    """What is longer than any name may be is no reason to lose the page."""
+    engine = Engine(a_profile("Ann"))
+    app, screen = await opened(engine, ADDRESS)
+    find = engine.entries
+
+    def entries(origin, search, *more):
+        messages.check_prefix(search)
+        return find(origin, search, *more)
+
+    engine.entries = entries
+    screen.typed = {"search": "x" * 600}
+    app.typed("search")
+    await asyncio.sleep(0.3)
+    await settle(app)
+    assert screen.has('data-page="app"') and screen.has("No entry has that in its name.")

@@ -5,7 +5,7 @@ import time
 from base64 import b64decode, b64encode
 from functools import wraps
 
-from masq.errors import InvalidValue, NotRegistered
+from masq.errors import InvalidValue, Locked, NotRegistered
 from masq_store.core.errors import WrongBackupPassphrase, WrongPassphrase
 from masq_store.ui.app import App
 from masq_store.ui.ports import Room
@@ -25,6 +25,7 @@ def a_profile(name, passphrase="", number=1):
         "name": name,
         "word": passphrase,
         "locked": bool(passphrase),
+        "failed": None,
         "stays_unlocked": not passphrase,
         "lock_minutes": 0,
         "apps": [COUNTER],
@@ -66,7 +67,7 @@ class Engine:
         """Everything the pages begin with."""
         mine = self.active
         hidden = not mine or mine["locked"]
-        names = ("id", "name", "locked", "stays_unlocked", "lock_minutes")
+        names = ("id", "name", "locked", "failed", "stays_unlocked", "lock_minutes")
         return {
             "profile": mine and {name: mine[name] for name in names} | {"passphrase": bool(mine["word"])},
             "profiles": [
@@ -153,8 +154,10 @@ class Engine:
             raise NotRegistered(origin)
         return COUNTER
 
-    def entries(self, origin, search, after, limit):
+    def entries(self, origin, search, after, limit, profile=""):
         """A page of entries."""
+        if profile and profile != self.active["id"]:
+            raise Locked()
         found = [[k, v] for k, v in sorted(self.stored.items()) if search.lower() in k.lower() and k > after]
         return {"entries": found[:limit], "more": len(found) > limit}
 

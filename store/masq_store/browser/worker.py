@@ -312,7 +312,7 @@ class Line:
         for earlier in self.sessions:  # a frame has one app: the new port takes the old one's place
             engine.detach(earlier)
         self.sessions = [session]
-        session.resume(watches, attach.get("seen"), attach.get("early", ()))
+        session.resume(watches, attach.get("seen"), attach.get("early", ()), attach.get("shown"))
         self._when_gone(f"masq-frame-{attach['frame']}", lambda: self._ended(engine, session))
 
     def _ended(self, engine: Engine, session: AppSession) -> None:

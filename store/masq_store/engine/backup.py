@@ -6,7 +6,9 @@ docs/decisions/0003 says why which registration wins.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from masq import messages
@@ -23,6 +25,9 @@ from masq_store.engine.profile import Profile
 from masq_store.engine.spaces import OpenSpace
 from masq_store.engine.together import Operation, write_together
 from masq_store.engine.writer import Writer
+
+IDLE_SECONDS = 1
+"""How long a restore waits for a moment at which nobody writes."""
 
 OPENED_AT_ONCE = 32
 """Records that are opened in one call of the Crypto port: quick, and not the whole file twice in memory."""
@@ -232,15 +237,16 @@ def _merge(space: OpenSpace, saved: SavedSpace) -> Operation:
 
 
 async def _shorten(writer: Writer, spaces: list[OpenSpace]) -> None:
-    """Write checkpoints where the restore made a journal's tail long: they open quicker."""
-    await writer.idle()
-    for space in spaces:
-        if space.wants_checkpoint():
-            try:
+    """Write checkpoints where the restore made a journal's tail long: they open quicker.
+
+    While an app keeps writing there is no moment for it; the writer does it with the space's next change.
+    """
+    with suppress(QuotaExceeded, TimeoutError):  # no room to spare, or no time: the journal holds everything
+        for space in spaces:
+            if space.wants_checkpoint():
+                async with asyncio.timeout(IDLE_SECONDS):
+                    await writer.idle()
                 await space.checkpoint(space.freeze())
-            except QuotaExceeded:
-                return  # no room to spare; the journal holds everything
-            await writer.idle()
 
 
 async def is_of(crypto: Crypto, backup: Backup, profile: Profile) -> bool:

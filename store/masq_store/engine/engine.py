@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
-from masq.errors import Locked, MasqError, NotRegistered, StorageUnavailable
+from masq.errors import Locked, MasqError, NotRegistered, QuotaExceeded, StorageUnavailable
 from masq_store.core import access
 from masq_store.core.errors import DamagedData, NewerData
 from masq_store.engine.pages import PageSession
@@ -49,7 +50,9 @@ class Engine:
         self.backend = backend
         self.crypto = crypto
         self.profile: Profile | None = None
-        self.writer = Writer(backend, failed)
+        self.failure: MasqError | None = None  # why the active profile cannot be opened
+        self._failed = failed
+        self.writer = Writer(backend, self._disk_failed)
         self.vault = Vault(backend, crypto)
         self.requests = Requests()
         self.person = Person(self)
@@ -60,17 +63,23 @@ class Engine:
         self._pages: set[PageSession] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False
+        self._stopped = False  # the storage is another engine's: what fails now harms nobody
 
     async def start(self) -> None:
         """Claim the storage and open the active profile if it stays unlocked.
 
-        Raises NewerData, DamagedData or StorageUnavailable; the storage is then left as it was.
+        Raises NewerData, DamagedData or StorageUnavailable; the storage is then left as it was. A profile that
+        cannot be opened does not keep the person from the others: `failure` tells what is the matter with it.
         """
         await self.vault.check()
         await self.backend.claim()
         await self.vault.load()  # after the claim: nobody else can make a profile any more
         async with self.changing:
-            await self.open_active()
+            try:
+                await self.open_active()
+            except (DamagedData, NewerData):
+                if len(self.vault.profiles()) == 1:
+                    raise
 
     async def stop(self) -> list[tuple[AppSession, Port, dict[str, Any]]]:
         """Finish what is being written and give every app's port back, with its session's state."""
@@ -81,6 +90,7 @@ class Engine:
         async with self.changing:
             await self.writer.idle()
             self.rest.stop()
+            self._stopped = True
             await self.backend.close()
         # Last, and without a wait until the ports have gone: what an app says in between would be lost.
         return [(session, *session.hand_over()) for session in self._apps]
@@ -119,8 +129,6 @@ class Engine:
         self._pages.add(session)
         if self.rest.fits(ticket):
             self._soon(self.rest.offer(ticket))
-        elif self.rest.ticket:
-            session.tell_ticket(self.rest.ticket)
         return session
 
     def page_gone(self, session: PageSession) -> None:
@@ -148,9 +156,11 @@ class Engine:
         }
 
     async def _arrive(self, session: AppSession, ticket: Any) -> None:
-        if self.rest.fits(ticket):
-            await self.rest.offer(ticket)
-        await self._settle(session)
+        try:
+            if self.rest.fits(ticket):
+                await self.rest.offer(ticket)
+        finally:
+            await self._settle(session)
 
     async def _settle(self, session: AppSession) -> None:
         async with self.changing:
@@ -183,32 +193,53 @@ class Engine:
                 session.on_ticket(self.rest.ticket)
             app = profile.app(session.origin)
             if app and self.now_ms() - app["used_ms"] > USED_RESOLUTION_MS:
-                await profile.used(session.origin, self.now_ms())
+                with suppress(QuotaExceeded):  # a full disk must not undo what the person has decided
+                    await profile.used(session.origin, self.now_ms())
         elif session.told != status:
             session.tell_status(status)
 
     # The open profile: only whoever holds `changing` may call these ----------------------------------------
 
     async def open_active(self) -> None:
-        """Open the active profile if it stays unlocked on this device; else tell its apps that it is locked."""
+        """Open the active profile if it stays unlocked on this device; else tell its apps that it is locked.
+
+        So they hear, too, where it cannot be opened; `failure` says why, and is raised.
+        """
         self._approvals = []
-        if self.vault.active:
-            secrets = await self.vault.unlock_by_device()
+        self.failure = None
+        try:
+            if self.vault.active:
+                secrets = await self.vault.unlock_by_device()
+                if secrets:
+                    await self.open_profile(secrets)
+                    return
+                self._approvals = await self.vault.approvals()
+        except MasqError as error:
+            if self.profile is None:
+                self.failure = error
+            await self.refresh_all()
+            raise
+        await self.refresh_all()
+
+    async def open_again(self, secrets: Unlocked | None) -> None:
+        """After something else has failed: open the profile that was open, or else the active one if that can be."""
+        with suppress(MasqError):
             if secrets:
                 await self.open_profile(secrets)
                 return
-            self._approvals = await self.vault.approvals()
-        await self.refresh_all()
+        if self.profile is None:
+            with suppress(MasqError):
+                await self.open_active()
 
     async def open_profile(self, secrets: Unlocked) -> None:
         """Take up a profile whose secrets are known. Raises DamagedData, NewerData, QuotaExceeded."""
         profile = Profile(self.backend, self.crypto, self.writer, secrets)
         await profile.start()
-        self.profile = profile
-        await self.rest.begin(secrets.root)
+        self.profile, self.failure = profile, None
         for session in list(self._apps):
             self._soon(self._settle(session))
         self.tell_pages(["overview"])
+        await self.rest.begin(secrets.root)
 
     async def close_profile(self) -> None:
         """Let the open profile go, once everything that was asked of it is on disk.
@@ -239,7 +270,8 @@ class Engine:
         assert self.profile is not None
         for session in [s for s in self._apps if s.origin in origins]:
             await self._refresh(session)
-        await self.vault.write_approvals(self.profile.approved())
+        with suppress(QuotaExceeded):  # it only makes a locked store's answers better
+            await self.vault.write_approvals(self.profile.approved())
         self.tell_pages(["overview"])
 
     def end_sessions(self, origin: str) -> None:
@@ -265,6 +297,10 @@ class Engine:
         for session in self._apps:
             if session.space or ticket is None:
                 session.on_ticket(ticket)
+
+    def _disk_failed(self, error: Exception) -> None:
+        if not self._stopped:
+            self._failed(error)
 
     def _soon(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from masq.errors import Locked, NotRegistered
+from masq.errors import Locked, NotRegistered, to_wire
 
 if TYPE_CHECKING:
     from masq_store.engine.engine import Engine
@@ -81,6 +81,7 @@ def _active(engine: Engine) -> dict[str, Any] | None:
         "id": record["id"],
         "name": record["name"],
         "locked": engine.profile is None,
+        "failed": to_wire(engine.failure) if engine.failure else None,
         "passphrase": engine.vault.has_passphrase,
         "stays_unlocked": engine.vault.stays_unlocked,
         "lock_minutes": engine.vault.lock_minutes,

@@ -34,6 +34,7 @@ class PageSession:
         self.closed = False
         self._engine = engine
         self._port = port
+        self._up = False  # it has said something
         self._files = Files()
         self._tasks: set[asyncio.Task[None]] = set()
         self._seen: dict[str, tuple[Profile, OpenSpace, Callable[[list[str], object], None]]] = {}
@@ -41,6 +42,12 @@ class PageSession:
 
     def receive(self, text: str) -> None:
         """Take one message from the page."""
+        if not self._up:
+            self._up = True
+            if (
+                self._engine.rest.ticket
+            ):  # only now is there somebody to keep it: the page's Python starts late
+                self.tell_ticket(self._engine.rest.ticket)
         try:
             message = messages.loads(text)
             calls = message.get("calls", []) if isinstance(message, dict) else []
@@ -165,12 +172,18 @@ class PageSession:
         await self._look_at(origin)
         return await describe(self._engine, origin)
 
-    async def _entries(self, origin: str, search: str, after: str, limit: int) -> dict[str, Any]:
+    async def _entries(
+        self, origin: str, search: str, after: str, limit: int, profile_id: str = ""
+    ) -> dict[str, Any]:
+        """Return some of an app's entries. `profile_id`: Locked where another profile is open by now."""
         messages.check_prefix(search)
         if not isinstance(limit, int) or limit < 1:
             raise InvalidValue("limit must be a positive int")
         limit = min(limit, MOST_ENTRIES)
         space = await self._look_at(origin)
+        profile = self._engine.profile
+        if profile_id and (profile is None or profile.id != profile_id):
+            raise Locked()
         wanted = search.casefold()
         keys = [key for key in space.core.keys("") if key > after and wanted in key.casefold()]
         entries = []

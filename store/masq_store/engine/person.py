@@ -6,10 +6,10 @@ Everything that changes which profile is open, or what an app may do, happens on
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from masq.errors import Locked, MasqError, ProtocolError
+from masq.errors import Locked, MasqError, ProtocolError, QuotaExceeded
 from masq_store.core import access
 from masq_store.core.backup import Backup
 from masq_store.core.errors import WrongPassphrase
@@ -31,7 +31,7 @@ class Person:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._tries = Tries()
+        self._tries: dict[str, Tries] = {}  # by profile: going to another one and back gives no new ones
 
     # Profiles ----------------------------------------------------------------------------------------------
 
@@ -47,18 +47,24 @@ class Person:
             if engine.vault.active and engine.vault.active["id"] == profile_id:
                 return
             engine.vault.known(profile_id)
+            before = engine.vault.active
+            was_open = engine.profile.secrets if engine.profile else None
             await engine.close_profile()
             try:
                 await engine.vault.activate(profile_id)
-                self._tries.right()
-            finally:
                 await engine.open_active()
+            except MasqError:
+                with suppress(MasqError):
+                    if before:
+                        await engine.vault.activate(before["id"])
+                await engine.open_again(was_open)
+                raise
 
     async def rename_profile(self, name: str) -> None:
         """Give the active profile another name, which its apps see. Raises InvalidValue or Locked."""
         async with self._engine.changing:
             profile = self._profile()
-            profile.name = await self._engine.vault.rename(name)
+            profile.name = profile.secrets.name = await self._engine.vault.rename(name)
             await self._engine.refresh_all()
 
     async def delete_profile(self, profile_id: str) -> None:
@@ -67,12 +73,14 @@ class Person:
         async with engine.changing:
             engine.vault.known(profile_id)
             if engine.vault.active and engine.vault.active["id"] == profile_id:
+                was_open = engine.profile.secrets if engine.profile else None
                 await engine.close_profile()
                 try:
                     await engine.vault.delete(profile_id)
-                    self._tries.right()
-                finally:
-                    await engine.open_active()
+                except MasqError:
+                    await engine.open_again(was_open)
+                    raise
+                await engine.open_again(None)
             else:
                 await engine.vault.delete(profile_id)
                 engine.tell_pages(["overview"])
@@ -142,14 +150,16 @@ class Person:
     @asynccontextmanager
     async def _trying(self) -> AsyncIterator[None]:
         """Count a wrong passphrase; while the wait for the next try lasts, refuse without looking."""
-        wait = self._tries.wait_seconds(self._engine.now_ms())
+        active = self._engine.vault.active
+        tries = self._tries.setdefault(active["id"] if active else "", Tries())
+        wait = tries.wait_seconds(self._engine.now_ms())
         if wait:
             raise WrongPassphrase(wait)
         try:
             yield
         except WrongPassphrase:
-            raise WrongPassphrase(self._tries.wrong(self._engine.now_ms())) from None
-        self._tries.right()
+            raise WrongPassphrase(tries.wrong(self._engine.now_ms())) from None
+        tries.right()
 
     # Apps --------------------------------------------------------------------------------------------------
 
@@ -212,15 +222,20 @@ class Person:
         engine, profile, now = self._engine, self._profile(), self._engine.now_ms()
         file = await backups.write_backup(profile, engine.crypto, passphrase, origin=origin, now_ms=now)
         if origin is None:
-            await profile.note_backup({"made_ms": now}, now)
-            engine.tell_pages(["overview"])
+            async with engine.changing:
+                # Closed meanwhile, its home space may be open a second time: two would overwrite one journal.
+                if engine.profile is profile:
+                    with suppress(QuotaExceeded):  # a full disk is a reason for a backup, not against it
+                        await profile.note_backup({"made_ms": now}, now)
+                    engine.tell_pages(["overview"])
         return file
 
     async def remind_later(self) -> None:
         """Put the reminder to back up off for a while."""
         now = self._engine.now_ms()
-        await self._profile().note_backup({"later_ms": now + LATER_MS}, now)
-        self._engine.tell_pages(["overview"])
+        async with self._engine.changing:
+            await self._profile().note_backup({"later_ms": now + LATER_MS}, now)
+            self._engine.tell_pages(["overview"])
 
     async def read_backup(self, content: bytes, passphrase: str) -> Backup:
         """Open and check a backup file; nothing is changed. Raises as `engine.backup.read_backup` does."""
@@ -281,8 +296,5 @@ class Person:
             if secrets:
                 await engine.close_profile()
                 await engine.vault.delete(secrets.id, before["id"] if before else None)
-            if was_open:
-                await engine.open_profile(was_open)
-            else:
-                await engine.open_active()
+            await engine.open_again(was_open)
             raise

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from masq import messages
-from masq.errors import Locked
+from masq.errors import Locked, QuotaExceeded
 from masq_store.core import access, keys
 from masq_store.core.backup import APP
 from masq_store.core.checkpoint import Frozen
@@ -102,7 +102,7 @@ class Profile:
         text = self._home_core().text(APP + origin)
         if text is None:
             return
-        await self._writer.idle()
+        await self._settled()
         app = messages.decode(text)
         space_id = await self._space_id(keys.space_id_info(origin, app["generation"]))
         leftovers = [*await self._leftovers(), space_id]
@@ -184,8 +184,8 @@ class Profile:
         if origin not in self._sizes or (task and task.done()):
             try:
                 space = await self.space(origin)
-            except (DamagedData, NewerData):
-                return {"keys": 0, "bytes": 0}  # one app's damage must not hide all the others
+            except (DamagedData, NewerData, QuotaExceeded):  # damaged, or no room yet to begin
+                return {"keys": 0, "bytes": 0}  # one app's trouble must not hide all the others
             self._sizes[origin] = {"keys": space.core.live, "bytes": space.core.bytes}
             self.release(origin)
         return self._sizes[origin]
@@ -231,6 +231,12 @@ class Profile:
     async def _write(self, key: str, value: Any, now_ms: int) -> None:
         core, text = self.home.core, messages.encode(value)
         await write_together(self._writer, [(self.home, lambda: core.write([(key, text)], now_ms))])
+
+    async def _settled(self) -> None:
+        """Return once all that was written so far is settled, checkpoints included, whatever others go on to write."""
+        core = self.home.core
+        await write_together(self._writer, [(self.home, lambda: core.write([], 0))])
+        await self._writer.checkpointed()
 
     async def _leftovers(self) -> list[str]:
         kept = await self._backend.read(disk.leftovers(self.id))

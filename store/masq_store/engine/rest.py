@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import binascii
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from masq.errors import MasqError
+from masq.errors import MasqError, QuotaExceeded
 from masq_store.core import keys
 from masq_store.engine.vault import TICKET_SECONDS
 from masq_store.engine.wrapping import content, text
@@ -39,24 +40,26 @@ class Rest:
     async def begin(self, root: bytes) -> None:
         """Begin for a profile that was opened just now."""
         self._used_ms = self._engine.now_ms()
-        await self.issue(root)
         self._look_later()
+        await self.issue(root)
 
     async def issue(self, root: bytes) -> None:
-        """Give out a ticket, unless the profile stays unlocked anyway."""
+        """Give out a ticket, unless the profile stays unlocked anyway, or there is no room for one."""
         self.settings_changed()
         vault = self._engine.vault
-        if vault.stays_unlocked:
-            await self._withdraw_ticket()
-        elif self.ticket is None:
-            self.ticket = text(await vault.write_ticket(root, self._engine.now_ms()))
-            self._engine.tell_ticket(self.ticket)
+        with suppress(QuotaExceeded):
+            if vault.stays_unlocked:
+                await self._withdraw_ticket()
+            elif self.ticket is None:
+                self.ticket = text(await vault.write_ticket(root, self._engine.now_ms()))
+                self._engine.tell_ticket(self.ticket)
 
     async def end(self) -> None:
         """The profile was locked, or another one comes: nothing opens it again but what the person does."""
         self.stop()
         self._limit_ms = 0
-        await self._withdraw_ticket()
+        with suppress(MasqError):  # nobody holds the ticket any more: what is left on the disk opens nothing
+            await self._withdraw_ticket()
 
     def stop(self) -> None:
         """Look no more; a ticket given out stays good for whoever comes next."""
@@ -107,15 +110,16 @@ class Rest:
             if secrets:
                 self.ticket = ticket
                 await engine.open_profile(secrets)
-                await engine.vault.renew_ticket(None, engine.now_ms())
                 engine.tell_ticket(ticket)
+                with suppress(QuotaExceeded):  # then it is good for as long as it was
+                    await engine.vault.renew_ticket(None, engine.now_ms())
 
     async def _withdraw_ticket(self) -> None:
-        if self._engine.vault.active:
-            await self._engine.vault.drop_ticket()
         if self.ticket is not None:
             self.ticket = None
             self._engine.tell_ticket(None)
+        if self._engine.vault.active:
+            await self._engine.vault.drop_ticket()
 
     def _look_later(self) -> None:
         if self._looking:

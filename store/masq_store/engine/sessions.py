@@ -122,15 +122,21 @@ class AppSession:
             **state,
             "watches": list(self._watches.items()),
             "seen": seen,
+            "shown": self._shown,
             "early": self._early,
         }
 
     def resume(
-        self, watches: list[tuple[int, str]], seen: dict[str, int] | None = None, early: Sequence[str] = ()
+        self,
+        watches: list[tuple[int, str]],
+        seen: dict[str, int] | None = None,
+        early: Sequence[str] = (),
+        shown: list[str] | None = None,
     ) -> None:
         """Go on where the session was under another engine: the values of `hand_over`'s state."""
         self._watches = dict(watches)
         self._seen = seen
+        self._shown = shown
         self._early[:0] = early
 
     def close(self) -> None:

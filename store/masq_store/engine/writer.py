@@ -83,6 +83,11 @@ class Writer:
         while self.busy:
             await asyncio.wait([task for task in [self._task, *self._checkpoints] if task])
 
+    async def checkpointed(self) -> None:
+        """Return once the checkpoints that are being written now are done."""
+        if self._checkpoints:
+            await asyncio.wait(list(self._checkpoints))
+
     async def _run(self) -> None:
         try:
             while self._gathered:

@@ -177,8 +177,11 @@ class App:
 
     async def _refresh(self) -> None:
         await asyncio.sleep(REFRESH_PAUSE if self._turn > 1 else 0)
+        turn = self._turn
+        while self.moment.busy:  # it may fetch at its end, or not
+            await asyncio.sleep(REFRESH_PAUSE)
         self._stale = False
-        if not self.moment.busy and not self.final:  # an act under way fetches at its end
+        if turn == self._turn and not self.final:
             await self.fetch()
 
     def start(self, work: Any) -> None:

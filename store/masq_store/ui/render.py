@@ -9,7 +9,7 @@ from . import editing, readable, routes, words
 
 NAMES = (
     "parts.html", "top.html", "message.html",
-    "create.html", "unlock.html", "connect.html",
+    "create.html", "unlock.html", "failed.html", "connect.html",
     "apps.html", "app.html", "entries.html", "withdraw.html",
     "settings.html", "profiles.html", "passphrase.html", "storage.html",
     "backup.html", "restore.html",

@@ -46,16 +46,22 @@ async def send_file(link: Link, screen: Screen, field: str, size: int, report: R
 
 
 async def export(
-    link: Link, screen: Screen, about: dict[str, Any], profile: str, name: str, now_ms: int, report: Report
+    link: Link,
+    screen: Screen,
+    about: dict[str, Any],
+    profile: dict[str, Any],
+    name: str,
+    now_ms: int,
+    report: Report,
 ) -> None:
     """Bring an app's entries into the reader's downloads as plain JSON: the form of docs/backup.md."""
-    head = {"masq": "export", "format": 1, "profile": profile, "made_ms": now_ms}
+    head = {"masq": "export", "format": 1, "profile": profile["name"], "made_ms": now_ms}
     app = {"name": about["name"], "approved": True}
     download = screen.download(name)
     text = _open(head) + ', "apps": {' + _text(about["origin"]) + ": " + _open(app) + ', "entries": {'
     after, done, more, comma = "", 0, True, "\n"
     while more:
-        answer = await link.call("entries", about["origin"], "", after, ENTRIES)
+        answer = await link.call("entries", about["origin"], "", after, ENTRIES, profile["id"])
         for key, packed in answer["entries"]:
             text += f"{comma}{_text(key)}: {_text(packed)}"
             after, comma = key, ",\n"

@@ -100,6 +100,13 @@ def unlock(
     return _page("unlock.html", _("Locked"), moment, profile=profile, request=request, others=others)
 
 
+def failed(profile: Json, why: str, moment: Moment = CALM, profiles: Sequence[Json] = ()) -> Page:
+    """The profile cannot be opened; `why`, in a sentence. The others of `profiles` can be gone to."""
+    others = [other for other in profiles if other["id"] != profile["id"]]
+    title = _("This profile cannot be opened")
+    return _page("failed.html", title, moment, profile=profile, why=why, others=others)
+
+
 def apps(overview: Json, moment: Moment = CALM) -> Page:
     """All apps of the profile, in the order given, and what withdrawn ones left."""
     backup = overview.get("backup") or {"due": False, "last_ms": None}

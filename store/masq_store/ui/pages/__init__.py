@@ -6,7 +6,7 @@ from .apps import Apps
 from .backup import Backup
 from .connect import Connect
 from .entries import Entries
-from .gate import Create, Unlock
+from .gate import Create, Failed, Unlock
 from .restore import Restore
 from .settings import Settings
 from .still import Nowhere, Over
@@ -45,6 +45,8 @@ def _kind(page: str, profile: dict[str, Any] | None, request: dict[str, Any] | N
         return Over
     if not profile:
         return Restore if page == "restore" else Create
+    if profile.get("failed"):
+        return Create if page == "new-profile" else Failed
     if locked:
         return Unlock
     return KINDS[page]

@@ -51,7 +51,12 @@ class Entries(Visit):
         more, search, wanted = True, self.search, self.wanted
         while more and len(entries) < wanted:
             after = entries[-1][0] if entries else ""
-            answer = await self.app.link.call("entries", self.origin, search, after, SHOWN)
+            try:
+                answer = await self.app.link.call("entries", self.origin, search, after, SHOWN, self.profile)
+            except MasqError as error:
+                if code_of(error) != "InvalidKey":
+                    raise
+                return about, [], False  # no entry can be called that
             more = bool(answer["more"] and answer["entries"])
             entries += [(key, packed) for key, packed in answer["entries"]]
         return about, entries, more
@@ -204,7 +209,7 @@ class Entries(Visit):
             return
         now = app.moment.now_ms
         name = transfer.file_name(about["name"], date(now), ending="json")
-        profile = app.overview["profile"]["name"]
+        profile = app.overview["profile"]
         work = transfer.export(app.link, app.screen, about, profile, name, now, app.progress)
         done, _nothing = await app.act("export", work)
         if done:

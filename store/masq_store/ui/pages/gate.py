@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from .. import views
+from masq.errors import from_wire
+
+from .. import sentences, views
 from ..words import _, ngettext
 from .visit import Act, Visit
 
@@ -80,6 +82,20 @@ class Unlock(Visit):
 
     async def _switch(self, profile: str) -> None:
         await switch(self.app, profile)
+
+
+class Failed(Visit):
+    """The profile cannot be opened: what is kept of it is damaged, or of a newer version."""
+
+    def page(self) -> views.Page:
+        """Return what is the matter, and the ways on."""
+        overview = self.app.overview
+        why = sentences.said(from_wire(overview["profile"]["failed"]))
+        return views.failed(overview["profile"], why, self.app.moment, overview["profiles"])
+
+    def acts(self) -> dict[str, Act]:
+        """Going to another profile."""
+        return {"switch-profile": lambda profile: switch(self.app, profile)}
 
 
 async def switch(app: Any, profile: str) -> None:
