@@ -501,3 +501,35 @@ def test_entries_are_of_the_profile_that_the_page_shows() -> None:
         assert (await page.call("entries", APP, "", "", 5))["entries"] == []
 
     run(scenario())
+
+
+def test_typing_in_a_page_is_use() -> None:
+    """A page that says that somebody types puts the lock off."""
+
+    async def scenario() -> None:
+        rig, page, _ = await locked_rig()
+        await page.call("set_lock_minutes", 5)
+        for _ in range(3):
+            rig.now += 4 * MINUTE
+            assert await page.call("used") is None
+        assert (await page.call("overview"))["profile"]["locked"] is False
+
+    run(scenario())
+
+
+def test_an_opened_backup_is_forgotten_with_the_lock() -> None:
+    """What was read from a backup, in clear, does not outlive a lock: the file must be read again."""
+
+    async def scenario() -> None:
+        _, page, _ = await locked_rig()
+        offer = await page.call("write_backup", "words", None)
+        name = await page.call("begin_file")
+        await page.call("file_piece", name, await page.call("backup_piece", offer["id"], 0))
+        await page.call("read_backup", name, "words")
+        await page.call("lock")
+        await page.call("unlock", "one", False)
+        assert (await page.call("restore", name, "", True))[0] == "ProtocolError"
+        await page.call("read_backup", name, "words")
+        assert (await page.call("restore", name, "", True))["merged"] == [APP]
+
+    run(scenario())

@@ -146,6 +146,9 @@ class Engine:
         """What the browser said."""
         self.persistent = persisted
 
+    def used(self):
+        """Somebody types."""
+
     # ---- apps
 
     def app(self, origin):

@@ -57,7 +57,7 @@ class IndexedDB:
 
     async def read(self, key: str) -> bytes | None:
         """Return the bytes under `key`, or None."""
-        found = await _result(self._read_store().get(key))
+        found = await _read(self._read_store().get(key))
         return None if found is None else found.to_bytes()  # an empty one counts as false
 
     async def scan(self, prefix: str) -> list[tuple[str, bytes]]:
@@ -68,7 +68,7 @@ class IndexedDB:
         everything = js.IDBKeyRange.bound(prefix, prefix + LAST)
         # Both requests before the first wait: the transaction ends when nothing is pending.
         keys, values = store.getAllKeys(everything), store.getAll(everything)
-        found_keys, found_values = await asyncio.gather(_result(keys), _result(values))
+        found_keys, found_values = await asyncio.gather(_read(keys), _read(values))
         return [(key, value.to_bytes()) for key, value in zip(found_keys.to_py(), found_values, strict=True)]
 
     async def write(self, puts: Sequence[tuple[str, bytes]], drops: Sequence[tuple[str, str]] = ()) -> None:
@@ -161,6 +161,14 @@ class _Failed(Exception):
     def __init__(self, name: str) -> None:
         super().__init__(name)
         self.name = name
+
+
+async def _read(request: Any) -> Any:
+    """Return what a request gives. Raises Disconnected where the browser cannot read its disk."""
+    try:
+        return await _result(request)
+    except _Failed as error:
+        raise Disconnected(f"the browser did not read its disk ({error.name})") from None
 
 
 def _result(request: Any) -> asyncio.Future[Any]:

@@ -67,8 +67,12 @@ class Files:
     def backup(self, name: Any) -> Backup:
         """Return what `keep` was given."""
         if name not in self._read:
-            raise ProtocolError("the file was not read")
+            raise ProtocolError("the file was not read, or the store was locked since; choose it again")
         return self._read[name]
+
+    def forget_read(self) -> None:
+        """Forget what was read from backups, in clear: the profile was locked."""
+        self._read.clear()
 
     def drop(self, name: Any) -> None:
         """Forget a file."""

@@ -76,7 +76,8 @@ class PageSession:
             self._port.close()
 
     def forget_spaces(self) -> None:
-        """Let go of everything that the page was looking at."""
+        """Let go of everything that the page was looking at: the profile closes."""
+        self._files.forget_read()
         for origin in list(self._seen):
             self.forget_space(origin)
 
@@ -150,6 +151,9 @@ class PageSession:
     async def _set_lock_minutes(self, minutes: int) -> dict[str, Any]:
         await self._engine.person.set_lock_minutes(minutes)
         return await self._overview()
+
+    async def _used(self) -> None:
+        """Somebody types: `_answer` has noted that the store is in use."""
 
     async def _told_persistent(self, persistent: bool) -> None:
         await self._engine.person.told_persistent(persistent)
@@ -299,6 +303,7 @@ METHODS: dict[str, Callable[..., Awaitable[Any]]] = {
     "set_stay_unlocked": PageSession._set_stay_unlocked,
     "set_lock_minutes": PageSession._set_lock_minutes,
     "told_persistent": PageSession._told_persistent,
+    "used": PageSession._used,
     "request": PageSession._request,
     "answer": PageSession._decide,
     "withdraw": PageSession._withdraw,

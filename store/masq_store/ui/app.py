@@ -26,6 +26,7 @@ from .words import _
 
 LOADING_AFTER = 0.4  # seconds before an unanswered page says so
 SLOW_AFTER = 1.0  # seconds before a busy button gets a progress bar
+TYPING_EVERY = 30  # seconds between two words to the engine that somebody is typing
 REFRESH_PAUSE = 0.2  # seconds between two redraws for changes that apps make
 
 NOTHING: Json = {
@@ -62,6 +63,7 @@ class App:
         self._stale = False
         self._acting = False
         self._told_persistent = False
+        self._told_typing = -TYPING_EVERY  # when the engine last heard that somebody types
         self.tasks: set[asyncio.Task[Any]] = set()
         link.on_event = self.told
         preferences.apply(screen)
@@ -225,8 +227,16 @@ class App:
 
     def typed(self, field: str) -> None:
         """The reader typed into the field with that id."""
+        now = time.monotonic()
+        if is_open(self.overview) and now - self._told_typing > TYPING_EVERY:
+            self._told_typing = now  # or the store would lock while somebody writes
+            self.start(self._say_used())
         if self.visit:
             self.visit.typed(field)
+
+    async def _say_used(self) -> None:
+        with suppress(MasqError):  # what is typed is not lost by it, and the next act says what is wrong
+            await self.link.call("used")
 
     def chose(self, field: str) -> None:
         """The reader chose something in the field with that id: from a list, a box to tick, a file."""
