@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from typing import Any
 
 from masq.errors import Disconnected, QuotaExceeded, StorageUnavailable
@@ -163,12 +163,17 @@ class _Failed(Exception):
         self.name = name
 
 
-async def _read(request: Any) -> Any:
-    """Return what a request gives. Raises Disconnected where the browser cannot read its disk."""
-    try:
-        return await _result(request)
-    except _Failed as error:
-        raise Disconnected(f"the browser did not read its disk ({error.name})") from None
+def _read(request: Any) -> Coroutine[Any, Any, Any]:
+    """Return what a request gives. Awaiting raises Disconnected where the browser cannot read its disk."""
+    asked = _result(request)  # at once: a request may be done before anybody awaits it
+
+    async def answer() -> Any:
+        try:
+            return await asked
+        except _Failed as error:
+            raise Disconnected(f"the browser did not read its disk ({error.name})") from None
+
+    return answer()
 
 
 def _result(request: Any) -> asyncio.Future[Any]:
