@@ -1,0 +1,136 @@
+"""The command `masq-relay`: `masq-relay --help` lists its options, docs/relay.md tells how to run it."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import signal
+import sys
+from collections.abc import Coroutine, Sequence
+from contextlib import suppress
+from typing import Any, BinaryIO
+
+from masq_relay.disk import UnusableData, open_disk
+from masq_relay.journal import Journal
+from masq_relay.relay import Relay
+from masq_relay.settings import BadSettings, Settings, read
+
+FILES_BESIDES = 64
+"""Open files that are no connections: the database, its log, the listening socket, Python's own."""
+
+SWITCH_SECONDS = 0.0005
+"""How long the event loop may keep the thread that commits waiting for the interpreter (Python's default is 5 ms)."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the relay until SIGTERM or SIGINT. Returns the exit status: 0 stopped, 1 failed, 2 refused to start."""
+    try:
+        settings = read(arguments)
+        _allow_files(settings.limits.connections + FILES_BESIDES)
+        lock = _lock(settings)
+    except (BadSettings, UnusableData) as error:
+        print(f"masq-relay: {error}", file=sys.stderr)
+        return 2
+    sys.setswitchinterval(SWITCH_SECONDS)
+    try:
+        return _run(_serve(settings))
+    except UnusableData as error:
+        print(f"masq-relay: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"masq-relay: {_refusal(error, settings)}", file=sys.stderr)
+        return 2
+    finally:
+        lock.close()
+
+
+def _run(work: Coroutine[Any, Any, int]) -> int:
+    try:
+        import uvloop
+    except ImportError:  # there is none for Windows
+        return asyncio.run(work)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(work)
+
+
+async def _serve(settings: Settings) -> int:
+    loop = asyncio.get_running_loop()
+    asked = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        with suppress(NotImplementedError):  # Windows: Ctrl-C ends it there
+            loop.add_signal_handler(number, asked.set)
+    disk, reading = open_disk(settings.data)
+    relay = Relay(
+        disk,
+        reading,
+        settings.limits,
+        Journal(settings.log),
+        behind_proxy=settings.behind_proxy,
+        folder=settings.data,
+    )
+    port = await relay.start(settings.host, settings.port, settings.tls)
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    print(f"masq-relay listens on {'wss' if settings.tls else 'ws'}://{host}:{port}", flush=True)
+    waits = [asyncio.ensure_future(asked.wait()), asyncio.ensure_future(relay.lost.wait())]
+    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    for wait in waits:
+        wait.cancel()
+    await relay.stop()
+    return 1 if relay.lost.is_set() else 0
+
+
+def _lock(settings: Settings) -> BinaryIO:
+    """Hold the data folder for this relay alone. Raises UnusableData where another one has it."""
+    folder = settings.data
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        file = open(folder / "relay.lock", "a+b")  # noqa: SIM115 - it is held as long as the relay runs
+    except OSError as error:
+        raise UnusableData(
+            f"The folder {folder} cannot be used ({error.strerror}): give another with --data."
+        ) from error
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        file.close()
+        raise UnusableData(
+            f"Another relay uses the folder {folder}: stop it, or give this one another with --data."
+        ) from error
+    return file
+
+
+def _allow_files(wanted: int) -> None:
+    """Let this program have as many open files as it may need. Raises BadSettings where the system does not."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft >= wanted or soft == resource.RLIM_INFINITY:
+        return
+    if hard != resource.RLIM_INFINITY and hard < wanted:
+        raise BadSettings(
+            f"This system lets a program open {hard} files, and --max-connections needs {wanted}: "
+            f"raise the limit (ulimit -n), or give --max-connections {max(1, hard - FILES_BESIDES)}."
+        )
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _refusal(error: OSError, settings: Settings) -> str:
+    port = settings.port
+    if error.errno == errno.EADDRINUSE:
+        return f"Port {port} is in use: stop what uses it, or give another with --port."
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return f"Port {port} may not be used by this user: give one above 1023 with --port."
+    return f"Cannot listen on {settings.host} port {port}: {error}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

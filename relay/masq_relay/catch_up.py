@@ -1,0 +1,54 @@
+"""What a member that is behind is sent from the disk: the snapshot where it needs it, then the log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from masq_relay import frames
+from masq_relay.disk import Page, Reading
+from masq_relay.frames import Piece
+from masq_relay.rooms import Member
+
+PAGE_BYTES = 128 * 1024
+"""About what is read at once; less than what makes a connection count as slow, so reading follows the reader."""
+
+
+def next_read(member: Member, reading: Reading) -> Callable[[], Page]:
+    """Return the job that reads what comes next for `member`."""
+    room = member.room
+    assert room.id is not None, "a room that is not on disk has nothing to catch up on"
+    if member.snapshot is not None:
+        return partial(reading.parts, room.id, member.snapshot.id, member.part, PAGE_BYTES)
+    return partial(reading.log, room.id, member.sent, room.head, PAGE_BYTES)
+
+
+def messages(member: Member, page: Page) -> tuple[bytes, int]:
+    """Return the WebSocket messages for what was read and how many envelopes are in it; moves the member on."""
+    if page.snapshot is not None:
+        member.snapshot, member.part = page.snapshot, 0
+        return b"", 0
+    if member.snapshot is not None:
+        return _parts(member, page.parts)
+    pieces: list[Piece] = []
+    for number, time, envelope in page.entries:
+        ref = member.acks.pop(number, None)
+        pieces.append(frames.envelope(number, time, envelope) if ref is None else frames.stored(ref, number))
+        member.sent = number
+    return frames.whole(pieces, member.wire), len(pieces)
+
+
+def _parts(member: Member, parts: list[bytes]) -> tuple[bytes, int]:
+    snapshot = member.snapshot
+    assert snapshot is not None
+    pieces = []
+    for content in parts:
+        pieces.append(frames.snapshot_part(member.part, snapshot.parts, snapshot.number, content))
+        member.part += 1
+    if member.part == snapshot.parts:
+        # Its own posts up to there are in the snapshot; their acknowledgements come now.
+        for number in [number for number in member.acks if number <= snapshot.number]:
+            pieces.append(frames.stored(member.acks.pop(number), number))
+        member.sent = snapshot.number
+        member.snapshot = None
+    return frames.whole(pieces, member.wire), len(parts)

@@ -1,0 +1,304 @@
+"""One socket: its frames are read, checked and handed to the relay; what is sent to it is bounded."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
+
+from masq_relay import frames
+from masq_relay.frames import BadFrame, Code
+from masq_relay.peers import Peer
+from masq_relay.rooms import Member
+
+if TYPE_CHECKING:
+    from masq_relay.relay import Relay
+
+HIGH_WATER = 512 * 1024
+"""Bytes waiting for a connection above which it counts as slow."""
+LOW_WATER = 128 * 1024
+
+RATE, DISK, STOP = 1, 2, 4
+"""Why a connection is not read from: it was too fast, its posts wait for the disk, the relay is stopping."""
+
+CLOSES = {
+    Code.STOPPING: WSCloseCode.GOING_AWAY,
+    Code.FRAME_TOO_LARGE: WSCloseCode.MESSAGE_TOO_BIG,
+    Code.TOO_MANY_CONNECTIONS: WSCloseCode.TRY_AGAIN_LATER,
+    Code.TOO_FAST: WSCloseCode.TRY_AGAIN_LATER,
+    Code.TOO_SLOW: WSCloseCode.TRY_AGAIN_LATER,
+}
+"""WebSocket close codes beside ours; POLICY_VIOLATION where there is none."""
+
+
+class Joining:
+    """A channel whose room is being looked up."""
+
+
+class Connection(WSListener):
+    """One client. `forwarded` is the address that a proxy named, where the relay trusts one."""
+
+    def __init__(self, relay: Relay, forwarded: str | None) -> None:
+        self.relay = relay
+        self.channels: dict[int, Member | Joining] = {}
+        self.unsaved = 0
+        self.slow = False
+        self.slow_since = 0.0
+        self.dead = False
+        self.greeted = False
+        self.peer: Peer | None = None
+        self._forwarded = forwarded
+        self._held = 0
+        self._behind: deque[Member] = deque()
+        self._reading = False
+        self._fragments: bytearray | None = None
+        self._timers: list[asyncio.TimerHandle] = []
+
+    # From the socket.
+
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        """Begin."""
+        self._transport = transport
+        self._socket: asyncio.Transport = transport.underlying_transport
+        self._socket.set_write_buffer_limits(high=HIGH_WATER, low=LOW_WATER)
+        address = self._forwarded
+        if address is None:
+            named = self._socket.get_extra_info("peername")
+            address = named[0] if named else "unknown"
+        self.peer = self.relay.peers.find(address, time.monotonic())
+        self.relay.connected(self)
+        self._later(self.relay.limits.hello, self._must_have_greeted)
+
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        """Read a WebSocket frame; browsers cut large messages into several."""
+        kind = frame.msg_type
+        if kind == WSMsgType.CLOSE:
+            if not transport.is_close_frame_sent:
+                transport.send_close(WSCloseCode.OK)
+            transport.disconnect()
+        elif self.dead or not self._pace(frame.payload_size):
+            return
+        elif kind == WSMsgType.BINARY and frame.fin and self._fragments is None:
+            self._message(frame.get_payload_as_bytes())
+        elif kind == WSMsgType.PING:
+            if not self.slow:
+                transport.send_pong(frame.get_payload_as_bytes())
+        elif kind != WSMsgType.PONG:
+            self._fragment(kind, frame)
+
+    def on_ws_disconnected(self, transport: WSTransport) -> None:
+        """End: leave all rooms."""
+        for timer in self._timers:
+            timer.cancel()
+        self._bury()
+        self.relay.disconnected(self)
+
+    def pause_writing(self) -> None:
+        """Note that the other side reads more slowly than it is sent to."""
+        self.slow = True
+        self.slow_since = time.monotonic()
+        self.relay.slow[self] = None
+        self.relay.check_buffers(self)
+
+    def resume_writing(self) -> None:
+        """Go on with what it has not been sent."""
+        self.slow = False
+        self.relay.slow.pop(self, None)
+        self._pump()
+
+    # To the socket.
+
+    def send(self, frame: bytes) -> None:
+        """Send one frame."""
+        if not self.dead:
+            self._transport.send(WSMsgType.BINARY, frame)
+            self._check_buffer()
+
+    def write(self, messages: bytes) -> None:
+        """Send whole WebSocket messages that were put together before."""
+        if not self.dead:
+            self._socket.write(messages)
+            self._check_buffer()
+
+    def refuse(self, code: Code, sentence: str, channel: int = frames.CONNECTION, ref: int = 0) -> None:
+        """Send an ERROR that leaves the connection as it is."""
+        self.relay.metrics.errors[code] += 1
+        self.send(frames.error(code, sentence, channel, ref))
+
+    def cut(self, code: Code, sentence: str, channel: int = frames.CONNECTION, ref: int = 0) -> None:
+        """Send an ERROR and end the connection."""
+        if self.dead:
+            return
+        self.relay.metrics.errors[code] += 1
+        self.relay.journal.say(
+            "debug" if code == Code.STOPPING else "warning",
+            "cut off",
+            code=int(code),
+            reason=code.name,
+            peer=self.relay.journal.mark(self.peer.name if self.peer else ""),
+        )
+        self._transport.send(WSMsgType.BINARY, frames.error(code, sentence, channel, ref))
+        self._transport.send_close(CLOSES.get(code, WSCloseCode.POLICY_VIOLATION), code.name.lower().encode())
+        self._bury()
+        # Read on, so that what is still coming does not make the system throw away the sentence just sent.
+        self.release(self._held)
+        self._later(self.relay.limits.grace, self.abort)
+
+    def abort(self) -> None:
+        """End at once."""
+        self._transport.disconnect(graceful=False)
+
+    @property
+    def buffered(self) -> int:
+        """Bytes that wait to be sent."""
+        return self._socket.get_write_buffer_size()
+
+    def _check_buffer(self) -> None:
+        if self.slow and self._socket.get_write_buffer_size() > self.relay.limits.buffer:
+            self.cut(
+                Code.TOO_SLOW, "You do not read what you are sent. Connect again and go on from your cursor."
+            )
+
+    # Reading more slowly.
+
+    def hold(self, why: int) -> None:
+        """Stop reading for this reason."""
+        if not self._held and not self.dead:
+            self._socket.pause_reading()
+        self._held |= why
+
+    def release(self, why: int) -> None:
+        """Go on reading, unless there is another reason not to."""
+        held, self._held = self._held, self._held & ~why
+        if held and not self._held and not self._socket.is_closing():
+            self._socket.resume_reading()
+
+    def _pace(self, size: int) -> bool:
+        """Count what has come. Returns whether the connection goes on."""
+        assert self.peer is not None
+        now = time.monotonic()
+        wait = max(self.peer.frames.take(1, now), self.peer.bytes.take(size, now))
+        if wait:
+            if self.peer.frames.overdrawn or self.peer.bytes.overdrawn:
+                self.cut(
+                    Code.TOO_FAST, "You send faster than this relay takes. Connect again, and more slowly."
+                )
+                return False
+            if not self._held & RATE:
+                self.hold(RATE)
+                self._later(wait, self._after_rest)
+        return True
+
+    def _after_rest(self) -> None:
+        assert self.peer is not None
+        now = time.monotonic()
+        wait = max(self.peer.frames.take(0, now), self.peer.bytes.take(0, now))
+        if wait:
+            self._later(wait, self._after_rest)
+        else:
+            self.release(RATE)
+
+    # Frames.
+
+    def _fragment(self, kind: WSMsgType, frame: WSFrame) -> None:
+        if kind == WSMsgType.TEXT:
+            self.cut(Code.BAD_FRAME, "Frames are binary messages; this was text.")
+            return
+        if (kind == WSMsgType.BINARY) != (self._fragments is None):
+            self.cut(Code.BAD_FRAME, "The parts of a WebSocket message came in the wrong order.")
+            return
+        if self._fragments is None:
+            self._fragments = bytearray()
+        elif not frame.payload_size and not frame.fin:
+            self.cut(Code.BAD_FRAME, "A WebSocket message was cut into empty parts.")
+            return
+        if len(self._fragments) + frame.payload_size > self.relay.limits.frame:
+            self._too_large()
+            return
+        self._fragments += frame.get_payload_as_memoryview()
+        if frame.fin:
+            message, self._fragments = bytes(self._fragments), None
+            self._message(message)
+
+    def _too_large(self) -> None:
+        limit = self.relay.limits.frame
+        self.cut(Code.FRAME_TOO_LARGE, f"A frame has at most {limit} bytes here, as WELCOME says.")
+
+    def _message(self, message: bytes) -> None:
+        self.relay.metrics.counts["frames_in_total"] += 1
+        self.relay.metrics.counts["bytes_in_total"] += len(message)
+        if len(message) > self.relay.limits.frame:
+            self._too_large()
+            return
+        try:
+            frame = frames.read(message)
+        except BadFrame as error:
+            self.cut(error.code, str(error))
+            return
+        if type(frame) is frames.Post and self.greeted:
+            self.relay.post(self, frame)
+        elif self.greeted == (type(frame) is frames.Hello):
+            self.cut(Code.BAD_FRAME, "HELLO is the first frame, and comes once.")
+        elif type(frame) is frames.Hello:
+            self.greeted = True
+            limits = self.relay.limits
+            self.send(frames.welcome(limits.frame, limits.room, limits.retention, self.relay.clock_ms()))
+        elif type(frame) is frames.Join:
+            self.relay.join(self, frame)
+        elif type(frame) is frames.Leave:
+            self.relay.leave(self, frame.channel)
+        elif type(frame) is frames.Snapshot:
+            self.relay.snapshot(self, frame)
+        elif type(frame) is frames.Cast:
+            self.relay.cast(self, frame)
+        elif type(frame) is frames.Ping:
+            self.send(frames.pong(frame.ref))
+
+    def _must_have_greeted(self) -> None:
+        if not self.greeted:
+            self.cut(Code.BAD_FRAME, "No HELLO came.")
+
+    # What a member has not been given yet.
+
+    def behind(self, member: Member) -> None:
+        """Send a member what the disk has and it has not, as fast as it reads."""
+        self._behind.append(member)
+        self._pump()
+
+    def _pump(self) -> None:
+        """Send one piece from the disk, if nothing is in the way; one at a time for all rooms of this connection."""
+        while self._behind and not self._reading and not self.slow and not self.dead:
+            member = self._behind.popleft()
+            if not member.here:
+                continue
+            if member.snapshot is None and member.sent == member.room.head:
+                member.live = True
+                self.send(frames.current(member.channel, member.sent))
+                continue
+            self._reading = True
+            self._behind.append(member)  # at the end: its other rooms have their turn first
+            self.relay.read_on(member, self._read)
+
+    def _read(self, messages: bytes) -> None:
+        self._reading = False
+        if messages:
+            self.write(messages)
+        self._pump()
+
+    # The end.
+
+    def _bury(self) -> None:
+        self.dead = True
+        self._fragments = None
+        self._behind.clear()
+        self.relay.slow.pop(self, None)
+        self.relay.leave_all(self)
+
+    def _later(self, seconds: float, call: Callable[[], Any]) -> None:
+        now = self.relay.loop.time()
+        self._timers = [timer for timer in self._timers if not timer.cancelled() and timer.when() > now]
+        self._timers.append(self.relay.loop.call_later(seconds, call))

@@ -1,0 +1,35 @@
+"""Token buckets: how fast somebody may go on. Pure; the time comes in."""
+
+from __future__ import annotations
+
+
+class Bucket:
+    """Lets `rate` a second through, and `burst` at once.
+
+    It may go into debt: what has arrived has arrived. The debt says how long to wait, and when it is too much.
+    """
+
+    __slots__ = ("_at", "_left", "burst", "rate")
+
+    def __init__(self, rate: float, burst: float, now: float) -> None:
+        self.rate = rate
+        self.burst = burst
+        self._left = burst
+        self._at = now
+
+    def take(self, amount: float, now: float) -> float:
+        """Take `amount` at time `now` (seconds, any origin); return how many seconds to wait: 0 within the rate."""
+        if now > self._at:
+            self._left = min(self.burst, self._left + (now - self._at) * self.rate)
+            self._at = now
+        self._left -= amount
+        return 0.0 if self._left >= 0 else -self._left / self.rate
+
+    @property
+    def overdrawn(self) -> bool:
+        """Whether more has arrived than even a second burst would cover."""
+        return self._left < -self.burst
+
+    def full(self, now: float) -> bool:
+        """Tell whether nothing is owed: a bucket made anew would be the same."""
+        return self._left + max(0.0, now - self._at) * self.rate >= self.burst

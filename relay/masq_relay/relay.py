@@ -1,0 +1,610 @@
+"""The relay: its rooms, its connections, what they may do, and the one commit at a time that keeps it."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import ssl
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+from masq_relay import catch_up, frames, sheets
+from masq_relay.commits import Lane
+from masq_relay.connection import DISK, STOP, Connection, Joining
+from masq_relay.disk import FILE, Disk, DiskFailed, Done, Incoming, Kept, Page, PartWork, Reading, Work
+from masq_relay.door import open_door
+from masq_relay.frames import Code
+from masq_relay.journal import Journal
+from masq_relay.limits import Limits
+from masq_relay.metrics import Metrics
+from masq_relay.peers import Peers
+from masq_relay.rooms import DISK_SENTENCE, Casting, Entry, Member, Part, Posted, Room
+
+MOST_ACKS = 4096
+"""Acknowledgements that may wait for a member which posts while it does not read."""
+
+EXPIRE_AT_ONCE = 256
+
+Batch = list[tuple[Room, list[Entry]]]
+
+
+def now_ms() -> int:
+    """Return the time in milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+class Relay:
+    """A relay over an open disk.
+
+    Args:
+        disk: what it keeps, and `reading`: the same to read from. They belong to the relay from here on.
+        limits: quotas and bounds.
+        journal: where it says what happens.
+        clock_ms: the time, in milliseconds since 1970; tests bring their own.
+        behind_proxy: whether X-Forwarded-For says who a peer is.
+        folder: where the disk's file is, to notice that somebody has taken it away; None does not look.
+    """
+
+    def __init__(
+        self,
+        disk: Disk,
+        reading: Reading,
+        limits: Limits,
+        journal: Journal,
+        *,
+        clock_ms: Callable[[], int] = now_ms,
+        behind_proxy: bool = False,
+        folder: Path | None = None,
+    ) -> None:
+        self.limits = limits
+        self.journal = journal
+        self.clock_ms = clock_ms
+        self.behind_proxy = behind_proxy
+        self.metrics = Metrics()
+        self.peers = Peers(limits)
+        self.rooms: dict[bytes, Room] = {}
+        self.connections: dict[Connection, None] = {}
+        self.slow: dict[Connection, None] = {}
+        self.unsaved = 0
+        self.disk_ok = True
+        self.stopping = False
+        self.lost = asyncio.Event()
+        """Set when the data directory was taken away under the relay: it cannot keep anything any more."""
+        self._folder = folder
+        self._disk = disk
+        self._reading = reading
+        self._held: dict[Connection, None] = {}
+        self._dirty: dict[Room, None] = {}
+        self._committing = False
+        self._scheduled = False
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._expiring: dict[bytes, list[Callable[[], None]]] = {}
+        self._sizes = (0, 0)
+        self._added = 0
+        self._touched: dict[int, int] = {}
+
+    # Start and stop.
+
+    async def start(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> int:
+        """Listen. Returns the port, which is a free one where `port` is 0. Raises OSError where it cannot."""
+        self.loop = asyncio.get_running_loop()
+        self._door = await open_door(self, host, port, tls)
+        self._write = Lane("masq-relay-write", self.loop)
+        self._read = Lane("masq-relay-read", self.loop)
+        self._sizes = await self._write.ask(self._disk.size)
+        self._tidying = self.loop.create_task(self._tidy_now_and_then())
+        port = int(self._door.sockets[0].getsockname()[1])
+        self.journal.say("info", "listening", host=host, port=port, tls=tls is not None, rooms=self._sizes[0])
+        return port
+
+    async def stop(self) -> None:
+        """Keep what has come, say to all that the relay is stopping, and end. Takes a few seconds at most."""
+        self.stopping = True
+        self._door.close()
+        self._tidying.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._tidying
+        for connection in list(self.connections):
+            connection.hold(STOP)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._idle.wait(), 10.0)
+        for connection in list(self.connections):
+            connection.cut(Code.STOPPING, "This relay is stopping. Connect again in a moment.")
+        until = self.loop.time() + self.limits.grace
+        while self.connections and self.loop.time() < until:
+            await asyncio.sleep(0.02)
+        for connection in list(self.connections):
+            connection.abort()
+        self._write.end()
+        self._read.end()
+        self._reading.close()
+        self._disk.close()
+        self.journal.say("info", "stopped")
+
+    # Connections.
+
+    def connected(self, connection: Connection) -> None:
+        """Take a connection in, or send it away."""
+        assert connection.peer is not None
+        self.connections[connection] = None
+        connection.peer.connections += 1
+        self.metrics.counts["connections_total"] += 1
+        limits = self.limits
+        if self.stopping:
+            connection.cut(Code.STOPPING, "This relay is stopping. Connect again in a moment.")
+        elif len(self.connections) > limits.connections:
+            connection.cut(Code.TOO_MANY_CONNECTIONS, "This relay has all the connections that it takes.")
+        elif connection.peer.connections > limits.peer_connections:
+            connection.cut(
+                Code.TOO_MANY_CONNECTIONS,
+                f"Your address has {limits.peer_connections} connections already; this relay takes no more of one.",
+            )
+
+    def disconnected(self, connection: Connection) -> None:
+        """Forget a connection."""
+        if self.connections.pop(connection, self) is self:
+            return
+        assert connection.peer is not None
+        connection.peer.connections -= 1
+        self._held.pop(connection, None)
+
+    def check_buffers(self, connection: Connection) -> None:
+        """Cut a slow reader off where all of them together make too much wait."""
+        if sum(each.buffered for each in self.slow) > self.limits.buffers:
+            connection.cut(
+                Code.TOO_SLOW, "This relay holds too much for slow readers. Connect again and go on."
+            )
+
+    # Rooms.
+
+    def join(self, connection: Connection, join: frames.Join) -> None:
+        """Look the room up, then let the connection in or say why not."""
+        channel = join.channel
+        assert connection.peer is not None
+        if channel in connection.channels:
+            connection.cut(Code.BAD_FRAME, "A room is joined on this channel already.", channel)
+            return
+        if connection.peer.rooms >= self.limits.peer_rooms:
+            sentence = (
+                f"Your address has joined {self.limits.peer_rooms} rooms already; this relay allows no more."
+            )
+            connection.refuse(Code.TOO_MANY_ROOMS, sentence, channel)
+            return
+        room = self.rooms.get(join.room)
+        if room is None:
+            if len(self.rooms) >= self.limits.rooms:
+                connection.refuse(
+                    Code.TOO_MANY_ROOMS, "This relay has all the rooms open that it takes.", channel
+                )
+                return
+            room = self.rooms[join.room] = Room(join.room)
+        room.uses += 1
+        connection.peer.rooms += 1
+        connection.channels[channel] = place = Joining()
+
+        def look_up() -> None:
+            self._read.do(
+                partial(self._reading.find, join.room, join.number, join.tag),
+                partial(self._found, connection, room, join, place),
+            )
+
+        if join.room in self._expiring:
+            self._expiring[join.room].append(look_up)
+        else:
+            look_up()
+
+    def _found(
+        self,
+        connection: Connection,
+        room: Room,
+        join: frames.Join,
+        place: Joining,
+        result: tuple[Kept | None, bool] | None,
+        failure: Exception | None,
+    ) -> None:
+        room.uses -= 1
+        refusal = self._let_in(connection, room, join, place, result, failure)
+        if refusal is not None and connection.channels.get(join.channel) is place:
+            del connection.channels[join.channel]
+            assert connection.peer is not None
+            connection.peer.rooms -= 1
+            connection.refuse(*refusal, join.channel)
+        self._drop_unused(room)
+
+    def _let_in(
+        self,
+        connection: Connection,
+        room: Room,
+        join: frames.Join,
+        place: Joining,
+        result: tuple[Kept | None, bool] | None,
+        failure: Exception | None,
+    ) -> tuple[Code, str] | None:
+        """Make the connection a member, or return why not."""
+        if result is None:
+            self._disk_failed("looking up a room", failure)
+            return Code.DISK_FAILED, "The relay's disk failed. Try again later."
+        if connection.channels.get(join.channel) is not place:
+            return Code.NOT_JOINED, "You left before you were in."  # nobody hears it
+        kept, known = result
+        token = hashlib.sha256(join.token).digest()
+        if not room.loaded:
+            room.load(kept, token)
+            if kept is not None:
+                self._touched[kept.id] = kept.touched
+        if not hmac.compare_digest(room.token, token):
+            return Code.WRONG_TOKEN, "This is not the token that the room was made with."
+        if len(room.members) >= self.limits.members:
+            return Code.TOO_MANY_CONNECTIONS, f"The room has {self.limits.members} members already."
+        if any(member.connection is connection for member in room.members):
+            return Code.BAD_FRAME, "This connection has joined the room on another channel."
+        member = Member(connection, join.channel, room, join.number if known else 0)
+        room.members[member] = None
+        connection.channels[join.channel] = member
+        connection.send(frames.joined(join.channel, room.head, len(room.members) - 1, not known))
+        room.tell_others(member)
+        connection.behind(member)
+        return None
+
+    def leave(self, connection: Connection, channel: int) -> None:
+        """Leave one room."""
+        place = connection.channels.pop(channel, None)
+        if place is None:
+            connection.refuse(Code.NOT_JOINED, "No room is joined on this channel.", channel)
+            return
+        assert connection.peer is not None
+        connection.peer.rooms -= 1
+        if isinstance(place, Member):
+            self._gone(place)
+
+    def leave_all(self, connection: Connection) -> None:
+        """Leave every room."""
+        places, connection.channels = connection.channels, {}
+        if connection.peer is not None:
+            connection.peer.rooms -= len(places)
+        for place in places.values():
+            if isinstance(place, Member):
+                self._gone(place)
+
+    def _gone(self, member: Member) -> None:
+        member.here = False
+        room = member.room
+        del room.members[member]
+        if room.writer is member:
+            self._give_up(room)
+        if room.members:
+            room.tell_others(member)
+        else:
+            if room.id is not None:
+                self._touch([room.id])
+            self._drop_unused(room)
+
+    def _drop_unused(self, room: Room) -> None:
+        if room.unused and self.rooms.get(room.key) is room:
+            del self.rooms[room.key]
+            if room.id is not None:
+                self._touched.pop(room.id, None)
+
+    # What members say.
+
+    def post(self, connection: Connection, post: frames.Post) -> None:
+        """Let an envelope wait for the next commit."""
+        member = connection.channels.get(post.channel)
+        if type(member) is not Member:
+            self._not_joined(connection, post.channel, post.ref)
+            return
+        room = member.room
+        size = len(post.envelope) + sheets.ENTRY
+        if not self._fits(member, room.weight() + size, size, post.ref):
+            return
+        if len(member.acks) >= MOST_ACKS:
+            sentence = "You post without reading. Read on until CURRENT first."
+            connection.refuse(Code.TOO_FAST, sentence, post.channel, post.ref)
+            return
+        room.add(Posted(member, post.ref, post.envelope), size)
+        self._unsaved(connection, size)
+        self._wake(room)
+
+    def cast(self, connection: Connection, cast: frames.Cast) -> None:
+        """Pass an envelope on, after what waits for the disk before it."""
+        member = connection.channels.get(cast.channel)
+        if type(member) is not Member:
+            self._not_joined(connection, cast.channel, 0)
+            return
+        room = member.room
+        entry = Casting(member, cast.envelope)
+        if room.waiting or room.committing:
+            room.add(entry, 0)
+            self._unsaved(connection, len(cast.envelope))
+            self._wake(room)
+        else:
+            self._count(*room.deliver([entry], 0, None))
+
+    def snapshot(self, connection: Connection, snapshot: frames.Snapshot) -> None:
+        """Let a part of a snapshot wait for the next commit."""
+        member = connection.channels.get(snapshot.channel)
+        if type(member) is not Member:
+            self._not_joined(connection, snapshot.channel, snapshot.ref)
+            return
+        room = member.room
+        size = len(snapshot.envelope) + sheets.ENTRY
+        step = self._begin if snapshot.part == 0 else self._go_on
+        refusal = step(room, member, snapshot)
+        if refusal is not None:
+            connection.refuse(Code.SNAPSHOT_REFUSED, refusal, snapshot.channel, snapshot.ref)
+            return
+        incoming = room.incoming
+        assert incoming is not None
+        # A snapshot makes room: it may be as large as a room by itself, whatever the log holds.
+        if not self._fits(member, incoming.bytes + size, size, snapshot.ref):
+            self._give_up(room)
+            return
+        incoming.next += 1
+        incoming.bytes += size
+        incoming.touched = self.clock_ms() / 1000
+        room.add(Part(member, snapshot.ref, PartWork(incoming, snapshot.part, snapshot.envelope)), 0)
+        self._unsaved(connection, size)
+        self._wake(room)
+
+    def _begin(self, room: Room, member: Member, snapshot: frames.Snapshot) -> str | None:
+        """Begin a snapshot. Returns why not, or None."""
+        going = room.incoming
+        if (
+            going is not None
+            and room.writer is not member
+            and self.clock_ms() / 1000 - going.touched < self.limits.snapshot
+        ):
+            return "Somebody else is writing a snapshot of this room."
+        if room.snapshot is not None and snapshot.number <= room.snapshot.number:
+            return f"There is a snapshot up to {room.snapshot.number} already."
+        if not 0 < snapshot.number <= room.head:
+            return "The envelope that this snapshot ends with is not in the room's log."
+        if room.incoming is not None:
+            self._give_up(room)
+        room.incoming = Incoming(snapshot.set, snapshot.of, snapshot.number, snapshot.tag)
+        room.writer = member
+        return None
+
+    def _go_on(self, room: Room, member: Member, snapshot: frames.Snapshot) -> str | None:
+        incoming = room.incoming
+        if incoming is None or room.writer is not member or incoming.set != snapshot.set:
+            return "Parts before this one are missing: a snapshot begins with part 0."
+        same = (incoming.next, incoming.of, incoming.number, incoming.tag)
+        if same != (snapshot.part, snapshot.of, snapshot.number, snapshot.tag):
+            expected = incoming.next
+            self._give_up(room)
+            return f"This is not part {expected} of the snapshot that you began."
+        return None
+
+    def _give_up(self, room: Room) -> None:
+        """Forget a snapshot under way; what the disk has of it goes after the commits before it."""
+        incoming, room.incoming, room.writer = room.incoming, None, None
+        if incoming is not None:
+            drop = partial(self._disk.drop_incoming, incoming)
+            self._write.do(
+                partial(_refuse_then, incoming, drop), partial(self._wrote, "forgetting a snapshot")
+            )
+
+    def _fits(self, member: Member, weight: int, size: int, ref: int) -> bool:
+        if weight > self.limits.room:
+            sentence = f"The room holds {self.limits.room} bytes, and no more. A snapshot makes room."
+        elif self._sizes[1] + self._added + self.unsaved + size > self.limits.store:
+            sentence = "This relay holds all that it can."
+        else:
+            return True
+        member.connection.refuse(Code.ROOM_FULL, sentence, member.channel, ref)
+        return False
+
+    def _not_joined(self, connection: Connection, channel: int, ref: int) -> None:
+        waiting = (
+            "Wait for JOINED." if channel in connection.channels else "No room is joined on this channel."
+        )
+        connection.refuse(Code.NOT_JOINED, waiting, channel, ref)
+
+    def _unsaved(self, connection: Connection, size: int) -> None:
+        """Count what waits for the disk, and read no more from whoever has too much of it."""
+        self.unsaved += size
+        connection.unsaved += size
+        if connection.unsaved > self.limits.unsaved or self.unsaved > self.limits.unsaved_all:
+            connection.hold(DISK)
+            self._held[connection] = None
+
+    # Commits.
+
+    def _wake(self, room: Room) -> None:
+        self._dirty[room] = None
+        if not self._scheduled and not self._committing:
+            # At the end of this turn of the loop, so that what came together is kept together.
+            self._scheduled = True
+            self._idle.clear()
+            self.loop.call_soon(self._hand_over)
+
+    def _hand_over(self) -> None:
+        self._scheduled = False
+        batch: Batch = []
+        works: list[Work] = []
+        for room in self._dirty:
+            entries, work = room.take()
+            batch.append((room, entries))
+            works.append(work)
+        self._dirty = {room: None for room, _ in batch if room.waiting}
+        self._committing = True
+        now = self.clock_ms()
+        began = time.perf_counter()
+        self._write.do(partial(self._disk.commit, works, now), partial(self._committed, batch, now, began))
+
+    def _committed(
+        self, batch: Batch, now: int, began: float, dones: list[Done] | None, failure: Exception | None
+    ) -> None:
+        self._committing = False
+        self.metrics.seconds += time.perf_counter() - began
+        if dones is None:
+            self._disk_failed("keeping envelopes", failure)
+            self.metrics.counts["commits_failed_total"] += 1
+        else:
+            self.disk_ok = True
+            self.metrics.counts["commits_total"] += 1
+        for index, (room, entries) in enumerate(batch):
+            done = dones[index] if dones is not None else None
+            if done is None:
+                room.fail(entries)
+            else:
+                before = room.total
+                room.settle(entries, done)
+                self._added += done.total - before
+                self.metrics.counts["snapshots_total"] += done.snapshot is not None
+            self._save_counts(entries, done is not None)
+            self._count(*room.deliver(entries, now, done))
+            if not room.members:
+                if room.id is not None and done is not None:
+                    self._touch([room.id])
+                self._drop_unused(room)
+        self._let_go()
+        if self._dirty:
+            self._hand_over()
+        else:
+            self._idle.set()
+
+    def _save_counts(self, entries: list[Entry], kept: bool) -> None:
+        count = size = 0
+        for entry in entries:
+            if type(entry) is Posted:
+                weight = len(entry.envelope) + sheets.ENTRY
+                count += 1
+                size += len(entry.envelope)
+            elif type(entry) is Part:
+                weight = len(entry.work.envelope) + sheets.ENTRY
+                self._added += weight if kept else 0
+            else:
+                assert type(entry) is Casting
+                weight = len(entry.envelope)
+            self.unsaved -= weight
+            entry.member.connection.unsaved -= weight
+        if kept:
+            self.metrics.counts["envelopes_stored_total"] += count
+            self.metrics.counts["bytes_stored_total"] += size
+
+    def _let_go(self) -> None:
+        """Read on from those whose posts are on disk now."""
+        if not self._held or self.unsaved > self.limits.unsaved_all // 2:
+            return
+        for connection in list(self._held):
+            if connection.unsaved <= self.limits.unsaved // 2:
+                del self._held[connection]
+                connection.release(DISK)
+
+    def _count(self, deliveries: int, size: int) -> None:
+        self.metrics.counts["deliveries_total"] += deliveries
+        self.metrics.counts["bytes_out_total"] += size
+
+    def _disk_failed(self, doing: str, failure: Exception | None) -> None:
+        self.disk_ok = False
+        self.journal.say(
+            "error", "disk failed", doing=doing, failure=str(failure), kind=type(failure).__name__
+        )
+
+    def _wrote(self, doing: str, _: object, failure: Exception | None) -> None:
+        if failure is not None:
+            self._disk_failed(doing, failure)
+
+    # Reading on.
+
+    def read_on(self, member: Member, then: Callable[[bytes], None]) -> None:
+        """Read what comes next for a member, and call `then` with its messages."""
+
+        def done(page: Page | None, failure: Exception | None) -> None:
+            if page is None:
+                self._disk_failed("reading a log", failure)
+                member.connection.cut(Code.DISK_FAILED, DISK_SENTENCE)
+                then(b"")
+                return
+            if not member.here:
+                then(b"")
+                return
+            messages, count = catch_up.messages(member, page)
+            self.metrics.counts["replayed_total"] += count
+            self.metrics.counts["bytes_out_total"] += len(messages)
+            then(messages)
+
+        self._read.do(catch_up.next_read(member, self._reading), done)
+
+    # Now and then.
+
+    async def _tidy_now_and_then(self) -> None:
+        while True:
+            await asyncio.sleep(self.limits.tidy)
+            try:
+                await self.tidy()
+            except DiskFailed as failure:
+                self._disk_failed("tidying", failure)
+
+    async def tidy(self) -> None:
+        """Cut off who has stopped reading, forget idle rooms, and delete what nobody needs."""
+        now = time.monotonic()
+        for connection in list(self.slow):
+            if now - connection.slow_since >= self.limits.stalled:
+                connection.cut(Code.TOO_SLOW, "You do not read what you are sent. Connect again and go on.")
+        self.peers.forget(now)
+        if self._folder is not None and not (self._folder / FILE).exists():
+            self.journal.say("error", "data directory is gone")
+            self.disk_ok = False
+            self.lost.set()
+            return
+        used = [room.id for room in self.rooms.values() if room.members and room.id is not None]
+        self._touch(used)
+        await self._expire()
+        for _ in range(64):
+            if not await self._write.ask(self._disk.sweep):
+                break
+        self._sizes, self._added = await self._write.ask(self._disk.size), 0
+
+    def _touch(self, rooms: list[int]) -> None:
+        """Note that these are in use, where that was last noted a good while ago."""
+        now = self.clock_ms()
+        # A tenth of the retention, at most an hour: a room lives that much less than promised only after a crash.
+        while_ms = min(3_600_000, self.limits.retention * 100)
+        old = [id for id in rooms if now - self._touched.get(id, 0) >= while_ms]
+        if old and self.disk_ok:
+            self._touched.update((id, now) for id in old)
+            self._write.do(partial(self._disk.touch, old, now), partial(self._wrote, "noting use"))
+
+    async def _expire(self) -> None:
+        before = self.clock_ms() - self.limits.retention * 1000
+        idle = await self._write.ask(partial(self._disk.idle, before, EXPIRE_AT_ONCE))
+        chosen = [(id, key) for id, key in idle if key not in self.rooms]
+        if not chosen:
+            return
+        for _, key in chosen:
+            self._expiring[key] = []  # who joins meanwhile waits, and finds it gone
+        try:
+            await self._write.ask(partial(self._disk.forget, [id for id, _ in chosen]))
+            self.metrics.counts["rooms_expired_total"] += len(chosen)
+            self.journal.say("info", "rooms expired", count=len(chosen))
+        finally:
+            for _, key in chosen:
+                for look_up in self._expiring.pop(key):
+                    look_up()
+
+    def gauges(self) -> dict[str, float]:
+        """Return what /metrics shows beside the counts."""
+        return {
+            "connections": len(self.connections),
+            "peers": len(self.peers),
+            "rooms_open": len(self.rooms),
+            "rooms_stored": self._sizes[0],
+            "disk_bytes": self._sizes[1] + self._added,
+            "unsaved_bytes": self.unsaved,
+            "waiting_bytes": sum(each.buffered for each in self.slow),
+            "disk_ok": int(self.disk_ok),
+        }
+
+
+def _refuse_then(incoming: Incoming, drop: Callable[[], None]) -> None:
+    # On the writing thread: parts that still wait for a later commit find it refused.
+    incoming.refused = True
+    drop()
