@@ -1,0 +1,287 @@
+"""A relay on loopback for tests, and a client that reads the wire with a reader of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import io
+import os
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from picows import WSListener, WSMsgType, ws_connect
+
+from masq_relay.disk import open_disk
+from masq_relay.journal import Journal
+from masq_relay.limits import Limits
+from masq_relay.relay import Relay
+
+ROOT = Path(__file__).resolve().parents[2]
+ROOM, TOKEN = b"the room of test", b"a token of thirty-two bytes here"
+BEGINNING = (0, bytes(16))
+PATIENCE = 20.0  # seconds until a test gives up waiting; nothing waits this long when all is well
+
+
+def run(scene: Callable[[], Coroutine[None, None, None]]) -> None:
+    """Run a scene on the event loop that the relay uses."""
+    try:
+        from uvloop import new_event_loop
+    except ImportError:
+        new_event_loop = asyncio.new_event_loop
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        runner.run(asyncio.wait_for(scene(), 120))
+
+
+async def until(condition: Callable[[], object], what: str = "the condition") -> None:
+    """Wait until it holds."""
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end, f"{what} never held"
+        await asyncio.sleep(0.002)
+
+
+def tag(envelope: bytes) -> bytes:
+    """Return an envelope's tag."""
+    return envelope[-16:]
+
+
+def sealed(text: str = "", size: int = 64) -> bytes:
+    """Return something like an envelope: words that a test knows, then bytes that never come again."""
+    words = text.encode()
+    return words + os.urandom(max(size - len(words), 32))
+
+
+class Clock:
+    """A clock that stands still until a test moves it."""
+
+    def __init__(self) -> None:
+        self.ms = 1_800_000_000_000
+
+    def __call__(self) -> int:
+        """Return the time in milliseconds."""
+        return self.ms
+
+
+class Running:
+    """A relay under test."""
+
+    def __init__(self, relay: Relay, port: int, said: io.StringIO) -> None:
+        self.relay = relay
+        self.port = port
+        self.said = said
+        self.clients: list[Client] = []
+
+    async def client(self, *, hello: bool = True) -> Client:
+        """Connect a client, and say HELLO."""
+        client = await connect(self.port, hello=hello)
+        self.clients.append(client)
+        return client
+
+    async def member(self, cursor: tuple[int, bytes] = BEGINNING, **choice: object) -> Client:
+        """Connect a client, let it join the room on channel 1 and read to CURRENT."""
+        client = await self.client()
+        client.joined = await client.join(cursor=cursor, **choice)
+        client.backlog = await client.take("CURRENT")
+        return client
+
+
+@asynccontextmanager
+async def relay(folder: Path, clock: Callable[[], int] | None = None, **limits: object):
+    """Run a relay in this very event loop; `limits` are fields of Limits."""
+    said = io.StringIO()
+    choice = Limits(**{"tidy": 0.05, "grace": 2.0, **limits})
+    extra = {"clock_ms": clock} if clock else {}
+    found = Relay(*open_disk(folder), choice, Journal("debug", said), folder=folder, **extra)
+    running = Running(found, await found.start("127.0.0.1", 0), said)
+    try:
+        yield running
+    finally:
+        await found.stop()
+
+
+class _Ears(WSListener):
+    def __init__(self) -> None:
+        self.client: Client | None = None
+
+    def on_ws_frame(self, transport, frame) -> None:
+        if frame.msg_type == WSMsgType.CLOSE:
+            self.client.code = int(frame.get_close_code())
+            transport.disconnect()
+        elif frame.msg_type == WSMsgType.BINARY:
+            self.client.heard.put_nowait(decode(frame.get_payload_as_bytes()))
+
+    def on_ws_disconnected(self, transport) -> None:
+        self.client.gone.set()
+        self.client.heard.put_nowait(("GONE",))
+
+
+async def connect(port: int, *, hello: bool = True) -> Client:
+    """Connect to a relay on loopback."""
+    transport, ears = await ws_connect(_Ears, f"ws://127.0.0.1:{port}/")
+    client = ears.client = Client(transport)
+    if hello:
+        client.hello()
+        client.welcome = await client.next("WELCOME")
+    return client
+
+
+class Client:
+    """A socket that speaks the relay's frames."""
+
+    def __init__(self, transport) -> None:
+        self.transport = transport
+        self.heard: asyncio.Queue = asyncio.Queue()
+        self.gone = asyncio.Event()
+        self.code: int | None = None
+
+    def send(self, frame: bytes) -> None:
+        """Send one frame."""
+        self.transport.send(WSMsgType.BINARY, frame)
+
+    async def next(self, kind: str | None = None) -> tuple:
+        """Return what comes next; if `kind` is given, it must be of that kind."""
+        heard = await asyncio.wait_for(self.heard.get(), PATIENCE)
+        assert kind is None or heard[0] == kind, f"{heard[:6]} came, not {kind}"
+        return heard
+
+    async def take(self, last: str) -> list[tuple]:
+        """Return all that comes before a frame of kind `last`, and that one."""
+        found = []
+        while not found or found[-1][0] != last:
+            found.append(await self.next())
+            assert found[-1][0] != "GONE" or last == "GONE", f"the relay went; it said {found[-3:]}"
+        return found
+
+    async def silence(self) -> None:
+        """Check that nothing was on its way: a PING is answered, and before it comes nothing."""
+        self.send(struct.pack(">BI", 7, 99))
+        assert await self.next() == ("PONG", 99)
+
+    async def silence_but_others(self) -> None:
+        """Make a round trip, passing over news of who is there."""
+        self.send(struct.pack(">BI", 7, 99))
+        heard = await self.take("PONG")
+        assert {each[0] for each in heard} <= {"OTHERS", "PONG"}
+
+    def hello(self, version: int = 1) -> None:
+        """Say HELLO."""
+        self.send(bytes([1, version]))
+
+    def ask(self, channel=1, room=ROOM, token=TOKEN, cursor=BEGINNING) -> None:
+        """Send JOIN."""
+        self.send(struct.pack(">BH16s32sQ16s", 2, channel, room, token, *cursor))
+
+    async def join(self, **choice) -> tuple:
+        """Send JOIN and return JOINED."""
+        self.ask(**choice)
+        return await self.next("JOINED")
+
+    def leave(self, channel=1) -> None:
+        """Send LEAVE."""
+        self.send(struct.pack(">BH", 3, channel))
+
+    def post(self, envelope: bytes, ref: int = 1, channel: int = 1) -> None:
+        """Send POST."""
+        self.send(struct.pack(">BHI", 4, channel, ref) + envelope)
+
+    async def keep(self, *envelopes: bytes, channel: int = 1) -> list[int]:
+        """Post these and return the numbers that they got."""
+        for ref, envelope in enumerate(envelopes, 1):
+            self.post(envelope, ref, channel)
+        numbers = []
+        while len(numbers) < len(envelopes):
+            heard = await self.next()
+            assert heard[0] in ("STORED", "ENVELOPE", "OTHERS"), heard
+            if heard[0] == "STORED":
+                assert heard[2] == len(numbers) + 1
+                numbers.append(heard[3])
+        return numbers
+
+    def part(self, envelope, number, end_tag, part=0, of=1, ref=1, channel=1, name=b"snapshot") -> None:
+        """Send a part of a snapshot."""
+        self.send(struct.pack(">BHI8sHHQ16s", 5, channel, ref, name, part, of, number, end_tag) + envelope)
+
+    def cast(self, envelope: bytes, channel: int = 1) -> None:
+        """Send CAST."""
+        self.send(struct.pack(">BH", 6, channel) + envelope)
+
+    async def close(self) -> None:
+        """Go, and wait until the relay has gone too."""
+        self.transport.send_close()
+        self.transport.disconnect()
+        await self.gone.wait()
+
+
+def decode(frame: bytes) -> tuple:
+    """Return a relay's frame as (name, field, …)."""
+    name, shape = SHAPES[frame[0]]
+    size = struct.calcsize(shape)
+    fields = struct.unpack_from(shape, frame)[1:]
+    if name in ("ENVELOPE", "SNAPSHOT", "CAST"):
+        return (name, *fields, frame[size:])
+    if name == "ERROR":
+        return (name, *fields, frame[size:].decode())
+    assert len(frame) == size
+    return (name, *fields)
+
+
+SHAPES = {
+    0x81: ("WELCOME", ">BBIQIQ"),
+    0x82: ("JOINED", ">BHQHB"),
+    0x83: ("CURRENT", ">BHQ"),
+    0x84: ("STORED", ">BHIQ"),
+    0x85: ("ENVELOPE", ">BHQQ"),
+    0x86: ("SNAPSHOT", ">BHHHQ"),
+    0x87: ("CAST", ">BH"),
+    0x88: ("OTHERS", ">BHH"),
+    0x89: ("PONG", ">BI"),
+    0x8F: ("ERROR", ">BHIH"),
+}
+
+
+def envelopes(heard: list[tuple]) -> list[tuple[int, bytes]]:
+    """Return (number, envelope) of the ENVELOPE frames."""
+    return [(each[2], each[4]) for each in heard if each[0] == "ENVELOPE"]
+
+
+class Command:
+    """`masq-relay` as a program of its own."""
+
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        environment = dict(os.environ, PYTHONPATH=str(ROOT / "relay"))
+        self.program = subprocess.Popen(
+            [sys.executable, "-m", "masq_relay", "--port", "0", "--data", str(folder), *arguments],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.line = self.program.stdout.readline().strip()
+        self.port = int(self.line.rsplit(":", 1)[-1]) if self.line else 0
+
+    def kill(self) -> None:
+        """End it at once, as a power cut would."""
+        self.program.kill()
+        self.program.communicate()
+
+    def end(self) -> tuple[int, str]:
+        """Ask it to stop; return its status and what it said."""
+        self.program.terminate()
+        said = self.program.communicate(timeout=PATIENCE)[1]
+        return self.program.returncode, said
+
+
+async def in_thread(call: Callable[[], object]) -> Awaitable[object]:
+    """Do something that blocks without holding the clients up."""
+    return await asyncio.get_running_loop().run_in_executor(None, call)
+
+
+def digest(content: bytes) -> str:
+    """Return a short name for bytes, for messages of failed tests."""
+    return hashlib.sha256(content).hexdigest()[:8]
