@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Serve Masq on this machine: the store, the demos and an index. `python3 serve.py --help` lists the options.
+"""Serve Masq on this machine: the store, the demos, an index and a relay. `python3 serve.py --help` lists the options.
 
 Needs Python 3.11 or newer and nothing else: it makes its own virtual environment here, builds `dist/`, and serves it.
 """
@@ -18,7 +18,7 @@ def main():
         if not (DIST / "store").is_dir():
             sys.exit("There is no dist/ to serve: run python3 build.py first, or leave out --no-build.")
     else:
-        enter(__file__)
+        enter(__file__, ("build",) if arguments.no_relay else ("build", "relay"))
     from build.serving import serve
 
     return serve(arguments)
@@ -28,11 +28,20 @@ def parse():
     """Read the command line."""
     import argparse
 
-    parser = argparse.ArgumentParser(description="Serve the store, the demos and an index on this machine.")
+    parser = argparse.ArgumentParser(
+        description="Serve the store, the demos, an index and a relay on this machine."
+    )
     parser.add_argument(
         "--host", default="127.0.0.1", help="address to listen on (default: this machine only)"
     )
     parser.add_argument("--port", type=int, default=8000, help="port to listen on (default: 8000)")
+    parser.add_argument("--no-relay", action="store_true", help="leave the relay out")
+    parser.add_argument(
+        "--relay-port", type=int, metavar="PORT", help="port of the relay (default: the one after --port)"
+    )
+    parser.add_argument(
+        "--relay-data", metavar="FOLDER", help="folder for what the relay keeps (default: .cache/relay)"
+    )
     parser.add_argument("--open", action="store_true", help="open the index in the browser")
     parser.add_argument("--certfile", help="PEM file with a certificate, for https")
     parser.add_argument("--keyfile", help="PEM file with its key, where that is a file of its own")

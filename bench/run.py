@@ -28,7 +28,7 @@ def main() -> int:
     options = parser.parse_args()
     from build.environment import enter
 
-    enter(__file__, ("build", "test"))
+    enter(__file__, ("build", "relay", "test"))
     from build.node import install_packages
     from build.places import BuildError
     from build.whole import make_dist

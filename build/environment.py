@@ -43,9 +43,12 @@ def _fingerprint(groups: tuple[str, ...]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+def _stamps() -> set[str]:
+    return set(STAMP.read_text().split()) if STAMP.is_file() else set()
+
+
 def _installed(groups: tuple[str, ...]) -> bool:
-    stamps = STAMP.read_text().split() if STAMP.is_file() else []
-    return _fingerprint(groups) in stamps and _python().exists()
+    return all(_fingerprint((group,)) in _stamps() for group in groups) and _python().exists()
 
 
 def _run(*command: str) -> subprocess.CompletedProcess[str]:
@@ -93,6 +96,8 @@ def install(groups: tuple[str, ...] = ("build",)) -> None:
         return
     pip = _make()
     print(f"Installing {', '.join(groups)} requirements (the first time only) …", flush=True)
+    # What else is installed stays so: groups that share a package name the same version of it.
+    others = {_fingerprint((group,)) for group in PROJECT["optional-dependencies"]} & _stamps()
     STAMP.unlink(missing_ok=True)
     done = _run(
         *pip, "install", "--quiet", "--disable-pip-version-check", "--no-input", *requirements(groups)
@@ -104,8 +109,7 @@ def install(groups: tuple[str, ...] = ("build",)) -> None:
                 f"Packages could not be fetched; is the network up? Start again when it is. pip says:\n{last}"
             )
         raise BuildError(f"pip could not install what the build needs:\n{last}")
-    # A set of groups holds each of them: a later start for the build alone need not install again.
-    STAMP.write_text("\n".join({_fingerprint(groups), *(_fingerprint((group,)) for group in groups)}))
+    STAMP.write_text("\n".join(others | {_fingerprint((group,)) for group in groups}))
 
 
 def enter(script: str, groups: tuple[str, ...] = ("build",)) -> None:

@@ -1,4 +1,4 @@
-"""What `serve.py` does in its environment: build if stale, serve, and build again when a source changes."""
+"""What `serve.py` does in its environment: build if stale, serve, start a relay, build again when a source changes."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import webbrowser
 
 from build.inputs import build_inputs
 from build.places import DIST, ROOT
+from build.relay import LocalRelay, RelayFailed
 from build.server import SiteServer
 
 LOOK_EVERY_SECONDS = 1.0
@@ -75,17 +76,25 @@ def serve(arguments: argparse.Namespace) -> int:
     except (OSError, OverflowError) as error:
         print(_refusal(error, arguments), file=sys.stderr)
         return 1
+    relay: LocalRelay | None = None
     try:
         if not arguments.no_build and not freshness.start():
             return 1
-        _announce(server)
+        if not arguments.no_relay:
+            relay = LocalRelay(arguments, server.port)
+        _announce(server, relay)
         if arguments.open:
             webbrowser.open(server.url())
         server.serve_forever(poll_interval=0.2)
+    except RelayFailed as error:
+        print(error, file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("\nStopped.")
     finally:
         server.server_close()
+        if relay is not None:
+            relay.stop()
     return 0
 
 
@@ -112,7 +121,7 @@ def _refusal(error: Exception, arguments: argparse.Namespace) -> str:
     return f"Cannot listen on {arguments.host} port {port}: {error}"
 
 
-def _announce(server: SiteServer) -> None:
+def _announce(server: SiteServer, relay: LocalRelay | None) -> None:
     from build.demos import demo_names
 
     print()
@@ -121,5 +130,7 @@ def _announce(server: SiteServer) -> None:
         *((name, f"demo: {name}") for name in demo_names() if name != "index"),
     ]:
         print(f"  {server.url(name):<36} {words}")
+    if relay is not None:
+        print(f"  {relay.url:<36} the relay, for devices to sync")
     print(f"  {server.url():<36} start here")
     print("\nCtrl-C stops it. A changed source is rebuilt when a page is loaded.", flush=True)

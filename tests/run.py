@@ -20,7 +20,7 @@ def main() -> int:
     """Prepare and test; returns pytest's exit status."""
     from build.environment import enter
 
-    enter(__file__, ("build", "test"))
+    enter(__file__, ("build", "relay", "test"))
     from build.node import install_packages
     from build.places import BuildError
     from build.whole import make_dist

@@ -56,7 +56,7 @@ class Connection(WSListener):
         self._behind: deque[Member] = deque()
         self._reading = False
         self._fragments: bytearray | None = None
-        self._timers: list[asyncio.TimerHandle] = []
+        self._timers: dict[str, asyncio.Handle] = {}
 
     # From the socket.
 
@@ -71,7 +71,7 @@ class Connection(WSListener):
             address = named[0] if named else "unknown"
         self.peer = self.relay.peers.find(address, time.monotonic())
         self.relay.connected(self)
-        self._later(self.relay.limits.hello, self._must_have_greeted)
+        self._later("hello", self.relay.limits.hello, self._must_have_greeted)
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         """Read a WebSocket frame; browsers cut large messages into several."""
@@ -92,7 +92,7 @@ class Connection(WSListener):
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         """End: leave all rooms."""
-        for timer in self._timers:
+        for timer in self._timers.values():
             timer.cancel()
         self._bury()
         self.relay.disconnected(self)
@@ -146,7 +146,7 @@ class Connection(WSListener):
         self._bury()
         # Read on, so that what is still coming does not make the system throw away the sentence just sent.
         self.release(self._held)
-        self._later(self.relay.limits.grace, self.abort)
+        self._later("grace", self.relay.limits.grace, self.abort)
 
     def abort(self) -> None:
         """End at once."""
@@ -190,7 +190,7 @@ class Connection(WSListener):
                 return False
             if not self._held & RATE:
                 self.hold(RATE)
-                self._later(wait, self._after_rest)
+                self._later("rest", wait, self._after_rest)
         return True
 
     def _after_rest(self) -> None:
@@ -198,7 +198,7 @@ class Connection(WSListener):
         now = time.monotonic()
         wait = max(self.peer.frames.take(0, now), self.peer.bytes.take(0, now))
         if wait:
-            self._later(wait, self._after_rest)
+            self._later("rest", wait, self._after_rest)
         else:
             self.release(RATE)
 
@@ -298,7 +298,5 @@ class Connection(WSListener):
         self.relay.slow.pop(self, None)
         self.relay.leave_all(self)
 
-    def _later(self, seconds: float, call: Callable[[], Any]) -> None:
-        now = self.relay.loop.time()
-        self._timers = [timer for timer in self._timers if not timer.cancelled() and timer.when() > now]
-        self._timers.append(self.relay.loop.call_later(seconds, call))
+    def _later(self, name: str, seconds: float, call: Callable[[], Any]) -> None:
+        self._timers[name] = self.relay.loop.call_later(max(seconds, 0.001), call)

@@ -22,7 +22,8 @@ class Bucket:
         if now > self._at:
             self._left = min(self.burst, self._left + (now - self._at) * self.rate)
             self._at = now
-        self._left -= amount
+        # A debt has an end: who goes on sending is not locked out for longer than two bursts take.
+        self._left = max(self._left - amount, -2 * self.burst)
         return 0.0 if self._left >= 0 else -self._left / self.rate
 
     @property

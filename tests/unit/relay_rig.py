@@ -105,8 +105,11 @@ async def relay(folder: Path, clock: Callable[[], int] | None = None, **limits: 
 
 
 class _Ears(WSListener):
-    def __init__(self) -> None:
-        self.client: Client | None = None
+    def __init__(self, client: Client) -> None:
+        self.client = client
+
+    def on_ws_connected(self, transport) -> None:
+        self.client.transport = transport
 
     def on_ws_frame(self, transport, frame) -> None:
         if frame.msg_type == WSMsgType.CLOSE:
@@ -122,8 +125,8 @@ class _Ears(WSListener):
 
 async def connect(port: int, *, hello: bool = True) -> Client:
     """Connect to a relay on loopback."""
-    transport, ears = await ws_connect(_Ears, f"ws://127.0.0.1:{port}/")
-    client = ears.client = Client(transport)
+    client = Client()
+    await ws_connect(lambda: _Ears(client), f"ws://127.0.0.1:{port}/")
     if hello:
         client.hello()
         client.welcome = await client.next("WELCOME")
@@ -133,8 +136,8 @@ async def connect(port: int, *, hello: bool = True) -> Client:
 class Client:
     """A socket that speaks the relay's frames."""
 
-    def __init__(self, transport) -> None:
-        self.transport = transport
+    def __init__(self) -> None:
+        self.transport = None
         self.heard: asyncio.Queue = asyncio.Queue()
         self.gone = asyncio.Event()
         self.code: int | None = None

@@ -32,7 +32,11 @@ def test_a_cursor_in_the_log_resumes(tmp_path):
         async with relay(tmp_path) as r:
             writer = await r.member()
             kept = []
-            for size in (1, 3, 2):  # several commits, so that a cursor stands at and within what one commit wrote
+            for size in (
+                1,
+                3,
+                2,
+            ):  # several commits, so that a cursor stands at and within what one commit wrote
                 more = [sealed() for _ in range(size)]
                 await writer.keep(*more)
                 kept += more
@@ -107,7 +111,7 @@ def test_the_log_was_rolled_back_and_has_grown_past_the_cursor(tmp_path):
 
 
 def test_killed_under_load_every_acknowledged_envelope_is_there(tmp_path):
-    """SIGKILL while three clients post as fast as they can, three times: what was STORED is in the log, in its place."""
+    """SIGKILL while three clients post as fast as they can, three times: what was STORED is in its place."""
 
     async def scene():
         acknowledged: dict[int, bytes] = {}
@@ -210,9 +214,9 @@ def test_idle_rooms_expire(tmp_path):
             client = await r.member(cursor=(2, tag(last)), token=b"another token" + bytes(19))
             assert client.joined == ("JOINED", 1, 0, 0, 1)
             for channel in (2, 3):
-                assert (await client.join(channel=channel, room=bytes([channel]) * 16, cursor=(1, tag(last))))[
-                    2::2
-                ] == (1, 0)
+                assert (
+                    await client.join(channel=channel, room=bytes([channel]) * 16, cursor=(1, tag(last)))
+                )[2::2] == (1, 0)
                 await client.take("CURRENT")
 
     run(scene)

@@ -103,7 +103,9 @@ def test_trimmed_only_once_durable(tmp_path):
             writer.part(sealed(), 4, tag(kept[3]), part=2, of=3)
             assert (await writer.next("ERROR"))[3] == 13
             commit = r.relay._disk.commit
-            r.relay._disk.commit = lambda works, now: commit([*works, None], now)  # fails after all was written
+            r.relay._disk.commit = lambda works, now: commit(
+                [*works, None], now
+            )  # fails after all was written
             writer.part(sealed(), 4, tag(kept[3]))
             assert (await writer.next("ERROR"))[3] == 12
             r.relay._disk.commit = commit

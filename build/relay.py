@@ -1,0 +1,67 @@
+"""The relay that `serve.py` starts beside the sites: a program of its own, which ends with it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+
+from build.places import CACHE, ROOT
+
+STOP_SECONDS = 15.0
+
+
+class RelayFailed(Exception):
+    """The relay could not be started; the sentence says why and what to do."""
+
+
+class LocalRelay:
+    """A relay on this machine.
+
+    Args:
+        arguments: serve.py's, of which `host`, `certfile`, `keyfile`, `relay_port` and `relay_data` count.
+        site_port: the port of the sites; the relay takes the next one unless it is told otherwise, so that its
+            address stays the same from one start to the next: devices remember it.
+
+    Raises RelayFailed.
+    """
+
+    def __init__(self, arguments: argparse.Namespace, site_port: int) -> None:
+        port = arguments.relay_port if arguments.relay_port is not None else site_port + 1
+        command = [sys.executable, "-m", "masq_relay", "--host", arguments.host, "--port", str(port)]
+        command += ["--data", arguments.relay_data or str(CACHE / "relay"), "--log", "warning"]
+        for option in ("certfile", "keyfile"):
+            if getattr(arguments, option):
+                command += [f"--{option}", getattr(arguments, option)]
+        parts = [str(ROOT / "relay"), *filter(None, [os.environ.get("PYTHONPATH")])]
+        self._program = subprocess.Popen(
+            command,
+            env=dict(os.environ, PYTHONPATH=os.pathsep.join(parts)),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            text=True,
+            # Not in the terminal's group: Ctrl-C comes to serve.py, which stops the relay in its turn.
+            start_new_session=True,
+        )
+        assert self._program.stdout is not None
+        line = self._program.stdout.readline()  # it says where it listens, or ends after a sentence on stderr
+        if not line:
+            self._program.wait()
+            raise RelayFailed(
+                "The relay did not start. Give it another --relay-port, or leave it out with --no-relay."
+            )
+        bound = line.strip().rsplit(":", 1)[1]
+        self.url = f"{'wss' if arguments.certfile else 'ws'}://localhost:{bound}"
+        """Its address, as a page on this machine can use it."""
+
+    def stop(self) -> None:
+        """Stop it; what it was given is kept."""
+        self._program.terminate()
+        try:
+            self._program.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._program.kill()
+            self._program.wait()
+        if self._program.stdout is not None:
+            self._program.stdout.close()
