@@ -25,7 +25,8 @@ OFFLINE = (
 )
 
 
-def _python() -> Path:
+def environment_python() -> Path:
+    """Return where the environment's Python is, or would be."""
     return VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
@@ -48,7 +49,7 @@ def _stamps() -> set[str]:
 
 
 def _installed(groups: tuple[str, ...]) -> bool:
-    return all(_fingerprint((group,)) in _stamps() for group in groups) and _python().exists()
+    return all(_fingerprint((group,)) in _stamps() for group in groups) and environment_python().exists()
 
 
 def _run(*command: str) -> subprocess.CompletedProcess[str]:
@@ -56,30 +57,33 @@ def _run(*command: str) -> subprocess.CompletedProcess[str]:
 
 
 def _has_pip() -> bool:
-    return _python().exists() and _run(str(_python()), "-m", "pip", "--version").returncode == 0
+    return (
+        environment_python().exists()
+        and _run(str(environment_python()), "-m", "pip", "--version").returncode == 0
+    )
 
 
 def _make() -> list[str]:
     """Make the environment if it is not whole. Returns the command that installs into it."""
     if _has_pip():
-        return [str(_python()), "-m", "pip"]
+        return [str(environment_python()), "-m", "pip"]
     print("Making a virtual environment in .venv …", flush=True)
     shutil.rmtree(VENV, ignore_errors=True)  # half-finished, or of a Python that is gone
     failed = "this Python has no ensurepip"
     if importlib.util.find_spec("ensurepip"):
         done = _run(sys.executable, "-m", "venv", str(VENV))
         if done.returncode == 0 and _has_pip():
-            return [str(_python()), "-m", "pip"]
+            return [str(environment_python()), "-m", "pip"]
         failed = (done.stderr or done.stdout).strip().splitlines()[-1:] or [failed]
         failed = failed[0]
     if importlib.util.find_spec("virtualenv"):
         shutil.rmtree(VENV, ignore_errors=True)
         if _run(sys.executable, "-m", "virtualenv", str(VENV)).returncode == 0 and _has_pip():
-            return [str(_python()), "-m", "pip"]
+            return [str(environment_python()), "-m", "pip"]
     if importlib.util.find_spec("pip"):
         shutil.rmtree(VENV, ignore_errors=True)
         if _run(sys.executable, "-m", "venv", "--without-pip", str(VENV)).returncode == 0:
-            return [sys.executable, "-m", "pip", "--python", str(_python())]
+            return [sys.executable, "-m", "pip", "--python", str(environment_python())]
     shutil.rmtree(VENV, ignore_errors=True)
     raise BuildError(
         f"A virtual environment could not be made ({failed}). On Debian or Ubuntu, run: sudo apt install python3-venv. "
@@ -125,7 +129,7 @@ def enter(script: str, groups: tuple[str, ...] = ("build",)) -> None:
         sys.exit(str(error))
     if _inside():
         return
-    command = [str(_python()), script, *sys.argv[1:]]
+    command = [str(environment_python()), script, *sys.argv[1:]]
     if os.name == "nt":
         sys.exit(subprocess.call(command))
     os.execv(command[0], command)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import os
 import subprocess
 import sys
 
+from build.environment import environment_python
 from build.places import CACHE, ROOT
 
 STOP_SECONDS = 15.0
@@ -29,8 +31,14 @@ class LocalRelay:
 
     def __init__(self, arguments: argparse.Namespace, site_port: int) -> None:
         port = arguments.relay_port if arguments.relay_port is not None else site_port + 1
-        command = [sys.executable, "-m", "masq_relay", "--host", arguments.host, "--port", str(port)]
-        command += ["--data", arguments.relay_data or str(CACHE / "relay"), "--log", "warning"]
+        command = [_python(), "-m", "masq_relay", "--host", arguments.host, "--port", str(port)]
+        command += [
+            "--data",
+            arguments.relay_data or str(CACHE / "relay"),
+            "--log",
+            "warning",
+            "--end-with-stdin",
+        ]
         for option in ("certfile", "keyfile"):
             if getattr(arguments, option):
                 command += [f"--{option}", getattr(arguments, option)]
@@ -38,7 +46,7 @@ class LocalRelay:
         self._program = subprocess.Popen(
             command,
             env=dict(os.environ, PYTHONPATH=os.pathsep.join(parts)),
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,  # it stops when this ends, so it ends with serve.py however that ends
             stdout=subprocess.PIPE,
             text=True,
             # Not in the terminal's group: Ctrl-C comes to serve.py, which stops the relay in its turn.
@@ -57,7 +65,8 @@ class LocalRelay:
 
     def stop(self) -> None:
         """Stop it; what it was given is kept."""
-        self._program.terminate()
+        assert self._program.stdin is not None
+        self._program.stdin.close()
         try:
             self._program.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
@@ -65,3 +74,15 @@ class LocalRelay:
             self._program.wait()
         if self._program.stdout is not None:
             self._program.stdout.close()
+
+
+def _python() -> str:
+    """Return the Python that has the relay's packages. Raises RelayFailed where none has."""
+    if importlib.util.find_spec("picows"):
+        return sys.executable
+    # With --no-build serve.py stays in the Python that it was started with.
+    if environment_python().exists():
+        return str(environment_python())
+    raise RelayFailed(
+        "The relay's packages are not installed: leave out --no-build once, or give --no-relay."
+    )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
 import signal
 import sys
+import threading
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from typing import Any, BinaryIO
@@ -59,6 +61,8 @@ async def _serve(settings: Settings) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         with suppress(NotImplementedError):  # Windows: Ctrl-C ends it there
             loop.add_signal_handler(number, asked.set)
+    if settings.end_with_stdin:
+        threading.Thread(target=_watch_stdin, args=(loop, asked), daemon=True).start()
     disk, reading = open_disk(settings.data)
     relay = Relay(
         disk,
@@ -77,6 +81,14 @@ async def _serve(settings: Settings) -> int:
         wait.cancel()
     await relay.stop()
     return 1 if relay.lost.is_set() else 0
+
+
+def _watch_stdin(loop: asyncio.AbstractEventLoop, asked: asyncio.Event) -> None:
+    # Not sys.stdin: its lock would be held by this thread when the interpreter ends.
+    while os.read(0, 4096):
+        pass
+    with suppress(RuntimeError):  # the loop may have ended by itself meanwhile
+        loop.call_soon_threadsafe(asked.set)
 
 
 def _lock(settings: Settings) -> BinaryIO:

@@ -34,6 +34,7 @@ class Settings:
     tls: ssl.SSLContext | None
     behind_proxy: bool
     log: str
+    end_with_stdin: bool
 
 
 def _bytes(text: str) -> int:
@@ -78,6 +79,11 @@ def parser() -> argparse.ArgumentParser:
     add("--behind-proxy", action="store_true", help="count peers by the last address in X-Forwarded-For")
     add(
         "--log", choices=LEVELS, default="info", help="what to log, as JSON on standard error (default: info)"
+    )
+    add(
+        "--end-with-stdin",
+        action="store_true",
+        help="stop when standard input ends: for programs that start a relay of their own",
     )
     for option, kind, value, words in (
         ("frame", _bytes, usual.frame, "bytes of a frame"),
@@ -135,6 +141,7 @@ def read(arguments: Sequence[str] | None = None) -> Settings:
         _tls(asked.certfile, asked.keyfile),
         asked.behind_proxy,
         asked.log,
+        asked.end_with_stdin,
     )
 
 

@@ -78,21 +78,8 @@ def test_values_that_are_none(arguments, capsys):
 
 def test_settings_are_taken():
     """What the command line says is what holds, in bytes and seconds."""
-    asked = [
-        "--host",
-        "::1",
-        "--port",
-        "9",
-        "--max-frame",
-        "64k",
-        "--max-room",
-        "2M",
-        "--retention",
-        "30d",
-        "--max-rate",
-        "10",
-    ]
-    settings = read(asked)
+    sizes = ["--max-frame", "64k", "--max-room", "2M"]
+    settings = read(["--host", "::1", "--port", "9", "--retention", "30d", "--max-rate", "10", *sizes])
     limits = settings.limits
     assert (settings.host, settings.port) == ("::1", 9)
     assert (limits.frame, limits.room, limits.retention) == (65536, 2 << 20, 30 * 86400)
