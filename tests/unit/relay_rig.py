@@ -123,10 +123,11 @@ class _Ears(WSListener):
         self.client.heard.put_nowait(("GONE",))
 
 
-async def connect(port: int, *, hello: bool = True) -> Client:
+async def connect(port: int, *, hello: bool = True, tls=None) -> Client:
     """Connect to a relay on loopback."""
     client = Client()
-    await ws_connect(lambda: _Ears(client), f"ws://127.0.0.1:{port}/")
+    address = f"wss://localhost:{port}/" if tls else f"ws://127.0.0.1:{port}/"
+    await ws_connect(lambda: _Ears(client), address, ssl_context=tls)
     if hello:
         client.hello()
         client.welcome = await client.next("WELCOME")

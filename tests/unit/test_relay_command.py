@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 import subprocess
 import sys
 import time
@@ -10,7 +11,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from relay_rig import PATIENCE, ROOM, ROOT, TOKEN, Command, connect, in_thread, run, sealed, tag
+from relay_rig import PATIENCE, ROOM, ROOT, TOKEN, Command, connect, envelopes, in_thread, run, sealed, tag
 
 from masq_relay import disk
 from masq_relay.peers import forwarded, network
@@ -240,3 +241,56 @@ def test_a_bucket():
     assert not bucket.full(5.0)
     assert bucket.full(7.0)
     assert bucket.take(0, 4.0) == 0.0  # a clock that went back takes nothing away
+
+
+def certificate(folder):
+    """Write a certificate for this machine and its key into one file; return its path."""
+    import datetime
+
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.x509.oid import NameOID
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.datetime.now(datetime.UTC)
+    signed = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    file = folder / "both.pem"
+    secret = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    file.write_bytes(signed.public_bytes(serialization.Encoding.PEM) + secret)
+    return file
+
+
+def test_tls(tmp_path):
+    """With a certificate the relay speaks wss: large envelopes pass both ways, and a backlog arrives whole."""
+    file = certificate(tmp_path)
+
+    async def scene():
+        command = await in_thread(lambda: Command(tmp_path / "data", "--certfile", str(file)))
+        assert command.line.startswith("masq-relay listens on wss://")
+        context = ssl.create_default_context(cafile=str(file))
+        clients = [await connect(command.port, tls=context) for _ in range(2)]
+        kept = [sealed(size=size) for size in (64, 100_000, 300_000)]
+        await clients[0].join()
+        await clients[0].take("CURRENT")
+        await clients[0].keep(*kept)
+        await clients[1].join()
+        assert envelopes(await clients[1].take("CURRENT")) == list(enumerate(kept, 1))
+        for client in clients:
+            await client.close()
+        assert (await in_thread(command.end))[0] == 0
+
+    run(scene)
