@@ -80,6 +80,9 @@ class Connection(WSListener):
             if not transport.is_close_frame_sent:
                 transport.send_close(WSCloseCode.OK)
             transport.disconnect()
+            if not self.dead:  # what it does not read any more must not keep the socket open
+                self._bury()
+                self._later("grace", self.relay.limits.grace, self.abort)
         elif self.dead or not self._pace(frame.payload_size):
             return
         elif kind == WSMsgType.BINARY and frame.fin and self._fragments is None:

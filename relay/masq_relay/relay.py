@@ -566,7 +566,7 @@ class Relay:
     def _touch(self, rooms: list[int]) -> None:
         """Note that these are in use, where that was last noted a good while ago."""
         now = self.clock_ms()
-        # A tenth of the retention, at most an hour: a room lives that much less than promised only after a crash.
+        # A tenth of the retention, at most an hour: that much earlier than promised a room may go.
         while_ms = min(3_600_000, self.limits.retention * 100)
         old = [id for id in rooms if now - self._touched.get(id, 0) >= while_ms]
         if old and self.disk_ok:

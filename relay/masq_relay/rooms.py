@@ -70,8 +70,8 @@ class Room:
     """A room that somebody has joined, or is joining."""
 
     __slots__ = (
-        "committing", "head", "id", "incoming", "key", "loaded", "members", "snapshot", "start", "token", "total",
-        "trimmed", "uses", "waiting", "waiting_bytes", "writer",
+        "committing", "head", "id", "incoming", "key", "loaded", "members", "queued", "snapshot", "start", "token",
+        "total", "trimmed", "uses", "waiting", "waiting_bytes", "writer",
     )  # fmt: skip
 
     def __init__(self, key: bytes) -> None:
@@ -86,6 +86,9 @@ class Room:
         """Joins under way."""
         self.waiting: list[Entry] = []
         self.waiting_bytes = 0
+        """What waits counts for this much in the quota."""
+        self.queued = 0
+        """Bytes of all that waits, casts too."""
         self.committing = False
         self.incoming: Incoming | None = None
         self.writer: Member | None = None
@@ -112,20 +115,21 @@ class Room:
         """Let an entry wait for the next commit. `size`: what it counts for."""
         self.waiting.append(entry)
         self.waiting_bytes += size
+        self.queued += _length(entry)
 
     def take(self) -> tuple[list[Entry], Work]:
         """Take what the next commit should have of this room."""
         entries = self.waiting
-        if self.waiting_bytes > BATCH_BYTES:
+        if self.queued > BATCH_BYTES:
             size = count = 0
-            for entry in entries:
-                if count and size > BATCH_BYTES:
-                    break
-                size += _size(entry)
+            while count < len(entries) and size <= BATCH_BYTES:
+                size += _length(entries[count])
                 count += 1
             entries, self.waiting = entries[:count], entries[count:]
+            self.queued -= size
         else:
             self.waiting = []
+            self.queued = 0
         self.committing = True
         return entries, Work(
             self.key,
@@ -273,6 +277,10 @@ class Room:
 
 
 DISK_SENTENCE = "The relay's disk failed; nothing was kept. Try again later."
+
+
+def _length(entry: Entry) -> int:
+    return len(entry.work.envelope if isinstance(entry, Part) else entry.envelope)
 
 
 def _size(entry: Entry) -> int:

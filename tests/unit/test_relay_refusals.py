@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import struct
+import threading
 from pathlib import Path
 
 import pytest
@@ -395,6 +396,49 @@ def test_slow_readers_together_are_bounded(tmp_path):
                     pass
             await until(lambda: r.relay.metrics.errors[10] >= 4)
             assert sum(each.buffered for each in r.relay.slow) <= 2_000_000
+
+    run(scene)
+
+
+def test_who_closes_without_reading_is_gone_soon(tmp_path):
+    """A client that says it is leaving, and leaves unread what waits for it, does not keep its place."""
+
+    async def scene():
+        async with relay(tmp_path, grace=0.1) as r:
+            writer, reader = await r.member(), await r.member()
+            await writer.next("OTHERS")
+            reader.transport.underlying_transport.pause_reading()
+            for n in range(200):
+                writer.post(sealed(size=50_000), n)
+            await until(lambda: r.relay.slow, "the reader being slow")
+            reader.transport.send_close()
+            await until(lambda: len(r.relay.connections) == 1, "the reader's end")
+            heard = await writer.take("OTHERS")
+            assert heard[-1] == ("OTHERS", 1, 0)
+
+    run(scene)
+
+
+def test_a_burst_of_casts_reaches_a_reader_that_reads(tmp_path):
+    """Casts that pile up behind a slow commit go out in pieces, and cut nobody off who reads."""
+
+    async def scene():
+        async with relay(tmp_path, unsaved=16 << 20) as r:
+            writer, reader = await r.member(), await r.member()
+            commit = r.relay._disk.commit
+            gate = threading.Event()
+
+            def slow(works, now):
+                assert gate.wait(20)
+                return commit(works, now)
+
+            r.relay._disk.commit = slow
+            writer.post(sealed())
+            for _ in range(100):
+                writer.cast(sealed(size=100_000))
+            await writer.silence_but_others()
+            gate.set()
+            assert [(await reader.next())[0] for _ in range(101)] == ["ENVELOPE"] + ["CAST"] * 100
 
     run(scene)
 
