@@ -38,7 +38,7 @@ EXAMPLES = [
     store_errors.PairingUsedTwice(),
     store_errors.WrongPairingCode(),
     store_errors.PairingGone(True),
-    store_errors.PairingOffline(),
+    store_errors.PairingOffline(True),
     store_errors.PairingBroken("a message was altered"),
 ]
 

@@ -139,6 +139,8 @@ class WrongBackupPassphrase(WrongPassphrase):
 
 _AGAIN = 'To try again, choose "Add a device" on the device that has the profile, and use the new link there.'
 
+_LISTED = " If the other device lists this one already, remove it there."
+
 
 @known
 class BadPairingLink(MasqError):
@@ -212,24 +214,27 @@ class PairingGone(MasqError):
     names = ("maybe_listed",)
 
     def __init__(self, maybe_listed: bool = False) -> None:
-        listed = " If the other device lists this one already, remove it there." if maybe_listed else ""
         super().__init__(
             "The other device does not answer any more: its page was closed, or it lost the network. "
-            f"Nothing was changed on this device.{listed} Keep the store open on both. {_AGAIN}",
+            f"Nothing was changed on this device.{_LISTED if maybe_listed else ''} Keep the store open on "
+            f"both. {_AGAIN}",
             maybe_listed=maybe_listed,
         )
 
 
 @known
 class PairingOffline(MasqError):
-    """This device lost the relay while it was pairing."""
+    """This device lost the relay while it was pairing. `maybe_listed`: as in PairingGone."""
 
     code = "PairingOffline"
+    names = ("maybe_listed",)
 
-    def __init__(self) -> None:
+    def __init__(self, maybe_listed: bool = False) -> None:
         super().__init__(
             "This device could not reach the relay, where the two devices meet, so the pairing was ended. "
-            f"Nothing was changed on this device. Check the network and the relay's address. {_AGAIN}"
+            f"Nothing was changed on this device.{_LISTED if maybe_listed else ''} Check the network and the "
+            f"relay's address. {_AGAIN}",
+            maybe_listed=maybe_listed,
         )
 
 

@@ -258,8 +258,14 @@ class Joining(Side):
         self._move("KEY")
         self._act(ShowCode(code))
 
-    def _gone(self) -> PairingGone:
-        return PairingGone(maybe_listed=self.state == "agreed")
+    async def _refused(self) -> None:
+        if self._maybe_listed:  # the yes is on its way and cannot be taken back
+            raise PairingGone(True)
+        await super()._refused()
+
+    @property
+    def _maybe_listed(self) -> bool:
+        return self.state == "agreed"
 
     def _forget(self) -> None:
         self._home_secret = self._private = self._opening = b""

@@ -222,7 +222,7 @@ class Side:
 
     async def _try(self, work: Callable[[], Awaitable[None]]) -> None:
         try:
-            for due in (self._due, self._away):
+            for due in (self._away, self._due):  # the first says more
                 if due and self._now_ms >= due[0]:
                     raise due[1]()
             await work()
@@ -274,10 +274,13 @@ class Side:
             self._away = None
         elif self.state != next(iter(self.moves)):  # nobody need be there before it begins
             since = self._away[0] if self._away else self._now_ms + GONE_MS
-            self._away = (since, PairingOffline if count is None else self._gone)
+            lost = PairingOffline if count is None else PairingGone
+            self._away = (since, lambda: lost(self._maybe_listed))
 
-    def _gone(self) -> MasqError:
-        return PairingGone()
+    @property
+    def _maybe_listed(self) -> bool:
+        """Whether the other device may hold this one to be paired already."""
+        return False
 
     def _move(self, event: str) -> None:
         """Go on to the next state; KeyError would mean that the tables and the code differ."""
