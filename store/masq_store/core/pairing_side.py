@@ -150,7 +150,8 @@ class Side:
     def __init__(self, crypto: Primitives, meeting: Meeting, now_ms: int) -> None:
         self._crypto = crypto
         self._meeting = meeting
-        self._now_ms = now_ms
+        self._clock_ms = now_ms  # the caller's clock, as last heard
+        self._now_ms = now_ms  # the same, but never set back: a clock that is gives nobody more time
         self._busy = False
         self._todo: deque[tuple[int, Callable[[], Awaitable[None]]]] = deque()
         self._actions: list[Action] = []
@@ -181,8 +182,9 @@ class Side:
 
     @property
     def deadline_ms(self) -> int | None:
-        """When `tick` must be called at the latest; None once it is over."""
-        return min((due[0] for due in (self._due, self._away) if due), default=None)
+        """When `tick` must be called, by the caller's clock; None once it is over. Ask again after each call."""
+        dues = [due[0] for due in (self._due, self._away) if due]
+        return min(dues) - self._now_ms + self._clock_ms if dues else None
 
     async def receive(self, content: bytes, now_ms: int) -> list[Action]:
         """Take a message from the room, whoever sent it: own ones that come back and repetitions do no harm."""
@@ -209,7 +211,8 @@ class Side:
         try:
             while self._todo:
                 now_ms, work = self._todo.popleft()
-                self._now_ms = max(self._now_ms, now_ms)  # a clock that is set back gives nobody more time
+                self._now_ms += max(0, now_ms - self._clock_ms)
+                self._clock_ms = now_ms
                 if not self.over:
                     await self._try(work)
         except BaseException:  # a primitive failed or the task was cancelled: half a step is no step
