@@ -87,6 +87,82 @@ async def the_known_backup_opens(make, vectors):
     raise AssertionError("a backup was opened with another passphrase")
 
 
+async def hash_vectors(make, vectors):
+    """SHA-256 gives FIPS 180's results."""
+    crypto = await make()
+    for case in vectors["pairing"]["sha256"]:
+        assert (await crypto.sha256(raw(case["content"]))).hex() == case["sha256"]
+
+
+async def hmac_vectors(make, vectors):
+    """HMAC gives RFC 4231's results; a MAC matches only whole, unaltered, and under its own key."""
+    crypto = await make()
+    for case in vectors["pairing"]["hmac"]:
+        key, content, mac = raw(case["key"]), raw(case["content"]), raw(case["mac"])
+        assert await crypto.hmac(key, content) == mac, case["name"]
+        assert await crypto.hmac_matches(key, content, mac) is True
+        for other in (_flip(mac, 0), _flip(mac, 31), mac[:16], mac + b"\0", b"", bytes(32)):
+            assert await crypto.hmac_matches(key, content, other) is False
+        assert not await crypto.hmac_matches(key, content + b"\0", mac)
+        assert not await crypto.hmac_matches(key + b"x", content, mac)
+    assert len(await crypto.hmac(bytes(32), b"")) == 32
+
+
+async def x25519_vectors(make, vectors):
+    """X25519 gives RFC 7748's results, and two pairs agree on one secret."""
+    crypto = await make()
+    for case in vectors["pairing"]["x25519"]:
+        shared = await crypto.x25519_shared(raw(case["private"]), raw(case["public"]))
+        assert shared.hex() == case["shared"], case["name"]
+    one, two = crypto.random(32), crypto.random(32)
+    public_one, public_two = await crypto.x25519_public(one), await crypto.x25519_public(two)
+    assert public_one != public_two and len(public_one) == 32
+    shared = await crypto.x25519_shared(one, public_two)
+    assert shared == await crypto.x25519_shared(two, public_one) and len(shared) == 32
+
+
+async def keys_that_are_none_are_refused(make, vectors):
+    """A public key of low order, or of another size, raises DamagedData."""
+    crypto = await make()
+    bad = [raw(case) for case in vectors["pairing"]["low_order"]]
+    assert len(bad) >= 5
+    for public in [*bad, b"", bytes(31), b"\x09" + bytes(32)]:
+        try:
+            await crypto.x25519_shared(bytes(range(32)), public)
+        except DamagedData:
+            continue
+        raise AssertionError(f"a shared secret was made with {public.hex()}")
+
+
+async def the_known_pairing_comes_out(make, vectors):
+    """Both devices of the known pairing say the known bytes, show the known digits, and end with the secrets."""
+    from masq_store.core import pairing, pairing_link
+
+    crypto, case = await make(), vectors["pairing"]["pairing"]
+    link = pairing_link.read_link(case["link"])
+    assert (link.secret.hex(), link.relay) == (case["secret"], case["relay"])
+    assert pairing_link.write_link("https://store.example/", link) == case["link"]
+    home_secret, identity = raw(case["home_secret"]), raw(case["identity"])
+    drawn = Drawn(crypto, raw(case["old_private"]), raw(case["new_private"]), raw(case["opening"]))
+    old = await pairing.Inviting.begin(drawn, link.secret, case["profile"], home_secret, 0)
+    new = await pairing.Joining.begin(drawn, link.secret, 0)
+    for side in (old, new):
+        assert (side.room.hex(), side.token.hex()) == (case["room"], case["token"])
+    commitment, key, opening, profile, device, welcome = (
+        pairing.Send(raw(content)) for content in case["messages"]
+    )
+    shown = pairing.ShowCode(case["code"])
+    assert await new.start(0) == [commitment]
+    assert await old.receive(commitment.content, 0) == [key]
+    assert await new.receive(key.content, 0) == [opening, shown]
+    assert await old.receive(opening.content, 0) == [pairing.AskCode()]
+    assert await old.confirm(case["code"], 0) == [profile]
+    assert await new.receive(profile.content, 0) == [pairing.AskToTake(case["profile"])]
+    assert await new.accept(case["device"], identity, 0) == [device]
+    assert await old.receive(device.content, 0) == [welcome, pairing.DeviceAdded(case["device"], identity)]
+    assert await new.receive(welcome.content, 0) == [pairing.ProfileTaken(case["profile"], home_secret)]
+
+
 async def random_bytes_differ(make, vectors):
     """Random bytes have the size asked for and do not repeat."""
     crypto = await make()
@@ -111,6 +187,11 @@ CONTRACT = (
     altered_records_are_refused,
     many_open_in_order,
     the_known_backup_opens,
+    hash_vectors,
+    hmac_vectors,
+    x25519_vectors,
+    keys_that_are_none_are_refused,
+    the_known_pairing_comes_out,
     random_bytes_differ,
     the_device_key_stays,
 )
@@ -119,6 +200,22 @@ CONTRACT = (
 def raw(text):
     """Return the bytes that a vector writes in hexadecimal."""
     return bytes.fromhex(text)
+
+
+class Drawn:
+    """A Crypto whose "random" bytes are known."""
+
+    def __init__(self, crypto, *drawn):
+        self._crypto, self._drawn = crypto, list(drawn)
+
+    def __getattr__(self, name):
+        return getattr(self._crypto, name)
+
+    def random(self, size):
+        """Return the next known bytes."""
+        found = self._drawn.pop(0)
+        assert len(found) == size
+        return found
 
 
 async def _seals_to(crypto, key, case):

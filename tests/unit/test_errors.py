@@ -31,6 +31,15 @@ EXAMPLES = [
     store_errors.TruncatedBackup(),
     store_errors.NewerBackup(2, 1),
     store_errors.WrongBackupPassphrase(),
+    store_errors.BadPairingLink(),
+    store_errors.PairingRefused("here"),
+    store_errors.PairingRefused("there"),
+    store_errors.PairingExpired(),
+    store_errors.PairingUsedTwice(),
+    store_errors.WrongPairingCode(),
+    store_errors.PairingGone(True),
+    store_errors.PairingOffline(True),
+    store_errors.PairingBroken("a message was altered"),
 ]
 
 json_like = st.recursive(

@@ -16,6 +16,12 @@ AES_BITS = 256
 DEVICE_KEY = "device"
 """Where the device key stands in its object store."""
 
+PKCS8_X25519 = bytes.fromhex("302e020100300506032b656e04220420")
+"""What stands before the 32 bytes of an X25519 private key in PKCS #8 (RFC 8410, section 7): WebCrypto takes it so."""
+
+X25519_BASE = b"\x09" + bytes(31)
+"""The base point (RFC 7748, section 4.1): what a private key shares with it is its public key."""
+
 
 class WebCrypto:
     """WebCrypto, in a page or a worker; `keys` is where the device key can be kept."""
@@ -89,6 +95,42 @@ class WebCrypto:
                 raise DamagedData("a sealed record") from None
         return [buffer.to_bytes() for buffer in opened]
 
+    async def sha256(self, content: bytes) -> bytes:
+        """Return the SHA-256 of `content`."""
+        digest: bytes = (await self._call("digest", "SHA-256", _bytes(content))).to_bytes()
+        return digest
+
+    async def hmac(self, key: bytes, content: bytes) -> bytes:
+        """Return the HMAC-SHA-256 of `content` under `key`."""
+        mac = await self._call("sign", "HMAC", await self._hmac_key(key), _bytes(content))
+        found: bytes = mac.to_bytes()
+        return found
+
+    async def hmac_matches(self, key: bytes, content: bytes, mac: bytes) -> bool:
+        """Tell whether `mac` is the HMAC-SHA-256 of `content`, in constant time."""
+        matches: bool = await self._call(
+            "verify", "HMAC", await self._hmac_key(key), _bytes(mac), _bytes(content)
+        )
+        return matches
+
+    async def x25519_public(self, private: bytes) -> bytes:
+        """Return the public half of an X25519 key."""
+        return await self.x25519_shared(private, X25519_BASE)
+
+    async def x25519_shared(self, private: bytes, public: bytes) -> bytes:
+        """Return what two X25519 keys share. Raises DamagedData for a public key that is none."""
+        from pyodide.ffi import JsException
+
+        form = _bytes(PKCS8_X25519 + private)
+        own = await self._call("importKey", "pkcs8", form, "X25519", False, _uses("deriveBits"))
+        try:
+            other = await self._call("importKey", "raw", _bytes(public), "X25519", False, _uses())
+            bits = await self._call("deriveBits", _object(name="X25519", public=other), own, 256)
+        except JsException:  # of another size, or of low order
+            raise DamagedData("another device's key") from None
+        shared: bytes = bits.to_bytes()
+        return shared
+
     async def device_key(self) -> Any:
         """Return this device's own key, made on first use; None where the browser cannot store one."""
         if self._device is None:
@@ -119,6 +161,10 @@ class WebCrypto:
         # Read back: some browsers refuse to store a key (WebKitGTK), others store it and return nothing.
         kept = await self._keys.put(DEVICE_KEY, key)
         return kept or await self._keys.put(DEVICE_KEY, _bytes(self.random(AES_BITS // 8)))
+
+    async def _hmac_key(self, key: bytes) -> Any:
+        algorithm = _object(name="HMAC", hash="SHA-256")
+        return await self._call("importKey", "raw", _bytes(key), algorithm, False, _uses("sign", "verify"))
 
     async def _hkdf_base(self, secret: bytes) -> Any:
         return await self._call(

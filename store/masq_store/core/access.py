@@ -94,6 +94,14 @@ def check_profile_name(name: object) -> str:
     return cleaned
 
 
+def check_device_name(name: object) -> str:
+    """Return a device's name, cleaned like an app's. Raises InvalidValue if not 1 to 64 long."""
+    cleaned = _clean("device's name", name, MAX_NAME, InvalidValue)
+    if not cleaned:
+        raise InvalidValue("a device needs a name")
+    return cleaned
+
+
 def _clean(what: str, text: object, longest: int, error: Callable[[str], MasqError] = ProtocolError) -> str:
     if not isinstance(text, str):
         raise error(f"the {what} must be a str, not {type(text).__name__}")

@@ -133,3 +133,121 @@ class WrongBackupPassphrase(WrongPassphrase):
             "This passphrase does not open the backup. It is the one that was chosen when the backup was made, "
             "which need not be the profile's. Nothing was changed. Check it and try again."
         )
+
+
+# Pairing. None of these leaves anything changed on the device that says it.
+
+_AGAIN = 'To try again, choose "Add a device" on the device that has the profile, and use the new link there.'
+
+_LISTED = " If the other device lists this one already, remove it there."
+
+
+@known
+class BadPairingLink(MasqError):
+    """The text is no pairing link."""
+
+    code = "BadPairingLink"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This is not a link that adds a device, or a part of it is missing. Nothing was changed. "
+            "Copy the whole link again, or scan the code that the other device shows."
+        )
+
+
+@known
+class PairingRefused(MasqError):
+    """Somebody said no. `where`: "here" or "there", on the other device."""
+
+    code = "PairingRefused"
+    names = ("where",)
+
+    def __init__(self, where: str = "there") -> None:
+        what = "You ended the pairing" if where == "here" else "The pairing was ended on the other device"
+        super().__init__(f"{what}. Nothing was changed on this device. {_AGAIN}", where=where)
+
+
+@known
+class PairingExpired(MasqError):
+    """The link is too old, or one of the two persons' answers took too long."""
+
+    code = "PairingExpired"
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"The time for this pairing is over: a link is good for ten minutes. Nothing was changed. {_AGAIN}"
+        )
+
+
+@known
+class PairingUsedTwice(MasqError):
+    """Somebody else used the same link."""
+
+    code = "PairingUsedTwice"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This link was used twice, so the pairing was ended. Nothing was changed. If it was not you who "
+            f"opened it again, somebody else has seen the link: show the next one to nobody. {_AGAIN}"
+        )
+
+
+@known
+class WrongPairingCode(MasqError):
+    """The six digits that were typed are not those of the new device."""
+
+    code = "WrongPairingCode"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The six digits were not those that the new device shows, so the pairing was ended. Nothing was "
+            "changed. If they were typed as shown, somebody may have stepped in between: use another network "
+            f"and show the next link to nobody. {_AGAIN}"
+        )
+
+
+@known
+class PairingGone(MasqError):
+    """The other device is not there. `maybe_listed`: it may hold this one to be paired already."""
+
+    code = "PairingGone"
+    names = ("maybe_listed",)
+
+    def __init__(self, maybe_listed: bool = False) -> None:
+        super().__init__(
+            "The other device does not answer any more: its page was closed, or it lost the network. "
+            f"Nothing was changed on this device.{_LISTED if maybe_listed else ''} Keep the store open on "
+            f"both. {_AGAIN}",
+            maybe_listed=maybe_listed,
+        )
+
+
+@known
+class PairingOffline(MasqError):
+    """This device lost the relay while it was pairing. `maybe_listed`: as in PairingGone."""
+
+    code = "PairingOffline"
+    names = ("maybe_listed",)
+
+    def __init__(self, maybe_listed: bool = False) -> None:
+        super().__init__(
+            "This device could not reach the relay, where the two devices meet, so the pairing was ended. "
+            f"Nothing was changed on this device.{_LISTED if maybe_listed else ''} Check the network and the "
+            f"relay's address. {_AGAIN}",
+            maybe_listed=maybe_listed,
+        )
+
+
+@known
+class PairingBroken(MasqError):
+    """What arrived is not what the other device can have sent. `what`: what is wrong, in words."""
+
+    code = "PairingBroken"
+    names = ("what",)
+
+    def __init__(self, what: str = "a message was altered") -> None:
+        super().__init__(
+            f"The two devices did not understand each other ({what}), so the pairing was ended. Nothing was "
+            f"changed on this device. Reload the store on both, so that both run the newest version. {_AGAIN}",
+            what=what,
+        )

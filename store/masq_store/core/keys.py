@@ -17,6 +17,13 @@ TAG_BYTES = 16  # AES-GCM's full tag
 RUN_BYTES = 16  # names an engine run; random, so that two runs never share a key
 ID_BYTES = 16  # of spaces and profiles
 REPLICA_BYTES = 8  # written as 16 hexadecimal characters
+HASH_BYTES = 32  # SHA-256
+MAC_BYTES = 32  # HMAC-SHA-256, in full
+X25519_BYTES = 32  # a private key, a public key, a shared secret (RFC 7748)
+ROOM_BYTES = 16  # names a room of the relay
+TOKEN_BYTES = 32  # lets into a room
+LINK_BYTES = 16  # a pairing link's secret
+OPENING_BYTES = 16  # hides the key in a pairing commitment until it is opened
 
 JOURNAL = "masq/v1/journal"  # root key → key of one space's records in one engine run
 SPACE_ID = "masq/v1/space-id"  # root key → an app's space's name on disk
@@ -33,6 +40,15 @@ BACKUP = "masq/v1/backup"  # backup key → key that seals a backup file's recor
 BACKUP_BY_PASSPHRASE = "masq/v1/backup-by-passphrase"  # the backup key, wrapped under its passphrase's key
 BACKUP_RECORD = "masq/v1/backup-record"  # associated data of a record in a backup file
 BACKUP_PROFILE = "masq/v1/backup-profile"  # home secret → what tells two backups of one profile as such
+PAIRING_ROOM = "masq/v1/pairing-room"  # a link's secret → the room in which the two devices meet
+PAIRING_TOKEN = "masq/v1/pairing-token"  # a link's secret → what lets into that room
+PAIRING_MAC = "masq/v1/pairing-mac"  # a link's secret → one device's key for the MACs of its messages
+PAIRING_MESSAGE = "masq/v1/pairing-message"  # what the MAC of a message is made over
+PAIRING_COMMITMENT = "masq/v1/pairing-commitment"  # what the new device's commitment hashes
+PAIRING_TRANSCRIPT = "masq/v1/pairing-transcript"  # what the transcript hashes
+PAIRING_CODE = "masq/v1/pairing-code"  # a link's secret and the transcript → the six digits
+PAIRING_SESSION = "masq/v1/pairing-session"  # shared secret, link's secret, transcript → one device's key
+PAIRING_SEALED = "masq/v1/pairing-sealed"  # associated data of a sealed message
 
 LABELS = (
     JOURNAL,
@@ -50,6 +66,15 @@ LABELS = (
     BACKUP_BY_PASSPHRASE,
     BACKUP_RECORD,
     BACKUP_PROFILE,
+    PAIRING_ROOM,
+    PAIRING_TOKEN,
+    PAIRING_MAC,
+    PAIRING_MESSAGE,
+    PAIRING_COMMITMENT,
+    PAIRING_TRANSCRIPT,
+    PAIRING_CODE,
+    PAIRING_SESSION,
+    PAIRING_SEALED,
 )
 
 
@@ -146,3 +171,48 @@ def backup_record_data(version: int, number: int, last: bool, previous_tag: byte
     missing, moved, from another file or cut off is found out.
     """
     return join(BACKUP_RECORD, version, number, int(last), previous_tag)
+
+
+def pairing_room_info() -> bytes:
+    """Return HKDF's info for the room (16 bytes) in which a link's two devices meet."""
+    return join(PAIRING_ROOM)
+
+
+def pairing_token_info() -> bytes:
+    """Return HKDF's info for the access token (32 bytes) of that room."""
+    return join(PAIRING_TOKEN)
+
+
+def pairing_mac_info(sender: int) -> bytes:
+    """Return HKDF's info for the MAC key of one device; `sender`: 1 the old one, 2 the new one."""
+    return join(PAIRING_MAC, sender)
+
+
+def pairing_message_data(signed: bytes) -> bytes:
+    """Return what the MAC of a pairing message is made over: all of the message that stands before it."""
+    return join(PAIRING_MESSAGE, signed)
+
+
+def pairing_commitment_data(public: bytes, opening: bytes) -> bytes:
+    """Return what the new device's commitment hashes: its public key, hidden by 16 random bytes."""
+    return join(PAIRING_COMMITMENT, public, opening)
+
+
+def pairing_transcript_data(commitment: bytes, key: bytes, opening: bytes) -> bytes:
+    """Return what the transcript hashes: the three messages as they were sent, without their MACs."""
+    return join(PAIRING_TRANSCRIPT, commitment, key, opening)
+
+
+def pairing_code_info(transcript: bytes) -> bytes:
+    """Return HKDF's info for the 8 bytes from which the six digits are made."""
+    return join(PAIRING_CODE, transcript)
+
+
+def pairing_session_info(transcript: bytes, sender: int) -> bytes:
+    """Return HKDF's info for the key under which one device seals; one for each, so that no nonce repeats."""
+    return join(PAIRING_SESSION, transcript, sender)
+
+
+def pairing_sealed_data(header: bytes) -> bytes:
+    """Return the associated data of a sealed message: its header, which names its sender and kind."""
+    return join(PAIRING_SEALED, header)

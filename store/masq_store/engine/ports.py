@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from masq_store.core.primitives import Primitives
+
 Key = Any
 """An AES-256-GCM key as the engine's `Crypto` holds it: opaque, never its bytes."""
 
@@ -37,26 +39,14 @@ class Backend(Protocol):
         """Let the storage go. Nothing may be called afterwards."""
 
 
-class Crypto(Protocol):
-    """The primitives, from WebCrypto in a browser and pyca/cryptography on CPython."""
+class Crypto(Primitives, Protocol):
+    """The primitives, from WebCrypto in a browser and pyca/cryptography on CPython.
 
-    def random(self, size: int) -> bytes:
-        """Return `size` bytes from the system's secure source."""
-
-    async def hkdf(self, secret: bytes, info: bytes, size: int = 32) -> bytes:
-        """Derive `size` bytes by HKDF-SHA-256 (RFC 5869) with an empty salt."""
-
-    async def derive_key(self, secret: bytes, info: bytes) -> Key:
-        """Derive an AES-256-GCM key by HKDF-SHA-256 with an empty salt."""
+    Those that the pure core asks for too stand in `masq_store.core.primitives`; these are the others.
+    """
 
     async def passphrase_key(self, passphrase: str, salt: bytes, iterations: int) -> Key:
         """Derive an AES-256-GCM key by PBKDF2-HMAC-SHA-256 from the NFC form of `passphrase` in UTF-8."""
-
-    async def seal(self, key: Key, nonce: bytes, plaintext: bytes, associated: bytes) -> bytes:
-        """Encrypt by AES-256-GCM; returns the ciphertext followed by its 16-byte tag."""
-
-    async def open(self, key: Key, nonce: bytes, sealed: bytes, associated: bytes) -> bytes:
-        """Undo `seal`. Raises DamagedData where anything was altered."""
 
     async def open_many(self, key: Key, items: Sequence[tuple[bytes, bytes, bytes]]) -> list[bytes]:
         """Open many (nonce, sealed, associated) at once, in order. Raises DamagedData if one fails."""

@@ -6,9 +6,11 @@ import os
 import unicodedata
 from collections.abc import Sequence
 
-from cryptography.exceptions import InvalidTag
+from cryptography.exceptions import InvalidSignature, InvalidTag
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hashes import SHA256, Hash
+from cryptography.hazmat.primitives.hmac import HMAC
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 
@@ -54,6 +56,36 @@ class NativeCrypto:
         """Open many (nonce, sealed, associated), in order. Raises DamagedData if one fails."""
         return [await self.open(key, *item) for item in items]
 
+    async def sha256(self, content: bytes) -> bytes:
+        """Return the SHA-256 of `content`."""
+        digest = Hash(SHA256())
+        digest.update(content)
+        return digest.finalize()
+
+    async def hmac(self, key: bytes, content: bytes) -> bytes:
+        """Return the HMAC-SHA-256 of `content` under `key`."""
+        return _hmac(key, content).finalize()
+
+    async def hmac_matches(self, key: bytes, content: bytes, mac: bytes) -> bool:
+        """Tell whether `mac` is the HMAC-SHA-256 of `content`, in constant time."""
+        try:
+            _hmac(key, content).verify(mac)
+        except InvalidSignature:
+            return False
+        return True
+
+    async def x25519_public(self, private: bytes) -> bytes:
+        """Return the public half of an X25519 key."""
+        return X25519PrivateKey.from_private_bytes(private).public_key().public_bytes_raw()
+
+    async def x25519_shared(self, private: bytes, public: bytes) -> bytes:
+        """Return what two X25519 keys share. Raises DamagedData for a public key that is none."""
+        own = X25519PrivateKey.from_private_bytes(private)
+        try:
+            return own.exchange(X25519PublicKey.from_public_bytes(public))
+        except ValueError:  # of another size, or of low order
+            raise DamagedData("another device's key") from None
+
     async def device_key(self) -> AESGCM | None:
         """Return this device's own key, made on first use: one for each instance."""
         if self._device_key is None:
@@ -63,3 +95,9 @@ class NativeCrypto:
     async def keeps_keys(self) -> str:
         """Return "kept": the key lives as long as this object."""
         return "kept"
+
+
+def _hmac(key: bytes, content: bytes) -> HMAC:
+    made = HMAC(key, SHA256())
+    made.update(content)
+    return made
