@@ -15,7 +15,7 @@ class Limits:
     frame: int = MIB
     """A frame. A value has at most 256 KiB; a client packs several changes into one envelope."""
     room: int = 256 * MIB
-    """What a room keeps, its snapshot included. A space has at most 64 MiB unless its user allows more."""
+    """What a room keeps, its snapshot included. A space has at most 64 MiB."""
     store: int = 64 * GIB
     """What all rooms keep together."""
     connections: int = 4000

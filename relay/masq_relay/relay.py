@@ -294,9 +294,8 @@ class Relay:
 
     def post(self, connection: Connection, post: frames.Post) -> None:
         """Let an envelope wait for the next commit."""
-        member = connection.channels.get(post.channel)
-        if type(member) is not Member:
-            self._not_joined(connection, post.channel, post.ref)
+        member = self._member(connection, post.channel, post.ref)
+        if member is None:
             return
         room = member.room
         size = len(post.envelope) + sheets.ENTRY
@@ -312,9 +311,8 @@ class Relay:
 
     def cast(self, connection: Connection, cast: frames.Cast) -> None:
         """Pass an envelope on, after what waits for the disk before it."""
-        member = connection.channels.get(cast.channel)
-        if type(member) is not Member:
-            self._not_joined(connection, cast.channel, 0)
+        member = self._member(connection, cast.channel, 0)
+        if member is None:
             return
         room = member.room
         entry = Casting(member, cast.envelope)
@@ -327,9 +325,8 @@ class Relay:
 
     def snapshot(self, connection: Connection, snapshot: frames.Snapshot) -> None:
         """Let a part of a snapshot wait for the next commit."""
-        member = connection.channels.get(snapshot.channel)
-        if type(member) is not Member:
-            self._not_joined(connection, snapshot.channel, snapshot.ref)
+        member = self._member(connection, snapshot.channel, snapshot.ref)
+        if member is None:
             return
         room = member.room
         size = len(snapshot.envelope) + sheets.ENTRY
@@ -399,6 +396,14 @@ class Relay:
             return True
         member.connection.refuse(Code.ROOM_FULL, sentence, member.channel, ref)
         return False
+
+    def _member(self, connection: Connection, channel: int, ref: int) -> Member | None:
+        """Return who speaks on a channel; None, and an error to the sender, where no room was joined on it."""
+        member = connection.channels.get(channel)
+        if type(member) is Member:
+            return member
+        self._not_joined(connection, channel, ref)
+        return None
 
     def _not_joined(self, connection: Connection, channel: int, ref: int) -> None:
         waiting = (

@@ -44,9 +44,8 @@ class PageSession:
         """Take one message from the page."""
         if not self._up:
             self._up = True
-            if (
-                self._engine.rest.ticket
-            ):  # only now is there somebody to keep it: the page's Python starts late
+            # Only now is there somebody to keep it: the page's Python starts late.
+            if self._engine.rest.ticket:
                 self.tell_ticket(self._engine.rest.ticket)
         try:
             message = messages.loads(text)
