@@ -133,7 +133,7 @@ def test_a_wiped_device_gets_everything_back() -> None:
 
 
 def test_a_restored_replica_has_an_id_of_its_own() -> None:
-    """The restoring device takes no replica id from the backup, and a merge leaves its own as it is."""
+    """The restoring device takes no replica id from the backup, and no opening of a space takes another's."""
 
     async def scenario() -> None:
         old = await filled()
@@ -144,10 +144,9 @@ def test_a_restored_replica_has_an_id_of_its_own() -> None:
         mine = {(await core(new, origin)).replica for origin in (APP, OTHER)}
         assert len(theirs) == 2 and len(mine) == 2 and not mine & theirs
         await restore(new, content)
-        assert mine == {(await core(new, origin)).replica for origin in (APP, OTHER)}
-        kept = (await core(old)).replica
-        await restore(old, content)
-        assert kept == (await core(old)).replica
+        assert mine == {(await core(new, origin)).replica for origin in (APP, OTHER)}, "still open"
+        await new.restart()
+        assert not mine & {(await core(new, origin)).replica for origin in (APP, OTHER)}
 
     run(scenario())
 

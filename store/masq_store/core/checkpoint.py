@@ -18,7 +18,6 @@ FORMAT = 1
 class Frozen(NamedTuple):
     """A space's state at one moment. `rows`: its registers, in no particular order."""
 
-    replica: str
     rows: list[Row]
     vector: dict[str, int]
 
@@ -32,7 +31,7 @@ class Covered(NamedTuple):
 
 def freeze(space: Space) -> Frozen:
     """Return the space's state of this moment; registers are never changed in place, so this is quick."""
-    return Frozen(space.replica, space.rows(), dict(space.vector))
+    return Frozen(space.rows(), dict(space.vector))
 
 
 def encode(frozen: Frozen, covered: Covered, slice_rows: int) -> Iterator[bytes]:
@@ -40,7 +39,6 @@ def encode(frozen: Frozen, covered: Covered, slice_rows: int) -> Iterator[bytes]
     starts = range(0, len(frozen.rows), slice_rows)
     head = {
         "format": FORMAT,
-        "replica": frozen.replica,
         "covers": covered.number,
         "tag": covered.tag.hex(),
         "slices": len(starts),
@@ -51,15 +49,18 @@ def encode(frozen: Frozen, covered: Covered, slice_rows: int) -> Iterator[bytes]
         yield journal.encode_checkpoint(frozen.rows[start : start + slice_rows])
 
 
-def decode(contents: Sequence[bytes]) -> tuple[Space, Covered]:
-    """Undo `encode`: return the space, and which record it covers. Raises DamagedData and NewerData."""
+def decode(contents: Sequence[bytes], replica: str) -> tuple[Space, Covered]:
+    """Undo `encode`: return the space, as `replica` goes on with it, and which record it covers.
+
+    Raises DamagedData and NewerData.
+    """
     head, covered = _head(contents[0] if contents else b"")
     if head["slices"] != len(contents) - 1:
         raise DamagedData("a checkpoint")
     rows: list[Row] = []
     for content in contents[1:]:
         rows += journal.decode_checkpoint(content)[0]
-    return Space.from_rows(head["replica"], rows, head["vector"]), covered
+    return Space.from_rows(replica, rows, head["vector"]), covered
 
 
 def _head(content: bytes) -> tuple[dict[str, Any], Covered]:

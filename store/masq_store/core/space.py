@@ -8,7 +8,7 @@ refuses it.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from operator import itemgetter
 from typing import NamedTuple
@@ -34,6 +34,7 @@ MAX_KEYS = 100_000  # tombstones included
 MAX_BYTES = 64 * 2**20  # of keys and texts in UTF-8
 
 _reading = itemgetter(1, 2)  # a row's milliseconds and counter
+_numbered = itemgetter(0, 1, 2)  # a change's replica, number and key
 
 MANY = 64  # new keys in one call from which sorting all keys again later costs less than inserting each
 
@@ -58,7 +59,8 @@ class Applied(NamedTuple):
 class Space:
     """One replica's copy of a space.
 
-    `replica`: this replica's id, 16 hexadecimal characters. `max_keys` (tombstones count) and `max_bytes`
+    `replica`: this replica's id, 16 hexadecimal characters, drawn for one opening of the space and never used
+    again (docs/decisions/0005). `max_keys` (tombstones count) and `max_bytes`
     (UTF-8 of keys and texts) limit what is written here; what other devices wrote is merged at any size.
     """
 
@@ -74,7 +76,8 @@ class Space:
         self._rows: dict[str, Row] = {}
         self._texts: dict[str, str] = {}  # what readers get, of the keys that exist
         self._sorted: list[str] | None = None  # the keys that exist, made when first asked for
-        self._index: NumberIndex | None = None  # likewise, for `changes_since`
+        self._index = NumberIndex()
+        self._indexed = True  # False: what was on the disk above the index's floor is not in it yet
 
     @classmethod
     def from_rows(
@@ -99,6 +102,9 @@ class Space:
                 size += PART_BYTES * len(row[6])
                 space._texts[row[0]] = effective_text(row[5], row[6]) or ""
         space.bytes = size
+        # What stood on the disk is rarely asked for: its part of the index is made when it is.
+        space._index = NumberIndex(floor=vector)
+        space._indexed = False
         if rows:
             newest = max(rows, key=_reading)
             space.clock.see(newest[1], newest[2])
@@ -256,22 +262,39 @@ class Space:
         self._follow(applied)
         return applied
 
-    def changes_since(self, vector: dict[str, int]) -> list[Change]:
+    def changes_since(self, vector: dict[str, int], without: Sequence[Applied] = ()) -> list[Change]:
         """Return every change held here that is numbered above `vector`, by replica and number.
 
-        Costs what is missing, not what is held, once the first call has built an index.
+        `without`: the newest calls, in their order, which are left out as if they had not been made. Costs what
+        is missing, not what is held, once an index has been built.
         """
-        if self._index is None:
+        earlier: dict[str, Row | None] = {}
+        for applied in without:
+            for key, row in applied.rows_before:
+                earlier.setdefault(key, row)
+        if not self._index.reaches(vector):
             self._index = NumberIndex(_numbers(self._rows.values()))
-        changes = []
-        for replica, number, key in self._index.above(vector):
-            row = self._rows[key]
-            if row[3] == replica and row[4] == number:
-                changes.append(Change(replica, number, key, from_row((*row[:6], ()))))
-            for part in row[6]:
-                if part[0] == replica and part[1] == number:
-                    changes.append(Change(replica, number, key, from_row((*row[:6], (part,)))))
+        elif not self._indexed:
+            for row in self._rows.values():  # changes that came before one that is missing
+                if row[6] or row[4] > self._index.floor.get(row[3], 0):
+                    self._note(row)
+        self._indexed = True
+        found = [self._rows[key] for key in self._index.above(vector) if key not in earlier]
+        found += [row for row in earlier.values() if row is not None]
+        changes = [change for row in found for change in _changes(row, vector)]
+        changes.sort(key=_numbered)
         return changes
+
+    def vector_without(self, without: Sequence[Applied]) -> dict[str, int]:
+        """Return the version vector as it was before `without`: the newest calls, in their order."""
+        vector = dict(self.vector)
+        for applied in reversed(without):
+            for replica, number in applied.vector_before.items():
+                if number:
+                    vector[replica] = number
+                else:
+                    vector.pop(replica, None)
+        return vector
 
     def revert(self, applied: Applied) -> None:
         """Take back what a call did, because it could not be made durable.
@@ -289,14 +312,13 @@ class Space:
                 self._texts.pop(key, None)
             else:
                 self._texts[key] = text
-        for replica, number in applied.vector_before.items():
-            if number:
-                self.vector[replica] = number
-            else:
-                self.vector.pop(replica, None)
+        self.vector = self.vector_without([applied])
         self.bytes = applied.bytes_before
         self._sorted = None
-        self._index = None
+        self._index.forget(key for key, row in applied.rows_before if row is None)
+        for key, _ in applied.rows_before:
+            if key in self._rows:
+                self._note(self._rows[key])  # it may have been pruned as overwritten
 
     # Inside
 
@@ -317,17 +339,18 @@ class Space:
         applied.vector_before.setdefault(replica, self.vector.get(replica, 0))
         self.vector[replica] = applied.vector[replica] = number
 
+    def _note(self, row: Row) -> None:
+        for numbered in _numbers([row]):
+            self._index.add(*numbered)
+
     def _follow(self, applied: Applied) -> None:
-        """Bring what is derived from the rows up to date, where it has been made at all."""
-        if self._index is not None:
-            for change in applied.changes:
-                self._index.add(change.replica, change.number, change.key)
-                # merged registers may have brought further parts and another base along
-                for replica, number, _ in _numbers([to_row(change.key, change.register)]):
-                    if (replica, number) != (change.replica, change.number):
-                        self._index.add(replica, number, change.key)
-            if self._index.size > 2 * len(self._rows) + 1000:
-                self._index = None
+        """Bring what is derived from the rows up to date."""
+        for change in applied.changes:
+            # The row, not the change: a merged register may have brought further parts and another base along.
+            self._note(self._rows[change.key])
+        if self._index.size > 2 * len(self._rows) + 1000:
+            rows = self._rows
+            self._index.prune(lambda replica, number, key: (replica, number, key) in _numbers([rows[key]]))
         if self._sorted is not None:
             moved = [
                 key for key, before in applied.touched.items() if (before is None) == (key in self._texts)
@@ -366,6 +389,16 @@ class Space:
             )
         if size > self.max_bytes and size > self.bytes:
             raise QuotaExceeded("this app's data is at its limit in bytes", self.max_bytes)
+
+
+def _changes(row: Row, vector: dict[str, int]) -> Iterator[Change]:
+    """Yield what a row holds as changes, each numbered above `vector`."""
+    key, _, _, replica, number, _, parts = row
+    if number > vector.get(replica, 0):
+        yield Change(replica, number, key, from_row((*row[:6], ())))
+    for part in parts:
+        if part[1] > vector.get(part[0], 0):
+            yield Change(part[0], part[1], key, from_row((*row[:6], (part,))))
 
 
 def _numbers(rows: Iterable[Row]) -> Iterator[tuple[str, int, str]]:

@@ -163,7 +163,7 @@ async def restore(
 ) -> Restored:
     """Merge a backup into a profile, by the rules for merging; durable on return, all of it or nothing.
 
-    An older state never undoes a newer one, and this device's replicas keep their ids. `erased`: merge also
+    An older state never undoes a newer one. `erased`: merge also
     the data of apps that the profile has erased since, into their present spaces.
     Raises QuotaExceeded, and what opening a space raises.
     """

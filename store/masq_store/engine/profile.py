@@ -41,6 +41,7 @@ class Profile:
         self._users: dict[str, int] = {}
         self._leaving: dict[str, asyncio.TimerHandle] = {}
         self._sizes: dict[str, dict[str, int]] = {}
+        self._replicas: dict[str, str] = {}  # by space: drawn for this opening of the profile, never kept
         self._home: OpenSpace | None = None
         self._closed = False
 
@@ -215,7 +216,7 @@ class Profile:
 
     async def _open_space(self, space_id: str) -> OpenSpace:
         sealer = Sealer(self._crypto, self.secrets.root, self.id, space_id)
-        replica = self._crypto.random(keys.REPLICA_BYTES).hex()
+        replica = self._replicas.setdefault(space_id, self._crypto.random(keys.REPLICA_BYTES).hex())
         return await OpenSpace.open(self._backend, sealer, self.id, space_id, replica)
 
     async def _space_id(self, info: bytes) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Coroutine
 
 from masq.errors import QuotaExceeded
@@ -9,6 +10,7 @@ from masq_store.core import checkpoint, journal
 from masq_store.core.checkpoint import Covered, Frozen
 from masq_store.core.errors import DamagedData
 from masq_store.core.record import CHANGES, CHECKPOINT
+from masq_store.core.register import Change
 from masq_store.core.space import Applied, Space
 from masq_store.engine import disk
 from masq_store.engine.ports import Backend
@@ -32,6 +34,7 @@ class OpenSpace:
     def __init__(self, backend: Backend, sealer: Sealer, profile: str, space: str, core: Space) -> None:
         self.core = core
         self.listeners: list[Listener] = []  # told which keys have changed durably, and by whom
+        self.pending: deque[Applied] = deque()  # done in memory and not on the disk yet, in order
         self._backend = backend
         self._sealer = sealer
         self._journal = disk.journal(profile, space)
@@ -44,9 +47,9 @@ class OpenSpace:
 
     @classmethod
     async def open(
-        cls, backend: Backend, sealer: Sealer, profile: str, space: str, new_replica: str
+        cls, backend: Backend, sealer: Sealer, profile: str, space: str, replica: str
     ) -> OpenSpace:
-        """Read the space from disk; one that was never written starts empty as replica `new_replica`.
+        """Read the space from disk; one that was never written starts empty. `replica`: who writes from now on.
 
         Raises DamagedData or NewerData, and leaves the disk as it is.
         """
@@ -55,12 +58,12 @@ class OpenSpace:
         if not chunks:
             if records:
                 raise DamagedData("the checkpoint is missing")
-            opened = cls(backend, sealer, profile, space, Space(new_replica))
-            # Written at once: the replica id and the start of the chain are always found on disk.
+            opened = cls(backend, sealer, profile, space, Space(replica))
+            # Written at once: the start of the chain is always found on disk.
             await opened.checkpoint(opened.freeze())
             return opened
         contents = await sealer.open(CHECKPOINT, [record for _, record in chunks], START)
-        core, covered = checkpoint.decode(contents)
+        core, covered = checkpoint.decode(contents, replica)
         opened = cls(backend, sealer, profile, space, core)
         opened._checkpoint_cost = sum(len(record) for _, record in chunks)
         opened._last, opened._tag = covered
@@ -93,6 +96,22 @@ class OpenSpace:
     def wants_checkpoint(self) -> bool:
         """Say whether opening the tail would by now cost more than opening the checkpoint."""
         return not self._checkpointing and self._tail_cost > max(LEAST_TAIL, self._checkpoint_cost)
+
+    def settled(self, applied: Applied) -> None:
+        """Note that what was pending is on the disk, or was taken back: the first of all, or the last."""
+        if self.pending[0] is applied:
+            self.pending.popleft()
+        else:
+            assert self.pending[-1] is applied
+            self.pending.pop()
+
+    def durable_vector(self) -> dict[str, int]:
+        """Return the version vector of what is on the disk."""
+        return self.core.vector_without(tuple(self.pending))
+
+    def durable_since(self, vector: dict[str, int]) -> list[Change]:
+        """Return every change above `vector` that is on the disk: no other may leave the device."""
+        return self.core.changes_since(vector, tuple(self.pending))
 
     def freeze(self) -> Frozen:
         """Return the state of this moment, for a checkpoint to be written in the background."""

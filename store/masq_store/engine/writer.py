@@ -44,6 +44,18 @@ class Write:
         self.source = source
         self.applied: Applied | None = None
 
+    def apply(self) -> None:
+        """Do it in memory. Raises what the operation raises, with nothing changed."""
+        self.applied = self.operation()
+        self.space.pending.append(self.applied)
+
+    def revert(self) -> None:
+        """Take it out of memory again; what was written on top of it must be out already."""
+        if self.applied:
+            self.space.core.revert(self.applied)
+            self.space.settled(self.applied)
+            self.applied = None
+
 
 class Writer:
     """The one way to disk for all spaces of an engine."""
@@ -64,7 +76,7 @@ class Writer:
         """
         write = Write(space, operation, settle, source)
         if not self._careful:
-            write.applied = operation()
+            write.apply()
         self._gathered.append(write)
 
     def begin(self) -> None:
@@ -111,7 +123,7 @@ class Writer:
     async def _commit(self, batch: list[Write]) -> None:
         by_space: dict[OpenSpace, list[Write]] = {}
         for write in batch:
-            if write.applied and write.applied.changes:
+            if write.applied and (write.applied.changes or write.applied.vector):
                 by_space.setdefault(write.space, []).append(write)
         # Frozen before the first await: the state is the disk's plus exactly this batch.
         frozen = {space: space.freeze() for space in by_space if space.wants_checkpoint()}
@@ -122,6 +134,9 @@ class Writer:
             await self._backend.write(puts)
         for space, (_, record) in zip(by_space, puts, strict=True):
             space.durable(record)
+        for write in batch:
+            if write.applied:
+                write.space.settled(write.applied)
         _settle(batch, None)
         _announce(_touched(batch))
         for space, state in frozen.items():
@@ -144,9 +159,7 @@ class Writer:
         undone = batch + self._gathered
         self._gathered = []
         for write in reversed(undone):
-            if write.applied:
-                write.space.core.revert(write.applied)
-                write.applied = None
+            write.revert()
         return undone
 
     async def _one_by_one(self, writes: list[Write]) -> None:
@@ -158,12 +171,11 @@ class Writer:
                     waiting, self._gathered = deque(self._gathered), []
                 write = waiting.popleft()
                 try:
-                    write.applied = write.operation()
+                    write.apply()
                     await self._commit([write])
                 except Exception as error:
                     if write.applied:
-                        write.space.core.revert(write.applied)
-                        write.applied = None
+                        write.revert()
                     elif isinstance(error, MasqError):  # the call itself cannot be done
                         _settle([write], error)
                         continue
