@@ -20,9 +20,10 @@ from typing import Any, NamedTuple
 from masq import messages
 from masq.errors import MasqError
 from masq_store.core import access, journal
+from masq_store.core.entries import check_rows
 from masq_store.core.errors import DamagedBackup, NewerBackup, NewerData
 from masq_store.core.keys import ID_BYTES, SECRET_BYTES
-from masq_store.core.register import Change, Register, Row, effective_text, from_row, integer
+from masq_store.core.register import Change, Row, effective_text, from_row, row_change
 
 FORMAT = 1
 """The version of the contents; the version of the file's layout is beside it, in `backup_file`."""
@@ -53,7 +54,7 @@ class SavedSpace(NamedTuple):
 
     def changes(self) -> list[Change]:
         """Return the rows as changes, ready for `Space.merge`."""
-        return [_change(row) for row in self.rows]
+        return [row_change(row) for row in self.rows]
 
     def items(self) -> list[tuple[str, str]]:
         """Return (key, canonical text) of the keys that exist, ordered by code point."""
@@ -188,14 +189,7 @@ def _space(head: dict[str, Any], rows: list[Row]) -> SavedSpace:
     _check(type(head["vector"]) is dict and all(map(_REPLICA.fullmatch, head["vector"])))
     vector = {replica: _count(number) for replica, number in head["vector"].items()}
     _check(len({row[0] for row in rows}) == len(rows))
-    for key, _, _, replica, number, text, parts in rows:
-        messages.check_key(key)
-        _check(text is None or messages.encode_packed(messages.loads(text)) == text)
-        _check(not parts or text is None or integer(text) is not None)
-        _check(bool(replica) == bool(number) and all(part[0] and part[1] for part in parts))
-        _check(bool(replica) or (text is None and bool(parts)))  # only a counter builds on the zero stamp
-        if parts:
-            messages.check_size(effective_text(text, parts) or "")
+    check_rows(rows)
     return SavedSpace(head["origin"], _count(head["generation"]), vector, rows)
 
 
@@ -211,15 +205,6 @@ def _check_apps(backup: Backup) -> None:
         for number in ("approved_ms", "used_ms", "generation"):
             _count(app[number])
         _check(backup.spaces[origin].generation == app["generation"])
-
-
-def _change(row: Row) -> Change:
-    """Return a row as a change: numbered by its base, or where that is nobody's, by its first part."""
-    register: Register = from_row(row)
-    if register.number:
-        return Change(register.stamp.replica, register.number, row[0], register)
-    replica, number, _ = register.parts[0]
-    return Change(replica, number, row[0], register)
 
 
 def _slices(rows: list[Row]) -> Iterator[list[Row]]:

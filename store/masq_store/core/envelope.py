@@ -53,7 +53,9 @@ def parse_envelope(envelope: bytes) -> tuple[Header, bytes]:
 
     Raises NewerData for one of a later version, and DamagedData for what is no envelope.
     """
-    if envelope[:1] > bytes((VERSION,)) or (envelope[:1] == bytes((VERSION,)) and envelope[1:2] > bytes((SEALED,))):
+    if envelope[:1] > bytes((VERSION,)) or (
+        envelope[:1] == bytes((VERSION,)) and envelope[1:2] > bytes((SEALED,))
+    ):
         raise NewerData(envelope[0], VERSION)
     if len(envelope) < OVERHEAD_BYTES + MINIMUM or envelope[0] != VERSION:
         raise DamagedData("an envelope")

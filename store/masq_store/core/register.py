@@ -112,5 +112,14 @@ def from_row(row: Row) -> Register:
     return Register(Stamp(row[1], row[2], row[3]), row[4], row[5], row[6])
 
 
+def row_change(row: Row) -> Change:
+    """Return a row as one change: numbered by its base, or where that is nobody's, by its first part."""
+    register = from_row(row)
+    if register.number:
+        return Change(register.stamp.replica, register.number, row[0], register)
+    replica, number, _ = register.parts[0]
+    return Change(replica, number, row[0], register)
+
+
 def _base_order(register: Register) -> tuple[int, bool, str]:
     return (register.number, register.text is not None, register.text or "")

@@ -1,0 +1,324 @@
+"""Sync of one space with its room: a state machine without I/O, without a clock, and without cryptography.
+
+Messages that were opened go in; what is to be merged, and what is to be sealed and posted, comes out.
+
+    away ── joining ── reading ── live
+                          │          reads what others post, posts what its space holds beyond the log
+                          └ reads what it has not seen
+
+Two vectors say everything. The *log's* vector is what the log adds up to, and everybody who reads the log computes the
+same one. The *space's* vector is what this replica holds, and never below the log's once the log has been read.
+Whatever a space holds above the log's vector, whoever wrote it, its replica posts: so a log that was lost or went
+back is filled again by anyone who knows more, and a replica that lost its last changes gets them from the log.
+
+What is posted is complete in itself: everything numbered above the log's vector. A change that is left out of it was
+overwritten by another that is in it, or that stood in the log before. So a reader of the log may take its ranges for
+read, and only such a reader: see `Changes`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from masq_store.core.envelope import Header
+from masq_store.core.register import PART_BYTES, Change, row_change
+from masq_store.core.room_log import RoomLog, reaches
+from masq_store.core.sync_wire import Changes, Check, Message, Range, State, Trimmed
+
+PIECE_BYTES = 192 * 1024
+"""What one envelope holds of a long message, about; a single value may be larger. Some six fit into a relay's buffer
+for a slow reader before it counts as one."""
+
+CHANGE_BYTES = 96  # what a change takes beside its key and its text
+
+MOST_IN_FLIGHT = 8
+"""Messages on their way to the relay. What is written meanwhile gathers, and goes as one."""
+
+SNAPSHOT_ENTRIES = 200
+SNAPSHOT_BYTES = 256 * 1024
+"""A log shorter than one of these is not worth a snapshot, and none that is not longer than the space itself."""
+
+MOST_ASKED = 16
+"""Questions of others that wait for an answer."""
+
+MOVES: dict[str, dict[str, str]] = {
+    "away": {"join": "joining"},
+    "joining": {"joined": "reading", "lost": "away"},
+    "reading": {"current": "live", "lost": "away"},
+    "live": {"current": "live", "lost": "away"},
+}
+"""For each state: what can happen, and the state after it."""
+
+
+class Merge(NamedTuple):
+    """To be merged into the space, all at once: changes, and a vector that they complete.
+
+    `base`: the vector is joined only where the space's own has reached this one.
+    """
+
+    changes: list[Change]
+    vector: dict[str, int]
+    base: dict[str, int] | None = None
+
+
+class Post(NamedTuple):
+    """To be sealed under the next counter and posted; `ref` is what the relay's answer will name."""
+
+    ref: int
+    header: Header
+    message: Message
+
+
+class _Sent(NamedTuple):
+    post: Post
+    tag: bytes
+    size: int
+
+
+class Sync:
+    """One replica in one room.
+
+    `sender`: the replica's id. `session`: 16 random bytes, drawn for this object. `log`: what is known of the room
+    from before.
+    """
+
+    def __init__(self, sender: str, session: bytes, log: RoomLog | None = None, epoch: int = 0) -> None:
+        self.state = "away"
+        self.log = log or RoomLog()
+        self.head = 0
+        """The number of the room's newest envelope when it was joined."""
+        self.repeated = 0
+        """Envelopes that had been read before: a relay, or somebody behind it, sends them again."""
+        self._sender, self._session, self._epoch = sender, session, epoch
+        self._counter = 0
+        self._ref = 0
+        self._in_flight: dict[int, _Sent] = {}
+        self._sent: dict[str, int] = {}  # what the log will add up to once all that is in flight stands in it
+        self._held = False  # a post was refused: nothing more until somebody says so
+        self._missing: dict[str, int] = {}  # ranges that came without what stands before them
+        self._broken = False  # a part of a snapshot could not be read
+        self._asked: list[dict[str, int]] = []
+        self._part = 0  # of a snapshot, the one that comes next
+
+    # The relay says ----------------------------------------------------------------------------------------
+
+    def join(self) -> None:
+        """Note that the room is being joined, at the log's cursor."""
+        self._move("join")
+
+    def joined(self, head: int, reset: bool) -> None:
+        """Note that the room was joined. `reset`: the cursor is not in this log, which is read from its beginning."""
+        self._move("joined")
+        self.head = head
+        self._part = 0
+        if reset:
+            self.log = RoomLog()
+            self._missing.clear()
+
+    def read(self, number: int, tag: bytes, size: int, header: Header, message: Message) -> Merge | None:
+        """Take the envelope that stands at `number`, opened. `size`: its bytes. Returns what is to be merged."""
+        self.log.move(number, tag, size)
+        if not self.log.count(header):
+            self.repeated += 1
+            return None
+        match message:
+            case Changes():
+                return self._changes(header, message)
+            case Check(vector):
+                if header.session != self._session and vector not in self._asked:
+                    self._asked = [*self._asked[1 - MOST_ASKED :], vector]
+            case Trimmed(trimmed):
+                self.log.trim(trimmed)
+            case State():  # it belongs into a snapshot: nobody posts it
+                pass
+        return None
+
+    def skip(self, number: int, tag: bytes, size: int) -> None:
+        """Pass over the envelope at `number`: it is not from a member, or no device has written it."""
+        self.log.move(number, tag, size)
+
+    def part(self, part: int, of: int, state: State | None) -> Merge | None:
+        """Take a part of a snapshot, None where it could not be read. Returns what is to be merged."""
+        if part == 0:
+            self._part, self._broken = 0, False
+        if state is None or part != self._part:
+            self._broken = True  # the log tells what is missing, and somebody who has it posts it
+            return None
+        self._part += 1
+        changes = [row_change(row) for row in state.rows]
+        if part != of - 1 or state.vector is None or self._broken:
+            return Merge(changes, {})
+        self.log.stand(state.number, state.tag, state.vector)
+        return Merge(changes, state.vector)
+
+    def current(self) -> None:
+        """Note that all of the room was read. Comes again to one that read too slowly: nothing is new then."""
+        if self.state != "live":
+            self._let_go()
+        self._move("current")
+
+    def stored(self, ref: int, number: int) -> bool:
+        """Note that a post is on the relay's disk, as envelope `number`; False where it is none of this replica's."""
+        sent = self._in_flight.pop(ref, None)
+        if sent is None:
+            return False
+        if number > self.log.number:  # or it stands in the snapshot that was read just now
+            self.read(number, sent.tag, sent.size, sent.post.header, sent.post.message)
+        return True
+
+    def refused(self, ref: int) -> bool:
+        """Note that the relay did not take a post. Nothing is posted until `resume`; False as for `stored`."""
+        if self._in_flight.pop(ref, None) is None:
+            return False
+        self._held = True
+        return True
+
+    def resume(self) -> None:
+        """Post again, after a refusal: from what the log holds now, for later posts build on the one refused."""
+        self._held = False
+        self._sent = dict(self.log.vector)
+
+    def lost(self) -> None:
+        """Note that the connection is gone. What was in flight may stand in the log, or not."""
+        if self.state != "away":
+            self._move("lost")
+        self._let_go()
+
+    # The space says ----------------------------------------------------------------------------------------
+
+    def behind(self, vector: dict[str, int]) -> int:
+        """Return how many changes the log lacks of a space whose version vector is `vector`."""
+        return sum(max(0, number - self.log.vector.get(replica, 0)) for replica, number in vector.items())
+
+    def others_only(self, vector: dict[str, int], own: str) -> bool:
+        """Say whether all that the log lacks was written by others: then others may be about to post it too."""
+        get = self._sent.get
+        return vector.get(own, 0) <= get(own, 0) and not reaches(self._sent, vector)
+
+    def posts(self, vector: dict[str, int], since: Callable[[dict[str, int]], list[Change]]) -> list[Post]:
+        """Return what is to be posted now, in this order; after sealing each, call `sealed`.
+
+        `vector` and `since`: what is durable in the space, `OpenSpace.durable_vector` and `durable_since`.
+        """
+        if self.state != "live" or self._held or len(self._in_flight) >= MOST_IN_FLIGHT:
+            return []
+        if reaches(self._sent, vector):
+            return []
+        get = self._sent.get
+        ranges = [(who, get(who, 0), number) for who, number in vector.items() if number > get(who, 0)]
+        posts = list(self._cut(since(self._sent), ranges, None))
+        self._sent.update((who, end) for who, _, end in ranges)
+        return posts
+
+    def answers(self, vector: dict[str, int], since: Callable[[dict[str, int]], list[Change]]) -> list[Post]:
+        """Return the answers to what others have asked, as far as this replica knows more than they do."""
+        posts: list[Post] = []
+        if self.state == "live":
+            asked, self._asked = self._asked, []
+            for base in asked:
+                get = base.get
+                ranges = [
+                    (who, get(who, 0), number) for who, number in vector.items() if number > get(who, 0)
+                ]
+                if ranges:
+                    posts += self._cut(since(base), ranges, base)
+        return posts
+
+    @property
+    def asked(self) -> bool:
+        """Whether somebody waits for an answer."""
+        return bool(self._asked)
+
+    def lacks(self, vector: dict[str, int]) -> bool:
+        """Say whether something is known to exist that neither the log holds nor a space with this vector."""
+        if self._broken:
+            return True
+        get, known = self.log.vector.get, vector.get
+        for replica, number in list(self._missing.items()):
+            if max(get(replica, 0), known(replica, 0)) >= number:
+                del self._missing[replica]
+        return bool(self._missing)
+
+    def ask(self, vector: dict[str, int]) -> list[Post]:
+        """Return the question for what is missing; once for each time that something was found to be."""
+        if self.state != "live" or not self.lacks(vector):
+            return []
+        self._missing.clear()
+        self._broken = False
+        return [self._post(Check(vector))]
+
+    def note_trimmed(self, number: int) -> list[Post]:
+        """Return the word that a snapshot up to `number`, this replica's own, is in place."""
+        self.log.trim(number)
+        return [self._post(Trimmed(number))] if self.state == "live" else []
+
+    def wants_snapshot(self, size: int) -> bool:
+        """Say whether the log should be cut short; `size`: bytes of the space."""
+        return (
+            self.state == "live"
+            and not self._in_flight
+            and self.log.entries >= SNAPSHOT_ENTRIES
+            and self.log.size > max(SNAPSHOT_BYTES, 2 * size)
+        )
+
+    def sealed(self, post: Post, tag: bytes, size: int) -> None:
+        """Note what a post has become: its envelope's tag, and its size in bytes."""
+        self._in_flight[post.ref] = _Sent(post, tag, size)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is on its way to the relay."""
+        return not self._in_flight
+
+    # -------------------------------------------------------------------------------------------------------
+
+    def _changes(self, header: Header, message: Changes) -> Merge:
+        log = self.log
+        log.add(message.changes)
+        vector: dict[str, int] = {}
+        if message.ranges and log.has_pieces(header, message.first):
+            vector = {replica: end for replica, _, end in message.ranges}
+            base = message.base
+            if base is not None:
+                if base in self._asked:
+                    self._asked.remove(base)
+                if log.reaches(base):
+                    log.join(message.ranges)
+                return Merge(message.changes, vector, base)
+            if all(log.vector.get(replica, 0) >= start for replica, start, _ in message.ranges):
+                log.join(message.ranges)
+                return Merge(message.changes, vector)
+        for replica, _, end in message.ranges:
+            self._missing[replica] = max(end, self._missing.get(replica, 0))
+        return Merge(message.changes, {})
+
+    def _cut(self, changes: list[Change], ranges: list[Range], base: dict[str, int] | None) -> Iterator[Post]:
+        """Yield a message as posts of a bearable size."""
+        first = self._counter
+        piece: list[Change] = []
+        size = 0
+        for change in changes:
+            register = change.register
+            cost = CHANGE_BYTES + len(change.key) + len(register.text or "")
+            cost += PART_BYTES * len(register.parts)
+            if piece and size + cost > PIECE_BYTES:
+                yield self._post(Changes(piece, [], first, base, more=True))
+                piece, size = [], 0
+            piece.append(change)
+            size += cost
+        yield self._post(Changes(piece, ranges, first, base))
+
+    def _post(self, message: Message) -> Post:
+        self._ref += 1
+        header = Header(self._epoch, self._sender, self._session, self._counter)
+        self._counter += 1
+        return Post(self._ref, header, message)
+
+    def _let_go(self) -> None:
+        self._in_flight.clear()
+        self._held = False
+        self._sent = dict(self.log.vector)
+
+    def _move(self, event: str) -> None:
+        self.state = MOVES[self.state][event]
