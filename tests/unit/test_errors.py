@@ -40,6 +40,8 @@ EXAMPLES = [
     store_errors.PairingGone(True),
     store_errors.PairingOffline(True),
     store_errors.PairingBroken("a message was altered"),
+    store_errors.BadRelayAddress(),
+    store_errors.RelayUnreachable("it is stopping"),
 ]
 
 json_like = st.recursive(

@@ -25,7 +25,7 @@ PURE = {
 
 THIRD_PARTY = {
     "masq_store.ui": {"jinja2", "markupsafe", "segno"},
-    "masq_store.native": {"cryptography"},
+    "masq_store.native": {"cryptography", "picows"},
     "masq_relay": {"picows", "uvloop"},
 }
 RELAY_PURE = ("masq_relay.frames", "masq_relay.limits", "masq_relay.rates", "masq_relay.sheets")

@@ -251,3 +251,34 @@ class PairingBroken(MasqError):
             f"changed on this device. Reload the store on both, so that both run the newest version. {_AGAIN}",
             what=what,
         )
+
+
+# The relay.
+
+
+@known
+class BadRelayAddress(MasqError):
+    """The text is no address of a relay."""
+
+    code = "BadRelayAddress"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This is not the address of a relay. Nothing was changed. It begins with wss:// and has no spaces, "
+            "such as wss://relay.example; only a relay on this very device may be reached by ws://."
+        )
+
+
+@known
+class RelayUnreachable(MasqError):
+    """There is no connection to the relay. `reason`: why, in words."""
+
+    code = "RelayUnreachable"
+    names = ("reason",)
+
+    def __init__(self, reason: str = "it does not answer") -> None:
+        super().__init__(
+            f"This device has no connection to the relay: {reason}. What you change is kept on this device, and "
+            "goes to your other devices once the relay can be reached. Check the network and the relay's address.",
+            reason=reason,
+        )

@@ -10,16 +10,13 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass, field
 from urllib.parse import quote, unquote
 
-from masq.errors import ProtocolError
-from masq_store.core.access import check_origin
-from masq_store.core.errors import BadPairingLink
+from masq_store.core.errors import BadPairingLink, BadRelayAddress
 from masq_store.core.keys import LINK_BYTES
+from masq_store.core.relay_address import check_relay_address
 
 MAX_LINK = 2048  # characters; ours have about 100, a relay's address included
-MAX_RELAY = 512  # characters of a relay's address
 
 _SECRET = re.compile("[A-Za-z0-9_-]{22}")  # 16 bytes in base64url without padding
-_RELAY = re.compile(r"(?P<scheme>wss?)(?P<place>://[^/]*)(?P<path>/[\w.~!$&'()*+,;=:@%/-]*)?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +61,7 @@ def _secret(text: str) -> bytes:
 
 
 def _relay(address: str) -> str:
-    found = _RELAY.fullmatch(address) if len(address) <= MAX_RELAY else None
-    if found is None:
-        raise BadPairingLink()
-    try:  # as for an app's origin: encrypted, or on this very machine
-        check_origin(("https" if found["scheme"] == "wss" else "http") + found["place"])
-    except ProtocolError:
+    try:
+        return check_relay_address(address)
+    except BadRelayAddress:
         raise BadPairingLink() from None
-    return address

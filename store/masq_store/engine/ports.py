@@ -1,4 +1,4 @@
-"""What the engine needs from the outside: storage, cryptography and message ports.
+"""What the engine needs from the outside: storage, cryptography, message ports and the network.
 
 Each protocol has a browser side (`masq_store.browser`) and a CPython side (`masq_store.native`); one contract
 suite runs against all of them.
@@ -72,3 +72,32 @@ class Port(Protocol):
 
     def close(self) -> None:
         """Close this end; nothing arrives afterwards."""
+
+
+class Socket(Protocol):
+    """One connection to a relay. Frames are bytes, one a message."""
+
+    @property
+    def waiting(self) -> int:
+        """Bytes that were sent and have not been handed to the network yet."""
+
+    def send(self, frame: bytes) -> None:
+        """Send one frame. Never raises; what is sent after the end goes nowhere."""
+
+    def close(self) -> None:
+        """End the connection. Nothing is received afterwards."""
+
+
+class Network(Protocol):
+    """The way to relays."""
+
+    async def open(self, url: str, receive: Callable[[bytes], None], closed: Callable[[str], None]) -> Socket:
+        """Connect to the relay at `url`. Raises RelayUnreachable, after ten seconds at the latest.
+
+        `receive` gets each frame, a message that is text as b"", which is no frame. `closed` is called exactly
+        once with the reason in words, whoever ended the connection, and last of all; never where this raised.
+        Both may be called before this returns.
+        """
+
+    def on_online(self, call: Callable[[], None]) -> None:
+        """Call `call` whenever the device gets its network back, from now on."""
