@@ -143,7 +143,7 @@ def test_catching_up_costs_what_is_missing():
     assert space._index.size <= 2 * 5000 + 1001
     looked = space.changes_since({A: space.vector[A] - 10})
     assert len(looked) == 10
-    assert len((space._index.above({A: space.vector[A] - 10}))) == 10
+    assert len(space._index.above({A: space.vector[A] - 10})) == 10
 
 
 def test_a_random_world_converges():

@@ -270,6 +270,22 @@ class BadRelayAddress(MasqError):
 
 
 @known
+class RelayRefused(MasqError):
+    """The relay is there and does not take what this device sends. `code`: its word for why; `reason`: its sentence."""
+
+    code = "RelayRefused"
+    names = ("relay_code", "reason")
+
+    def __init__(self, relay_code: str = "DISK_FAILED", reason: str = "it does not say why") -> None:
+        super().__init__(
+            f"The relay does not take what this device sends ({relay_code}: {reason}). What you change is kept on this "
+            "device, which tries again by itself. If this stays, ask whoever runs the relay, or use another one.",
+            relay_code=relay_code,
+            reason=reason,
+        )
+
+
+@known
 class RelayUnreachable(MasqError):
     """There is no connection to the relay. `reason`: why, in words."""
 

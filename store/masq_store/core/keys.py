@@ -29,6 +29,12 @@ JOURNAL = "masq/v1/journal"  # root key → key of one space's records in one en
 SPACE_ID = "masq/v1/space-id"  # root key → an app's space's name on disk
 HOME_ID = "masq/v1/home-id"  # root key → the home space's name on disk
 SPACE_SECRET = "masq/v1/space-secret"  # home secret → an app's space's secret
+HOME_SPACE = "masq/v1/home-space"  # home secret → the home space's secret
+ROOM = "masq/v1/room"  # a space's secret → the id of its room at a relay
+EPOCH = "masq/v1/epoch"  # a space's secret → its first epoch's secret
+ROOM_TOKEN = "masq/v1/room-token"  # an epoch's secret → what lets into the room
+SENDER = "masq/v1/sender"  # an epoch's secret → the key of one replica's session
+ENVELOPE = "masq/v1/envelope"  # associated data of an envelope
 ROOT_BY_PASSPHRASE = "masq/v1/root-by-passphrase"  # the root key, wrapped under the passphrase key
 ROOT_BY_DEVICE = "masq/v1/root-by-device"  # the root key, wrapped under the device key
 ROOT_BY_TICKET = "masq/v1/root-by-ticket"  # the root key, wrapped under a page's ticket
@@ -55,6 +61,12 @@ LABELS = (
     SPACE_ID,
     HOME_ID,
     SPACE_SECRET,
+    HOME_SPACE,
+    ROOM,
+    EPOCH,
+    ROOM_TOKEN,
+    SENDER,
+    ENVELOPE,
     ROOT_BY_PASSPHRASE,
     ROOT_BY_DEVICE,
     ROOT_BY_TICKET,
@@ -118,6 +130,36 @@ def home_id_info() -> bytes:
 def space_secret_info(origin: str, generation: int) -> bytes:
     """Return HKDF's info for an app's space's secret; erasing an app raises its generation."""
     return join(SPACE_SECRET, origin, generation)
+
+
+def home_space_info() -> bytes:
+    """Return HKDF's info for the home space's secret."""
+    return join(HOME_SPACE)
+
+
+def room_info() -> bytes:
+    """Return HKDF's info for the id (16 bytes) of a space's room, which tells nothing about the space."""
+    return join(ROOM)
+
+
+def epoch_info(epoch: int) -> bytes:
+    """Return HKDF's info for the secret of a space's epoch 0; later epochs' secrets are drawn."""
+    return join(EPOCH, epoch)
+
+
+def room_token_info() -> bytes:
+    """Return HKDF's info for the access token (32 bytes) of a space's room."""
+    return join(ROOM_TOKEN)
+
+
+def sender_info(sender: str, session: bytes) -> bytes:
+    """Return HKDF's info for the key under which a replica seals in one session (16 random bytes)."""
+    return join(SENDER, sender, session)
+
+
+def envelope_data(header: bytes) -> bytes:
+    """Return the associated data of an envelope: all that stands in front of what is sealed."""
+    return join(ENVELOPE, header)
 
 
 def home_secret_info(profile: str) -> bytes:

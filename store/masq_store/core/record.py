@@ -11,7 +11,7 @@ RECORD_FORMAT = 1
 
 CHANGES = 1  # kinds of record
 CHECKPOINT = 2
-HEAD = 3  # names the checkpoint to start from
+PLACE = 3  # how far the room's log was read
 
 _HEADER = 2 + RUN_BYTES + 8  # version, kind, run, number
 

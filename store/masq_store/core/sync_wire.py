@@ -22,7 +22,7 @@ from masq.errors import MasqError
 from masq.messages import EXACT, dumps, loads
 from masq_store.core import journal
 from masq_store.core.entries import MAX_NUMBER, check_rows
-from masq_store.core.errors import DamagedData
+from masq_store.core.errors import DamagedData, NewerData
 from masq_store.core.keys import TAG_BYTES
 from masq_store.core.register import Change, Row, to_row
 
@@ -95,13 +95,15 @@ def encode(message: Message) -> bytes:
 
 
 def parse(content: bytes) -> Message:
-    """Undo `encode`. Raises DamagedData for anything that no device of this version sends."""
+    """Undo `encode`. Raises NewerData for what a later version sends, and DamagedData for what no device sends."""
     try:
         end = _HEAD + int.from_bytes(content[1:_HEAD], "big")
         _check(_HEAD <= end <= len(content))
         head = loads(content[_HEAD:end].decode())
         _check(type(head) is dict)
         return _PARSERS[content[0]](head, content[end:])
+    except NewerData:
+        raise
     except (MasqError, ValueError, TypeError, LookupError) as error:
         raise DamagedData("what another device sent") from error
 

@@ -42,6 +42,11 @@ def checkpoint(profile_id: str, space_id: str) -> str:
     return f"space/{profile_id}/{space_id}/checkpoint/"
 
 
+def place(profile_id: str, space_id: str) -> str:
+    """Return the key of how far a space's room was read."""
+    return f"space/{profile_id}/{space_id}/place"
+
+
 def space(profile_id: str, space_id: str) -> tuple[str, str]:
     """Return the range of everything that a space holds."""
     return f"space/{profile_id}/{space_id}/", f"space/{profile_id}/{space_id}0"  # "0" follows "/"

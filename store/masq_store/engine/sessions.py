@@ -16,6 +16,7 @@ from masq_store.core.space import Applied
 from masq_store.engine.ports import Port
 from masq_store.engine.profile import Profile
 from masq_store.engine.spaces import OpenSpace
+from masq_store.engine.writer import FromDevices
 
 if TYPE_CHECKING:
     from masq_store.engine.engine import Engine
@@ -314,7 +315,8 @@ class AppSession:
                 (watch, [(key, text(key)) for key in keys if key.startswith(prefix)])
                 for watch, prefix in self._watches.items()
             ]
-            self._send_changes(told, "self" if source is self else "tab")
+            from_devices = isinstance(source, FromDevices)
+            self._send_changes(told, "self" if source is self else "device" if from_devices else "tab")
 
     def _send_changes(self, told: list[tuple[int, list[tuple[str, str | None]]]], source: str) -> None:
         parts: list[str] = []

@@ -9,7 +9,7 @@ from masq.errors import QuotaExceeded
 from masq_store.core import checkpoint, journal
 from masq_store.core.checkpoint import Covered, Frozen
 from masq_store.core.errors import DamagedData
-from masq_store.core.record import CHANGES, CHECKPOINT
+from masq_store.core.record import CHANGES, CHECKPOINT, PLACE
 from masq_store.core.register import Change
 from masq_store.core.space import Applied, Space
 from masq_store.engine import disk
@@ -38,6 +38,7 @@ class OpenSpace:
         self._backend = backend
         self._sealer = sealer
         self._journal = disk.journal(profile, space)
+        self._place = disk.place(profile, space)
         self._checkpoint = disk.checkpoint(profile, space)
         self._last = 0  # the number of the newest journal record
         self._tag = START  # and its tag
@@ -112,6 +113,21 @@ class OpenSpace:
     def durable_since(self, vector: dict[str, int]) -> list[Change]:
         """Return every change above `vector` that is on the disk: no other may leave the device."""
         return self.core.changes_since(vector, tuple(self.pending))
+
+    async def place(self) -> bytes | None:
+        """Return what `keep_place` was last given; None where there is nothing that can be read.
+
+        It can be found out anew, by reading the room from its beginning.
+        """
+        record = await self._backend.read(self._place)
+        try:
+            return None if record is None else (await self._sealer.open(PLACE, [record], START))[0]
+        except DamagedData:
+            return None
+
+    async def keep_place(self, content: bytes) -> None:
+        """Keep how far the space's room was read. What was read must be on the disk. Raises QuotaExceeded."""
+        await self._backend.write([(self._place, await self._sealer.seal(PLACE, content, START))])
 
     def freeze(self) -> Frozen:
         """Return the state of this moment, for a checkpoint to be written in the background."""

@@ -27,6 +27,13 @@ class Source(Protocol):
         """Send what has gathered."""
 
 
+class FromDevices:
+    """The source of what other devices have written."""
+
+    def flush(self) -> None:
+        """Do nothing: nobody waits for a message."""
+
+
 Settle = Callable[[Applied | None, MasqError | None], None]
 
 

@@ -1,0 +1,111 @@
+"""A snapshot on its way to the relay: all of a space, in parts, so that the room's log can be cut short."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+
+from masq.errors import MasqError
+from masq_store.core import keys
+from masq_store.core.envelope import Header
+from masq_store.core.register import PART_BYTES, Row
+from masq_store.core.sync import CHANGE_BYTES, PIECE_BYTES
+from masq_store.core.sync_wire import State
+from masq_store.engine.ports import Crypto
+from masq_store.engine.relay_link import Member, RelayLink
+from masq_store.engine.room_keys import RoomKeys
+
+FIRST_REF = 1 << 31
+"""Refs of parts are above all refs of posts."""
+
+SET_BYTES = 8
+
+ANSWER_SECONDS = 30.0
+"""How long the relay may take to keep a part."""
+
+
+class Snapshot:
+    """What a space held when its replica had read the log up to `number`, whose tag was `tag`."""
+
+    def __init__(self, rows: list[Row], vector: dict[str, int], number: int, tag: bytes) -> None:
+        self.number = number
+        slices = list(_slices(rows))
+        self._states = [State(piece, number, tag, None) for piece in slices[:-1]]
+        self._states.append(State(slices[-1], number, tag, vector))
+        self._tag = tag
+        self._answer: asyncio.Future[bool] | None = None
+        self._ref = FIRST_REF
+        self._task: asyncio.Task[None] | None = None
+
+    def start(
+        self,
+        member: Member,
+        link: RelayLink,
+        room_keys: RoomKeys,
+        crypto: Crypto,
+        sender: str,
+        done: Callable[[Snapshot, bool], None],
+    ) -> None:
+        """Send it, one part after the other; then `done(self, whether it is in place)`."""
+
+        async def send() -> None:
+            whole = False
+            try:
+                whole = await self._send(member, link, room_keys, crypto, sender)
+            except (TimeoutError, MasqError):
+                pass  # the log stays as long as it is: nothing depends on this
+            finally:
+                done(self, whole)
+
+        self._task = asyncio.get_running_loop().create_task(send())
+
+    def end(self) -> None:
+        """Stop sending; what the relay has of it is never put in place."""
+        if self._task is not None:
+            self._task.cancel()
+
+    def stored(self, ref: int) -> bool:
+        """Note that a part is on the relay's disk; False where `ref` is not a part's."""
+        return self._answered(ref, True)
+
+    def refused(self, ref: int, code: int) -> bool:
+        """Note that a part was not taken, as when somebody else is writing a snapshot; False as for `stored`."""
+        return self._answered(ref, False)
+
+    def _answered(self, ref: int, kept: bool) -> bool:
+        if ref == self._ref and self._answer is not None and not self._answer.done():
+            self._answer.set_result(kept)
+        return ref >= FIRST_REF
+
+    async def _send(
+        self, member: Member, link: RelayLink, room_keys: RoomKeys, crypto: Crypto, sender: str
+    ) -> bool:
+        # A session of its own: readers of the log must not find that counters are missing.
+        session = crypto.random(keys.RUN_BYTES)
+        set_ = crypto.random(SET_BYTES)
+        for part, state in enumerate(self._states):
+            envelope = await room_keys.seal(Header(0, sender, session, part), state)
+            self._ref = FIRST_REF + part
+            self._answer = asyncio.get_running_loop().create_future()
+            if not link.snapshot(
+                member, self._ref, set_, part, len(self._states), self.number, self._tag, envelope
+            ):
+                return False
+            async with asyncio.timeout(ANSWER_SECONDS):
+                if not await self._answer:
+                    return False
+        return True
+
+
+def _slices(rows: list[Row]) -> Iterator[list[Row]]:
+    """Yield the rows in slices of a bearable size; at least one, which may be empty."""
+    found: list[Row] = []
+    size = 0
+    for row in rows:
+        cost = CHANGE_BYTES + len(row[0]) + len(row[5] or "") + PART_BYTES * len(row[6])
+        if found and size + cost > PIECE_BYTES:
+            yield found
+            found, size = [], 0
+        found.append(row)
+        size += cost
+    yield found

@@ -1,0 +1,454 @@
+"""One space in its room: reads what other devices posted, and posts what this one has written.
+
+What the relay says is put in a row and taken in groups: a group is opened, merged in one transaction, and only then
+is the place in the log moved. The rules are in `core.sync`; here are the waiting, the sealing and the disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from masq.errors import MasqError, QuotaExceeded
+from masq_store.core import keys
+from masq_store.core.envelope import Header, tag_of
+from masq_store.core.errors import DamagedData, NewerData, RelayRefused
+from masq_store.core.relay_frames import Code
+from masq_store.core.room_log import RoomLog, reaches
+from masq_store.core.space import Applied
+from masq_store.core.sync import Merge, Post, Sync
+from masq_store.core.sync_wire import Message, State
+from masq_store.engine.ports import Crypto
+from masq_store.engine.relay_link import RelayLink
+from masq_store.engine.room_keys import RoomKeys
+from masq_store.engine.snapshot import Snapshot
+from masq_store.engine.spaces import OpenSpace
+from masq_store.engine.writer import FromDevices, Writer
+
+GROUP_BYTES = 2 * 1024 * 1024
+"""About what is opened and merged at once: enough to be quick, and little enough to show how far it has come."""
+
+KEEP_PLACE_SECONDS = 2.0
+"""How often the place in the log goes to the disk at most. After a crash what was read since is read again."""
+
+ANSWER_SECONDS = 30.0
+"""How long the relay may take to keep a post."""
+
+AGAIN_SECONDS = 30.0
+"""After a full disk on either side, until the next try."""
+
+SETTLE_SECONDS = 1.0
+"""How long others are given, at most, to do what any of us can: to post what the log has lost, to answer."""
+
+Said = tuple[Callable[..., Any], tuple[Any, ...]]
+
+
+class SpaceSync:
+    """A member of the relay's room for one space.
+
+    Args:
+        space: open for as long as this is at work.
+        changed: told when what the properties say may have changed.
+        now_ms: the device's clock.
+    """
+
+    def __init__(
+        self,
+        space: OpenSpace,
+        room_keys: RoomKeys,
+        link: RelayLink,
+        writer: Writer,
+        crypto: Crypto,
+        *,
+        changed: Callable[[], None],
+        now_ms: Callable[[], int],
+    ) -> None:
+        self.space = space
+        self.room, self.token = room_keys.room, room_keys.token
+        self.problem: MasqError | None = None
+        """Why this space is not in step, beyond what the link says."""
+        self.last_ms: int | None = None
+        """When this device last had everything from the relay, and the relay everything from it."""
+        self.refused_count = 0
+        """Envelopes that no member of this space has sealed."""
+        self.others_count = 0
+        """Other connections in the room."""
+        self._keys, self._link, self._writer, self._crypto = room_keys, link, writer, crypto
+        self._changed, self._now_ms = changed, now_ms
+        self._source = FromDevices()
+        self._kept = RoomLog().encode()  # the log as it was when all that was read of it was on the disk
+        self._repeated = 0
+        self._sync = self._begin()
+        self._said: list[Said] = []
+        self._size = 0  # bytes of envelopes in `_said`
+        self._connection = 0  # counts joinings, so that nothing is posted to another than was meant
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._due: set[str] = set()  # of the timers, those whose time has come
+        self._snapshot: Snapshot | None = None
+        self._place_moved = False
+        self._trimmed: int | None = None  # a snapshot of ours is in place, and nobody knows yet
+        self._full = False  # the room is: only a snapshot makes room
+        self._stopping = False
+
+    async def start(self) -> None:
+        """Go on from the place that was kept, and enter the room."""
+        content = await self.space.place()
+        with suppress(DamagedData):
+            if content is not None:
+                self._kept = RoomLog.decode(content).encode()
+        self._sync = self._begin()
+        self.space.listeners.append(self._written)
+        self._task = asyncio.get_running_loop().create_task(self._run())
+        self._link.enter(self)
+
+    async def stop(self) -> None:
+        """Leave the room; what was read is kept."""
+        self._link.leave(self)
+        for timer in self._timers.values():
+            timer.cancel()
+        self._end_snapshot()
+        if self._task is not None:
+            self.space.listeners.remove(self._written)
+            self._stopping = True
+            self._wake.set()
+            await self._task  # it finishes what it is merging, so that the place is right
+            self._task = None
+
+    # What others may know ----------------------------------------------------------------------------------
+
+    @property
+    def state(self) -> str:
+        """ "offline", "catching-up", or "live"."""
+        if self._sync.state in ("away", "joining") or self.problem is not None:
+            return "offline"
+        return "live" if self._sync.state == "live" and not self._said else "catching-up"
+
+    @property
+    def waiting(self) -> int:
+        """How many changes are not on the relay yet."""
+        return self._sync.behind(self.space.core.vector)
+
+    @property
+    def repeated_count(self) -> int:
+        """Envelopes that came once more although they had been read."""
+        return self._repeated + self._sync.repeated
+
+    @property
+    def progress(self) -> tuple[int, int] | None:
+        """How many envelopes were read of how many, while there is something to read."""
+        if self._sync.state != "reading" or self._sync.head <= self._sync.log.number:
+            return None
+        return self._sync.log.number, self._sync.head
+
+    # The relay says ----------------------------------------------------------------------------------------
+
+    def cursor(self) -> tuple[int, bytes]:
+        """Return the place in the log. Whatever was said and not taken yet will come again."""
+        self._said.clear()
+        self._size = 0
+        self._connection += 1
+        if self._sync.state != "away":
+            self._sync.lost()
+        self._sync.join()
+        return self._sync.log.cursor
+
+    def joined(self, head: int, others: int, reset: bool) -> None:
+        """The room is joined."""
+        self.others_count = others
+        self._hear(self._joined, head, reset)
+
+    def snapshot(self, part: int, of: int, number: int, envelope: bytes) -> None:
+        """A part of a snapshot comes."""
+        self._size += len(envelope)
+        self._hear(self._part, part, of, envelope)
+
+    def envelope(self, number: int, time_ms: int, envelope: bytes) -> None:
+        """An envelope of another member comes."""
+        self._size += len(envelope)
+        self._hear(self._read, number, envelope)
+
+    def current(self, number: int) -> None:
+        """All of the log has come."""
+        self._hear(self._current)
+
+    def stored(self, ref: int, number: int) -> None:
+        """A post is on the relay's disk."""
+        if not (self._snapshot and self._snapshot.stored(ref)):
+            self._hear(self._stored, ref, number)
+
+    def cast(self, envelope: bytes) -> None:
+        """Nothing is cast in a space's room today."""
+
+    def others(self, count: int) -> None:
+        """Others have come or gone."""
+        self.others_count = count
+        self._changed()
+
+    def refused(self, ref: int, code: int, sentence: str) -> None:
+        """The relay does not take something."""
+        if not (self._snapshot and self._snapshot.refused(ref, code)):
+            self._hear(self._refused, ref, code, sentence)
+
+    def lost(self) -> None:
+        """The connection is gone; with it what it has said last, which will come again."""
+        self._said.clear()
+        self._size = 0
+        self._connection += 1
+        self._sync.lost()
+        self._end_snapshot()
+        self._stop_timer("answer")
+        self._changed()
+
+    # What was said, one after the other --------------------------------------------------------------------
+
+    def _hear(self, take: Callable[..., Any], *said: Any) -> None:
+        self._said.append((take, said))
+        self._wake.set()
+
+    def _written(self, touched: list[str], source: object) -> None:
+        if source is not self._source:
+            self._wake.set()
+
+    async def _run(self) -> None:
+        while not self._stopping:
+            await self._wake.wait()
+            self._wake.clear()
+            try:
+                while self._said and not self._stopping:
+                    await self._take_group()
+                if not self._stopping:
+                    await self._post()
+                if self._stopping or "place" in self._due:
+                    self._due.discard("place")
+                    await self._keep_place()
+            except (QuotaExceeded, NewerData) as error:
+                self._give_up(error)
+            except MasqError as error:  # the disk failed: the engine ends
+                self.problem = error
+            self._changed()
+
+    async def _take_group(self) -> None:
+        """Take what was said, up to a bearable size, as one step: all of it is merged, or nothing counts."""
+        said: list[Said] = []
+        size = 0
+        while len(said) < len(self._said) and size < GROUP_BYTES:
+            said.append(self._said[len(said)])
+            size += len(said[-1][1][-1]) if said[-1][0] in (self._read, self._part) else 0
+        sync, connection = self._sync, self._connection
+        sealed = [words[-1] for take, words in said if take in (self._read, self._part)]
+        opened = iter(await self._keys.open(sealed))
+        if connection != self._connection:
+            return  # it will come again
+        del self._said[: len(said)]
+        self._size -= size
+        merges: list[Merge] = []
+        for take, words in said:
+            if take == self._read or take == self._part:
+                found = take(*words, next(opened))
+                if found is not None:
+                    merges.append(found)
+            else:
+                take(*words)
+        if merges:
+            await self._merge(merges)
+        if sync is self._sync:
+            self._move_place()
+
+    def _joined(self, head: int, reset: bool) -> None:
+        self._sync.joined(head, reset)
+        self._move_place()
+
+    def _read(self, number: int, envelope: bytes, opened: tuple[Header, Message] | None) -> Merge | None:
+        tag, size = tag_of(envelope), len(envelope)
+        if opened is None:
+            self.refused_count += 1
+            self._sync.skip(number, tag, size)
+            return None
+        return self._sync.read(number, tag, size, *opened)
+
+    def _part(
+        self, part: int, of: int, envelope: bytes, opened: tuple[Header, Message] | None
+    ) -> Merge | None:
+        state = opened[1] if opened is not None else None
+        if not isinstance(state, State):
+            self.refused_count += 1
+            state = None
+        return self._sync.part(part, of, state)
+
+    def _current(self) -> None:
+        self._sync.current()
+        self.problem = None
+
+    def _stored(self, ref: int, number: int) -> None:
+        self._sync.stored(ref, number)
+        self.problem = None
+        if self._sync.idle:
+            self._stop_timer("answer")
+        else:
+            self._start_timer("answer", ANSWER_SECONDS, again=True)
+
+    def _refused(self, ref: int, code: int, sentence: str) -> None:
+        self.problem = RelayRefused(Code(code).name, sentence)
+        if ref and self._sync.refused(ref):
+            self._full = code == Code.ROOM_FULL
+            self._start_timer("resume", AGAIN_SECONDS)
+
+    async def _merge(self, merges: list[Merge]) -> None:
+        """Merge all of it in one transaction. Raises QuotaExceeded, with nothing merged."""
+        core = self.space.core
+        changes = [change for merge in merges for change in merge.changes]
+        vector: dict[str, int] = {}
+        for merge in merges:
+            if merge.base is None or reaches(core.vector, merge.base):
+                for replica, number in merge.vector.items():
+                    vector[replica] = max(number, vector.get(replica, 0))
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def settle(applied: Applied | None, error: MasqError | None) -> None:
+            if done.done():
+                return
+            if error is None:
+                done.set_result(None)
+            else:
+                done.set_exception(error)
+
+        self._writer.add(self.space, lambda: core.merge(changes, vector), settle, self._source)
+        self._writer.begin()
+        await done
+
+    # Posting -----------------------------------------------------------------------------------------------
+
+    async def _post(self) -> None:
+        sync, space = self._sync, self.space
+        if "answer" in self._due:  # the relay lives and does not keep what it was sent
+            self._due.discard("answer")
+            self._enter_again()
+            return
+        if sync.state != "live":
+            return
+        if "resume" in self._due:
+            self._due.discard("resume")
+            sync.resume()
+        vector = space.durable_vector()
+        own = space.core.replica
+        if not sync.others_only(vector, own) or self._chance("settle"):
+            await self._send(sync.posts(vector, space.durable_since))
+        if sync.lacks(vector) and self._chance("ask"):
+            await self._send(sync.ask(vector))
+        if sync.asked and self._chance("reply"):
+            await self._send(sync.answers(space.durable_vector(), space.durable_since))
+        if self._trimmed is not None:
+            number, self._trimmed = self._trimmed, None
+            await self._send(sync.note_trimmed(number))
+        if self._snapshot is None and not space.pending:
+            if self._full and sync.log.entries:
+                self._full = False
+                self._write_snapshot()
+            elif sync.wants_snapshot(space.core.bytes) and self._chance("snapshot"):
+                self._write_snapshot()
+        if sync.idle and not sync.behind(vector):
+            self.last_ms = self._now_ms()
+
+    def _chance(self, name: str) -> bool:
+        """Say whether it is time for what others may do as well: a little later, by chance, if they have not."""
+        if name in self._due:
+            self._due.discard(name)
+            return True
+        if name not in self._timers:
+            self._start_timer(name, SETTLE_SECONDS * int.from_bytes(self._crypto.random(2), "big") / 2**16)
+        return False
+
+    async def _send(self, posts: list[Post]) -> None:
+        sync, connection = self._sync, self._connection
+        for post in posts:
+            envelope = await self._keys.seal(post.header, post.message)
+            if connection != self._connection:
+                return  # what was not sent is posted after the next joining
+            sync.sealed(post, tag_of(envelope), len(envelope))
+            self._link.post(self, post.ref, envelope)
+        if posts:
+            self._start_timer("answer", ANSWER_SECONDS)
+
+    # Snapshots ---------------------------------------------------------------------------------------------
+
+    def _write_snapshot(self) -> None:
+        log, core = self._sync.log, self.space.core
+        number, tag = log.cursor
+        self._snapshot = Snapshot(core.rows(), dict(core.vector), number, tag)
+        self._snapshot.start(self, self._link, self._keys, self._crypto, core.replica, self._snapshot_done)
+
+    def _snapshot_done(self, snapshot: Snapshot, whole: bool) -> None:
+        if self._snapshot is not snapshot:
+            return
+        self._snapshot = None
+        if whole:
+            self._trimmed = snapshot.number
+            if "resume" in self._timers:  # there is room again
+                self._start_timer("resume", 0, again=True)
+        else:
+            self._sync.log.trim(self._sync.log.number)  # not again before the log has grown as much once more
+        self._wake.set()
+
+    def _end_snapshot(self) -> None:
+        if self._snapshot is not None:
+            self._snapshot.end()
+            self._snapshot = None
+
+    # -------------------------------------------------------------------------------------------------------
+
+    def _begin(self) -> Sync:
+        session = self._crypto.random(keys.RUN_BYTES)
+        return Sync(self.space.core.replica, session, RoomLog.decode(self._kept))
+
+    def _give_up(self, error: MasqError) -> None:
+        """Leave the room, and come again later, from where everything was on the disk."""
+        self.problem = error
+        self._link.leave(self)
+        self._end_snapshot()
+        self._said.clear()
+        self._repeated += self._sync.repeated
+        self._sync = self._begin()
+        self._start_timer("enter", AGAIN_SECONDS)
+
+    def _enter_again(self) -> None:
+        self._link.leave(self)
+        self._sync.lost()
+        self._link.enter(self)
+
+    def _move_place(self) -> None:
+        """Note that all that was read so far is on the disk."""
+        self._place_moved = True
+        self._start_timer("place", KEEP_PLACE_SECONDS)
+
+    async def _keep_place(self) -> None:
+        if self._place_moved:
+            self._place_moved = False
+            self._kept = self._sync.log.encode()
+            await self.space.keep_place(self._kept)
+
+    def _start_timer(self, name: str, seconds: float, again: bool = False) -> None:
+        """Have `name` in `_due` after so long. `again`: from now on, though it was started before."""
+        if name in self._timers:
+            if not again:
+                return
+            self._timers[name].cancel()
+        loop = asyncio.get_running_loop()
+        self._timers[name] = loop.call_later(seconds, self._ring, name)
+
+    def _stop_timer(self, name: str) -> None:
+        if name in self._timers:
+            self._timers.pop(name).cancel()
+        self._due.discard(name)
+
+    def _ring(self, name: str) -> None:
+        del self._timers[name]
+        if name == "enter":
+            self.problem = None
+            self._link.enter(self)
+            return
+        self._due.add(name)
+        self._wake.set()

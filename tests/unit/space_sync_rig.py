@@ -1,0 +1,97 @@
+"""Spaces of devices on CPython that meet in one room of a real relay."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any
+
+from masq import messages
+from masq_store.core.space import Space
+from masq_store.engine.relay_link import RelayLink
+from masq_store.engine.room_keys import RoomKeys
+from masq_store.engine.sealer import Sealer
+from masq_store.engine.space_sync import SpaceSync
+from masq_store.engine.spaces import OpenSpace
+from masq_store.engine.together import write_together
+from masq_store.engine.writer import Writer
+from masq_store.native.crypto import NativeCrypto
+from masq_store.native.memory import MemoryBackend, MemoryDisk
+from masq_store.native.websocket import NativeNetwork
+
+SECRET = b"the secret of a space, 32 bytes."
+
+
+def now_ms() -> int:
+    """Return the time in milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+class Device:
+    """One device with one space; `start` again goes on from the same disk, as after a crash."""
+
+    def __init__(self, url: str, disk: MemoryDisk | None = None, *, clock_off_ms: int = 0) -> None:
+        self.url = url
+        self.disk = disk or MemoryDisk()
+        self.clock_off_ms = clock_off_ms
+        self.failures: list[Exception] = []
+        self.changes: list[tuple[list[str], object]] = []
+
+    async def start(self) -> Device:
+        """Open the space and enter the room."""
+        crypto = NativeCrypto()
+        self.backend = MemoryBackend(self.disk)
+        await self.backend.claim()
+        self.writer = Writer(self.backend, self.failures.append)
+        sealer = Sealer(crypto, b"r" * 32, "profile", "space")
+        self.space = await OpenSpace.open(self.backend, sealer, "profile", "space", os.urandom(8).hex())
+        self.space.listeners.append(lambda keys, source: self.changes.append((keys, source)))
+        self.link = RelayLink(NativeNetwork(), self.url, now_ms=now_ms, random=os.urandom)
+        self.sync = SpaceSync(
+            self.space,
+            await RoomKeys.derive(crypto, SECRET),
+            self.link,
+            self.writer,
+            crypto,
+            changed=lambda: None,
+            now_ms=now_ms,
+        )
+        await self.sync.start()
+        return self
+
+    async def stop(self) -> None:
+        """Leave in order."""
+        await self.sync.stop()
+        self.link.close()
+        await self.writer.idle()
+
+    def flush(self) -> None:
+        """Do nothing: as the source of writes it waits for nothing."""
+
+    @property
+    def core(self) -> Space:
+        """The space's map."""
+        return self.space.core
+
+    def now(self) -> int:
+        """Return what this device's clock shows."""
+        return now_ms() + self.clock_off_ms
+
+    async def set(self, key: str, value: Any) -> None:
+        """Set a key, durable on return."""
+        text = messages.encode(value)
+        await write_together(self.writer, [(self.space, lambda: self.core.write([(key, text)], self.now()))])
+
+    async def increment(self, key: str, by: int = 1) -> None:
+        """Count, durable on return."""
+        await write_together(self.writer, [(self.space, lambda: self.core.increment(key, by, self.now()))])
+
+    def get(self, key: str) -> Any:
+        """Return a key's value, None where it has none."""
+        text = self.core.text(key)
+        return None if text is None else messages.decode(text)
+
+    @property
+    def synced(self) -> bool:
+        """Whether the relay has everything of this device, and this device everything of the relay."""
+        return self.sync.state == "live" and not self.sync.waiting and self.sync._sync.idle

@@ -1,0 +1,90 @@
+"""A space and its room at a real relay: what devices write, all of them have in the end."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from relay_rig import relay, run, until
+from space_sync_rig import Device
+from spaces import state
+
+
+def url(running) -> str:
+    """Return a relay's address."""
+    return f"ws://127.0.0.1:{running.port}"
+
+
+def alike(*devices: Device) -> bool:
+    """Whether all have the same, and the relay has it too."""
+    first = devices[0].core
+    return all(
+        device.synced and device.core.vector == first.vector and state(device.core) == state(first)
+        for device in devices
+    )
+
+
+def test_a_change_comes_to_the_other_device(tmp_path: Path) -> None:
+    """What one writes the other has, with the key told to those who watch."""
+
+    async def scene() -> None:
+        async with relay(tmp_path) as running:
+            one, two = await Device(url(running)).start(), await Device(url(running)).start()
+            await one.set("k", "v")
+            await until(lambda: two.get("k") == "v")
+            assert two.changes and two.changes[-1][0] == ["k"]
+            await two.increment("n", 2)
+            await one.increment("n", 3)
+            await until(lambda: alike(one, two))
+            assert one.get("n") == two.get("n") == 5
+            await one.stop()
+            await two.stop()
+
+    run(scene)
+
+
+def test_devices_that_are_never_online_together_meet(tmp_path: Path) -> None:
+    """One writes and leaves; the other comes, gets it, writes and leaves; the first comes back and gets that."""
+
+    async def scene() -> None:
+        async with relay(tmp_path) as running:
+            one = await Device(url(running)).start()
+            await one.set("a", 1)
+            await until(lambda: one.synced)
+            await one.stop()
+            two = await Device(url(running)).start()
+            await until(lambda: two.get("a") == 1)
+            await two.set("b", 2)
+            await until(lambda: two.synced)
+            await two.stop()
+            one = await Device(url(running), one.disk).start()
+            await until(lambda: one.get("b") == 2)
+            await one.stop()
+
+    run(scene)
+
+
+def test_ten_thousand_changes_of_many_sizes_arrive(tmp_path: Path) -> None:
+    """What does not fit into one envelope comes in several, also after the log was cut short by a snapshot."""
+
+    async def scene() -> None:
+        async with relay(tmp_path) as running:
+            one = await Device(url(running)).start()
+            for start in range(0, 10_000, 500):
+                entries = [(f"key {n}", f'"{n}"') for n in range(start, start + 500)]
+                one.writer.add(
+                    one.space,
+                    lambda entries=entries: one.core.write(entries, one.now()),
+                    lambda a, e: None,
+                    one.sync._source,
+                )
+            one.writer.begin()
+            await one.set("big", "x" * 260_000)
+            await one.set("bytes", os.urandom(100_000))
+            two = await Device(url(running)).start()
+            await until(lambda: alike(one, two))
+            assert len(two.core.keys()) == 10_002
+            await one.stop()
+            await two.stop()
+
+    run(scene)
