@@ -1,20 +1,23 @@
-"""The contract suite in a page of the store: IndexedDB, localStorage and WebCrypto do what memory does on CPython."""
+"""The contract suite in a page of the store: what the browser brings does what CPython's side does."""
 
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import backend as backend_contract
 import crypto as crypto_contract
+import network as network_contract
 import pytest
 from browser.devtools import DevTools
 from browser.harness import Browser
 from browser.steps import connect_test_app, outcome_of, py
 from browser.test_python_boot import QUIET
 from conftest import Site
+from relay_rig import Command
 
 from build.places import ROOT
 
@@ -32,12 +35,13 @@ BOOT = """
 
 PREPARE = """
 import asyncio, itertools, json
-import contract_backend, contract_crypto
+import contract_backend, contract_crypto, contract_network
 from masq.errors import Disconnected, QuotaExceeded
 from masq_store.browser.indexeddb import IndexedDB
 from masq_store.browser.localstorage import LocalStorage
 from masq_store.browser.webcrypto import WebCrypto
-from masq_store.core.errors import Superseded
+from masq_store.browser.websocket import BrowserNetwork
+from masq_store.core.errors import RelayUnreachable, Superseded
 
 vectors = json.loads(open('/tmp/vectors.json').read())
 fresh = itertools.count()
@@ -57,6 +61,9 @@ async def make_localstorage(other=None):
 
 async def make_webcrypto():
     return WebCrypto((await make_indexeddb()).keys())
+
+async def make_network():
+    return BrowserNetwork()
 
 async def raises(kind, work):
     try:
@@ -86,6 +93,7 @@ def boot(driver: Browser, site: Site) -> None:
     }
     files = {
         "contract_backend.py": (ROOT / "tests/contract/backend.py").read_text("utf-8"),
+        "contract_network.py": (ROOT / "tests/contract/network.py").read_text("utf-8"),
         "contract_crypto.py": (ROOT / "tests/contract/crypto.py").read_text("utf-8"),
         "vectors.json": json.dumps(vectors),
     }
@@ -109,6 +117,57 @@ def test_backends_keep_the_contract(page: Browser, kind: str, rule: str) -> None
 def test_webcrypto_keeps_the_contract(page: Browser, rule: str) -> None:
     """Each rule of the crypto contract holds for WebCrypto, with the vectors that CPython keeps too."""
     check(page, f"await contract_crypto.{rule}(make_webcrypto, vectors)")
+
+
+@pytest.fixture(scope="module")
+def relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Command]:
+    """A relay of this machine."""
+    running = Command(tmp_path_factory.mktemp("relay"))
+    yield running
+    running.kill()
+
+
+def nobody() -> str:
+    """Return an address on this machine where nobody listens."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return f"ws://localhost:{found.getsockname()[1]}/"
+
+
+@pytest.mark.parametrize("rule", [rule.__name__ for rule in network_contract.CONTRACT])
+def test_websocket_keeps_the_network_contract(page: Browser, site: Site, relay: Command, rule: str) -> None:
+    """Each rule of the network contract holds for the browser's WebSocket, under the store's own policy."""
+    addresses = (f"ws://localhost:{relay.port}/", nobody(), site.store.replace("http", "ws"))
+    check(page, f"await contract_network.{rule}(make_network, *{addresses!r})")
+
+
+def test_the_network_is_back(page: Browser) -> None:
+    """The browser's `online` event is passed on, until the network is closed."""
+    check(
+        page,
+        """
+import js
+network, calls = BrowserNetwork(), []
+network.on_online(lambda: calls.append(1))
+network.on_online(lambda: calls.append(2))
+js.dispatchEvent(js.Event.new("online"))
+assert calls == [1, 2], calls
+network.close()
+js.dispatchEvent(js.Event.new("online"))
+assert calls == [1, 2], calls
+""",
+    )
+
+
+def test_an_address_that_the_browser_refuses(page: Browser) -> None:
+    """What WebSocket or the store's policy does not take raises RelayUnreachable."""
+    check(
+        page,
+        """
+for url in ("", "no address", "ws://localhost:99999/", "ws://relay.example/"):
+    await raises(RelayUnreachable, BrowserNetwork().open(url, print, print))
+""",
+    )
 
 
 @pytest.mark.parametrize("kind", ["indexeddb", "localstorage"])

@@ -1,0 +1,134 @@
+"""picows' WebSocket keeps the contract of the Network port; and what only CPython can be shown."""
+
+from __future__ import annotations
+
+import asyncio
+import http.server
+import socket
+import threading
+from collections.abc import Iterator
+
+import network
+import pytest
+import relay_rig
+from picows import WSListener, WSMsgType, ws_create_server
+
+from masq_store.core.errors import RelayUnreachable
+from masq_store.native import websocket
+from masq_store.native.websocket import NativeNetwork
+
+
+def nobody() -> str:
+    """Return an address on this machine where nobody listens."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return f"ws://127.0.0.1:{found.getsockname()[1]}/"
+
+
+@pytest.fixture
+def page() -> Iterator[str]:
+    """The address of a web server that knows no WebSocket."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"ws://127.0.0.1:{server.server_address[1]}/"
+    server.shutdown()
+    server.server_close()
+
+
+async def make_network():
+    """Return CPython's network."""
+    return NativeNetwork()
+
+
+@pytest.mark.parametrize("rule", network.CONTRACT, ids=lambda rule: rule.__name__)
+def test_native_keeps_the_network_contract(rule, tmp_path, page):
+    """Each rule of the network contract holds for picows."""
+
+    async def scene():
+        async with relay_rig.relay(tmp_path) as running:
+            await rule(make_network, f"ws://127.0.0.1:{running.port}/", nobody(), page)
+            await relay_rig.until(lambda: not running.relay.connections, "the last connection's end")
+
+    asyncio.run(asyncio.wait_for(scene(), 120))
+
+
+class Odd(WSListener):
+    """A server that sends what a relay never would, as soon as it is spoken to."""
+
+    def __init__(self, say):
+        self.say = say
+
+    def on_ws_frame(self, transport, frame):
+        """Answer."""
+        if frame.msg_type == WSMsgType.BINARY:
+            self.say(transport)
+
+
+def fragments(transport):
+    """Send a message in three pieces, with a ping between them, and one in a single piece."""
+    transport.send(WSMsgType.BINARY, b"one ", fin=False)
+    transport.send_ping(b"?")
+    transport.send(WSMsgType.CONTINUATION, b"and ", fin=False)
+    transport.send(WSMsgType.CONTINUATION, b"all")
+    transport.send(WSMsgType.BINARY, b"next")
+
+
+def texts(transport):
+    """Send a text, a text in two pieces, and bytes."""
+    transport.send(WSMsgType.TEXT, b"text")
+    transport.send(WSMsgType.TEXT, b"te", fin=False)
+    transport.send(WSMsgType.CONTINUATION, b"xt")
+    transport.send(WSMsgType.BINARY, b"bytes")
+
+
+@pytest.mark.parametrize(
+    ("say", "heard"),
+    [(fragments, [b"one and all", b"next"]), (texts, [b"", b"", b"bytes"])],
+    ids=lambda case: getattr(case, "__name__", ""),
+)
+def test_messages_in_pieces_and_text(say, heard):
+    """A message comes whole however it was cut, and text comes as what is no frame."""
+
+    async def scene():
+        server = await ws_create_server(lambda request: Odd(say), "127.0.0.1", 0)
+        got, reasons = [], []
+        address = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        found = await NativeNetwork().open(address, got.append, reasons.append)
+        found.send(b"go")
+        await relay_rig.until(lambda: len(got) == len(heard))
+        assert got == heard
+        found.close()
+        await relay_rig.until(lambda: reasons)
+        server.close()
+
+    asyncio.run(asyncio.wait_for(scene(), 60))
+
+
+def test_a_machine_that_says_nothing(monkeypatch):
+    """Who takes a connection and never answers is given up after a while."""
+    monkeypatch.setattr(websocket, "OPEN_SECONDS", 0.05)
+
+    async def scene():
+        async def silent(reader, writer):
+            await reader.read()
+            writer.close()
+
+        server = await asyncio.start_server(silent, "127.0.0.1", 0)
+        address = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        with pytest.raises(RelayUnreachable) as caught:
+            await NativeNetwork().open(address, print, print)
+        assert caught.value.fields["reason"] == "it does not answer"
+        server.close()
+
+    asyncio.run(asyncio.wait_for(scene(), 60))
+
+
+def test_what_is_no_address():
+    """An address that picows cannot read raises RelayUnreachable too."""
+
+    async def scene():
+        for address in ("", "ws://", "http://127.0.0.1/", "ws://127.0.0.1:99999/", "ws://no such host/"):
+            with pytest.raises(RelayUnreachable):
+                await NativeNetwork().open(address, print, print)
+
+    asyncio.run(asyncio.wait_for(scene(), 60))
