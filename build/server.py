@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import socket
 import ssl
@@ -85,6 +86,8 @@ class SiteServer(ThreadingHTTPServer):
         self.dist = dist
         self.folders = folders or {}
         self.before_page = before_page
+        self.relay = ""
+        """Address of the relay that store.json names; "": that of the file."""
         self.scheme = "https" if certfile else "http"
         self.context: ssl.SSLContext | None = None
         if certfile:
@@ -153,6 +156,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         try:
+            if self.path == "/store.json" and self.server.relay and self._site() == "store":
+                self._relay()
+                return
             self._file(*self._locate())
         except Answer as answer:
             headers = store_headers("") if self._site() == "store" else {}
@@ -203,6 +209,15 @@ class Handler(BaseHTTPRequestHandler):
             self._send(304, headers, None)
             return
         self._send(200, headers, file.read_bytes() if body is None else body)
+
+    def _relay(self) -> None:
+        """Tell the store's default relay, by the name under which this machine was asked for."""
+        relay = self.server.relay
+        host = self.headers.get("Host", "").rpartition(":")[0].lower()
+        if HOST.fullmatch(host) and not host.endswith("localhost"):
+            relay = relay.replace("localhost", host.partition(".")[2] or host)
+        headers = store_headers("/store.json") | {"Content-Type": TYPES[".json"]}
+        self._send(200, headers, json.dumps({"relay": relay}).encode())
 
     def _with_address(self, text: bytes) -> bytes:
         """Put the store's address, as seen from here, in place of the one that the demos' sources name."""

@@ -82,6 +82,7 @@ def serve(arguments: argparse.Namespace) -> int:
             return 1
         if not arguments.no_relay:
             relay = LocalRelay(arguments, server.port)
+            server.relay = relay.url
         _announce(server, relay)
         if arguments.open:
             webbrowser.open(server.url())
@@ -131,6 +132,6 @@ def _announce(server: SiteServer, relay: LocalRelay | None) -> None:
     ]:
         print(f"  {server.url(name):<36} {words}")
     if relay is not None:
-        print(f"  {relay.url:<36} the relay, for devices to sync")
+        print(f"  {relay.url:<36} the relay, where devices meet")
     print(f"  {server.url():<36} start here")
     print("\nCtrl-C stops it. A changed source is rebuilt when a page is loaded.", flush=True)

@@ -94,6 +94,8 @@ def make_store(target: Path, runtime: Runtime) -> None:
             for word, value in words.items():
                 text = text.replace(word, value)
             _write(target / path.relative_to(site), text.encode())
+    # Which relay the store's devices meet at, unless their person chooses another: for whoever hosts it to fill in.
+    _write(target / "store.json", json.dumps({"relay": ""}).encode())
     add_service_workers(target, [app, python, snapshot, code])
     _make_client(target / "client")
     names = [path.name + ("/" if path.is_dir() else "") for path in target.iterdir()]

@@ -42,6 +42,7 @@ EXAMPLES = [
     store_errors.PairingBroken("a message was altered"),
     store_errors.BadRelayAddress(),
     store_errors.RelayUnreachable("it is stopping"),
+    store_errors.RelayRefused("ROOM_FULL", "This room holds all that it may."),
 ]
 
 json_like = st.recursive(

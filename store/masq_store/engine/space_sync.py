@@ -73,6 +73,8 @@ class SpaceSync:
         """When this device last had everything from the relay, and the relay everything from it."""
         self.refused_count = 0
         """Envelopes that no member of this space has sealed."""
+        self.first = not space.core.vector
+        """Whether this device had nothing of the space when this began."""
         self.others_count = 0
         """Other connections in the room."""
         self._keys, self._link, self._writer, self._crypto = room_keys, link, writer, crypto
