@@ -298,3 +298,78 @@ class RelayUnreachable(MasqError):
             "goes to your other devices once the relay can be reached. Check the network and the relay's address.",
             reason=reason,
         )
+
+
+@known
+class NoRelay(MasqError):
+    """There is no relay at which devices could meet."""
+
+    code = "NoRelay"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "No relay is set, and it is at a relay that devices meet. Nothing was changed. Set a relay's address in "
+            "the settings, on the device that has the profile, and make a new link there."
+        )
+
+
+@known
+class RelayRefused(MasqError):
+    """The relay does not serve this. `reason`: its own words."""
+
+    code = "RelayRefused"
+    names = ("reason",)
+
+    def __init__(self, reason: str = "") -> None:
+        super().__init__(
+            f"The relay did not take part (it says: {reason or 'nothing'}), so the pairing was ended. Nothing was "
+            f"changed on this device. {_AGAIN} If it happens again, set another relay there.",
+            reason=reason,
+        )
+
+
+@known
+class PairingHere(MasqError):
+    """The link is in use on this very device. `role`: what its page does there, "old" or "new"."""
+
+    code = "PairingHere"
+    names = ("role",)
+
+    def __init__(self, role: str = "old") -> None:
+        super().__init__(
+            "This link was made on this very device, which has the profile already. Nothing was changed. Open it on "
+            "the device that is to get the profile."
+            if role == "old"
+            else "This link is open in another page of the store on this device. Nothing was changed. Go on there, or "
+            "close that page and make a new link.",
+            role=role,
+        )
+
+
+@known
+class ProfileHere(MasqError):
+    """This device holds that profile already. `profile`: its name."""
+
+    code = "ProfileHere"
+    names = ("profile",)
+
+    def __init__(self, profile: str = "") -> None:
+        super().__init__(
+            f"This device has the profile “{profile}” already, so there was nothing to bring here. Nothing was "
+            "changed.",
+            profile=profile,
+        )
+
+
+@known
+class ProfileNotKept(MasqError):
+    """The profile came over and could not be written here. `reason`: why, in a sentence."""
+
+    code = "ProfileNotKept"
+    names = ("reason",)
+
+    def __init__(self, reason: str = "") -> None:
+        super().__init__(
+            f"The profile could not be kept on this device. {reason}{_LISTED} {_AGAIN}",
+            reason=reason,
+        )

@@ -17,6 +17,7 @@ TAG_BYTES = 16  # AES-GCM's full tag
 RUN_BYTES = 16  # names an engine run; random, so that two runs never share a key
 ID_BYTES = 16  # of spaces and profiles
 REPLICA_BYTES = 8  # written as 16 hexadecimal characters
+DEVICE_ID_BYTES = 8  # likewise
 HASH_BYTES = 32  # SHA-256
 MAC_BYTES = 32  # HMAC-SHA-256, in full
 X25519_BYTES = 32  # a private key, a public key, a shared secret (RFC 7748)
@@ -40,6 +41,10 @@ ROOT_BY_DEVICE = "masq/v1/root-by-device"  # the root key, wrapped under the dev
 ROOT_BY_TICKET = "masq/v1/root-by-ticket"  # the root key, wrapped under a page's ticket
 TICKET = "masq/v1/ticket"  # a page's ticket → the key that it stands for
 HOME_SECRET = "masq/v1/home-secret"  # root key → key that seals the home secret on disk
+DEVICE_KEY = (
+    "masq/v1/device-key"  # root key → key that seals the private half of the device's identity on disk
+)
+DEVICE_ID = "masq/v1/device-id"  # what a device's id hashes: its public key
 APPROVALS = "masq/v1/approvals"  # root key → key that seals the list of approved origins
 RECORD = "masq/v1/record"  # associated data of a journal record
 BACKUP = "masq/v1/backup"  # backup key → key that seals a backup file's records
@@ -72,6 +77,8 @@ LABELS = (
     ROOT_BY_TICKET,
     TICKET,
     HOME_SECRET,
+    DEVICE_KEY,
+    DEVICE_ID,
     APPROVALS,
     RECORD,
     BACKUP,
@@ -165,6 +172,16 @@ def envelope_data(header: bytes) -> bytes:
 def home_secret_info(profile: str) -> bytes:
     """Return HKDF's info for the key that seals a profile's home secret on disk."""
     return join(HOME_SECRET, profile)
+
+
+def device_key_info(profile: str) -> bytes:
+    """Return HKDF's info for the key that seals the private half of a device's identity on disk."""
+    return join(DEVICE_KEY, profile)
+
+
+def device_id_data(public: bytes) -> bytes:
+    """Return what a device's id hashes: the public half of its identity."""
+    return join(DEVICE_ID, public)
 
 
 def approvals_info(profile: str) -> bytes:

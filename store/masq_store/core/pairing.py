@@ -243,7 +243,7 @@ class Joining(Side):
             case "showing", wire.PROFILE:
                 self._profile, self._home_secret = wire.read_profile(await self._open(message, 0))
                 self._move("PROFILE")
-                self._act(AskToTake(self._profile))
+                self._act(AskToTake(self._profile, self._home_secret))
             case "agreed", wire.WELCOME:
                 await self._open(message, 1)
                 self._act(ProfileTaken(self._profile, self._home_secret))

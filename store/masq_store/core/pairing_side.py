@@ -61,9 +61,13 @@ class AskCode:
 
 @dataclass(frozen=True, slots=True)
 class AskToTake:
-    """Ask whether this device shall take the profile of that name; the other device has said that the code is right."""
+    """Ask whether this device shall take the profile of that name; the other device has said that the code is right.
+
+    `home_secret`: only to see whether this device has it already.
+    """
 
     profile: str = field(repr=False)
+    home_secret: bytes = field(default=b"", repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,9 @@ SCHEMA = "schema"
 ACTIVE = "active"
 """The id of the profile in use."""
 
+REMOVED = "removed"
+"""The names of profiles that other devices have taken from this one, until the person has read of it."""
+
 PROFILES = "profile/"
 APPROVALS = "approvals/"
 

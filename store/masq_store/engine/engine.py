@@ -14,10 +14,13 @@ from typing import Any
 from masq.errors import Locked, MasqError, NotRegistered, QuotaExceeded, StorageUnavailable
 from masq_store.core import access
 from masq_store.core.errors import DamagedData, NewerData
+from masq_store.engine.devices import Devices
 from masq_store.engine.pages import PageSession
+from masq_store.engine.pairings import Pairings
 from masq_store.engine.person import Person
-from masq_store.engine.ports import Backend, Crypto, Port
+from masq_store.engine.ports import Backend, Crypto, Network, Port
 from masq_store.engine.profile import Profile
+from masq_store.engine.relays import Relays
 from masq_store.engine.requests import Requests
 from masq_store.engine.rest import Rest
 from masq_store.engine.sessions import AppSession
@@ -41,14 +44,24 @@ class Engine:
         version: str = "",
         build: int = 0,
         failed: Callable[[Exception], None] = lambda error: None,
+        network: Network | None = None,
+        device_name: str = "This device",
+        default_relay: str = "",
     ) -> None:
-        """`now_ms`: the device's clock. `failed` hears of a disk that no longer takes writes."""
+        """`now_ms`: the device's clock. `failed` hears of a disk that no longer takes writes.
+
+        `network`: the way to relays; without one nothing is synced. `device_name`: what this device is called until
+        the person says otherwise. `default_relay`: the relay where the person has chosen none; "": none.
+        """
         self.now_ms = now_ms
         self.persistent = persistent
         self.version = version
         self.build = build
         self.backend = backend
         self.crypto = crypto
+        self.device_name = device_name
+        self.default_relay = default_relay
+        self.relays = Relays(network, now_ms=now_ms, random=crypto.random) if network else None
         self.profile: Profile | None = None
         self.failure: MasqError | None = None  # why the active profile cannot be opened
         self._failed = failed
@@ -57,6 +70,8 @@ class Engine:
         self.requests = Requests()
         self.person = Person(self)
         self.rest = Rest(self)
+        self.devices = Devices(self)
+        self.pairings = Pairings()
         self.changing = asyncio.Lock()  # held while it changes which profile is open, or what an app may do
         self._approvals: list[str] = []  # of the active profile, while it is locked
         self._apps: set[AppSession] = set()
@@ -90,6 +105,9 @@ class Engine:
         async with self.changing:
             await self.writer.idle()
             self.rest.stop()
+            await self.pairings.end()
+            if self.relays:
+                self.relays.close()
             self._stopped = True
             await self.backend.close()
         # Last, and without a wait until the ports have gone: what an app says in between would be lost.
@@ -112,7 +130,7 @@ class Engine:
         if self._stopping:
             session.pause()
         self.requests.file(session)
-        self._soon(self._arrive(session, ticket))
+        self.soon(self._arrive(session, ticket))
         self.tell_pages(["overview"])
         return session
 
@@ -128,7 +146,7 @@ class Engine:
         session = PageSession(self, port)
         self._pages.add(session)
         if self.rest.fits(ticket):
-            self._soon(self.rest.offer(ticket))
+            self.soon(self.rest.offer(ticket))
         return session
 
     def page_gone(self, session: PageSession) -> None:
@@ -151,7 +169,7 @@ class Engine:
             "access": "shared",
             "profile": self.profile.name,
             "sync": "off",
-            "devices": 1,
+            "devices": self.devices.holding(session.origin),
             "persistent": self.persistent,
         }
 
@@ -237,9 +255,10 @@ class Engine:
         await profile.start()
         self.profile, self.failure = profile, None
         for session in list(self._apps):
-            self._soon(self._settle(session))
+            self.soon(self._settle(session))
         self.tell_pages(["overview"])
         await self.rest.begin(secrets.root)
+        await self.devices.begin(profile)
 
     async def close_profile(self) -> None:
         """Let the open profile go, once everything that was asked of it is on disk.
@@ -248,6 +267,8 @@ class Engine:
         """
         if self.profile is None:
             return
+        await self.pairings.profile_closes()
+        self.devices.end()
         for page in self._pages:
             page.forget_spaces()
         for session in self._apps:
@@ -259,15 +280,25 @@ class Engine:
         await self.rest.end()
         self.tell_pages(["overview"])
 
+    def refresh_statuses(self) -> None:
+        """Tell the apps in use what is new in their status."""
+        for session in self._apps:
+            if session.space is not None and session.told != (status := self.status(session)):
+                session.tell_status(status)
+
     async def refresh_all(self) -> None:
         """Tell every session what its app may do now."""
         for session in list(self._apps):
             await self._refresh(session)
         self.tell_pages(["overview"])
 
+    async def first_copy(self) -> None:
+        """Return once this device holds what the other devices of its profile have; without a sync, at once."""
+
     async def approvals_changed(self, *origins: str) -> None:
         """Tell the sessions of these apps, and keep the list for when the profile is locked."""
         assert self.profile is not None
+        self.devices.note_apps()
         for session in [s for s in self._apps if s.origin in origins]:
             await self._refresh(session)
         with suppress(QuotaExceeded):  # it only makes a locked store's answers better
@@ -302,7 +333,8 @@ class Engine:
         if not self._stopped:
             self._failed(error)
 
-    def _soon(self, work: Any) -> None:
+    def soon(self, work: Any) -> None:
+        """Begin some work; what goes wrong in it is seen, but for what a person could be told."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._done)

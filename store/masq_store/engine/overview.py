@@ -49,6 +49,9 @@ async def overview(engine: Engine) -> dict[str, Any]:
             "apps": sorted(apps, key=lambda app: -app["used_ms"]),
             "kept": sorted(kept, key=lambda app: str(app["name"])),
             "backup": _backup(engine, profile, apps),
+            "sync": _sync(engine),
+            "devices": engine.devices.describe(),
+            "removed": {"profile": engine.vault.removed} if engine.vault.removed is not None else None,
             "keeps_keys": await engine.crypto.keeps_keys(),
             "persistent": engine.persistent,
             "version": engine.version,
@@ -70,7 +73,9 @@ async def describe(engine: Engine, origin: str) -> dict[str, Any]:
 async def _describe(engine: Engine, profile: Profile, origin: str, app: dict[str, Any]) -> dict[str, Any]:
     size = await profile.size(origin)
     wanted = ("name", "description", "icon", "approved_ms", "used_ms")
-    return {"origin": origin, **{name: app[name] for name in wanted}, **size, "tabs": engine.tabs(origin)}
+    about = {"origin": origin, **{name: app[name] for name in wanted}, **size, "tabs": engine.tabs(origin)}
+    sync = {"on": engine.devices.syncs(origin), "state": "off", "waiting": 0, "last_ms": None}
+    return {**about, "sync": {**sync, "devices": engine.devices.holding(origin)}}
 
 
 def _active(engine: Engine) -> dict[str, Any] | None:
@@ -85,6 +90,25 @@ def _active(engine: Engine) -> dict[str, Any] | None:
         "passphrase": engine.vault.has_passphrase,
         "stays_unlocked": engine.vault.stays_unlocked,
         "lock_minutes": engine.vault.lock_minutes,
+    }
+
+
+def _sync(engine: Engine) -> dict[str, Any]:
+    devices = engine.devices
+    return {
+        "state": "off",
+        "relay": {
+            "url": devices.relay,
+            "default": engine.default_relay,
+            "own": devices.own_relay,
+            "problem": None,
+        },
+        "last_ms": None,
+        "waiting": 0,
+        "refused": 0,
+        "repeated": 0,
+        "copying": None,
+        "clock_off_ms": None,
     }
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from masq import messages
 from masq.errors import InvalidValue, Locked, MasqError, NotRegistered, ProtocolError, to_wire
 from masq_store.core.space import Applied
 from masq_store.engine import backup as backups
+from masq_store.engine.device_calls import DEVICE_METHODS, DeviceCalls
 from masq_store.engine.files import Files
 from masq_store.engine.overview import describe, overview
 from masq_store.engine.ports import Port
@@ -36,6 +38,7 @@ class PageSession:
         self._port = port
         self._up = False  # it has said something
         self._files = Files()
+        self._devices = DeviceCalls(engine, self.tell)
         self._tasks: set[asyncio.Task[None]] = set()
         self._seen: dict[str, tuple[Profile, OpenSpace, Callable[[list[str], object], None]]] = {}
         port.listen(self.receive)
@@ -72,6 +75,7 @@ class PageSession:
         if not self.closed:
             self.closed = True
             self.forget_spaces()
+            self._devices.close()
             self._port.close()
 
     def forget_spaces(self) -> None:
@@ -90,12 +94,10 @@ class PageSession:
     async def _answer(self, number: int, method: str, arguments: list[Any]) -> None:
         alive = asyncio.get_running_loop().create_task(self._stay_alive())
         try:
-            do = METHODS.get(method)
-            if do is None:
-                raise ProtocolError(f"the store's pages have no method {method!r}")
+            do = self._method(method)
             if not self._engine.rest.used():
                 await self._engine.person.lock()
-            reply = [number, await do(self, *arguments)]
+            reply = [number, await do(*arguments)]
         except MasqError as error:
             reply = [number, None, to_wire(error)]
         except Exception as error:  # the page gets an answer all the same, and the console the traceback
@@ -104,6 +106,13 @@ class PageSession:
         finally:
             alive.cancel()
         self._post({"replies": [reply]})
+
+    def _method(self, name: Any) -> Callable[..., Awaitable[Any]]:
+        if name in METHODS:
+            return partial(METHODS[name], self)
+        if name in DEVICE_METHODS:
+            return partial(DEVICE_METHODS[name], self._devices)
+        raise ProtocolError(f"the store's pages have no method {name!r}")
 
     async def _stay_alive(self) -> None:
         while True:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from masq.errors import Locked, MasqError, ProtocolError, QuotaExceeded
 from masq_store.core import access
 from masq_store.core.backup import Backup
+from masq_store.core.devices import Identity
 from masq_store.core.errors import WrongPassphrase
 from masq_store.core.tries import Tries
 from masq_store.engine import backup as backups
@@ -38,6 +39,24 @@ class Person:
     async def create_profile(self, name: str, passphrase: str, stay_unlocked: bool) -> None:
         """Make a profile and open it, in place of the one that was open. Raises InvalidValue."""
         async with self._engine.changing, self._new_profile(name, passphrase, stay_unlocked):
+            pass
+
+    async def take_profile(
+        self,
+        name: str,
+        passphrase: str,
+        stay_unlocked: bool,
+        *,
+        home_secret: bytes,
+        drawn: tuple[Identity, bytes],
+        arrival: dict[str, Any],
+    ) -> None:
+        """Make the profile that another device has given, and open it, in place of the one that was open.
+
+        `drawn`, `arrival`: as for `Vault.create`. Whatever fails, nothing of it stays on this device.
+        """
+        secrets = {"home_secret": home_secret, "drawn": drawn, "arrival": arrival}
+        async with self._engine.changing, self._new_profile(name, passphrase, stay_unlocked, **secrets):
             pass
 
     async def switch_profile(self, profile_id: str) -> None:
@@ -210,6 +229,7 @@ class Person:
                 raise ProtocolError("withdraw the app first")
             engine.end_sessions(origin)
             await profile.erase(origin, engine.now_ms())
+            engine.devices.note_apps()
             engine.tell_pages(["overview"])
 
     def _deny(self, session: AppSession, denied: str) -> None:
@@ -255,7 +275,8 @@ class Person:
                 if engine.vault.active:
                     raise Locked()
                 manifest = backup.manifest
-                async with self._new_profile(manifest.name, passphrase, stay_unlocked, manifest.home_secret):
+                secret = manifest.home_secret
+                async with self._new_profile(manifest.name, passphrase, stay_unlocked, home_secret=secret):
                     restored = await self._merge(backup, erased)
             else:
                 restored = await self._merge(backup, erased)
@@ -279,9 +300,12 @@ class Person:
 
     @asynccontextmanager
     async def _new_profile(
-        self, name: str, passphrase: str, stay_unlocked: bool, home_secret: bytes | None = None
+        self, name: str, passphrase: str, stay_unlocked: bool, **known: Any
     ) -> AsyncIterator[None]:
-        """Make a profile and open it; where that or what follows fails, all is as it was before."""
+        """Make a profile and open it; where that or what follows fails, all is as it was before.
+
+        `known`: what `Vault.create` is told beyond that.
+        """
         engine = self._engine
         access.check_profile_name(name)
         before = engine.vault.active
@@ -289,7 +313,7 @@ class Person:
         secrets: Unlocked | None = None
         await engine.close_profile()
         try:
-            secrets = await engine.vault.create(name, passphrase, stay_unlocked, engine.now_ms(), home_secret)
+            secrets = await engine.vault.create(name, passphrase, stay_unlocked, engine.now_ms(), **known)
             await engine.open_profile(secrets)
             yield
         except MasqError:

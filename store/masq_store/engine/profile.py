@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from masq import messages
@@ -22,6 +23,9 @@ from masq_store.engine.writer import Writer
 
 BACKUP = "backup"
 """The home space's key for when the profile was backed up."""
+
+OUTLIVED = 8
+"""How many earlier generations of an app's space a profile looks for when it opens, in case a crash left one."""
 
 KEEP_SECONDS = 60
 """How long a space stays in memory after its last user has gone: a reload must not read it anew."""
@@ -109,9 +113,29 @@ class Profile:
         leftovers = [*await self._leftovers(), space_id]
         await self._backend.write([(disk.leftovers(self.id), json.dumps(leftovers).encode())])
         await self._register(origin, {**app, "generation": app["generation"] + 1}, now_ms)
-        self._open.pop((origin, app["generation"]), None)
-        self._sizes.pop(origin, None)
-        await self._sweep()
+        await self._forget_generation(origin, app["generation"])
+
+    async def drop(self, origin: str, generation: int) -> None:
+        """Drop an app's space that another device has erased. Nobody may use it any more."""
+        await self._settled()
+        space_id = await self._space_id(keys.space_id_info(origin, generation))
+        await self._forget_generation(origin, generation, space_id)
+
+    async def write_home(self, entries: Iterable[tuple[str, Any]], now_ms: int) -> None:
+        """Set keys of the home space, or delete those whose value is None; in one write, durable on return."""
+        texts = [(key, messages.encode(value) if value is not None else None) for key, value in entries]
+        core = self.home.core
+        await write_together(self._writer, [(self.home, lambda: core.write(texts, now_ms))])
+
+    def home_items(self, prefix: str = "") -> list[tuple[str, str]]:
+        """Return (key, canonical text) of the home space's keys that start with `prefix`."""
+        found: list[tuple[str, str]] = self._home_core().items(prefix)
+        return found
+
+    def home_value(self, key: str) -> Any:
+        """Return what stands under a key of the home space, None where nothing does."""
+        text = self._home_core().text(key)
+        return messages.decode(text) if text is not None else None
 
     def backup_note(self) -> dict[str, int]:
         """Return when this profile was last backed up whole, and until when nobody wants to hear of it."""
@@ -121,7 +145,7 @@ class Profile:
 
     async def note_backup(self, note: dict[str, int], now_ms: int) -> None:
         """Add to what `backup_note` returns; times in milliseconds since 1970. Durable on return."""
-        await self._write(BACKUP, {**self.backup_note(), **note}, now_ms)
+        await self.write_home([(BACKUP, {**self.backup_note(), **note})], now_ms)
 
     @property
     def root(self) -> bytes:
@@ -227,11 +251,7 @@ class Profile:
         return self._home.core
 
     async def _register(self, origin: str, app: dict[str, Any], now_ms: int) -> None:
-        await self._write(APP + origin, app, now_ms)
-
-    async def _write(self, key: str, value: Any, now_ms: int) -> None:
-        core, text = self.home.core, messages.encode(value)
-        await write_together(self._writer, [(self.home, lambda: core.write([(key, text)], now_ms))])
+        await self.write_home([(APP + origin, app)], now_ms)
 
     async def _settled(self) -> None:
         """Return once all that was written so far is settled, checkpoints included, whatever others go on to write."""
@@ -244,9 +264,29 @@ class Profile:
         spaces: list[str] = json.loads(kept) if kept is not None else []
         return spaces
 
-    async def _sweep(self) -> None:
-        """Drop the spaces whose erasing was begun, unless the registration still names them."""
-        leftovers = await self._leftovers()
+    async def _forget_generation(self, origin: str, generation: int, *spaces: str) -> None:
+        self._open.pop((origin, generation), None)
+        self._sizes.pop(origin, None)
+        await self._sweep(*spaces)
+
+    async def _outlived(self) -> list[str]:
+        """Return the spaces of generations that are over and still on the disk: another device has erased them."""
+        found = []
+        for origin, app in self.apps().items():
+            over = app["generation"]
+            for generation in range(max(0, over - OUTLIVED), over):
+                space_id = await self._space_id(keys.space_id_info(origin, generation))
+                first = disk.numbered(disk.checkpoint(self.id, space_id), 0)
+                if await self._backend.read(first) is not None:
+                    found.append(space_id)
+        return found
+
+    async def _sweep(self, *more: str) -> None:
+        """Drop the spaces whose erasing was begun, here or on another device, and `more`.
+
+        Those that a registration names stay.
+        """
+        leftovers = [*more, *await self._leftovers(), *await self._outlived()]
         if not leftovers:
             return
         infos = [keys.space_id_info(origin, app["generation"]) for origin, app in self.apps().items()]

@@ -10,6 +10,7 @@ from typing import Any
 
 from masq.errors import InvalidValue, Locked, StorageUnavailable
 from masq_store.core import access, keys
+from masq_store.core.devices import Identity, draw_identity
 from masq_store.core.errors import DamagedData, NewerData, WrongPassphrase
 from masq_store.core.padding import pad, unpad
 from masq_store.engine import disk
@@ -30,11 +31,15 @@ Record = dict[str, Any]
 class Unlocked:
     """The secrets of an unlocked profile."""
 
-    def __init__(self, profile_id: str, name: str, root: bytes, home_secret: bytes) -> None:
+    def __init__(
+        self, profile_id: str, name: str, root: bytes, home_secret: bytes, identity: Identity | None
+    ) -> None:
+        """`identity`: this device's in the profile; one made by an earlier version has none yet."""
         self.id = profile_id
         self.name = name
         self.root = root
         self.home_secret = home_secret
+        self.identity = identity
 
 
 class Vault:
@@ -45,6 +50,7 @@ class Vault:
         self._crypto = crypto
         self._records: dict[str, Record] = {}
         self._active = ""
+        self._removed: list[str] = []
 
     async def check(self) -> None:
         """See that the storage is of a version known here. Raises NewerData or DamagedData."""
@@ -64,6 +70,8 @@ class Vault:
         self._active = active.decode() if active is not None else ""
         if self._active and self._active not in self._records:
             raise DamagedData("the profile's record")
+        removed = await self._backend.read(disk.REMOVED)
+        self._removed = json.loads(removed) if removed is not None else []
 
     @property
     def active(self) -> Record | None:
@@ -85,6 +93,16 @@ class Vault:
         """After how many minutes of rest the active profile is locked; 0: never."""
         return int(self.active.get("lock_minutes", 0)) if self.active else 0
 
+    @property
+    def arrival(self) -> dict[str, Any]:
+        """What the active profile, new from another device, has yet to be told: this device's name, the relay."""
+        return dict(self._record().get("arrival", {}))
+
+    @property
+    def removed(self) -> str | None:
+        """The name of a profile that another device has taken from this one, and nobody has read of it yet."""
+        return self._removed[0] if self._removed else None
+
     def profiles(self) -> list[Record]:
         """Return every profile's record, the oldest first."""
         return sorted(self._records.values(), key=lambda record: (record["created_ms"], record["id"]))
@@ -98,10 +116,14 @@ class Vault:
         stay_unlocked: bool,
         now_ms: int,
         home_secret: bytes | None = None,
+        drawn: tuple[Identity, bytes] | None = None,
+        arrival: dict[str, Any] | None = None,
     ) -> Unlocked:
         """Make a profile, write it, and make it the active one.
 
-        `home_secret`: of a profile that another device or a backup knows; without it one is drawn.
+        `home_secret`: of a profile that another device or a backup knows; without it one is drawn. `drawn`:
+        this device's identity in it and the private key, where another device knows it already. `arrival`: see
+        there. All is in one write, so that a crash leaves a profile that can be used, or none.
         Without a passphrase the profile stays unlocked on this device: there is nothing else to open it with.
         Raises InvalidValue for a name that cannot be one, and StorageUnavailable where the browser can keep
         no key and no passphrase was given.
@@ -111,6 +133,7 @@ class Vault:
         root = self._crypto.random(keys.SECRET_BYTES)
         home_secret = home_secret or self._crypto.random(keys.SECRET_BYTES)
         wrapping = Wrapping(self._crypto, profile_id)
+        identity, private = drawn or await draw_identity(self._crypto)
         record: Record = {
             "layout": LAYOUT,
             "id": profile_id,
@@ -120,10 +143,12 @@ class Vault:
             "lock_minutes": 0,
             **await self._wrapped(wrapping, root, passphrase, stay_unlocked),
             "home": await wrapping.home_secret(root, home_secret),
+            "identity": await self._sealed(wrapping, root, identity, private),
+            **({"arrival": arrival} if arrival else {}),
         }
         await self._write(record, (disk.ACTIVE, profile_id.encode()))
         self._active = profile_id
-        return Unlocked(profile_id, name, root, home_secret)
+        return Unlocked(profile_id, name, root, home_secret, identity)
 
     async def activate(self, profile_id: str) -> None:
         """Make another profile the active one. Raises InvalidValue where there is none of that id."""
@@ -131,10 +156,11 @@ class Vault:
         await self._backend.write([(disk.ACTIVE, profile_id.encode())])
         self._active = profile_id
 
-    async def delete(self, profile_id: str, then: str | None = None) -> None:
+    async def delete(self, profile_id: str, then: str | None = None, *, removed: bool = False) -> None:
         """Take a profile away with all its data, in one transaction.
 
-        If it was the active one, `then` is active next, or else the oldest. Raises InvalidValue.
+        If it was the active one, `then` is active next, or else the oldest. `removed`: by another device; the
+        person is to read of it. Raises InvalidValue.
         """
         self.known(profile_id)
         left = [record["id"] for record in self.profiles() if record["id"] != profile_id]
@@ -143,12 +169,26 @@ class Vault:
             active = then if then and then in left else next(iter(left), "")
         names = [disk.profile(profile_id), disk.approvals(profile_id), disk.ticket(profile_id)]
         names += [disk.leftovers(profile_id), *([] if active else [disk.ACTIVE])]
+        told = [*self._removed, self._records[profile_id]["name"]] if removed else self._removed
         await self._backend.write(
-            [(disk.ACTIVE, active.encode())] if active else [],
+            [
+                *([(disk.ACTIVE, active.encode())] if active else []),
+                *([(disk.REMOVED, json.dumps(told).encode())] if removed else []),
+            ],
             [*((name, name + "\0") for name in names), disk.spaces(profile_id)],
         )
         del self._records[profile_id]
-        self._active = active
+        self._active, self._removed = active, told
+
+    async def seen_removed(self) -> None:
+        """Note that the person has read of what `removed` names."""
+        if self._removed:
+            left = self._removed[1:]
+            if left:
+                await self._backend.write([(disk.REMOVED, json.dumps(left).encode())])
+            else:
+                await self._backend.write([], [(disk.REMOVED, disk.REMOVED + "\0")])
+            self._removed = left
 
     async def rename(self, name: str) -> str:
         """Give the active profile another name, and return it, cleaned. Raises InvalidValue."""
@@ -163,6 +203,33 @@ class Vault:
                 f"the time must be a whole number of minutes, at most {access.MAX_LOCK_MINUTES}"
             )
         await self._write({**self._record(), "lock_minutes": minutes})
+
+    # This device in the active profile ---------------------------------------------------------------------
+
+    async def keep_identity(self, secrets: Unlocked) -> Identity:
+        """Return this device's identity; a profile made by an earlier version gets one now."""
+        if secrets.identity is None:
+            identity, private = await draw_identity(self._crypto)
+            sealed = await self._sealed(self._wrapping(), secrets.root, identity, private)
+            await self._write({**self._record(), "identity": sealed})
+            secrets.identity = identity
+        return secrets.identity
+
+    async def device_key(self, root: bytes) -> bytes:
+        """Return the private half of this device's identity. Raises DamagedData."""
+        return await self._wrapping().open_device_key(root, self._record()["identity"]["private"])
+
+    async def arrived(self) -> None:
+        """Note that the profile was told what `arrival` says."""
+        record = dict(self._record())
+        if record.pop("arrival", None):
+            await self._write(record)
+
+    async def _sealed(
+        self, wrapping: Wrapping, root: bytes, identity: Identity, private: bytes
+    ) -> dict[str, Any]:
+        sealed = await wrapping.device_key(root, private)
+        return {"id": identity.id, "public": identity.public.hex(), "private": sealed}
 
     # Opening -----------------------------------------------------------------------------------------------
 
@@ -299,7 +366,9 @@ class Vault:
     async def _unlocked(self, root: bytes) -> Unlocked:
         record = self._record()
         home_secret = await self._wrapping().open_home_secret(root, record["home"])
-        return Unlocked(record["id"], record["name"], root, home_secret)
+        kept = record.get("identity")
+        identity = Identity(kept["id"], bytes.fromhex(kept["public"])) if kept else None
+        return Unlocked(record["id"], record["name"], root, home_secret, identity)
 
     async def _write(self, record: Record, *more: tuple[str, bytes]) -> None:
         await self._backend.write([(disk.profile(record["id"]), json.dumps(record).encode()), *more])

@@ -67,6 +67,16 @@ class Wrapping:
         info = keys.home_secret_info(self._profile)
         return await self._open(await self._crypto.derive_key(root, info), sealed, info)
 
+    async def device_key(self, root: bytes, private: bytes) -> Sealed:
+        """Seal the private half of this device's identity under a key of the root key's."""
+        info = keys.device_key_info(self._profile)
+        return await self._seal(await self._crypto.derive_key(root, info), private, info)
+
+    async def open_device_key(self, root: bytes, sealed: Sealed) -> bytes:
+        """Return the private half. Raises DamagedData."""
+        info = keys.device_key_info(self._profile)
+        return await self._open(await self._crypto.derive_key(root, info), sealed, info)
+
     async def approvals(self, listed: bytes) -> Sealed | None:
         """Seal the list of approved origins under the device's key; None where there is none."""
         key = await self._crypto.device_key()

@@ -1,0 +1,107 @@
+"""What the home space knows of a profile's devices: the names of its keys, and what stands under them.
+
+| key | value | written by |
+| --- | --- | --- |
+| `device/<id>` | `{"name", "identity", "added_ms"}`; `identity`: its public key in hexadecimal | any device |
+| `seen/<id>` | `{"ms", "clock_off_ms"}`; the latter: its clock minus the relay's, or null | the device itself |
+| `removed/<id>` | `{"ms"}` | the device that removes it |
+| `quiet/<id>/<origin>` | `true`: that device does not sync that app | the device itself |
+| `relay` | `{"url"}`, "" for none; absent: the store's own choice | any device |
+
+A device's id is made of its public key, so that whoever is given the key knows the id too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from masq import messages
+from masq.errors import MasqError
+from masq_store.core import keys
+from masq_store.core.access import check_device_name
+from masq_store.core.primitives import Primitives
+
+DEVICE, SEEN, REMOVED, QUIET = "device/", "seen/", "removed/", "quiet/"
+RELAY = "relay"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A device of a profile. `id`: 16 hexadecimal characters; `public`: its X25519 key, 32 bytes."""
+
+    id: str
+    public: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A device as the home space lists it; times in milliseconds since 1970, None where they are not known."""
+
+    id: str
+    name: str
+    added_ms: int
+    seen_ms: int | None
+    clock_off_ms: int | None
+
+
+async def draw_identity(crypto: Primitives) -> tuple[Identity, bytes]:
+    """Return a new identity, and its private key, which never leaves the device."""
+    private = crypto.random(keys.X25519_BYTES)
+    return await identity_of(crypto, await crypto.x25519_public(private)), private
+
+
+async def identity_of(crypto: Primitives, public: bytes) -> Identity:
+    """Return the identity that a public key stands for."""
+    hashed = await crypto.sha256(keys.device_id_data(public))
+    return Identity(hashed[: keys.DEVICE_ID_BYTES].hex(), public)
+
+
+def device_value(name: str, identity: Identity, added_ms: int) -> dict[str, Any]:
+    """Return what stands under `device/<id>`."""
+    return {"name": name, "identity": identity.public.hex(), "added_ms": added_ms}
+
+
+def quiet_key(device: str, origin: str) -> str:
+    """Return the key that says that a device does not sync an app."""
+    return f"{QUIET}{device}/{origin}"
+
+
+def of_device(device: str, names: Iterable[str]) -> list[str]:
+    """Return those keys that go with the device: all that it has said of itself."""
+    own = (DEVICE + device, SEEN + device)
+    return [name for name in names if name in own or name.startswith(f"{QUIET}{device}/")]
+
+
+def listed(items: Iterable[tuple[str, str]]) -> list[Device]:
+    """Return the devices among a home space's (key, text), the oldest first.
+
+    A removed one is none, also where it has written its entry again since. An entry that cannot be read, of
+    whatever version, does not hide the others.
+    """
+    found = {key: text for key, text in items if key.startswith((DEVICE, SEEN, REMOVED))}
+    devices = []
+    for key, text in found.items():
+        name = key[len(DEVICE) :]
+        if not key.startswith(DEVICE) or REMOVED + name in found:
+            continue
+        try:
+            entry = messages.decode(text)
+            seen = messages.decode(found.get(SEEN + name, "{}"))
+            devices.append(
+                Device(
+                    name,
+                    check_device_name(entry["name"]),
+                    _number(entry["added_ms"]) or 0,
+                    _number(seen.get("ms")),
+                    _number(seen.get("clock_off_ms")),
+                )
+            )
+        except (MasqError, KeyError, TypeError, AttributeError):
+            continue
+    return sorted(devices, key=lambda device: (device.added_ms, device.id))
+
+
+def _number(found: Any) -> int | None:
+    return found if type(found) is int and abs(found) <= messages.EXACT else None

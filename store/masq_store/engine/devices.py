@@ -1,0 +1,294 @@
+"""The devices of the open profile: the list in its home space, and what other devices say there of this one.
+
+Everything here is a register of the home space, so it merges like any other data, and repeating it is harmless. What
+changes there may come from another device at any moment: `_heard` looks at it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from masq.errors import InvalidValue, Locked, MasqError, NotRegistered, QuotaExceeded
+from masq_store.core import devices as layout
+from masq_store.core.access import check_device_name
+from masq_store.core.backup import APP
+from masq_store.core.devices import DEVICE, QUIET, RELAY, REMOVED, SEEN, Device, Identity
+from masq_store.core.relay_address import check_relay_address
+from masq_store.engine.profile import Profile
+
+if TYPE_CHECKING:
+    from masq_store.engine.engine import Engine
+
+SEEN_MS = 15 * 60_000
+"""How exactly "last seen" is kept: each note of it is a message to every device."""
+
+CLOCK_OFF_MS = 60_000
+"""A clock that is off by more than this is named to the person."""
+
+_SHOWN = (DEVICE, SEEN, REMOVED, QUIET, RELAY)
+
+
+class Devices:
+    """Who holds the open profile, this device among them."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.online: set[str] = set()
+        """Ids of the other devices that are there just now, as far as the sync has heard."""
+        self.listeners: list[Callable[[], None]] = []
+        """Called when the relay's address, or what this device syncs, may have changed."""
+        self._engine = engine
+        self._profile: Profile | None = None
+        self._apps: dict[str, tuple[bool, int]] = {}  # as the sessions know them: approved, generation
+        self._noting = False
+
+    # A profile opens and closes; whoever calls these holds `changing` --------------------------------------
+
+    async def begin(self, profile: Profile) -> None:
+        """Take up a profile that was just opened: list this device in it, unless another one has removed it."""
+        self.end()
+        self._profile = profile
+        self.note_apps()
+        profile.home.listeners.append(self._heard)
+        with suppress(QuotaExceeded):  # then at the next opening: it must not keep the profile closed
+            await self._engine.vault.keep_identity(profile.secrets)
+            if self._is_removed(profile):
+                self._engine.soon(self._leave(profile))
+            else:
+                await self._enter(profile)
+        self._tell()
+
+    def end(self) -> None:
+        """Let the profile go."""
+        if self._profile is not None:
+            self._profile.home.listeners.remove(self._heard)
+        self._profile = None
+        self._apps = {}
+        self.online.clear()
+
+    def note_apps(self) -> None:
+        """Note that every session knows what the registrations say now."""
+        if self._profile is not None:
+            self._apps = _registered(self._profile)
+
+    async def _enter(self, profile: Profile) -> None:
+        own, arrival = self._own(profile), self._engine.vault.arrival
+        entries: list[tuple[str, Any]] = []
+        if not profile.home_value(DEVICE + own.id):
+            name, now = arrival.get("name") or self._engine.device_name, self._engine.now_ms()
+            entries.append((DEVICE + own.id, layout.device_value(name, own, now)))
+        if arrival.get("relay") and not profile.home_value(RELAY):
+            entries.append((RELAY, {"url": arrival["relay"]}))
+        if entries:
+            await profile.write_home(entries, self._engine.now_ms())
+        if arrival:
+            await self._engine.vault.arrived()
+
+    # What the pages and the sync ask -----------------------------------------------------------------------
+
+    @property
+    def own(self) -> Identity | None:
+        """This device in the open profile; None while none is open, or its disk had no room to keep one."""
+        return self._profile.secrets.identity if self._profile else None
+
+    def listed(self) -> list[Device]:
+        """Return the devices of the open profile, the oldest first."""
+        return layout.listed(self._profile.home_items()) if self._profile else []
+
+    def describe(self) -> list[dict[str, Any]]:
+        """Return what the pages show of each device, this one first."""
+        own = self.own.id if self.own else ""
+        shown = [
+            {
+                "id": device.id,
+                "name": device.name,
+                "this": device.id == own,
+                "added_ms": device.added_ms,
+                "seen_ms": device.seen_ms,
+                "online": device.id in self.online,
+                "clock_off_ms": device.clock_off_ms,
+            }
+            for device in self.listed()
+        ]
+        return sorted(shown, key=lambda device: not device["this"])
+
+    def holding(self, origin: str) -> int:
+        """Return how many devices keep an app's data in step; at least one, for this one has it."""
+        if self._profile is None:
+            return 1
+        items = self._profile.home_items
+        quiet = {key for key, _ in items(QUIET)}
+        listed = [device for device in self.listed() if layout.quiet_key(device.id, origin) not in quiet]
+        return max(1, len(listed))
+
+    def syncs(self, origin: str) -> bool:
+        """Whether this device keeps an app's data in step with the others."""
+        if self._profile is None or self.own is None:
+            return False
+        return self._profile.home_value(layout.quiet_key(self.own.id, origin)) is not True
+
+    @property
+    def own_relay(self) -> str | None:
+        """The relay that the profile's person has chosen: "" for none; None: whatever the store's choice is."""
+        value = self._profile.home_value(RELAY) if self._profile else None
+        url = value.get("url") if isinstance(value, dict) else None
+        return url if isinstance(url, str) else None
+
+    @property
+    def relay(self) -> str:
+        """The address of the relay in use, "" for none."""
+        own = self.own_relay
+        return self._engine.default_relay if own is None else own
+
+    # What the person decides, each durable on return -------------------------------------------------------
+
+    async def rename(self, device: str, name: str) -> None:
+        """Call a device otherwise. Raises InvalidValue, Locked."""
+        name = check_device_name(name)
+        async with self._engine.changing:
+            profile = self._open()
+            entry = profile.home_value(self._known(device))
+            await self._write(profile, [(DEVICE + device, {**entry, "name": name})])
+
+    async def remove(self, device: str) -> None:
+        """Have another device erase its copy of the profile, when it next connects. Raises InvalidValue, Locked."""
+        async with self._engine.changing:
+            profile = self._open()
+            self._known(device)
+            if self.own is not None and device == self.own.id:
+                raise InvalidValue("this is the device you are using: delete the profile here instead")
+            gone = layout.of_device(device, (key for key, _ in profile.home_items()))
+            now = self._engine.now_ms()
+            await self._write(profile, [(REMOVED + device, {"ms": now}), *((key, None) for key in gone)])
+
+    async def set_relay(self, url: str | None) -> None:
+        """Meet at another relay: "" at none, None at the store's choice. Raises BadRelayAddress, Locked."""
+        value = None if url is None else {"url": check_relay_address(url) if url != "" else ""}
+        async with self._engine.changing:
+            await self._write(self._open(), [(RELAY, value)])
+
+    async def set_sync(self, origin: str, on: bool) -> None:
+        """Keep an app's data on this device in step with the others, or no more. Raises NotRegistered, Locked."""
+        if type(on) is not bool:
+            raise InvalidValue("the sync is either on or off")
+        async with self._engine.changing:
+            profile = self._open()
+            if profile.app(origin) is None:
+                raise NotRegistered(origin)
+            own = await self._engine.vault.keep_identity(profile.secrets)
+            await self._write(profile, [(layout.quiet_key(own.id, origin), None if on else True)])
+
+    async def add(self, profile: Profile, name: str, identity: Identity) -> None:
+        """List a device that was just paired. Raises Locked where the profile is not open any more."""
+        async with self._engine.changing:
+            if self._profile is not profile:
+                raise Locked()
+            now = self._engine.now_ms()
+            await self._write(profile, [(DEVICE + identity.id, layout.device_value(name, identity, now))])
+
+    async def note_seen(self, clock_off_ms: int | None) -> None:
+        """Note that this device is connected, so that the others see when it last was. For the sync to call, often.
+
+        `clock_off_ms`: its clock minus the relay's. Written at most every 15 minutes, or when the clock was set.
+        """
+        profile, own = self._profile, self.own
+        if profile is None or own is None or self._noting or self._is_removed(profile):
+            return
+        now = self._engine.now_ms()
+        before = profile.home_value(SEEN + own.id) or {}
+        fresh = 0 <= now - before.get("ms", 0) < SEEN_MS
+        if fresh and _is_off(before.get("clock_off_ms")) == _is_off(clock_off_ms):
+            return
+        self._noting = True
+        try:
+            with suppress(QuotaExceeded):
+                entry = {"ms": now, "clock_off_ms": clock_off_ms}
+                await profile.write_home([(SEEN + own.id, entry)], now)
+        finally:
+            self._noting = False
+
+    # What other devices have decided -----------------------------------------------------------------------
+
+    def _heard(self, keys: Sequence[str], source: object) -> None:
+        """Take note of what has changed in the home space, whoever changed it."""
+        profile = self._profile
+        assert profile is not None
+        if self._is_removed(profile):
+            self._engine.soon(self._leave(profile))
+            return
+        if any(key.startswith(APP) for key in keys) and _registered(profile) != self._apps:
+            self._engine.soon(self._take_apps(profile))
+        if any(key.startswith(_SHOWN) for key in keys):
+            self._engine.refresh_statuses()
+            self._tell()
+
+    async def _take_apps(self, profile: Profile) -> None:
+        """Bring the sessions to what another device has approved, withdrawn or erased."""
+        engine = self._engine
+        async with engine.changing:
+            if self._profile is not profile:
+                return
+            before, now = self._apps, _registered(profile)
+            changed = [origin for origin in now | before if now.get(origin) != before.get(origin)]
+            self._apps = now
+            for origin in changed:
+                approved, generation = now.get(origin, (False, 0))
+                _, earlier = before.get(origin, (False, generation))
+                if not approved or generation != earlier:
+                    engine.end_sessions(origin)
+                if generation > earlier:
+                    await profile.drop(origin, earlier)
+            if changed:
+                await engine.approvals_changed(*changed)
+
+    async def _leave(self, profile: Profile) -> None:
+        """Erase the profile from this device: another one has removed it."""
+        engine = self._engine
+        async with engine.changing:
+            if self._profile is profile:
+                await engine.close_profile()
+                try:
+                    await engine.vault.delete(profile.id, removed=True)
+                except MasqError:  # at its next opening again
+                    await engine.refresh_all()
+                    raise
+                await engine.open_again(None)
+                engine.tell_pages(["overview"])
+
+    # -------------------------------------------------------------------------------------------------------
+
+    def _is_removed(self, profile: Profile) -> bool:
+        own = profile.secrets.identity
+        return own is not None and profile.home_value(REMOVED + own.id) is not None
+
+    def _open(self) -> Profile:
+        if self._profile is None:
+            raise Locked()
+        return self._profile
+
+    def _known(self, device: object) -> str:
+        """Return a device's key. Raises InvalidValue where no such device is listed."""
+        if device not in [each.id for each in self.listed()]:
+            raise InvalidValue("there is no such device in this profile")
+        return f"{DEVICE}{device}"
+
+    def _own(self, profile: Profile) -> Identity:
+        assert profile.secrets.identity is not None
+        return profile.secrets.identity
+
+    async def _write(self, profile: Profile, entries: list[tuple[str, Any]]) -> None:
+        await profile.write_home(entries, self._engine.now_ms())
+
+    def _tell(self) -> None:
+        for listener in list(self.listeners):
+            listener()
+        self._engine.tell_pages(["overview"])
+
+
+def _registered(profile: Profile) -> dict[str, tuple[bool, int]]:
+    return {origin: (app["approved"], app["generation"]) for origin, app in profile.apps().items()}
+
+
+def _is_off(clock_off_ms: int | None) -> bool:
+    return clock_off_ms is not None and abs(clock_off_ms) > CLOCK_OFF_MS
