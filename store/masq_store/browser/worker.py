@@ -18,10 +18,11 @@ from typing import Any
 
 from masq import messages
 from masq.errors import MasqError, to_wire
-from masq_store.browser import locks
+from masq_store.browser import host, locks
 from masq_store.browser.indexeddb import IndexedDB
 from masq_store.browser.ports import BrowserPort
 from masq_store.browser.webcrypto import WebCrypto
+from masq_store.browser.websocket import BrowserNetwork
 from masq_store.engine.engine import Engine
 from masq_store.engine.pages import PageSession
 from masq_store.engine.sessions import AppSession
@@ -86,9 +87,12 @@ class Worker:
                 version=self._version,
                 build=self._build,
                 failed=self._disk_failed,
+                network=BrowserNetwork(),
+                device_name=host.device_name(),
             )
             await engine.start()
             self._engine = engine
+            asyncio.ensure_future(host.tell_relay(backend, engine.set_default_relay))
         except MasqError as error:
             self._failure = error.sentence
         except Exception as error:  # what nobody foresaw is shown, and answered, too

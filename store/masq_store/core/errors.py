@@ -314,10 +314,10 @@ class NoRelay(MasqError):
 
 
 @known
-class RelayRefused(MasqError):
-    """The relay does not serve this. `reason`: its own words."""
+class PairingNotServed(MasqError):
+    """The relay does not serve a pairing. `reason`: its own words."""
 
-    code = "RelayRefused"
+    code = "PairingNotServed"
     names = ("reason",)
 
     def __init__(self, reason: str = "") -> None:

@@ -238,6 +238,7 @@ class Devices:
                 if not approved or generation != earlier:
                     engine.end_sessions(origin)
                 if generation > earlier:
+                    await engine.sync.leave(origin)
                     await profile.drop(origin, earlier)
             if changed:
                 await engine.approvals_changed(*changed)

@@ -11,6 +11,9 @@ ACTIVE = "active"
 REMOVED = "removed"
 """The names of profiles that other devices have taken from this one, until the person has read of it."""
 
+DEFAULT_RELAY = "default-relay"
+"""The relay that the store's host has named last."""
+
 PROFILES = "profile/"
 APPROVALS = "approvals/"
 

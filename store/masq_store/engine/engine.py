@@ -24,6 +24,7 @@ from masq_store.engine.relays import Relays
 from masq_store.engine.requests import Requests
 from masq_store.engine.rest import Rest
 from masq_store.engine.sessions import AppSession
+from masq_store.engine.sync import ProfileSync
 from masq_store.engine.vault import Unlocked, Vault
 from masq_store.engine.writer import Writer
 
@@ -71,6 +72,7 @@ class Engine:
         self.person = Person(self)
         self.rest = Rest(self)
         self.devices = Devices(self)
+        self.sync = ProfileSync(self)
         self.pairings = Pairings()
         self.changing = asyncio.Lock()  # held while it changes which profile is open, or what an app may do
         self._approvals: list[str] = []  # of the active profile, while it is locked
@@ -96,6 +98,13 @@ class Engine:
                 if len(self.vault.profiles()) == 1:
                     raise
 
+    def set_default_relay(self, url: str) -> None:
+        """Take what this store's host says is the relay for those who have chosen none; "": none."""
+        if url != self.default_relay:
+            self.default_relay = url
+            self.sync.look()
+            self.tell_pages(["overview"])
+
     async def stop(self) -> list[tuple[AppSession, Port, dict[str, Any]]]:
         """Finish what is being written and give every app's port back, with its session's state."""
         # Or an app that keeps writing would keep the engine from ever being done.
@@ -103,9 +112,10 @@ class Engine:
         for session in self._apps:
             session.pause()
         async with self.changing:
+            await self.pairings.end()
+            await self.sync.end()
             await self.writer.idle()
             self.rest.stop()
-            await self.pairings.end()
             if self.relays:
                 self.relays.close()
             self._stopped = True
@@ -168,7 +178,7 @@ class Engine:
             "state": "ready",
             "access": "shared",
             "profile": self.profile.name,
-            "sync": "off",
+            "sync": self.sync.state(session.origin),
             "devices": self.devices.holding(session.origin),
             "persistent": self.persistent,
         }
@@ -259,6 +269,7 @@ class Engine:
         self.tell_pages(["overview"])
         await self.rest.begin(secrets.root)
         await self.devices.begin(profile)
+        self.sync.begin(profile)
 
     async def close_profile(self) -> None:
         """Let the open profile go, once everything that was asked of it is on disk.
@@ -269,6 +280,7 @@ class Engine:
             return
         await self.pairings.profile_closes()
         self.devices.end()
+        await self.sync.end()
         for page in self._pages:
             page.forget_spaces()
         for session in self._apps:
@@ -293,12 +305,14 @@ class Engine:
         self.tell_pages(["overview"])
 
     async def first_copy(self) -> None:
-        """Return once this device holds what the other devices of its profile have; without a sync, at once."""
+        """Return once this device holds what the relay has of its profile, or cannot get it for now."""
+        await self.sync.first_copy()
 
     async def approvals_changed(self, *origins: str) -> None:
         """Tell the sessions of these apps, and keep the list for when the profile is locked."""
         assert self.profile is not None
         self.devices.note_apps()
+        self.sync.look()
         for session in [s for s in self._apps if s.origin in origins]:
             await self._refresh(session)
         with suppress(QuotaExceeded):  # it only makes a locked store's answers better

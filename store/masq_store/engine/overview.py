@@ -49,7 +49,7 @@ async def overview(engine: Engine) -> dict[str, Any]:
             "apps": sorted(apps, key=lambda app: -app["used_ms"]),
             "kept": sorted(kept, key=lambda app: str(app["name"])),
             "backup": _backup(engine, profile, apps),
-            "sync": _sync(engine),
+            "sync": engine.sync.describe(),
             "devices": engine.devices.describe(),
             "removed": {"profile": engine.vault.removed} if engine.vault.removed is not None else None,
             "keeps_keys": await engine.crypto.keeps_keys(),
@@ -74,8 +74,7 @@ async def _describe(engine: Engine, profile: Profile, origin: str, app: dict[str
     size = await profile.size(origin)
     wanted = ("name", "description", "icon", "approved_ms", "used_ms")
     about = {"origin": origin, **{name: app[name] for name in wanted}, **size, "tabs": engine.tabs(origin)}
-    sync = {"on": engine.devices.syncs(origin), "state": "off", "waiting": 0, "last_ms": None}
-    return {**about, "sync": {**sync, "devices": engine.devices.holding(origin)}}
+    return {**about, "sync": engine.sync.describe_app(origin)}
 
 
 def _active(engine: Engine) -> dict[str, Any] | None:
@@ -90,25 +89,6 @@ def _active(engine: Engine) -> dict[str, Any] | None:
         "passphrase": engine.vault.has_passphrase,
         "stays_unlocked": engine.vault.stays_unlocked,
         "lock_minutes": engine.vault.lock_minutes,
-    }
-
-
-def _sync(engine: Engine) -> dict[str, Any]:
-    devices = engine.devices
-    return {
-        "state": "off",
-        "relay": {
-            "url": devices.relay,
-            "default": engine.default_relay,
-            "own": devices.own_relay,
-            "problem": None,
-        },
-        "last_ms": None,
-        "waiting": 0,
-        "refused": 0,
-        "repeated": 0,
-        "copying": None,
-        "clock_off_ms": None,
     }
 
 

@@ -17,11 +17,11 @@ from masq_store.core.devices import Identity, draw_identity, identity_of
 from masq_store.core.errors import (
     NoRelay,
     PairingBroken,
+    PairingNotServed,
     PairingOffline,
     PairingRefused,
     ProfileHere,
     ProfileNotKept,
-    RelayRefused,
 )
 from masq_store.core.keys import LINK_BYTES
 from masq_store.core.pairing import (
@@ -237,7 +237,7 @@ class Pairing:
 
     def refused(self, reason: str) -> None:
         """End it: the relay does not serve this pairing."""
-        self._because = self._because or RelayRefused(reason)
+        self._because = self._because or PairingNotServed(reason)
         self._later(self._side.refuse)
 
     async def _meet(self, now_ms: int) -> list[Action]:

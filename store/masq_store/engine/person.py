@@ -217,6 +217,7 @@ class Person:
             await profile.withdraw(origin, engine.now_ms())
             engine.end_sessions(origin)
             if erase:
+                await engine.sync.leave(origin)
                 await profile.erase(origin, engine.now_ms())
             await engine.approvals_changed(origin)
 
@@ -228,6 +229,7 @@ class Person:
             if profile.app(origin):
                 raise ProtocolError("withdraw the app first")
             engine.end_sessions(origin)
+            await engine.sync.leave(origin)
             await profile.erase(origin, engine.now_ms())
             engine.devices.note_apps()
             engine.tell_pages(["overview"])

@@ -27,6 +27,10 @@ BACKUP = "backup"
 OUTLIVED = 8
 """How many earlier generations of an app's space a profile looks for when it opens, in case a crash left one."""
 
+USED = "used/"
+"""Prefix of the home space's keys for when an app was last opened, apart from its registration: two devices open apps
+all the time, and what one notes must not undo what the other has decided."""
+
 KEEP_SECONDS = 60
 """How long a space stays in memory after its last user has gone: a reload must not read it anew."""
 
@@ -67,13 +71,20 @@ class Profile:
 
     def apps(self) -> dict[str, dict[str, Any]]:
         """Return each registration, withdrawn ones included, by origin."""
-        return {key[len(APP) :]: messages.decode(text) for key, text in self._home_core().items(APP)}
+        found = {}
+        for key, text in self._home_core().items(APP):
+            origin = key[len(APP) :]
+            found[origin] = self._with_used(origin, messages.decode(text))
+        return found
 
     def app(self, origin: str) -> dict[str, Any] | None:
         """Return the registration of an app that may keep its data here now, else None."""
-        text = self._home_core().text(APP + origin)
-        app = messages.decode(text) if text is not None else None
-        return app if app and app["approved"] else None
+        app = self.home_value(APP + origin)
+        return self._with_used(origin, app) if app and app["approved"] else None
+
+    def _with_used(self, origin: str, app: dict[str, Any]) -> dict[str, Any]:
+        used = self.home_value(USED + origin)
+        return {**app, "used_ms": max(used, app["used_ms"])} if type(used) is int else app
 
     def approved(self) -> list[str]:
         """Return the origins of the apps that may keep their data here now."""
@@ -94,9 +105,7 @@ class Profile:
 
     async def used(self, origin: str, now_ms: int) -> None:
         """Note that an app has just been opened."""
-        app = self.app(origin)
-        if app:
-            await self._register(origin, {**app, "used_ms": now_ms}, now_ms)
+        await self.write_home([(USED + origin, now_ms)], now_ms)
 
     async def erase(self, origin: str, now_ms: int) -> None:
         """Erase an app's data. Nobody may use its space any more. Durable on return.

@@ -95,6 +95,7 @@ class SpaceSync:
         self._trimmed: int | None = None  # a snapshot of ours is in place, and nobody knows yet
         self._full = False  # the room is: only a snapshot makes room
         self._stopping = False
+        self._merging = False
 
     async def start(self) -> None:
         """Go on from the place that was kept, and enter the room."""
@@ -127,7 +128,8 @@ class SpaceSync:
         """ "offline", "catching-up", or "live"."""
         if self._sync.state in ("away", "joining") or self.problem is not None:
             return "offline"
-        return "live" if self._sync.state == "live" and not self._said else "catching-up"
+        at_work = self._said or self._merging
+        return "live" if self._sync.state == "live" and not at_work else "catching-up"
 
     @property
     def waiting(self) -> int:
@@ -320,7 +322,11 @@ class SpaceSync:
 
         self._writer.add(self.space, lambda: core.merge(changes, vector), settle, self._source)
         self._writer.begin()
-        await done
+        self._merging = True
+        try:
+            await done
+        finally:
+            self._merging = False
 
     # Posting -----------------------------------------------------------------------------------------------
 
