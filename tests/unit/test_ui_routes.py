@@ -54,7 +54,10 @@ def test_an_origin_is_split_at_its_port():
         ("#/new-profile", Place("new-profile")),
         ("#/settings/", Place("nowhere")),
         ("#settings", Place("nowhere")),
-        ("#/devices", Place("nowhere")),
+        ("#/devices", Place("devices")),
+        ("#/pair", Place("pair")),
+        ("#pair=AA&relay=wss://a", Place("pair", link="pair=AA&relay=wss://a")),
+        ("#/devices/", Place("nowhere")),
         ("#x", Place("nowhere")),
     ],
 )

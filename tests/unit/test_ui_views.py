@@ -5,8 +5,11 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from ui_rig import HERE, LINK, PAIRING, PHONE, RELAY, a_relay
 
-from masq_store.ui import render, views
+from masq.errors import to_wire
+from masq_store.core.errors import PairingGone
+from masq_store.ui import render, syncing, views
 from masq_store.ui.views import Edited, Look, Moment, Notice, Panel, Problem
 
 EVIL = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>&{{ 7*7 }}"
@@ -22,31 +25,35 @@ ALLOWED = {  # every element and attribute that pages may hold
     "dl": set(),
     "dt": set(),
     "fieldset": set(),
-    "form": {"data-action", "novalidate"},
+    "form": {"data-action", "data-subject", "novalidate"},
     "h1": {"tabindex"},
     "h2": set(),
     "h3": {"tabindex"},
     "img": {"src", "alt"},
     "input": {
         "type", "autocomplete", "autocapitalize", "spellcheck", "maxlength", "required", "name", "checked",
-        "aria-invalid", "aria-describedby", "value", "readonly", "hidden", "data-first", "data-checked",
+        "aria-invalid", "aria-describedby", "value", "inputmode", "readonly", "hidden", "data-first", "data-checked",
     },
     "label": {"for"},
     "legend": set(),
-    "li": {"data-origin", "data-profile"},
+    "li": {"data-origin", "data-profile", "data-device"},
     "meter": {"max", "value", "aria-labelledby"},
     "nav": {"aria-label"},
+    "ol": set(),
     "option": {"value", "selected", "lang"},
     "p": {"role"},
     "path": {"d"},
     "progress": {"aria-label", "max", "value"},
-    "section": {"data-page", "data-origin"},
+    "section": {"data-page", "data-origin", "data-step"},
     "select": {"data-value", "aria-describedby"},
     "span": {"aria-hidden", "role"},
     "strong": set(),
-    "svg": {"viewbox", "width", "height", "aria-hidden"},
-    "textarea": {"rows", "autocomplete", "autocapitalize", "spellcheck", "aria-invalid", "aria-describedby"},
+    "svg": {"viewbox", "width", "height", "aria-hidden", "role", "aria-label"},
+    "textarea": {
+        "rows", "readonly", "autocomplete", "autocapitalize", "spellcheck", "aria-invalid", "aria-describedby",
+    },
     "ul": set(),
+    "video": {"playsinline", "muted", "aria-label"},
     "wbr": set(),
 }  # fmt: skip
 EVERYWHERE = {"id", "class", "data-focus", "data-key"}
@@ -107,6 +114,7 @@ class Reader(HTMLParser):
 def an_app(**fields):
     """An app as the engine describes it."""
     about = {"origin": "http://counter.localhost:8000", "name": "Counter", "description": "It counts."}
+    about |= {"sync": syncing.APP_OFF}
     about |= {"icon": None, "approved_ms": 0, "used_ms": 0, "keys": 2, "bytes": 30, "tabs": 1}
     return about | fields
 
@@ -128,7 +136,55 @@ def an_overview(profile, *apps, **fields):
     mine = {"id": "p", "name": profile["name"], "active": True, "passphrase": profile["passphrase"]}
     known = {"profile": profile, "profiles": [mine, other], "apps": list(apps), "kept": []}
     known |= {"backup": {"due": False, "last_ms": None}, "keeps_keys": "kept", "persistent": False}
+    known |= {"sync": syncing.OFF, "devices": [], "removed": None}
     return known | {"build": 7, "version": "0.1.0"} | fields
+
+
+def in_step(**fields):
+    """What the engine tells of a profile that is in step, or should be."""
+    return syncing.OFF | {"state": "live", "relay": a_relay(RELAY)} | fields
+
+
+def synced_pages(app, name):
+    """Every page about devices, for a profile and devices called `name`."""
+    profile = PROFILE | {"name": name}
+    devices = [HERE | {"name": name}, PHONE | {"name": name, "clock_off_ms": 400_000}]
+    wrong = {"url": name, "default": RELAY, "own": name, "problem": ["Unknown", name, {}]}
+    states = [syncing.OFF, in_step()]
+    states += [
+        in_step(state=state, relay=wrong, last_ms=5, waiting=2) for state in ("offline", "catching-up")
+    ]
+    states += [in_step(copying={"done": 1, "of": 0}, refused=2, repeated=1, clock_off_ms=-90_000)]
+    for sync in states:
+        here = an_overview(profile, app, sync=sync, devices=devices)
+        yield "apps", views.apps(here)
+        yield "devices", views.devices(here)
+        yield "settings", views.settings(here, moment=Moment(problem=Problem(name, "relay-address")))
+    for panel in ("rename-device", "remove-device"):
+        moment = Moment(panel=Panel(panel, PHONE["id"]), problem=Problem(name, "device-name"), slow=True)
+        yield "devices", views.devices(here, moment)
+    yield "apps", views.apps(an_overview(profile, app | {"sync": syncing.APP_OFF | {"on": False}}))
+    error = to_wire(PairingGone(True))
+    for role, steps in (
+        ("old", ("connecting", "waiting", "answered", "ask-code", "given", "ended")),
+        ("new", ("connecting", "waiting", "answered", "show-code", "agreed", "copying", "done", "ended")),
+    ):
+        for step in steps:
+            state = PAIRING | {"role": role, "state": step, "link": LINK, "until_ms": 0, "code": "012345"}
+            state |= {"profile": name, "device": name, "name": name, "error": error}
+            if role == "old":
+                yield "invite", views.invite(here, state, Moment(problem=Problem(name, "pair-code")))
+            else:
+                yield "pair", views.pair(here, state, Moment(notice=Notice(name)), nonce="00")
+    yield (
+        "take",
+        views.take(here, state | {"state": "ask-take"}, Moment(problem=Problem(name, "device-name"))),
+    )
+    yield "take", views.take(here | {"profile": None}, state | {"state": "ask-take"})
+    yield "pair", views.pair(here, None, scans=True)
+    yield "pair", views.pair(here | {"profile": None}, None, scans=True, scanning=name, nonce="00")
+    yield "pair", views.pair(here, None, Moment(problem=Problem(name, "pair-paste")), link=name)
+    yield "removed", views.removed(name)
 
 
 def pages(app, name):
@@ -199,6 +255,7 @@ def pages(app, name):
     result = {"merged": [app["origin"]], "skipped": [name], "moved": [name]}
     yield "restore", views.restore(here, result=result, names={app["origin"]: app["name"]}, nonce="00")
     yield "restore", views.restore(here, result={"merged": [], "skipped": [], "moved": []})
+    yield from synced_pages(app, name)
     yield "answered", views.answered(name, True)
     yield "answered", views.answered(name, False)
     yield "over", views.over()
@@ -235,7 +292,7 @@ def test_what_an_app_says_of_itself_stays_text():
 def test_the_header_leads_to_the_settings_and_locks():
     """An open store with a passphrase has both; in the popup there is no way that leaves the question."""
     overview = an_overview(PROFILE | {"name": EVIL})
-    assert Reader(views.top(overview)).ids == {"who", "lock", "to-settings"}
+    assert Reader(views.top(overview)).ids == {"who", "lock", "to-devices", "to-settings"}
     assert Reader(views.top(overview, waiting=True)).ids == {"who"}
     assert Reader(views.top(an_overview(PROFILE | {"locked": True}))).ids == {"who"}
     assert views.top({"profile": None}).strip() == ""
@@ -250,7 +307,7 @@ def test_the_header_leads_to_the_settings_and_locks():
         ),
         (views.unlock(PROFILE), {"passphrase", "stay-unlocked", "unlock"}),
         (views.apps(an_overview(PROFILE, an_app())), {"apps"}),
-        (views.app(an_app(), ENTRIES), {"app-origin", "withdraw", "search", "entries"}),
+        (views.app(an_app(), ENTRIES), {"app-origin", "withdraw", "search", "entries", "sync-on"}),
         (
             views.app(an_app(), ENTRIES, Moment(panel=Panel("withdraw"))),
             {"withdraw-confirm", "withdraw-erase", "close"},
@@ -265,6 +322,8 @@ def test_the_header_leads_to_the_settings_and_locks():
                 "lock-now",
                 "stay-unlocked",
                 "lock-minutes",
+                "relay-address",
+                "save-relay",
                 "to-backup",
                 "to-restore",
                 "storage",
@@ -276,6 +335,30 @@ def test_the_header_leads_to_the_settings_and_locks():
         ),
         (views.backup(an_overview(PROFILE)), {"backup-what", "passphrase", "passphrase-repeat", "backup"}),
         (views.restore(an_overview(PROFILE)), {"backup-file", "passphrase", "look"}),
+        (
+            views.settings(an_overview(PROFILE, sync=in_step(relay=a_relay(RELAY, RELAY)))),
+            {"no-relay", "default-relay"},
+        ),
+        (views.devices(an_overview(PROFILE, sync=in_step(), devices=[HERE])), {"devices", "add-device"}),
+        (views.devices(an_overview(PROFILE)), {"devices", "to-relay", "have-link"}),
+        (
+            views.invite(an_overview(PROFILE), PAIRING | {"state": "waiting", "link": LINK}),
+            {"pair-link", "pair-qr", "copy-link", "pair-refuse"},
+        ),
+        (
+            views.invite(an_overview(PROFILE), PAIRING | {"state": "ask-code"}),
+            {"pair-code", "pair-confirm", "pair-refuse"},
+        ),
+        (views.pair(an_overview(PROFILE), None), {"pair-paste", "pair-join"}),
+        (
+            views.pair(an_overview(PROFILE), PAIRING | {"state": "show-code", "code": "012345"}),
+            {"pair-code", "pair-refuse"},
+        ),
+        (
+            views.take(an_overview(PROFILE), PAIRING | {"state": "ask-take", "profile": "Ann"}),
+            {"device-name", "passphrase", "stay-unlocked", "pair-confirm", "pair-refuse"},
+        ),
+        (views.removed("Ann"), {"removed", "seen-removed"}),
         (views.unreachable("It is gone."), {"error", "try-again"}),
     ],
 )

@@ -6,7 +6,8 @@ from base64 import b64decode, b64encode
 from functools import wraps
 
 from masq.errors import InvalidValue, Locked, NotRegistered
-from masq_store.core.errors import WrongBackupPassphrase, WrongPassphrase
+from masq_store.core.errors import BadPairingLink, WrongBackupPassphrase, WrongPassphrase
+from masq_store.ui import syncing
 from masq_store.ui.app import App
 from masq_store.ui.ports import Room
 
@@ -16,6 +17,17 @@ ABOUT = {"origin": ORIGIN, "name": "Counter", "description": "", "icon": None}
 COUNTER = ABOUT | {"approved_ms": 0, "used_ms": 0, "keys": 120, "bytes": 30, "tabs": 0}
 KEPT = {"origin": "https://notes.example", "name": "Notes", "icon": None, "keys": 3, "bytes": 900}
 BACKUP = bytes(range(256)) * 5000
+RELAY = "wss://relay.example/sync"
+LINK = "https://store.example/#pair=AAAAAAAAAAAAAAAAAAAAAA"
+HERE = {
+    "id": "aa" * 8, "name": "Chromium on Linux", "this": True, "added_ms": 0, "seen_ms": None, "online": True,
+    "clock_off_ms": None,
+}  # fmt: skip
+PHONE = HERE | {"id": "bb" * 8, "name": "Telephone", "this": False, "online": False, "seen_ms": 0}
+PAIRING = {
+    "role": "old", "state": "connecting", "link": None, "until_ms": None, "code": None, "again": False,
+    "profile": None, "device": None, "name": "Chromium on Linux", "error": None,
+}  # fmt: skip
 
 
 def a_profile(name, passphrase="", number=1):
@@ -31,6 +43,11 @@ def a_profile(name, passphrase="", number=1):
         "apps": [COUNTER],
         "kept": [],
     }
+
+
+def a_relay(url, own=None, problem=None):
+    """What the engine says of a relay."""
+    return {"url": url, "default": RELAY, "own": own, "problem": problem}
 
 
 class Engine:
@@ -49,6 +66,11 @@ class Engine:
         self.persistent = False
         self.keeps_keys = "kept"
         self.files = {}
+        self.sync = syncing.OFF | {"state": "live", "relay": a_relay(RELAY)}
+        self.devices = [HERE]
+        self.removed = None
+        self.pair = None
+        self.app_sync = syncing.APP_OFF | {"state": "live"}
         self.on_event = None
 
     async def call(self, method, *args):
@@ -78,6 +100,9 @@ class Engine:
             "kept": [] if hidden else mine["kept"],
             "backup": {"due": self.due, "last_ms": None},
             "keeps_keys": self.keeps_keys,
+            "sync": self.sync,
+            "devices": [] if hidden else self.devices,
+            "removed": self.removed,
             "persistent": self.persistent,
             "build": 1,
             "version": "0.1.0",
@@ -155,7 +180,7 @@ class Engine:
         """One app."""
         if not self.active["apps"] or origin != ORIGIN:
             raise NotRegistered(origin)
-        return COUNTER
+        return COUNTER | {"sync": self.app_sync}
 
     def entries(self, origin, search, after, limit, profile=""):
         """A page of entries."""
@@ -186,6 +211,65 @@ class Engine:
 
     def answer(self, nonce, allow):
         """The answer."""
+
+    # ---- devices
+
+    def set_relay(self, url):
+        """Another relay."""
+        if url and not url.startswith("wss://"):
+            raise InvalidValue("a relay's address begins with wss://")
+        used = RELAY if url is None else url
+        self.sync = self.sync | {"relay": a_relay(used, url), "state": "live" if used else "off"}
+
+    def set_sync(self, origin, on):
+        """The choice."""
+        self.app_sync = self.app_sync | {"on": on}
+
+    def rename_device(self, device, name):
+        """A new name."""
+        if name == "bad":
+            raise InvalidValue("no device is called that")
+        self.devices = [one | {"name": name} if one["id"] == device else one for one in self.devices]
+
+    def remove_device(self, device):
+        """It is gone."""
+        self.devices = [one for one in self.devices if one["id"] != device]
+
+    def seen_removed(self):
+        """The reader knows."""
+        self.removed = None
+
+    def pairing(self):
+        """How far the pairing is."""
+        return self.pair
+
+    def pairs(self, state, **fields):
+        """The pairing has come so far: tell the page."""
+        self.pair = (self.pair or PAIRING) | {"state": state} | fields
+        self.on_event(["pairing"])
+
+    def invite(self, store_address):
+        """A link."""
+        self.pair = PAIRING | {"state": "waiting", "link": LINK, "until_ms": 0}
+
+    def confirm_code(self, typed):
+        """The digits."""
+
+    def join(self, link):
+        """A link is used."""
+        if "pair=" not in link:
+            raise BadPairingLink()
+        self.pair = PAIRING | {"role": "new"}
+
+    def take(self, device_name, passphrase, stay_unlocked):
+        """The reader says yes."""
+        if device_name == "bad":
+            raise InvalidValue("no device is called that")
+        self.pairs("agreed")
+
+    def end_pairing(self):
+        """It is over."""
+        self.pair = None
 
     # ---- backup
 
@@ -256,6 +340,7 @@ class Screen:
         self.chosen, self.content = None, b""
         self.kept, self.asked_to_persist, self.wanted = {}, 0, ["en"]
         self.looks = []
+        self.copied, self.copies, self.camera = "", True, None
 
     def show(self, page, arriving, top):
         """Remember the page."""
@@ -286,6 +371,30 @@ class Screen:
         """Go there as a browser would."""
         self.place = address
         self.app.moved()
+
+    def replace(self, address):
+        """Another address for the same page."""
+        self.place = address
+
+    def location(self):
+        """Where the store is."""
+        return "https://store.example/"
+
+    async def copy(self, text):
+        """Remember what was copied."""
+        self.copied = text
+        return self.copies
+
+    async def can_scan(self):
+        """Whether a test gives it a camera."""
+        return self.camera is not None
+
+    async def scan(self, video, found):
+        """The camera of a test: it keeps what hears the codes."""
+        if isinstance(self.camera, Exception):
+            raise self.camera
+        self.camera = found
+        return lambda: setattr(self, "camera", "dark")
 
     def reload(self):
         """Remember."""

@@ -15,7 +15,7 @@ from typing import Any
 
 from masq.errors import MasqError
 
-from . import preferences, readable, sentences, views
+from . import preferences, readable, sentences, syncing, views
 from .pages import visit_for
 from .pages.visit import Visit
 from .ports import Link, Screen
@@ -32,6 +32,7 @@ REFRESH_PAUSE = 0.2  # seconds between two redraws for changes that apps make
 NOTHING: Json = {
     "profile": None, "profiles": [], "apps": [], "kept": [], "backup": {"due": False, "last_ms": None},
     "keeps_keys": "kept", "persistent": False, "build": 0, "version": "",
+    "sync": syncing.OFF, "devices": [], "removed": None,
 }  # fmt: skip
 """What is known before the engine has said anything."""
 
@@ -171,6 +172,8 @@ class App:
 
     def told(self, event: list[Any]) -> None:
         """The engine says that something changed: fetch again, but not for each change of many."""
+        if self.visit and event and not self.final:
+            self.visit.heard(event)
         ours = event and (event[0] == "overview" or event[1:2] == [self.place.origin])
         if not ours or self.final or self._stale:
             return
@@ -208,6 +211,9 @@ class App:
         """The reader pressed the button or sent the form named `action`, about `subject`."""
         if action == "reload":
             self.screen.reload()
+            return
+        if self.visit and action in self.visit.urgent:
+            self.start(self.visit.acts()[action](subject))
             return
         if self.moment.busy or self._acting or not self.visit:
             return

@@ -3,8 +3,10 @@
 (A browser object or proxy made while this is imported would spoil the memory snapshot.)
 """
 
+from collections.abc import Callable
 from typing import Any
 
+from . import camera
 from .morph import morph
 from .ports import Room
 from .views import Page
@@ -140,6 +142,14 @@ class Window:
         """Change what stands after the "#"; see ports.Screen."""
         self.js.location.hash = address
 
+    def replace(self, address: str) -> None:
+        """Change what stands after the "#", here and in the history; see ports.Screen."""
+        self.js.history.replaceState(None, "", address)
+
+    def location(self) -> str:
+        """Return the address without what stands after the "#"; see ports.Screen."""
+        return str(self.js.location.href).partition("#")[0]
+
     def reload(self) -> None:
         """Load the page again; see ports.Screen."""
         self.js.location.reload()
@@ -199,6 +209,22 @@ class Window:
                 self.js.localStorage.removeItem(name)
         except Exception:  # as above: the choice holds until the page is left
             return
+
+    async def copy(self, text: str) -> bool:
+        """Copy; see ports.Screen."""
+        try:
+            await self.js.navigator.clipboard.writeText(text)
+        except Exception:  # not allowed, or not there: the reader is told
+            return False
+        return True
+
+    async def can_scan(self) -> bool:
+        """Say whether QR codes can be read; see ports.Screen."""
+        return await camera.can_scan(self.js)
+
+    async def scan(self, video: str, found: Callable[[str], None]) -> Callable[[], None]:
+        """Look for QR codes; see ports.Screen."""
+        return await camera.scan(self.js, self.document.getElementById(video), found)
 
     def languages(self) -> list[str]:
         """Return the browser's languages; see ports.Screen."""

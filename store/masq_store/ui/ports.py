@@ -57,6 +57,12 @@ class Screen(Protocol):
     def go(self, address: str) -> None:
         """Change the address after the "#"; `App.moved` is called if it was another."""
 
+    def replace(self, address: str) -> None:
+        """Change the address after the "#" without going anywhere; the present one is not kept in the history."""
+
+    def location(self) -> str:
+        """Return the whole address of this page, without what stands after the "#"."""
+
     def reload(self) -> None:
         """Load the whole page again."""
 
@@ -80,6 +86,18 @@ class Screen(Protocol):
 
     def remember(self, name: str, value: str) -> None:
         """Remember `value` under `name` in this browser; "" forgets it."""
+
+    async def copy(self, text: str) -> bool:
+        """Put `text` into the clipboard; say whether the browser did."""
+
+    async def can_scan(self) -> bool:
+        """Say whether this browser reads QR codes with a camera."""
+
+    async def scan(self, video: str, found: Callable[[str], None]) -> Callable[[], None]:
+        """Show the camera in the element `video`, and call `found` with each code that is seen.
+
+        Returns what ends it, which may be called twice. Raises MasqError where the camera cannot be used.
+        """
 
     def languages(self) -> list[str]:
         """Return the languages that the browser asks pages for, the best first."""

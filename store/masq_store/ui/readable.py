@@ -53,12 +53,26 @@ def moment(at_ms: int, now_ms: int) -> str:
         return ngettext("{n} minute ago", "{n} minutes ago", int(seconds // 60))
     then, now = datetime.fromtimestamp(at_ms / 1000), datetime.fromtimestamp(now_ms / 1000)
     days = (now.date() - then.date()).days
-    clock = f"{then:%H:%M}"
     if days == 0:
-        return _("today at {clock}", clock=clock)
+        return _("today at {clock}", clock=clock(at_ms))
     if days == 1:
-        return _("yesterday at {clock}", clock=clock)
+        return _("yesterday at {clock}", clock=clock(at_ms))
     return day(at_ms)
+
+
+def clock(at_ms: int) -> str:
+    """Return the time of day of `at_ms`: "14:35"."""
+    return f"{datetime.fromtimestamp(at_ms / 1000):%H:%M}"
+
+
+def span(length_ms: int) -> str:
+    """Return a length of time in its largest unit: "3 minutes", "2 hours", "5 days"."""
+    minutes = max(1, round(length_ms / 60_000))
+    if minutes < 60:
+        return ngettext("{n} minute", "{n} minutes", minutes)
+    if minutes < 48 * 60:
+        return ngettext("{n} hour", "{n} hours", round(minutes / 60))
+    return ngettext("{n} day", "{n} days", round(minutes / (24 * 60)))
 
 
 def day(at_ms: int) -> str:

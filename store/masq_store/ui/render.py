@@ -5,7 +5,7 @@ from typing import Any
 
 from jinja2 import DictLoader, Environment, StrictUndefined
 
-from . import editing, readable, routes, words
+from . import editing, readable, routes, syncing, words
 
 NAMES = (
     "parts.html", "top.html", "message.html",
@@ -13,6 +13,8 @@ NAMES = (
     "apps.html", "app.html", "entries.html", "withdraw.html",
     "settings.html", "profiles.html", "passphrase.html", "storage.html",
     "backup.html", "restore.html",
+    "devices.html", "device.html", "invite.html", "pair.html", "take.html", "removed.html",
+    "sync.html", "app_sync.html", "relay.html",
 )  # fmt: skip
 
 
@@ -41,6 +43,8 @@ def _environment() -> Environment:
         size=readable.size,
         moment=readable.moment,
         day=readable.day,
+        clock=readable.clock,
+        syncing=syncing,
         date=readable.date,
         readable_key=readable.key,
         readable_value=readable.value,

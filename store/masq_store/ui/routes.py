@@ -3,15 +3,19 @@
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
-PLAIN = ("settings", "backup", "restore", "new-profile")
+PLAIN = ("settings", "devices", "pair", "backup", "restore", "new-profile")
 
 
 class Place(NamedTuple):
-    """Where the reader is. `page` is "apps", "app", "connect", "nowhere", or one of PLAIN."""
+    """Where the reader is. `page` is "apps", "app", "connect", "nowhere", or one of PLAIN.
+
+    `link`: what another device's link says after its "#", where the reader came by one.
+    """
 
     page: str
     origin: str = ""
     nonce: str = ""
+    link: str = ""
 
 
 def read_hash(fragment: str) -> Place:
@@ -21,6 +25,8 @@ def read_hash(fragment: str) -> Place:
         return Place("apps")
     if text.startswith("connect="):
         return Place("connect", nonce=text[len("connect=") :])
+    if text.startswith("pair="):
+        return Place("pair", link=text)
     page, slash, origin = text.removeprefix("/").partition("/")
     if text.startswith("/") and page in PLAIN and not slash:
         return Place(page)

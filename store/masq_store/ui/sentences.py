@@ -42,6 +42,42 @@ BY_CODE = {
         "This passphrase does not open the backup. It is the one that was chosen when the backup was made, "
         "which need not be your store's. Nothing was changed. Check it and try again."
     ),
+    "RelayUnreachable": N_(
+        "The relay does not answer. Check the network, and the relay's address in the settings. Nothing is "
+        "lost: it is tried again by itself."
+    ),
+    "BadRelayAddress": N_(
+        "This is not a relay's address. It begins with wss://, as the person who runs the relay tells it."
+    ),
+    "BadPairingLink": N_(
+        "This is not a link that adds a device, or a part of it is missing. Nothing was changed. Copy the "
+        "whole link again, or scan the code that the other device shows."
+    ),
+    "PairingRefused": N_("The pairing was ended. Nothing was changed on this device."),
+    "PairingExpired": N_(
+        "The time for this pairing is over: a link is good for ten minutes. Nothing was changed."
+    ),
+    "PairingUsedTwice": N_(
+        "This link was used twice, so the pairing was ended. Nothing was changed. If it was not you who "
+        "opened it again, somebody else has seen the link: show the next one to nobody."
+    ),
+    "WrongPairingCode": N_(
+        "The six digits were not those that the new device shows, so the pairing was ended. Nothing was "
+        "changed. If they were typed as shown, somebody may have stepped in between: use another network "
+        "and show the next link to nobody."
+    ),
+    "PairingGone": N_(
+        "The other device does not answer any more: its page was closed, or it lost the network. Nothing was "
+        "changed on this device. Keep the store open on both."
+    ),
+    "PairingOffline": N_(
+        "This device could not reach the relay, where the two devices meet, so the pairing was ended. Nothing "
+        "was changed on this device. Check the network and the relay's address."
+    ),
+    "PairingBroken": N_(
+        "The two devices did not understand each other, so the pairing was ended. Nothing was changed on this "
+        "device. Reload the store on both, so that both run the newest version."
+    ),
     "ConnectionTimeout": N_("The part of Masq that keeps your data is not answering."),
     "Disconnected": N_(
         "The part of Masq that keeps your data stopped. Whether the change was made is not known: look first."
@@ -54,6 +90,13 @@ OURS = {
 """Said in every language, because the page counts the waiting time down itself."""
 
 
+PAIR_AGAIN = N_(
+    "To try again, choose “Add a device” on the device that has the profile, and use the new link there."
+)
+MAYBE_LISTED = N_("If the other device lists this one already, remove it there.")
+"""The engine's own sentences about a pairing hold these where they belong."""
+
+
 def code_of(error: BaseException) -> str:
     """Return the error's code, by which its kind is known."""
     return str(getattr(error, "code", type(error).__name__))
@@ -63,7 +106,14 @@ def said(error: MasqError) -> str:
     """Return what `error` says, in the reader's language."""
     code = code_of(error)
     sentence = OURS.get(code) or (BY_CODE.get(code) if language() != "en" else None)
-    return _(sentence, **(error.fields or {"code": code})) if sentence else str(error)
+    if not sentence:
+        return str(error)
+    said = [_(sentence, **(error.fields or {"code": code}))]
+    if error.fields.get("maybe_listed"):
+        said.append(_(MAYBE_LISTED))
+    if "Pairing" in code and code != "BadPairingLink":
+        said.append(_(PAIR_AGAIN))
+    return " ".join(said)
 
 
 def said_of_name(error: MasqError) -> str:

@@ -3,6 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from masq.errors import from_wire
+
+from . import qr, sentences
 from .render import render
 from .words import _
 
@@ -111,7 +114,8 @@ def apps(overview: Json, moment: Moment = CALM) -> Page:
     """All apps of the profile, in the order given, and what withdrawn ones left."""
     backup = overview.get("backup") or {"due": False, "last_ms": None}
     kept = overview.get("kept", ())
-    return _page("apps.html", _("Your apps"), moment, apps=overview["apps"], kept=kept, backup=backup)
+    model = {"overview": overview, "apps": overview["apps"], "kept": kept, "backup": backup}
+    return _page("apps.html", _("Your apps"), moment, **model)
 
 
 class Edited(NamedTuple):
@@ -131,12 +135,21 @@ def app(
     search: str = "",
     opened: frozenset[str] = frozenset(),
     edited: Edited | None = None,
+    relay: str = "",
 ) -> Page:
     """One app: what is known about it, its entries, and its withdrawal.
 
-    `entries` are (key, packed value); `opened` are the keys whose long values are shown whole.
+    `entries` are (key, packed value); `opened` are the keys whose long values are shown whole; `relay` is
+    the address of the relay in use, "" for none.
     """
-    model = {"app": about, "entries": entries, "more": more, "search": search, "edited": edited}
+    model = {
+        "app": about,
+        "entries": entries,
+        "more": more,
+        "search": search,
+        "edited": edited,
+        "relay": relay,
+    }
     return _page("app.html", about["name"], moment, opened=opened, **model)
 
 
@@ -148,6 +161,63 @@ def connect(request: Json, profile: Json, moment: Moment = CALM) -> Page:
 def settings(overview: Json, look: Look = Look(), moment: Moment = CALM) -> Page:  # noqa: B008 (a constant)
     """Profiles, passphrase, storage, backup, language, theme and version."""
     return _page("settings.html", _("Settings"), moment, overview=overview, look=look)
+
+
+def devices(overview: Json, moment: Moment = CALM) -> Page:
+    """The devices that hold the profile, and how they stay in step."""
+    return _page("devices.html", _("Your devices"), moment, overview=overview)
+
+
+def invite(overview: Json, state: Json, moment: Moment = CALM) -> Page:
+    """Adding a device, on the one that has the profile; `state` is how far it is."""
+    title = _("No device was added") if state["state"] == "ended" else _("Add a device")
+    code = qr.code(state["link"]) if state["link"] else None
+    model = {"overview": overview, "state": state, "code": code, "why": _why(state)}
+    return _page("invite.html", title, moment, **model)
+
+
+def pair(
+    overview: Json,
+    state: Json | None,
+    moment: Moment = CALM,
+    *,
+    scans: bool = False,
+    scanning: str = "",
+    link: str = "",
+    nonce: str = "",
+) -> Page:
+    """Bringing a profile here, on the new device; `state` is how far it is, None before a link is there.
+
+    `scans`: the browser can find the link with a camera; `scanning`: it does, with what to do in a sentence;
+    `link`: the one that was tried; `nonce`: the question that waits in this window.
+    """
+    step = state["state"] if state else ""
+    titles = {
+        "show-code": _("Type these digits on the other device"),
+        "agreed": _("Copying the profile"),
+        "copying": _("Copying the profile"),
+        "done": _("This device is ready"),
+        "ended": _("Nothing was taken"),
+    }
+    title = titles.get(step) or (_("One moment") if step else _("Bring a profile here"))
+    model = {"overview": overview, "state": state, "scans": scans, "scanning": scanning}
+    model |= {"link": link, "nonce": nonce}
+    return _page("pair.html", title, moment, why=_why(state or {}), **model)
+
+
+def take(overview: Json, state: Json, moment: Moment = CALM) -> Page:
+    """The new device's question: shall it take the profile?"""
+    title = _("Take the profile of {name} onto this device?", name=state["profile"])
+    return _page("take.html", title, moment, overview=overview, state=state)
+
+
+def _why(state: Json) -> str:
+    return sentences.said(from_wire(state["error"])) if state.get("error") else ""
+
+
+def removed(name: str, moment: Moment = CALM) -> Page:
+    """Another device has removed this one from the profile called `name`."""
+    return _page("removed.html", _("This device was removed"), moment, profile=name)
 
 
 def backup(overview: Json, moment: Moment = CALM, *, origin: str = "", saved: str = "") -> Page:

@@ -5,8 +5,11 @@ from typing import TYPE_CHECKING, Any
 from .apps import Apps
 from .backup import Backup
 from .connect import Connect
+from .devices import Devices
 from .entries import Entries
 from .gate import Create, Failed, Unlock
+from .pair import Pair
+from .removed import Removed
 from .restore import Restore
 from .settings import Settings
 from .still import Nowhere, Over
@@ -19,6 +22,7 @@ KINDS: dict[str, type[Visit]] = {
     "apps": Apps,
     "app": Entries,
     "settings": Settings,
+    "devices": Devices,
     "backup": Backup,
     "restore": Restore,
     "new-profile": Create,
@@ -28,7 +32,7 @@ KINDS: dict[str, type[Visit]] = {
 
 def visit_for(app: "App", overview: dict[str, Any], request: dict[str, Any] | None) -> Visit:
     """Return the visit for where `app` is and what is known: the present one where that has not changed."""
-    kind = _kind(app.place.page, overview["profile"], request)
+    kind = Removed if overview["removed"] else _kind(app.place.page, overview["profile"], request)
     profile = overview["profile"]["id"] if overview["profile"] else ""
     present = app.visit
     same = present and type(present) is kind and present.place == app.place
@@ -41,6 +45,8 @@ def _kind(page: str, profile: dict[str, Any] | None, request: dict[str, Any] | N
     locked = bool(profile and profile["locked"])
     if page == "nowhere":
         return Nowhere
+    if page == "pair":  # it brings a profile: whatever is here stays as it is
+        return Pair
     if page == "connect" and not request and not locked:
         return Over
     if not profile:

@@ -5,7 +5,7 @@ from typing import Any
 
 from masq.errors import MasqError
 
-from .. import readable, transfer, views
+from .. import readable, syncing, transfer, views
 from ..editing import NotAValue, from_text, to_text
 from ..readable import date
 from ..sentences import code_of
@@ -63,7 +63,8 @@ class Entries(Visit):
 
     def take(self, loaded: tuple[Json | None, list[tuple[str, Any]], bool]) -> None:
         """Keep them."""
-        self.about, self.entries, self.more = loaded
+        about, self.entries, self.more = loaded
+        self.about = about and {"sync": syncing.APP_OFF, **about}
 
     def page(self) -> views.Page:
         """Return the page, or that the app keeps nothing here."""
@@ -78,6 +79,7 @@ class Entries(Visit):
             search=self.search,
             opened=self.opened,
             edited=self.edited if panel == "edit" else None,
+            relay=self.app.overview["sync"]["relay"]["url"],
         )
 
     def acts(self) -> dict[str, Act]:
@@ -94,6 +96,10 @@ class Entries(Visit):
             "export": self._export,
             "withdraw-confirm": self._withdraw,
         }
+
+    def choices(self) -> dict[str, Any]:
+        """Whether this device keeps the app in step."""
+        return {"sync-on": self._sync}
 
     def left(self) -> None:
         """Search no more."""
@@ -202,6 +208,18 @@ class Entries(Visit):
             self.app.screen.focus(f"edit {readable.key(key)}")
 
     # ---- the app as a whole
+
+    async def _sync(self) -> None:
+        about, on = self.about, self.ticked("sync-on")
+        if not about:
+            return
+        self.about = {**about, "sync": {**about["sync"], "on": on}}  # as chosen, while the engine works on it
+        done, _nothing = await self.app.act("sync-on", self.app.link.call("set_sync", self.origin, on))
+        problem = self.app.moment.problem
+        await self.app.fetch()
+        if not done:
+            self.app.moment = self.app.moment._replace(problem=problem)
+            self.app.draw()
 
     async def _export(self, _subject: str) -> None:
         app, about = self.app, self.about

@@ -1,4 +1,4 @@
-"""Settings: profiles, passphrase, storage, language and theme."""
+"""Settings: profiles, passphrase, relay, storage, language and theme."""
 
 from typing import Any
 
@@ -47,6 +47,9 @@ class Settings(Visit):
             "add-passphrase": self._change_passphrase,
             "change-passphrase": self._change_passphrase,
             "remove-passphrase": self._remove_passphrase,
+            "save-relay": self._save_relay,
+            "no-relay": lambda _: self._set_relay("no-relay", ""),
+            "default-relay": lambda _: self._set_relay("default-relay", None),
             "persist": self._persist,
         }
 
@@ -142,6 +145,26 @@ class Settings(Visit):
             self.app.overview = {**self.app.overview, **await self.app.link.call("overview")}
             self.app.draw()
         return False
+
+    # ---- the relay
+
+    async def _save_relay(self, _subject: str) -> None:
+        url = self.text("relay-address").strip()
+        if not url:
+            return self.app.refuse(_("Type the relay's address first."), "relay-address")
+        await self._set_relay("save-relay", url)
+
+    async def _set_relay(self, button: str, url: str | None) -> None:
+        app = self.app
+        done, _nothing = await app.act(button, app.link.call("set_relay", url), {"": "relay-address"})
+        if not done:
+            return
+        await app.fetch()
+        if app.overview["sync"]["relay"]["url"]:
+            app.close(_("Your devices now meet at {relay}.", relay=app.overview["sync"]["relay"]["url"]))
+        else:
+            app.close(_("This store uses no relay now. What you change stays on this device."))
+        app.screen.focus("notice")
 
     # ---- the browser
 

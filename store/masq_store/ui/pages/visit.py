@@ -17,11 +17,13 @@ class Visit:
     """One visit to one page: what it knows, shows, and can do. It ends when the reader goes elsewhere.
 
     `profile` is the id of the profile that it is about. `stays`: another profile does not end it.
+    `urgent` names acts that wait for no other one.
     `firsts` names the element that gets the focus when a panel opens, where that is not its question, and
     `openers` the one that opens it, where that is not called open-<panel>.
     """
 
     stays = False
+    urgent: frozenset[str] = frozenset()
     firsts: dict[str, str] = {}
     openers: dict[str, str] = {}
 
@@ -54,6 +56,9 @@ class Visit:
 
     def typed(self, field: str) -> None:
         """The reader typed into the field with that id."""
+
+    def heard(self, event: list[Any]) -> None:
+        """The engine told of an event that is not about the overview or an app's data."""
 
     def left(self) -> None:
         """The reader goes elsewhere."""

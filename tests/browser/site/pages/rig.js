@@ -20,6 +20,14 @@ def store(scene):
     profiles = [] if "empty" in scene else [ann, a_profile("Bob", "", 2)]
     made = Engine(*profiles, request=ABOUT | {"registered": False})
     made.wait, made.wait_seconds, made.due = 0.01, 3, True
+    made.devices = [HERE | {"added_ms": now}, PHONE | {"clock_off_ms": 300_000, "seen_ms": now - 900_000}]
+    if "trouble" in scene:
+        made.sync |= {"state": "offline", "waiting": 3, "last_ms": now - 7_200_000, "clock_off_ms": -150_000}
+        made.sync |= {"relay": a_relay(RELAY, problem=["X", "The relay does not answer.", {}]), "refused": 2}
+    if "alone" in scene:
+        made.devices, made.sync = [HERE], made.sync | {"state": "off", "relay": a_relay("", "")}
+    if "removed" in scene:
+        made.removed = {"profile": "Ann"}
     made.stored |= {"k001": "long " * 99, "k002": {"$bytes": "AAEC"}, "k003": ["a", {"b": 1}]}
     return made
 `);

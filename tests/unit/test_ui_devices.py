@@ -1,0 +1,395 @@
+"""The devices of a profile and how one is added, with an engine and a screen made of Python."""
+
+import asyncio
+
+import pytest
+from ui_rig import (
+    HERE,
+    LINK,
+    PAIRING,
+    PHONE,
+    RELAY,
+    Engine,
+    a_profile,
+    a_relay,
+    opened,
+    press,
+    run,
+    settle,
+    type_into,
+    until,
+)
+
+from masq.errors import Disconnected, to_wire
+from masq_store.core.errors import PairingGone, PairingRefused, WrongPairingCode
+
+
+def ann(passphrase=""):
+    """An engine with one profile and two devices."""
+    engine = Engine(a_profile("Ann", passphrase))
+    engine.devices = [HERE, PHONE]
+    return engine
+
+
+async def tell(engine, app, state, **fields):
+    """Let the pairing come to another state, and wait until the page shows it."""
+    engine.pairs(state, **fields)
+    await settle(app)
+
+
+@run
+async def test_a_device_is_added_from_the_link_to_the_list():
+    """The link and its code, then the digits, then the other device's yes; at the end its name stands in the list."""
+    engine = ann()
+    app, screen = await opened(engine, "#/devices")
+    await press(app, "invite")
+    assert engine.called("invite") == [("https://store.example/",)]
+    assert screen.has(LINK) and screen.has('id="pair-qr"')
+    await tell(engine, app, "answered")
+    await tell(engine, app, "ask-code")
+    assert screen.has('id="pair-code"') and not screen.has(LINK)
+    await type_into(app, screen, "confirm-code", pair_code="123 456")
+    assert engine.called("confirm_code") == [("123 456",)]
+    await tell(engine, app, "given")
+    assert screen.has("say yes on the other device")
+    engine.devices = [*engine.devices, PHONE | {"id": "cc" * 8, "name": "Tablet"}]
+    await tell(engine, app, "done", device="Tablet")
+    assert screen.has("Tablet was added.") and screen.has('data-device="cccccccccccccccc"')
+    assert engine.called("end_pairing") == [()] and screen.focused == "notice"
+
+
+@run
+async def test_what_is_not_six_digits_costs_no_try():
+    """It is said beside the field, by the page itself or by the engine, and nothing is confirmed."""
+    engine = ann()
+    app, screen = await opened(engine, "#/devices")
+    await press(app, "invite")
+    await tell(engine, app, "ask-code")
+    for typed in ("", "12345", "1234567", "abcdef"):
+        await type_into(app, screen, "confirm-code", pair_code=typed)
+        assert screen.has("Type all six digits") and screen.focused == "pair-code"
+    assert engine.called("confirm_code") == []
+    await tell(engine, app, "given")
+    await tell(engine, app, "ask-code", again=True)
+    assert screen.has("Type all six digits")
+
+
+@run
+async def test_a_pairing_that_failed_says_why_and_can_begin_again():
+    """The error's sentence is an alert; a new link is one press away, and so is the list."""
+    engine = ann()
+    app, screen = await opened(engine, "#/devices")
+    await press(app, "invite")
+    await tell(engine, app, "ended", error=to_wire(WrongPairingCode()))
+    assert screen.has('role="alert"') and screen.has("The six digits were not those")
+    await press(app, "invite")
+    assert screen.has(LINK) and not screen.has("were not those") and len(engine.called("invite")) == 2
+    await tell(engine, app, "ended", error=to_wire(PairingRefused()))
+    await press(app, "refuse")
+    assert screen.has('data-page="devices"') and engine.pair is None
+
+
+@run
+async def test_a_pairing_ends_when_it_is_refused_or_the_page_is_left():
+    """Both tell the engine, and the list is as it was."""
+    engine = ann()
+    app, screen = await opened(engine, "#/devices")
+    await press(app, "invite")
+    await press(app, "refuse")
+    assert screen.has("No device was added") and engine.called("end_pairing") == [()]
+    await press(app, "invite")
+    screen.go("#/")
+    await settle(app)
+    assert len(engine.called("end_pairing")) == 2 and engine.pair is None
+    screen.go("#/devices")
+    await settle(app)
+    assert screen.has('data-page="devices"')
+
+
+@run
+async def test_a_no_counts_while_the_engine_still_works_on_the_link():
+    """The reader need not wait for a relay that does not answer."""
+    engine = ann()
+    app, screen = await opened(engine, "#/devices")
+    slow = asyncio.Event()
+    call = engine.call
+
+    async def held(method, *args):
+        answer = await call(method, *args)
+        if method == "invite":
+            await slow.wait()
+        return answer
+
+    engine.call = held
+    app.acted("invite")
+    await until(lambda: engine.called("invite"))
+    engine.pairs("connecting")
+    await until(lambda: screen.has('data-step="connecting"'))
+    app.acted("refuse")
+    await until(lambda: engine.called("end_pairing"))
+    slow.set()
+    await settle(app)
+    assert screen.has('data-page="devices"') and screen.has('id="add-device"')
+    assert not screen.has("aria-busy")
+
+
+@run
+async def test_the_link_is_copied_or_said_to_be_copied_by_hand():
+    """The clipboard gets it whole; where the browser does not allow that, the page says what to do."""
+    engine = ann()
+    app, screen = await opened(engine, "#/devices")
+    await press(app, "invite")
+    await press(app, "copy-link")
+    assert screen.copied == LINK and screen.has("The link is copied.")
+    screen.copies = False
+    await press(app, "copy-link")
+    assert screen.has("The browser did not copy it.") and screen.focused == "pair-link"
+
+
+@run
+async def test_without_a_relay_no_device_can_be_added():
+    """The page says so and leads to the settings."""
+    engine = ann()
+    engine.sync = engine.sync | {"relay": a_relay("", ""), "state": "off"}
+    _app, screen = await opened(engine, "#/devices")
+    assert not screen.has("add-device") and screen.has("none is set") and screen.has('href="#/settings"')
+
+
+@run
+async def test_a_device_gets_another_name():
+    """The form holds the present one; a refused one is said beside it."""
+    engine = ann()
+    app, screen = await opened(engine, "#/devices")
+    await press(app, "open-rename-device", PHONE["id"])
+    assert screen.has('value="Telephone"') and screen.focused == "device-name"
+    for typed, said in (("  ", "Type a name first."), ("bad", "no device is called that")):
+        await type_into(app, screen, "rename-device", PHONE["id"], device_name=typed)
+        assert screen.has(said) and screen.focused == "device-name"
+    await type_into(app, screen, "rename-device", PHONE["id"], device_name=" Mine ")
+    assert engine.devices[1]["name"] == "Mine" and screen.has("now called Mine")
+    assert screen.focused == f"open-rename-device-{PHONE['id']}"
+
+
+@run
+async def test_removing_a_device_asks_once_by_name_and_promises_no_more_than_it_can():
+    """The question says that a device that is off keeps its copy; this device itself cannot be chosen."""
+    engine = ann()
+    app, screen = await opened(engine, "#/devices")
+    assert not screen.has(f"open-remove-device-{HERE['id']}")
+    await press(app, "open-remove-device", PHONE["id"])
+    assert screen.has("Remove Telephone?") and screen.has("when it next connects")
+    assert screen.has("A device that is off, or that does not obey, keeps what it has.")
+    await press(app, "close")
+    assert engine.called("remove_device") == []
+    await press(app, "open-remove-device", PHONE["id"])
+    await press(app, "remove-device", PHONE["id"])
+    assert engine.called("remove_device") == [(PHONE["id"],)] and screen.has("Telephone was removed.")
+    assert not screen.has(f'data-device="{PHONE["id"]}"')
+
+
+# ---- on the new device
+
+
+@run
+async def test_a_link_brings_a_profile_to_a_device_that_has_none():
+    """Opened by its address: it is used at once and leaves the address; digits, one question, and the profile."""
+    engine = Engine()
+    app, screen = await opened(engine, "#pair=AAAAAAAAAAAAAAAAAAAAAA&relay=wss://other.example")
+    await settle(app)
+    assert engine.called("join") == [("pair=AAAAAAAAAAAAAAAAAAAAAA&relay=wss://other.example",)]
+    assert screen.place == "#/pair"
+    await tell(engine, app, "show-code", code="012345")
+    assert screen.has('<p id="pair-code" class="code">012 345</p>')
+    await tell(engine, app, "ask-take", profile="Ann")
+    assert screen.has("Take the profile of Ann onto this device?") and screen.has('value="Chromium on Linux"')
+    assert screen.has("only if your other device has said that the digits are right")
+    await type_into(app, screen, "take", device_name=" Mine ", passphrase="", stay_unlocked=False)
+    assert engine.called("take") == [("Mine", "", True)] and screen.has('data-step="agreed"')
+    engine.create_profile("Ann", "", True)
+    engine.sync = engine.sync | {"copying": {"done": 3, "of": 9}}
+    app.told(["overview"])
+    await tell(engine, app, "copying")
+    assert screen.has('max="9" value="3"') and app.visit.step == "copying"
+    engine.sync = engine.sync | {"copying": None}
+    await tell(engine, app, "done")
+    assert screen.has("It now holds the profile of Ann.") and screen.has('href="#/"') and "Ann" in screen.top
+
+
+@run
+async def test_what_cannot_be_right_is_said_beside_its_field():
+    """A link that is none, an empty name, differing passphrases, and a name that the engine refuses."""
+    engine = Engine()
+    app, screen = await opened(engine, "#/pair")
+    await type_into(app, screen, "join", pair_paste=" ")
+    assert screen.focused == "pair-paste" and engine.called("join") == []
+    await type_into(app, screen, "join", pair_paste="https://elsewhere.example/")
+    assert screen.has("This is not a link that adds a device") and screen.focused == "pair-paste"
+    assert screen.has("https://elsewhere.example/"), "what was pasted stays"
+    await type_into(app, screen, "join", pair_paste=LINK)
+    await tell(engine, app, "ask-take", profile="Ann")
+    for typed, field in (
+        ({"device_name": " "}, "device-name"),
+        ({"device_name": "Mine", "passphrase": "one", "passphrase_repeat": "two"}, "passphrase-repeat"),
+        ({"device_name": "bad"}, "device-name"),
+    ):
+        await type_into(app, screen, "take", **typed)
+        assert screen.focused == field and screen.has('id="error"')
+    assert engine.called("take") == [("bad", "", True)]
+    await type_into(
+        app,
+        screen,
+        "take",
+        device_name="Mine",
+        passphrase="p",
+        passphrase_repeat="p",
+        stay_unlocked=False,
+    )
+    assert engine.called("take")[-1] == ("Mine", "p", False)
+
+
+@pytest.mark.parametrize("state", ["show-code", "ask-take"])
+def test_a_no_takes_nothing(state):
+    """The engine is told, and the page is the one that asks for a link, with a sentence about it."""
+
+    @run
+    async def go():
+        engine = ann()
+        app, screen = await opened(engine, "#/pair")
+        await type_into(app, screen, "join", pair_paste=LINK)
+        await tell(engine, app, state, profile="Bob", code="012345")
+        await press(app, "refuse")
+        assert engine.called("end_pairing") == [()] and engine.called("take") == []
+        assert screen.has("Nothing was taken") and screen.has('id="pair-paste"') and not screen.has(LINK)
+
+    go()
+
+
+@run
+async def test_a_link_that_failed_leads_to_another_one():
+    """The sentence says why, also that the other device may list this one."""
+    engine = ann()
+    app, screen = await opened(engine, "#/pair")
+    await type_into(app, screen, "join", pair_paste=LINK)
+    await tell(engine, app, "ended", error=to_wire(PairingGone(True)))
+    assert screen.has("remove it there") and screen.has('role="alert"')
+    await press(app, "refuse")
+    assert screen.has('id="pair-paste"') and not screen.has('role="alert"')
+
+
+@run
+async def test_a_locked_store_can_take_another_profile():
+    """A link works whatever profile is here, and the page says that it stays."""
+    engine = ann("right")
+    app, screen = await opened(engine, "#pair=AAAAAAAAAAAAAAAAAAAAAA")
+    await settle(app)
+    assert len(engine.called("join")) == 1 and screen.has('data-page="pair"')
+    await tell(engine, app, "ask-take", profile="Bob")
+    assert screen.has("The profile of Ann stays as it is")
+
+
+@run
+async def test_leaving_ends_the_pairing_and_the_next_link_begins_another():
+    """Each address is a pairing of its own, also where it is the same one."""
+    engine = Engine()
+    app, screen = await opened(engine, "#pair=AAAAAAAAAAAAAAAAAAAAAA")
+    await settle(app)
+    screen.go("#pair=AAAAAAAAAAAAAAAAAAAAAA")
+    await settle(app)
+    methods = [call[0] for call in engine.calls if call[0] in ("join", "end_pairing")]
+    assert methods == ["join", "end_pairing", "join"]
+
+
+@run
+async def test_the_first_page_offers_the_link_and_the_popups_question_waits():
+    """From the popup the way leads through the pairing and back to the app that asks."""
+    engine = Engine(
+        request={"origin": "https://a", "name": "A", "description": "", "icon": None, "registered": False}
+    )
+    app, screen = await opened(engine, "#connect=0123")
+    assert screen.has('href="#/pair"')
+    screen.go("#/pair")
+    await settle(app)
+    await type_into(app, screen, "join", pair_paste=LINK)
+    engine.create_profile("Ann", "", True)
+    await tell(engine, app, "done", profile="Ann")
+    assert screen.has('href="#connect=0123"')
+
+
+@run
+async def test_the_camera_finds_the_link():
+    """Other codes are passed over with a sentence; the right one ends the camera and is used."""
+    engine = Engine()
+    app, screen = await opened(engine, "#/pair")
+    assert not screen.has('data-action="scan"')
+    screen.camera = "ready"
+    screen.go("#/")
+    await settle(app)
+    screen.go("#/pair")
+    await settle(app)
+    await press(app, "scan")
+    assert screen.has("<video") and screen.focused == "scan-end"
+    screen.camera("https://elsewhere.example/")
+    assert screen.has("This is another code.") and engine.called("join") == []
+    screen.camera(LINK)
+    await settle(app)
+    assert screen.camera == "dark" and engine.called("join") == [(LINK,)] and not screen.has("<video")
+
+
+@run
+async def test_a_camera_that_is_refused_is_said():
+    """The page says so, and the link can still be pasted."""
+    from masq.errors import MasqError
+
+    app, screen = await opened(Engine(), "#/pair")
+    screen.camera = MasqError("The camera cannot be used.")
+    app.visit.scans = True
+    await press(app, "scan")
+    assert screen.has("The camera cannot be used.") and not screen.has("<video")
+    assert screen.has('data-action="scan"')
+
+
+@run
+async def test_leaving_switches_the_camera_off():
+    """No camera looks on once the reader is elsewhere."""
+    screen_of = await opened(Engine(), "#/pair")
+    app, screen = screen_of
+    screen.camera = "ready"
+    app.visit.scans = True
+    await press(app, "scan")
+    screen.go("#/")
+    await settle(app)
+    assert screen.camera == "dark"
+
+
+@run
+async def test_an_engine_that_stops_in_a_pairing_is_said():
+    """The page does not stay as if it went on."""
+    engine = ann()
+    app, screen = await opened(engine, "#/devices")
+    await press(app, "invite")
+    engine.broken = Disconnected()
+    engine.on_event(["pairing"])
+    await settle(app)
+    assert screen.has('data-page="unreachable"')
+
+
+# ---- removed by another device
+
+
+@run
+async def test_a_device_that_was_removed_says_so_once():
+    """Before anything else, naming the profile; going on leads to what is here."""
+    engine = Engine()
+    app, screen = await opened(engine)
+    engine.removed = {"profile": "Ann"}
+    app.told(["overview"])
+    await settle(app)
+    assert screen.has('data-page="removed"') and screen.has("from the profile of Ann")
+    await press(app, "seen-removed")
+    assert engine.called("seen_removed") == [()] and screen.has('data-page="create"')
+
+
+def test_the_rig_speaks_as_the_engine_does():
+    """What the tests pretend has every field that the pages may ask for."""
+    assert set(PAIRING) >= {"role", "state", "link", "until_ms", "code", "again", "profile", "device", "name"}
+    assert RELAY.startswith("wss://")
