@@ -26,7 +26,7 @@ ALLOWED = {  # every element and attribute that pages may hold
     "dt": set(),
     "fieldset": set(),
     "form": {"data-action", "data-subject", "novalidate"},
-    "h1": {"tabindex"},
+    "h1": {"tabindex", "aria-describedby"},
     "h2": set(),
     "h3": {"tabindex"},
     "img": {"src", "alt"},

@@ -250,7 +250,7 @@ class Engine:
 
     def invite(self, store_address):
         """A link."""
-        self.pair = PAIRING | {"state": "waiting", "link": LINK, "until_ms": 0}
+        self.pair = PAIRING | {"state": "waiting", "link": LINK, "until_ms": 1_800_000_000_000}
 
     def confirm_code(self, typed):
         """The digits."""

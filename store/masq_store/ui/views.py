@@ -170,7 +170,12 @@ def devices(overview: Json, moment: Moment = CALM) -> Page:
 
 def invite(overview: Json, state: Json, moment: Moment = CALM) -> Page:
     """Adding a device, on the one that has the profile; `state` is how far it is."""
-    title = _("No device was added") if state["state"] == "ended" else _("Add a device")
+    titles = {
+        "ask-code": _("Type the six digits"),
+        "given": _("The digits are right. Now say yes on the other device"),
+        "ended": _("No device was added"),
+    }
+    title = titles.get(state["state"]) or _("Add a device")
     code = qr.code(state["link"]) if state["link"] else None
     model = {"overview": overview, "state": state, "code": code, "why": _why(state)}
     return _page("invite.html", title, moment, **model)

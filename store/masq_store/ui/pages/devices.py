@@ -66,7 +66,7 @@ class Devices(Pairing):
         typed = self.text("pair-code")
         if read_code(typed) is None:
             return self.app.refuse(_six(), "pair-code")
-        await self.app.act("pair-confirm", self.app.link.call("confirm_code", typed), {"": "pair-code"})
+        await self.answer("pair-confirm", self.app.link.call("confirm_code", typed), {"": "pair-code"})
 
     async def _refuse(self, _subject: str) -> None:
         ended = self.step == "ended"

@@ -68,6 +68,11 @@ class Pair(Pairing):
             if self.scans:
                 self.app.draw()
 
+    async def moved(self) -> None:
+        """Once the profile is here, the overview tells of it."""
+        if self.step in ("copying", "done"):
+            await self.app.fetch()
+
     def left(self) -> None:
         """End the pairing, and the camera."""
         self._dark()
@@ -131,7 +136,7 @@ class Pair(Pairing):
             return app.refuse(differ(), "passphrase-repeat")
         stay = self.ticked("stay-unlocked") or not passphrase
         work = app.link.call("take", name, passphrase, stay)
-        await app.act("pair-confirm", work, {"InvalidValue": "device-name"})
+        await self.answer("pair-confirm", work, {"InvalidValue": "device-name"})
 
     async def _refuse(self, _subject: str) -> None:
         ended = self.step == "ended"

@@ -70,17 +70,20 @@ class Pairing(Visit):
     async def begin(self, button: str, work: Any, fields: dict[str, str] | None = None) -> bool:
         """Begin a pairing by a call; say whether it began."""
         self.begun, self.state = True, None
-        done, _state = await self.app.act(button, work, fields)
-        if not self.begun:  # the reader has said no meanwhile
-            self.app.moment = self.app.moment._replace(problem=None)
-            self.app.draw()
-            return False
-        if done:
+        if await self.answer(button, work, fields):
             await self._follow()
-        else:
-            self.begun = False
-            self.app.draw()
-        return done
+            return True
+        self.begun = False
+        self.app.draw()
+        return False
+
+    async def answer(self, button: str, work: Any, fields: dict[str, str] | None = None) -> bool:
+        """Wait for a call that moves the pairing on; say whether it did."""
+        done, _nothing = await self.app.act(button, work, fields)
+        if not self.begun:  # the reader has said no meanwhile: what became of the call is of no interest
+            self.app.moment = self.app.moment._replace(problem=None)
+        self.app.draw()
+        return done and self.begun
 
     async def finish(self) -> None:
         """Let the engine forget the pairing, or end it if it is not over."""
