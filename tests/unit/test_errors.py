@@ -41,6 +41,12 @@ EXAMPLES = [
     store_errors.PairingOffline(True),
     store_errors.PairingBroken("a message was altered"),
     store_errors.BadRelayAddress(),
+    store_errors.NoRelay(),
+    store_errors.RelayRefused("The room is full."),
+    store_errors.PairingHere("old"),
+    store_errors.PairingHere("new"),
+    store_errors.ProfileHere("Ann"),
+    store_errors.ProfileNotKept("This device's storage is full."),
     store_errors.RelayUnreachable("it is stopping"),
 ]
 

@@ -21,6 +21,12 @@ from masq_store.engine.together import write_together
 from masq_store.engine.vault import Unlocked
 from masq_store.engine.writer import Writer
 
+USED = "used/"
+"""Prefix of the home space's keys for when an app was last opened; its origin follows.
+
+Apart from the registration: it is written without anybody having decided anything, on any device, and must not
+undo what another device has decided about the app in the meantime."""
+
 BACKUP = "backup"
 """The home space's key for when the profile was backed up."""
 
@@ -66,12 +72,13 @@ class Profile:
 
     def apps(self) -> dict[str, dict[str, Any]]:
         """Return each registration, withdrawn ones included, by origin."""
-        return {key[len(APP) :]: messages.decode(text) for key, text in self._home_core().items(APP)}
+        found = self._home_core().items(APP)
+        return {key[len(APP) :]: self._with_use(key[len(APP) :], text) for key, text in found}
 
     def app(self, origin: str) -> dict[str, Any] | None:
         """Return the registration of an app that may keep its data here now, else None."""
         text = self._home_core().text(APP + origin)
-        app = messages.decode(text) if text is not None else None
+        app = self._with_use(origin, text) if text is not None else None
         return app if app and app["approved"] else None
 
     def approved(self) -> list[str]:
@@ -93,9 +100,8 @@ class Profile:
 
     async def used(self, origin: str, now_ms: int) -> None:
         """Note that an app has just been opened."""
-        app = self.app(origin)
-        if app:
-            await self._register(origin, {**app, "used_ms": now_ms}, now_ms)
+        if self.app(origin):
+            await self.write_home([(USED + origin, now_ms)], now_ms)
 
     async def erase(self, origin: str, now_ms: int) -> None:
         """Erase an app's data. Nobody may use its space any more. Durable on return.
@@ -248,6 +254,11 @@ class Profile:
     def _home_core(self) -> Any:
         assert self._home is not None, "start() comes first"
         return self._home.core
+
+    def _with_use(self, origin: str, text: str) -> dict[str, Any]:
+        app: dict[str, Any] = messages.decode(text)
+        used_ms = self.home_value(USED + origin)
+        return {**app, "used_ms": max(app["used_ms"], used_ms if type(used_ms) is int else 0)}
 
     async def _register(self, origin: str, app: dict[str, Any], now_ms: int) -> None:
         await self.write_home([(APP + origin, app)], now_ms)
