@@ -106,7 +106,17 @@ class Peer:
 class Rig:
     """An engine over a memory backend; `restart` makes the next engine over the same disk."""
 
-    def __init__(self, backend: MemoryBackend | None = None) -> None:
+    def __init__(
+        self,
+        backend: MemoryBackend | None = None,
+        *,
+        name: str = "Firefox on Linux",
+        network: Any = None,
+        relay: str = "",
+    ) -> None:
+        self.name = name
+        self.network = network
+        self.relay = relay
         self.backend = backend or MemoryBackend()
         self.crypto = NativeCrypto()
         self.now = 1_700_000_000_000
@@ -114,7 +124,15 @@ class Rig:
         self.engine = self._engine()
 
     def _engine(self) -> Engine:
-        return Engine(self.backend, self.crypto, now_ms=lambda: self.now, failed=self.failures.append)
+        return Engine(
+            self.backend,
+            self.crypto,
+            now_ms=lambda: self.now,
+            failed=self.failures.append,
+            network=self.network,
+            device_name=self.name,
+            default_relay=self.relay,
+        )
 
     async def start(self) -> Rig:
         """Start the engine."""

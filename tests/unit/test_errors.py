@@ -42,10 +42,11 @@ EXAMPLES = [
     store_errors.PairingBroken("a message was altered"),
     store_errors.BadRelayAddress(),
     store_errors.NoRelay(),
-    store_errors.PairingNotServed("This room has another token."),
+    store_errors.PairingNotServed("The room is full."),
     store_errors.PairingHere("old"),
+    store_errors.PairingHere("new"),
     store_errors.ProfileHere("Ann"),
-    store_errors.ProfileNotKept("The disk is full."),
+    store_errors.ProfileNotKept("This device's storage is full."),
     store_errors.RelayUnreachable("it is stopping"),
     store_errors.RelayRefused("ROOM_FULL", "This room holds all that it may."),
 ]

@@ -10,28 +10,12 @@ from typing import Any
 from engine_rig import Peer, Rig
 from relay_rig import relay, run
 
-from masq_store.engine.engine import Engine
-from masq_store.native.memory import MemoryBackend
 from masq_store.native.websocket import NativeNetwork
 
 
-class Synced(Rig):
-    """A rig whose engine has a relay."""
-
-    def __init__(self, port: int, name: str, backend: MemoryBackend | None = None) -> None:
-        self.port, self.name = port, name
-        super().__init__(backend)
-
-    def _engine(self) -> Engine:
-        return Engine(
-            self.backend,
-            self.crypto,
-            now_ms=lambda: self.now,
-            failed=self.failures.append,
-            network=NativeNetwork(),
-            device_name=self.name,
-            default_relay=f"ws://127.0.0.1:{self.port}",
-        )
+async def device(port: int, name: str) -> Rig:
+    """Start a device that has a relay."""
+    return await Rig(name=name, network=NativeNetwork(), relay=f"ws://127.0.0.1:{port}").start()
 
 
 async def eventually(ask: Callable[[], Awaitable[Any]], holds: Callable[[Any], object]) -> Any:
@@ -69,10 +53,10 @@ def test_a_paired_device_has_the_same_apps_and_data(tmp_path: Path) -> None:
 
     async def scene() -> None:
         async with relay(tmp_path) as running:
-            old = await Synced(running.port, "Laptop").start()
+            old = await device(running.port, "Laptop")
             counter = await old.approved()
             assert await counter.call("increment", "count", 3) == 3
-            new = await Synced(running.port, "Telephone").start()
+            new = await device(running.port, "Telephone")
             await pair(old, new)
             other = new.app()
             await other.status(state="ready")

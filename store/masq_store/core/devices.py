@@ -87,20 +87,26 @@ def listed(items: Iterable[tuple[str, str]]) -> list[Device]:
         if not key.startswith(DEVICE) or REMOVED + name in found:
             continue
         try:
-            entry = messages.decode(text)
-            seen = messages.decode(found.get(SEEN + name, "{}"))
+            entry, seen = messages.decode(text), read_seen(found.get(SEEN + name))
             devices.append(
                 Device(
                     name,
                     check_device_name(entry["name"]),
                     _number(entry["added_ms"]) or 0,
-                    _number(seen.get("ms")),
-                    _number(seen.get("clock_off_ms")),
+                    *seen,
                 )
             )
-        except (MasqError, KeyError, TypeError, AttributeError):
+        except (MasqError, KeyError, TypeError):
             continue
     return sorted(devices, key=lambda device: (device.added_ms, device.id))
+
+
+def read_seen(text: str | None) -> tuple[int | None, int | None]:
+    """Return what stands under `seen/<id>`: when, and how far the clock was off; None where it does not say."""
+    entry = messages.decode(text) if text is not None else None
+    if not isinstance(entry, dict):
+        return None, None
+    return _number(entry.get("ms")), _number(entry.get("clock_off_ms"))
 
 
 def _number(found: Any) -> int | None:

@@ -196,9 +196,9 @@ class Devices:
         if profile is None or own is None or self._noting or self._is_removed(profile):
             return
         now = self._engine.now_ms()
-        before = profile.home_value(SEEN + own.id) or {}
-        fresh = 0 <= now - before.get("ms", 0) < SEEN_MS
-        if fresh and _is_off(before.get("clock_off_ms")) == _is_off(clock_off_ms):
+        seen_ms, was_off_ms = layout.read_seen(profile.home.core.text(SEEN + own.id))
+        fresh = 0 <= now - (seen_ms or 0) < SEEN_MS
+        if fresh and _is_off(was_off_ms) == _is_off(clock_off_ms):
             return
         self._noting = True
         try:

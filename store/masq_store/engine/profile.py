@@ -21,15 +21,17 @@ from masq_store.engine.together import write_together
 from masq_store.engine.vault import Unlocked
 from masq_store.engine.writer import Writer
 
+USED = "used/"
+"""Prefix of the home space's keys for when an app was last opened; its origin follows.
+
+Apart from the registration: it is written without anybody having decided anything, on any device, and must not
+undo what another device has decided about the app in the meantime."""
+
 BACKUP = "backup"
 """The home space's key for when the profile was backed up."""
 
 OUTLIVED = 8
 """How many earlier generations of an app's space a profile looks for when it opens, in case a crash left one."""
-
-USED = "used/"
-"""Prefix of the home space's keys for when an app was last opened, apart from its registration: two devices open apps
-all the time, and what one notes must not undo what the other has decided."""
 
 KEEP_SECONDS = 60
 """How long a space stays in memory after its last user has gone: a reload must not read it anew."""
@@ -71,20 +73,14 @@ class Profile:
 
     def apps(self) -> dict[str, dict[str, Any]]:
         """Return each registration, withdrawn ones included, by origin."""
-        found = {}
-        for key, text in self._home_core().items(APP):
-            origin = key[len(APP) :]
-            found[origin] = self._with_used(origin, messages.decode(text))
-        return found
+        found = self._home_core().items(APP)
+        return {key[len(APP) :]: self._with_use(key[len(APP) :], text) for key, text in found}
 
     def app(self, origin: str) -> dict[str, Any] | None:
         """Return the registration of an app that may keep its data here now, else None."""
-        app = self.home_value(APP + origin)
-        return self._with_used(origin, app) if app and app["approved"] else None
-
-    def _with_used(self, origin: str, app: dict[str, Any]) -> dict[str, Any]:
-        used = self.home_value(USED + origin)
-        return {**app, "used_ms": max(used, app["used_ms"])} if type(used) is int else app
+        text = self._home_core().text(APP + origin)
+        app = self._with_use(origin, text) if text is not None else None
+        return app if app and app["approved"] else None
 
     def approved(self) -> list[str]:
         """Return the origins of the apps that may keep their data here now."""
@@ -105,7 +101,8 @@ class Profile:
 
     async def used(self, origin: str, now_ms: int) -> None:
         """Note that an app has just been opened."""
-        await self.write_home([(USED + origin, now_ms)], now_ms)
+        if self.app(origin):
+            await self.write_home([(USED + origin, now_ms)], now_ms)
 
     async def erase(self, origin: str, now_ms: int) -> None:
         """Erase an app's data. Nobody may use its space any more. Durable on return.
@@ -258,6 +255,11 @@ class Profile:
     def _home_core(self) -> Any:
         assert self._home is not None, "start() comes first"
         return self._home.core
+
+    def _with_use(self, origin: str, text: str) -> dict[str, Any]:
+        app: dict[str, Any] = messages.decode(text)
+        used_ms = self.home_value(USED + origin)
+        return {**app, "used_ms": max(app["used_ms"], used_ms if type(used_ms) is int else 0)}
 
     async def _register(self, origin: str, app: dict[str, Any], now_ms: int) -> None:
         await self.write_home([(APP + origin, app)], now_ms)

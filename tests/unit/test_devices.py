@@ -1,0 +1,516 @@
+"""The devices of a profile: how each is listed, named and removed, and what one hears of the others' decisions.
+
+What the sync will do is done by `carry` here: it merges one device's home space into the other's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+from engine_rig import APP, OTHER, Peer, Rig
+
+from masq.errors import QuotaExceeded
+from masq_store.core.devices import draw_identity, identity_of, listed
+from masq_store.engine.devices import SEEN_MS
+from masq_store.engine.together import write_together
+
+RELAY = "wss://relay.example"
+
+
+def run(story: Any) -> None:
+    """Run a coroutine within a minute."""
+    asyncio.run(asyncio.wait_for(story, 60))
+
+
+async def until(condition: Any) -> None:
+    """Wait until it holds (10 s)."""
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0.001)
+
+
+async def carry(source: Rig, target: Rig) -> None:
+    """Bring what one device's home space holds to the other's."""
+    home, other = target.engine.profile.home, source.engine.profile.home  # type: ignore[union-attr]
+    changes, vector = other.core.changes_since({}), dict(other.core.vector)
+    await write_together(target.engine.writer, [(home, lambda: home.core.merge(changes, vector))])
+
+
+async def quiet(rig: Rig) -> None:
+    """Return once everything that was begun is done."""
+    await until(lambda: not rig.engine._tasks and not rig.engine.writer.busy)
+
+
+async def two() -> tuple[Rig, Rig, Peer, Peer]:
+    """Return two devices of Ann's, with a page each."""
+    first, second = await Rig(name="Firefox on Linux").start(), await Rig(name="Chrome on Android").start()
+    first_page, second_page = first.page(), second.page()
+    await first_page.call("create_profile", "Ann", "", True)
+    secret = first.engine.profile.home_secret  # type: ignore[union-attr]
+    drawn = await draw_identity(second.crypto)
+    await second.engine.person.take_profile(
+        "Ann", "", True, home_secret=secret, drawn=drawn, arrival={"name": "Phone", "relay": None}
+    )
+    second.now += 1000
+    await carry(first, second)
+    await carry(second, first)
+    return first, second, first_page, second_page
+
+
+async def devices(page: Peer) -> list[tuple[str, bool]]:
+    """Return (name, this) of each device that a page shows."""
+    return [(device["name"], device["this"]) for device in (await page.call("overview"))["devices"]]
+
+
+def test_a_profile_lists_the_device_it_was_made_on() -> None:
+    """A new profile has one device, this one, under the name that the browser has."""
+
+    async def story() -> None:
+        rig = await Rig().start()
+        page = rig.page()
+        assert (await page.call("overview"))["devices"] == []
+        (device,) = (await page.call("create_profile", "Ann", "", True))["devices"]
+        assert len(device.pop("id")) == 16
+        assert device == {
+            "name": "Firefox on Linux",
+            "this": True,
+            "added_ms": rig.now,
+            "seen_ms": None,
+            "online": False,
+            "clock_off_ms": None,
+        }
+
+    run(story())
+
+
+def test_a_devices_id_and_keys_outlive_a_restart() -> None:
+    """The id is that of the public key, the private half opens, and no restart makes another device of it."""
+
+    async def story() -> None:
+        rig = await Rig().start()
+        before = (await rig.page().call("create_profile", "Ann", "", True))["devices"]
+        await rig.restart()
+        assert (await rig.page().call("overview"))["devices"] == before
+        secrets = rig.engine.profile.secrets  # type: ignore[union-attr]
+        identity = secrets.identity
+        assert identity is not None and identity.id == before[0]["id"]
+        assert await identity_of(rig.crypto, identity.public) == identity
+        private = await rig.engine.vault.device_key(secrets.root)
+        assert await rig.crypto.x25519_public(private) == identity.public
+        disk = b"".join(rig.backend.disk.stored.values())
+        assert private not in disk and private.hex().encode() not in disk
+
+    run(story())
+
+
+def test_a_profile_of_an_earlier_version_gets_an_identity() -> None:
+    """Its record has none: the next opening draws one and lists the device, and the one after keeps both."""
+
+    async def story() -> None:
+        rig = await Rig().start()
+        made = (await rig.page().call("create_profile", "Ann", "", True))["devices"]
+        key, record = next(
+            (key, json.loads(content))
+            for key, content in rig.backend.disk.stored.items()
+            if key.startswith("profile/")
+        )
+        del record["identity"]
+        rig.backend.disk.stored[key] = json.dumps(record).encode()
+        await rig.restart()
+        found = (await rig.page().call("overview"))["devices"]
+        assert [device["this"] for device in found] == [True, False]
+        assert found[1]["id"] == made[0]["id"] != found[0]["id"]
+        await rig.restart()
+        assert (await rig.page().call("overview"))["devices"] == found
+
+    run(story())
+
+
+def test_a_full_disk_keeps_no_profile_closed() -> None:
+    """Where there is no room to list the device, the profile opens all the same; later there is."""
+
+    async def story() -> None:
+        rig = await Rig().start()
+        await rig.page().call("create_profile", "Ann", "", True)
+        key = next(key for key in rig.backend.disk.stored if key.startswith("profile/"))
+        record = json.loads(rig.backend.disk.stored[key])
+        del record["identity"]
+        rig.backend.disk.stored[key] = json.dumps(record).encode()
+        real = type(rig.backend).write
+
+        async def full(self: Any, puts: Any, drops: Any = ()) -> None:
+            raise QuotaExceeded("this device's storage is full", 1)
+
+        type(rig.backend).write = full  # type: ignore[method-assign]
+        try:
+            await rig.restart()
+            seen = await rig.page().call("overview")
+        finally:
+            type(rig.backend).write = real  # type: ignore[method-assign]
+        assert seen["profile"]["locked"] is False
+        assert [device["this"] for device in seen["devices"]] == [False]
+        await rig.restart()
+        assert sorted(device["this"] for device in (await rig.page().call("overview"))["devices"]) == [
+            False,
+            True,
+        ]
+
+    run(story())
+
+
+def test_a_profile_that_was_brought_here_has_the_name_that_was_chosen() -> None:
+    """Both devices list both, each knows itself, and a restart changes nothing."""
+
+    async def story() -> None:
+        first, second, first_page, second_page = await two()
+        assert await devices(first_page) == [("Firefox on Linux", True), ("Phone", False)]
+        assert await devices(second_page) == [("Phone", True), ("Firefox on Linux", False)]
+        await second.restart()
+        assert await devices(second.page()) == [("Phone", True), ("Firefox on Linux", False)]
+        del first
+
+    run(story())
+
+
+def test_the_relay_comes_along() -> None:
+    """A profile brought here over another relay than the store's own goes on with that one, whenever it is killed."""
+
+    async def story() -> None:
+        for kill in (1, 2, 3, 4, 9):
+            rig = await Rig(relay="wss://own.example").start()
+            drawn = await draw_identity(rig.crypto)
+            real, writes = rig.backend.write, 0
+
+            async def write(puts: Any, drops: Any = (), kill: int = kill, real: Any = real) -> None:
+                nonlocal writes
+                writes += 1
+                if writes >= kill:
+                    await asyncio.Event().wait()  # for ever: the process is gone
+                await real(puts, drops)
+
+            rig.backend.write = write  # type: ignore[method-assign]
+            taking = asyncio.ensure_future(
+                rig.engine.person.take_profile(
+                    "Ann",
+                    "",
+                    True,
+                    home_secret=bytes(32),
+                    drawn=drawn,
+                    arrival={"name": "Phone", "relay": RELAY},
+                )
+            )
+            await until(lambda kill=kill: writes >= kill or taking.done())  # noqa: B023
+            taking.cancel()
+            await rig.restart()
+            seen = await rig.page().call("overview")
+            if kill == 1:
+                assert seen["profile"] is None and seen["devices"] == []
+                continue
+            assert seen["profile"]["name"] == "Ann"
+            assert seen["sync"]["relay"] == {
+                "url": RELAY, "default": "wss://own.example", "own": RELAY, "problem": None,
+            }  # fmt: skip
+            assert [device["name"] for device in seen["devices"]] == ["Phone"]
+            assert rig.engine.profile.home_secret == bytes(32)  # type: ignore[union-attr]
+            await rig.page().call("set_relay", None)
+            await rig.restart()
+            assert (await rig.page().call("overview"))["sync"]["relay"]["url"] == "wss://own.example"
+
+    run(story())
+
+
+def test_a_device_can_be_renamed() -> None:
+    """This device or another: the name is cleaned, kept, and told to the pages; a name that cannot be is refused."""
+
+    async def story() -> None:
+        first, second, page, other_page = await two()
+        ids = [device["id"] for device in (await page.call("overview"))["devices"]]
+        assert (await page.call("rename_device", ids[0], " "))[0] == "InvalidValue"
+        assert (await page.call("rename_device", "0" * 16, "x"))[0] == "InvalidValue"
+        assert (await page.call("rename_device", None, "x"))[0] == "InvalidValue"
+        assert await page.call("rename_device", ids[0], "My  laptop") is None
+        assert await page.call("rename_device", ids[1], "My phone") is None
+        assert await devices(page) == [("My laptop", True), ("My phone", False)]
+        other_page.port.heard.clear()
+        await carry(first, second)
+        await other_page.port.until(lambda message: message.get("events"))
+        assert await devices(other_page) == [("My phone", True), ("My laptop", False)]
+
+    run(story())
+
+
+def test_a_removed_device_erases_its_copy() -> None:
+    """It is listed no more; once it hears of it nothing of the profile is on its disk, and its person reads why."""
+
+    async def story() -> None:
+        first, second, page, other_page = await two()
+        tab = await second.approved(APP)
+        await tab.call("set", "k", "secret")
+        await tab.call("watch", "", False)
+        gone = second.engine.profile.id  # type: ignore[union-attr]
+        phone = (await page.call("overview"))["devices"][1]["id"]
+        assert await page.call("remove_device", phone) is None
+        assert await devices(page) == [("Firefox on Linux", True)]
+        assert (await page.call("remove_device", phone))[0] == "InvalidValue"
+        await second.engine.devices.note_seen(0)
+        await second.engine.devices.rename(phone, "Still here")
+        await carry(first, second)
+        await tab.status(state="unregistered")
+        await quiet(second)
+        assert (await tab.call("get", "k"))[0] == "NotRegistered"
+        assert [key for key in second.backend.disk.stored if gone in key] == []
+        seen = await other_page.call("overview")
+        assert seen["profile"] is None and seen["devices"] == []
+        assert seen["removed"] == {"profile": "Ann"}
+        await second.restart()
+        other_page = second.page()
+        assert (await other_page.call("overview"))["removed"] == {"profile": "Ann"}
+        assert await other_page.call("seen_removed") is None
+        assert (await other_page.call("overview"))["removed"] is None
+        assert [key for key in second.backend.disk.stored if key not in ("schema", "generation")] == []
+
+    run(story())
+
+
+def test_what_a_removed_device_writes_does_not_bring_it_back() -> None:
+    """It renamed itself at the same time: the others go on without it."""
+
+    async def story() -> None:
+        first, second, page, other_page = await two()
+        phone = (await page.call("overview"))["devices"][1]["id"]
+        await page.call("remove_device", phone)
+        second.now += 60_000
+        await other_page.call("rename_device", phone, "Later")
+        await carry(second, first)
+        assert await devices(page) == [("Firefox on Linux", True)]
+
+    run(story())
+
+
+def test_a_device_that_was_removed_while_it_was_off_erases_its_copy_when_it_opens() -> None:
+    """Also where it was killed between hearing of it and erasing; the device's other profile is next then."""
+
+    async def story() -> None:
+        first, second, page, other_page = await two()
+        ann = second.engine.profile.id  # type: ignore[union-attr]
+        phone = (await page.call("overview"))["devices"][1]["id"]
+        await page.call("remove_device", phone)
+        await other_page.call("create_profile", "Bob", "", True)
+        await other_page.call("switch_profile", ann)
+        second.engine.devices._leave = lambda profile: asyncio.sleep(0)  # type: ignore[assignment, return-value]
+        await carry(first, second)
+        await quiet(second)
+        assert [key for key in second.backend.disk.stored if ann in key] != []
+        await second.restart()
+        await until(lambda: not [key for key in second.backend.disk.stored if ann in key])
+        seen = await second.page().call("overview")
+        assert [profile["name"] for profile in seen["profiles"]] == ["Bob"]
+        assert seen["profile"]["name"] == "Bob" and seen["removed"] == {"profile": "Ann"}
+
+    run(story())
+
+
+def test_this_device_is_not_removed_but_deleted() -> None:
+    """Removing the device in hand is refused, saying what to do instead."""
+
+    async def story() -> None:
+        _, _, page, _ = await two()
+        own = (await page.call("overview"))["devices"][0]["id"]
+        code, sentence, _ = await page.call("remove_device", own)
+        assert code == "InvalidValue" and "delete the profile" in sentence
+
+    run(story())
+
+
+def test_an_app_that_another_device_approves_is_approved_here() -> None:
+    """Its open tab becomes ready without a question; withdrawn there, it ends at once."""
+
+    async def story() -> None:
+        first, second, page, other_page = await two()
+        tab = second.app(APP)
+        await tab.status(state="unregistered")
+        await first.approved(APP)
+        await carry(first, second)
+        await tab.status(state="ready", devices=2)
+        assert await tab.call("set", "k", 1) is None
+        await tab.call("watch", "", False)
+        await page.call("withdraw", APP)
+        await carry(first, second)
+        await tab.status(state="unregistered")
+        assert (await tab.call("get", "k"))[0] == "NotRegistered"
+        assert any(message.get("ended") for message in tab.port.heard)
+        assert [app["origin"] for app in (await other_page.call("overview"))["apps"]] == []
+
+    run(story())
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_an_app_that_another_device_erases_is_erased_here(killed: bool) -> None:
+    """The open tab goes on in an empty space, and the old one leaves the disk, at the latest at the next opening."""
+
+    async def story() -> None:
+        first, second, page, _ = await two()
+        await first.approved(APP)
+        await first.approved(OTHER)
+        await carry(first, second)
+        tab, other = second.app(APP), second.app(OTHER)
+        await tab.status(state="ready")
+        await other.status(state="ready")
+        await tab.call("set", "k", 1)
+        await other.call("set", "k", 2)
+        await page.call("withdraw", APP, True)
+        await first.approved(APP)
+        spaces = {key.split("/")[2] for key in second.backend.disk.stored if key.startswith("space/")}
+        if killed:
+            second.engine.devices._take_apps = lambda profile: asyncio.sleep(0)  # type: ignore[assignment, return-value]
+        await carry(first, second)
+        await quiet(second)
+        if killed:
+            await second.restart()
+            tab, other = second.app(APP), second.app(OTHER)
+            await other.status(state="ready")
+        await tab.status(state="ready")
+        assert await tab.call("items", "") == []
+        assert await tab.call("set", "new", 1) is None
+        assert await other.call("items", "") == [["k", 2]]
+        left = {key.split("/")[2] for key in second.backend.disk.stored if key.startswith("space/")}
+        assert len(spaces - left) == 1 and len(left) == 3
+
+    run(story())
+
+
+def test_using_an_app_does_not_undo_what_another_device_decides() -> None:
+    """One device opens an app, later, while the other withdraws and erases it: it stays withdrawn and erased."""
+
+    async def story() -> None:
+        first, second, page, _ = await two()
+        await first.approved(APP)
+        await carry(first, second)
+        await page.call("withdraw", APP, True)
+        second.now += 3600_000
+        tab = second.app(APP)
+        await tab.status(state="ready")
+        used = (await second.page().call("overview"))["apps"][0]["used_ms"]
+        assert used == second.now
+        await carry(second, first)
+        await carry(first, second)
+        await tab.status(state="unregistered")
+        for rig in (first, second):
+            app = rig.engine.profile.apps()[APP]  # type: ignore[union-attr]
+            assert (app["approved"], app["generation"]) == (False, 1)
+
+    run(story())
+
+
+def test_the_relay_is_chosen_for_all_devices() -> None:
+    """An own address, none, or the store's choice; what is no address is refused; the sync is told."""
+
+    async def story() -> None:
+        first, second, page, other_page = await two()
+        told: list[str] = []
+        second.engine.devices.listeners.append(lambda: told.append(second.engine.devices.relay))
+        assert await page.call("set_relay", RELAY) is None
+        for bad in ("http://relay.example", "ws://relay.example", "relay", 5, "wss://a b"):
+            assert (await page.call("set_relay", bad))[0] == "BadRelayAddress"
+        await carry(first, second)
+        assert told == [RELAY]
+        seen = (await other_page.call("overview"))["sync"]["relay"]
+        assert seen == {"url": RELAY, "default": "", "own": RELAY, "problem": None}
+        await page.call("set_relay", "")
+        await carry(first, second)
+        assert (await other_page.call("overview"))["sync"]["relay"]["own"] == ""
+        second.engine.default_relay = "wss://store.example"
+        assert (await other_page.call("overview"))["sync"]["relay"]["url"] == ""
+        await page.call("set_relay", None)
+        await carry(first, second)
+        seen = (await other_page.call("overview"))["sync"]["relay"]
+        assert (seen["own"], seen["url"]) == (None, "wss://store.example")
+
+    run(story())
+
+
+def test_an_app_can_stay_out_of_the_sync_on_one_device() -> None:
+    """The switch is this device's alone; the others see one device less that holds the app's data."""
+
+    async def story() -> None:
+        first, second, page, other_page = await two()
+        tab = await first.approved(APP)
+        await carry(first, second)
+        await tab.status(devices=2)
+        assert await other_page.call("set_sync", APP, False) is None
+        assert (await other_page.call("app", APP))["sync"]["on"] is False
+        await carry(second, first)
+        await tab.status(devices=1)
+        assert (await page.call("app", APP))["sync"]["on"] is True
+        assert await other_page.call("set_sync", APP, True) is None
+        assert (await other_page.call("app", APP))["sync"]["on"] is True
+        assert (await other_page.call("set_sync", OTHER, True))[0] == "NotRegistered"
+        assert (await other_page.call("set_sync", APP, "yes"))[0] == "InvalidValue"
+
+    run(story())
+
+
+def test_when_a_device_was_last_seen() -> None:
+    """It says so itself, at most every quarter of an hour, but at once where its clock turns out to be off."""
+
+    async def story() -> None:
+        first, second, page, _ = await two()
+
+        async def seen() -> tuple[Any, Any]:
+            await carry(second, first)
+            device = (await page.call("overview"))["devices"][1]
+            return device["seen_ms"], device["clock_off_ms"]
+
+        start = second.now
+        note = second.engine.devices.note_seen
+        await note(5)
+        second.now += 1000
+        await note(7)
+        assert await seen() == (start, 5)
+        await note(120_000)
+        assert await seen() == (start + 1000, 120_000)
+        second.now += SEEN_MS
+        await note(120_001)
+        assert await seen() == (start + 1000 + SEEN_MS, 120_001)
+        second.now -= 10 * SEEN_MS  # the clock was set back
+        await note(3)
+        assert await seen() == (start + 1000 - 9 * SEEN_MS, 3)
+
+    run(story())
+
+
+def test_every_call_about_devices_waits_for_an_open_profile() -> None:
+    """While it is locked, or there is none, nothing is listed and everything is refused."""
+
+    async def story() -> None:
+        for passphrase in ("", "a passphrase"):
+            rig = await Rig().start()
+            page = rig.page()
+            if passphrase:
+                await page.call("create_profile", "Ann", passphrase, False)
+                await page.call("lock")
+            assert (await page.call("overview"))["devices"] == []
+            for call in (
+                ("rename_device", "0" * 16, "x"),
+                ("remove_device", "0" * 16),
+                ("set_relay", None),
+                ("set_sync", APP, True),
+                ("invite", "http://store.localhost/"),
+            ):
+                assert (await page.call(*call))[0] == "Locked", call
+            assert (await page.call("seen_removed")) is None
+
+    run(story())
+
+
+@pytest.mark.parametrize(
+    "text", ["1", '"x"', "{}", '{"name":5,"added_ms":1}', '{"name":"x","added_ms":"1"}', "[1]"]
+)
+def test_an_entry_that_cannot_be_read_hides_no_other(text: str) -> None:
+    """What a later version may write is passed over, or shown as far as it can be."""
+    good = '{"added_ms":5,"identity":"00","name":"Laptop"}'
+    names = [device.name for device in listed([("device/a", text), ("device/b", good), ("seen/b", text)])]
+    assert "Laptop" in names and set(names) <= {"Laptop", "x"}
