@@ -302,7 +302,7 @@ class Device:
         rows, (number, tag) = self.space.rows(), self.sync.log.cursor
         slices = [rows[at : at + SLICE] for at in range(0, len(rows), SLICE)] or [[]]
         states = [State(part, number, tag, None) for part in slices]
-        states[-1] = states[-1]._replace(vector=dict(self.space.vector))
+        states[-1] = states[-1]._replace(vector=dict(self.sync.log.vector))
         header = Header(0, self.space.replica, self.world.new_id(16), 0)
         self._snapshot = header, self.world.new_id(8), states
         self._send_part(0)

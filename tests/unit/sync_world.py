@@ -158,7 +158,7 @@ class World:
         device.connect()
         self._exchange(device)
         device.act({name for bit, name in enumerate(TIMERS) if b >> bit & 1})
-        if c % 3:
+        if c % 2:
             self._exchange(device)
 
     def _crash(self, at: int, b: int, c: int) -> None:
@@ -298,19 +298,15 @@ class World:
     def _exchange(self, device: Device) -> int:
         """Carry all that is on its way to and from a device. Returns how much that was."""
         carried = 0
-        if device.line is None:
-            return 0
-        while device.line and device.line.up:
-            self.hub.take(device.line)
-            carried += 1
         device.commit()
-        while heard := device.hear(8):
-            device.commit()
-            carried += heard
-            while device.line and device.line.up:
+        while device.line and (device.line.up or device.line.down or not device.line.live):
+            while device.line.up:
                 self.hub.take(device.line)
                 carried += 1
-        device.keep_place()
+            carried += device.hear(8)
+            device.commit()
+        if carried:
+            device.keep_place()
         return carried
 
 
