@@ -6,6 +6,9 @@ Messages that were opened go in; what is to be merged, and what is to be sealed 
                           │          reads what others post, posts what its space holds beyond the log
                           └ reads what it has not seen
 
+A relay that leaves out a number has hidden something: the replica is `torn` then, and takes nothing more before it
+has joined again, from the last place that it can be sure of.
+
 Two vectors say everything. The *log's* vector is what the log adds up to, and everybody who reads the log computes the
 same one. The *space's* vector is what this replica holds, and never below the log's once the log has been read.
 Whatever a space holds above the log's vector, whoever wrote it, its replica posts: so a log that was lost or went
@@ -45,8 +48,9 @@ MOST_ASKED = 16
 MOVES: dict[str, dict[str, str]] = {
     "away": {"join": "joining"},
     "joining": {"joined": "reading", "lost": "away"},
-    "reading": {"current": "live", "lost": "away"},
-    "live": {"current": "live", "lost": "away"},
+    "reading": {"current": "live", "hole": "torn", "lost": "away"},
+    "live": {"current": "live", "hole": "torn", "lost": "away"},
+    "torn": {"current": "torn", "lost": "away"},
 }
 """For each state: what can happen, and the state after it."""
 
@@ -100,6 +104,7 @@ class Sync:
         self._broken = False  # a part of a snapshot could not be read
         self._asked: list[dict[str, int]] = []
         self._part = 0  # of a snapshot, the one that comes next
+        self._at: int | None = 0  # the number that was read last; None behind what could not be read
 
     # The relay says ----------------------------------------------------------------------------------------
 
@@ -115,9 +120,12 @@ class Sync:
         if reset:
             self.log = RoomLog()
             self._missing.clear()
+        self._at = self.log.number
 
     def read(self, number: int, tag: bytes, size: int, header: Header, message: Message) -> Merge | None:
         """Take the envelope that stands at `number`, opened. `size`: its bytes. Returns what is to be merged."""
+        if not self._follows(number):
+            return None
         self.log.move(number, tag, size)
         if not self.log.count(header):
             self.repeated += 1
@@ -136,16 +144,21 @@ class Sync:
 
     def skip(self, number: int, tag: bytes, size: int) -> None:
         """Pass over the envelope at `number`: it is not from a member, or no device has written it."""
-        self.log.move(number, tag, size)
+        if self._follows(number):
+            self.log.move(number, tag, size)
 
     def part(self, part: int, of: int, state: State | None) -> Merge | None:
         """Take a part of a snapshot, None where it could not be read. Returns what is to be merged."""
+        if self.state == "torn":
+            return None
         if part == 0:
             self._part, self._broken = 0, False
         if state is None or part != self._part:
             self._broken = True  # the log tells what is missing, and somebody who has it posts it
+            self._at = None
             return None
         self._part += 1
+        self._at = state.number
         changes = [row_change(row) for row in state.rows]
         if part != of - 1 or state.vector is None or self._broken:
             return Merge(changes, {})
@@ -154,7 +167,7 @@ class Sync:
 
     def current(self) -> None:
         """Note that all of the room was read. Comes again to one that read too slowly: nothing is new then."""
-        if self.state != "live":
+        if self.state == "reading":
             self._let_go()
         self._move("current")
 
@@ -319,6 +332,13 @@ class Sync:
         self._in_flight.clear()
         self._held = False
         self._sent = dict(self.log.vector)
+
+    def _follows(self, number: int) -> bool:
+        """Say whether `number` comes next in the log. The replica is torn where it does not."""
+        if self.state != "torn" and self._at is not None and number != self._at + 1:
+            self._move("hole")
+        self._at = number
+        return self.state != "torn"
 
     def _move(self, event: str) -> None:
         self.state = MOVES[self.state][event]

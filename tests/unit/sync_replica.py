@@ -1,0 +1,335 @@
+"""A device in the convergence test: a space with its journal in memory, and its sync, driven as an engine drives it.
+
+Nothing happens by itself: what waits for a disk, a network or a clock waits until the world says so.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, NamedTuple
+
+from masq.errors import MasqError
+from masq.messages import encode
+from masq_store.core import checkpoint, journal, sync_wire
+from masq_store.core.checkpoint import Covered, freeze
+from masq_store.core.envelope import Header, encode_header, parse_envelope, tag_of
+from masq_store.core.padding import pad, unpad
+from masq_store.core.register import Change
+from masq_store.core.room_log import RoomLog, reaches
+from masq_store.core.space import Applied, Space
+from masq_store.core.sync import Merge, Post, Sync
+from masq_store.core.sync_wire import Changes, Message, State
+from sync_hub import Frame, Line
+
+if TYPE_CHECKING:
+    from sync_world import World
+
+SLICE = 3
+"""Rows in a checkpoint's record, and in a snapshot's part: few, so that there are several."""
+
+FIRST_PART = 1 << 31
+"""Refs of a snapshot's parts are above all refs of posts."""
+
+TIMERS = ("answer", "settle", "ask", "reply", "snapshot", "resume")
+
+
+class Disk(NamedTuple):
+    """What a device has on its disk: a checkpoint, the journal after it, and how far the room's log was read."""
+
+    checkpoint: tuple[bytes, ...] = ()
+    journal: tuple[bytes, ...] = ()
+    place: bytes | None = None
+
+    def open(self, replica: str) -> Space:
+        """Return the space, as `replica` goes on with it."""
+        space = checkpoint.decode(self.checkpoint, replica)[0] if self.checkpoint else Space(replica)
+        for record in self.journal:
+            space.merge(*journal.decode_changes(record))
+        return space
+
+
+class Sealer:
+    """Envelopes without cryptography: a tag that was given out stands for what it was given to."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._known: dict[bytes, tuple[Header, Message] | None] = {}
+        self._headers: set[tuple[bytes, int]] = set()
+
+    def seal(self, header: Header, message: Message) -> bytes:
+        """Return a message as an envelope."""
+        assert (header.session, header.counter) not in self._headers, "a nonce is used twice"
+        self._headers.add((header.session, header.counter))
+        self._count += 1
+        envelope = encode_header(header) + pad(sync_wire.encode(message)) + self._count.to_bytes(16, "big")
+        front, sealed = parse_envelope(envelope)
+        self._known[envelope] = front, sync_wire.parse(unpad(sealed[:-16]))
+        return envelope
+
+    def open(self, envelope: bytes) -> tuple[Header, Message] | None:
+        """Return what an envelope holds; None for one that nobody has sealed."""
+        return self._known.get(envelope)
+
+
+class Device:
+    """A device; it is always switched on, and starts again when it has crashed."""
+
+    def __init__(self, world: World, disk: Disk) -> None:
+        self.world = world
+        self.disk = disk
+        self.skew_ms = 0
+        self.repeated = 0
+        self.start()
+
+    def start(self) -> None:
+        """Open what is on the disk, as a new replica."""
+        self.space = self.disk.open(self.world.new_id(8).hex())
+        self.pending: deque[Applied] = deque()
+        self.line: Line | None = None
+        self._merging: tuple[Applied, list[Change], dict[str, int]] | None = None
+        self._snapshot: tuple[Header, bytes, list[State]] | None = None
+        self._trimmed: int | None = None
+        self._full = self._resume = False
+        self.sync = self._begin()
+
+    def crash(self) -> None:
+        """End at once, and start again from the disk."""
+        self.cut()
+        self.start()
+
+    # The disk ----------------------------------------------------------------------------------------------
+
+    def commit(self, most: int = 1 << 30) -> None:
+        """Write what is pending, up to so many calls, in one transaction."""
+        done = [self.pending.popleft() for _ in range(min(most, len(self.pending)))]
+        if not done:
+            return
+        vector = {replica: number for applied in done for replica, number in applied.vector.items()}
+        record = journal.encode_changes([change for applied in done for change in applied.changes], vector)
+        self.disk = self.disk._replace(journal=(*self.disk.journal, record))
+        if self._merging and self._merging[0] in done:
+            self._merging = None
+
+    def fail(self, again: bool) -> None:
+        """Find the disk full: all that is pending is taken back. `again`: what was read is written after all."""
+        while self.pending:
+            self.space.revert(self.pending.pop())
+        if self._merging and again:
+            _, changes, vector = self._merging
+            self._merge(changes, vector)
+        elif self._merging:
+            self._merging = None
+            self.cut()
+            self.repeated += self.sync.repeated
+            self.sync = self._begin()
+
+    def keep_place(self) -> None:
+        """Keep how far the log was read, if all that was read is on the disk."""
+        if not self._merging:
+            self.disk = self.disk._replace(place=self.sync.log.encode())
+
+    def checkpoint(self) -> None:
+        """Write a checkpoint in place of the journal, if the disk has all there is."""
+        if not self.pending:
+            chunks = checkpoint.encode(freeze(self.space), Covered(0, bytes(16)), SLICE)
+            self.disk = self.disk._replace(checkpoint=tuple(chunks), journal=())
+
+    # The person --------------------------------------------------------------------------------------------
+
+    def write(self, entries: list[tuple[str, str | None]]) -> None:
+        """Set or delete keys."""
+        self._did(self.space.write(entries, self.world.now_ms + self.skew_ms))
+
+    def clear(self, prefix: str) -> None:
+        """Delete all keys that begin with `prefix`."""
+        self._did(self.space.clear(prefix, self.world.now_ms + self.skew_ms))
+
+    def increment(self, key: str, by: int) -> None:
+        """Count on, unless there is something else under the key."""
+        try:
+            self._did(self.space.increment(key, by, self.world.now_ms + self.skew_ms))
+        except MasqError:
+            assert key != "n"
+
+    def _did(self, applied: Applied) -> None:
+        if applied.changes or applied.vector:
+            self.pending.append(applied)
+
+    # The network -------------------------------------------------------------------------------------------
+
+    def connect(self) -> None:
+        """Connect, and ask to join."""
+        if self.line is None:
+            self.line = Line()
+            self.sync.join()
+            self.line.up.append(("JOIN", *self.sync.log.cursor))
+
+    def cut(self) -> None:
+        """Lose the connection, and what is on its way."""
+        if self.line is not None:
+            self.world.hub.gone(self.line)
+            self.line = None
+            self._snapshot = None
+            self.sync.lost()
+
+    def hear(self, most: int) -> int:
+        """Take up to so many frames, as one group: all of it is merged, or nothing counts."""
+        if self._merging or self.line is None:
+            return 0
+        frames: list[Frame] = []
+        while len(frames) < most and (self.line.down or self.world.hub.feed(self.line)):
+            frames.append(self.line.down.popleft())
+        changes: list[Change] = []
+        vector: dict[str, int] = {}
+        for frame in frames:
+            found = self._take(*frame)
+            if found is not None:
+                changes += found.changes
+                known = {**self.space.vector}
+                for replica, number in vector.items():
+                    known[replica] = max(number, known.get(replica, 0))
+                if found.base is None or reaches(known, found.base):
+                    for replica, number in found.vector.items():
+                        vector[replica] = max(number, vector.get(replica, 0))
+        if changes or vector:
+            self._merge(changes, vector)
+        if self.sync.state == "torn":
+            self.world.count("torn")
+            self.cut()
+        return len(frames)
+
+    def _merge(self, changes: list[Change], vector: dict[str, int]) -> None:
+        applied = self.space.merge(changes, vector)
+        self._merging = None
+        if applied.changes or applied.vector:
+            self.pending.append(applied)
+            self._merging = applied, changes, vector
+
+    def _take(self, name: str, *said) -> Merge | None:
+        sync, world = self.sync, self.world
+        match name:
+            case "JOINED":
+                head, _, reset = said
+                world.count("resets", reset)
+                sync.joined(head, bool(reset))
+            case "SNAPSHOT":
+                part, of, _, envelope = said
+                world.count("snapshot parts read")
+                world.count("snapshots read midway", sync.state == "live" and part == 0)
+                opened = world.sealer.open(envelope)
+                return sync.part(part, of, opened[1] if opened else None)
+            case "ENVELOPE":
+                number, envelope = said
+                opened = world.sealer.open(envelope)
+                if opened is None:
+                    world.count("foreign envelopes")
+                    sync.skip(number, tag_of(envelope), len(envelope))
+                    return None
+                world.count("answers read", isinstance(opened[1], Changes) and opened[1].base is not None)
+                return sync.read(number, tag_of(envelope), len(envelope), *opened)
+            case "CURRENT":
+                sync.current()
+            case "STORED":
+                ref, number = said
+                if ref >= FIRST_PART:
+                    self._part_stored(ref)
+                else:
+                    sync.stored(ref, number)
+                    world.acknowledged(number)
+            case "ERROR":
+                self._refused(*said)
+        return None
+
+    def _refused(self, ref: int, code: int) -> None:
+        self.world.count("refusals")
+        if ref < FIRST_PART:
+            self._full = self._resume = self.sync.refused(ref)
+        elif self._snapshot:
+            self._snapshot = None
+            self.sync.log.trim(self.sync.log.number)
+
+    # What it says ------------------------------------------------------------------------------------------
+
+    def act(self, due: set[str]) -> int:
+        """Say what there is to say. `due`: the timers whose time has come. Returns how much was said."""
+        sync, line = self.sync, self.line
+        if line is None or self._merging:
+            return 0
+        if "answer" in due and not sync.idle and not line.up and not line.down:
+            self.world.count("time-outs")
+            self.cut()
+            self.connect()
+            return 1
+        if sync.state != "live":
+            return 0
+        if "resume" in due and self._resume:
+            self._resume = False
+            sync.resume()
+        pending = tuple(self.pending)
+        vector = self.space.vector_without(pending)
+
+        def since(base: dict[str, int]) -> list[Change]:
+            return self.space.changes_since(base, pending)
+
+        posts: list[Post] = []
+        if not sync.others_only(vector, self.space.replica) or "settle" in due:
+            posts += self._send(sync.posts(vector, since))
+        if "ask" in due and sync.lacks(vector):
+            self.world.count("questions")
+            posts += self._send(sync.ask(vector))
+        if "reply" in due and sync.asked:
+            posts += self._send(sync.answers(vector, since))
+        if self._trimmed is not None:
+            number, self._trimmed = self._trimmed, None
+            posts += self._send(sync.note_trimmed(number))
+        if "snapshot" in due and not self._snapshot and not pending and sync.log.entries:
+            full, self._full = self._full, False
+            if full or sync.wants_snapshot(self.space.bytes):
+                self._write_snapshot()
+                return len(posts) + 1
+        return len(posts)
+
+    def _send(self, posts: list[Post]) -> list[Post]:
+        for post in posts:
+            envelope = self.world.sealer.seal(post.header, post.message)
+            self.sync.sealed(post, tag_of(envelope), len(envelope))
+            self.line.up.append(("POST", post.ref, envelope))
+            if isinstance(post.message, Changes):
+                self.world.count("messages in pieces", post.message.more)
+        return posts
+
+    def _write_snapshot(self) -> None:
+        rows, (number, tag) = self.space.rows(), self.sync.log.cursor
+        slices = [rows[at : at + SLICE] for at in range(0, len(rows), SLICE)] or [[]]
+        states = [State(part, number, tag, None) for part in slices]
+        states[-1] = states[-1]._replace(vector=dict(self.sync.log.vector))
+        header = Header(0, self.space.replica, self.world.new_id(16), 0)
+        self._snapshot = header, self.world.new_id(8), states
+        self._send_part(0)
+
+    def _send_part(self, part: int) -> None:
+        header, name, states = self._snapshot
+        envelope = self.world.sealer.seal(header._replace(counter=part), states[part])
+        said = (part, len(states), states[part].number, states[part].tag)
+        self.line.up.append(("SNAPSHOT", FIRST_PART + part, name, *said, envelope))
+
+    def _part_stored(self, ref: int) -> None:
+        if self._snapshot is None:
+            return
+        states = self._snapshot[2]
+        part = ref - FIRST_PART + 1
+        if part < len(states):
+            self._send_part(part)
+        else:
+            self.world.count("snapshots written")
+            self._snapshot = None
+            self._trimmed = states[0].number
+
+    def _begin(self) -> Sync:
+        log = RoomLog.decode(self.disk.place) if self.disk.place else None
+        return Sync(self.space.replica, self.world.new_id(16), log)
+
+
+def text(value: object) -> str:
+    """Return a value as spaces hold it."""
+    return encode(value)
