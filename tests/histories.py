@@ -34,11 +34,12 @@ def main() -> int:
                 counts += run(seed, make_history(seed))
             except Exception as e:
                 if choice.go_on:
-                    failed.append(seed); print(seed, repr(e)[:150])
+                    failed.append(seed)
+                    print(seed, repr(e)[:150])
                     continue
                 print(describe(seed))
                 return 1
-    print(time.monotonic()-began, counts, failed)
+    print(time.monotonic() - began, counts, failed)
     return 0
 
 
@@ -49,12 +50,14 @@ def describe(seed):
         except Exception:
             return True
         return False
+
     history = shrink(make_history(seed), fails)
     try:
         run(seed, history)
         raise AssertionError
     except Exception:
         return f"seed {seed}\n" + "\n".join(map(repr, history)) + "\n" + traceback.format_exc()
+
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -21,6 +21,22 @@ def say(sentence):
     find("#message").textContent = sentence
 
 
+SYNC = {
+    "live": "In step on {n} devices",
+    "catching-up": "Catching up with your other devices…",
+    "offline": "Not connected: your other devices get changes later",
+    "off": "On this device only",
+}
+
+
+async def tell(statuses):
+    """Say how the store stands with the person's other devices, as long as it is connected."""
+    async for status in statuses:
+        alone = status.sync == "live" and status.devices < 2
+        find("#sync").textContent = "" if alone else SYNC.get(status.sync, "").format(n=status.devices)
+    find("#sync").textContent = ""
+
+
 async def attempt(call):
     """Await a call to the store, and say what went wrong if something did."""
     try:
@@ -150,6 +166,7 @@ while True:
         ) as store:
             say("")
             find("#app").disabled = False
+            telling = asyncio.create_task(tell(store.watch_status()))  # ends with the store
             find("#new").focus()
             async for change in store.watch("task/", initial=True):
                 if change.deleted:

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from selenium.webdriver.common.by import By
-
 from browser.serving import Served
 from browser.steps import allow, click, find, is_shown, make_profile, text, until, wait_text
+from selenium.webdriver.common.by import By
+
 from build.places import CACHE
 
 SHOTS = CACHE / "screenshots"

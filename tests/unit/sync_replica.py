@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
+from sync_hub import Frame, Line
+
 from masq.errors import MasqError
 from masq.messages import encode
 from masq_store.core import checkpoint, journal, sync_wire
@@ -19,7 +21,6 @@ from masq_store.core.room_log import RoomLog, reaches
 from masq_store.core.space import Applied, Space
 from masq_store.core.sync import Merge, Post, Sync
 from masq_store.core.sync_wire import Changes, Message, State
-from sync_hub import Frame, Line
 
 if TYPE_CHECKING:
     from sync_world import World

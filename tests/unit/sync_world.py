@@ -12,6 +12,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from unittest import mock
 
+from sync_hub import Hub, Kept
+from sync_replica import TIMERS, Device, Disk, Sealer, text
+
 from masq_store.core import room_log, sync
 from masq_store.core.envelope import tag_of
 from masq_store.core.register import row_change
@@ -19,8 +22,6 @@ from masq_store.core.room_log import RoomLog
 from masq_store.core.space import Space
 from masq_store.core.sync import Merge, Sync
 from masq_store.core.sync_wire import Changes
-from sync_hub import Hub, Kept
-from sync_replica import TIMERS, Device, Disk, Sealer, text
 
 DEVICES = 10
 MOST_DEVICES = 13  # with the copies of others' disks
@@ -59,7 +60,9 @@ class World:
         self._chance = random.Random(seed)
         self._hub_copies: list[Kept] = [Kept()]
         self._disk_copies: dict[int, Disk] = {}
-        self._acknowledged: set[int] = set()  # bits in posts that were acknowledged, and not lost by the hub since
+        self._acknowledged: set[int] = (
+            set()
+        )  # bits in posts that were acknowledged, and not lost by the hub since
         self._kept: dict[int, int] = {}  # bits that a device made and has on a disk that never went back
         self._deceived: set[int] = set()  # devices that were not told something
         self.devices: list[Device] = []
@@ -340,7 +343,9 @@ def make_history(seed: int) -> list[Step]:
     count = chance.randrange(20, 140)
     # Some histories are about few devices and few kinds of harm, so that what they meet goes deep.
     few = chance.choice((2, 3, DEVICES, MOST_DEVICES))
-    weights = [weight * chance.choice((0, 1, 1, 3)) if name in HARM else weight for name, weight in WEIGHTS.items()]
+    weights = [
+        weight * chance.choice((0, 1, 1, 3)) if name in HARM else weight for name, weight in WEIGHTS.items()
+    ]
     return [
         (name, chance.randrange(few), chance.randrange(1 << 12), chance.randrange(1 << 12))
         for name in chance.choices(names, weights, k=count)

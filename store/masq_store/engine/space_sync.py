@@ -36,6 +36,9 @@ KEEP_PLACE_SECONDS = 2.0
 ANSWER_SECONDS = 30.0
 """How long the relay may take to keep a post."""
 
+TORN_SECONDS = 2.0
+"""After the relay has left something out, until the room is read again from where it was whole."""
+
 AGAIN_SECONDS = 30.0
 """After a full disk on either side, until the next try."""
 
@@ -205,6 +208,7 @@ class SpaceSync:
         self._sync.lost()
         self._end_snapshot()
         self._stop_timer("answer")
+        self._stop_timer("again")
         self._changed()
 
     # What was said, one after the other --------------------------------------------------------------------
@@ -261,6 +265,8 @@ class SpaceSync:
             await self._merge(merges)
         if sync is self._sync:
             self._move_place()
+        if self._sync.state == "torn":
+            self._start_timer("again", TORN_SECONDS)
 
     def _joined(self, head: int, reset: bool) -> None:
         self._sync.joined(head, reset)
@@ -332,8 +338,8 @@ class SpaceSync:
 
     async def _post(self) -> None:
         sync, space = self._sync, self.space
-        if "answer" in self._due:  # the relay lives and does not keep what it was sent
-            self._due.discard("answer")
+        if self._due & {"answer", "again"}:  # the relay lives, and does not keep or tell what it should
+            self._due -= {"answer", "again"}
             self._enter_again()
             return
         if sync.state != "live":
@@ -386,7 +392,8 @@ class SpaceSync:
     def _write_snapshot(self) -> None:
         log, core = self._sync.log, self.space.core
         number, tag = log.cursor
-        self._snapshot = Snapshot(core.rows(), dict(core.vector), number, tag)
+        # The log's vector, not the space's: what this device has beyond it, others must still get by a post.
+        self._snapshot = Snapshot(core.rows(), dict(log.vector), number, tag)
         self._snapshot.start(self, self._link, self._keys, self._crypto, core.replica, self._snapshot_done)
 
     def _snapshot_done(self, snapshot: Snapshot, whole: bool) -> None:
