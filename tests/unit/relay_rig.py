@@ -91,13 +91,13 @@ class Running:
 
 
 @asynccontextmanager
-async def relay(folder: Path, clock: Callable[[], int] | None = None, **limits: object):
+async def relay(folder: Path, clock: Callable[[], int] | None = None, *, port: int = 0, **limits: object):
     """Run a relay in this very event loop; `limits` are fields of Limits."""
     said = io.StringIO()
     choice = Limits(**{"tidy": 0.05, "grace": 2.0, **limits})
     extra = {"clock_ms": clock} if clock else {}
     found = Relay(*open_disk(folder), choice, Journal("debug", said), folder=folder, **extra)
-    running = Running(found, await found.start("127.0.0.1", 0), said)
+    running = Running(found, await found.start("127.0.0.1", port), said)
     try:
         yield running
     finally:
