@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import http.server
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 
@@ -121,6 +122,26 @@ def test_a_machine_that_says_nothing(monkeypatch):
         server.close()
 
     asyncio.run(asyncio.wait_for(scene(), 60))
+
+
+def test_certificates(tmp_path):
+    """Over wss a relay whose certificate is trusted is reached; another one is not, and the reason is said."""
+    file = relay_rig.certificate(tmp_path)
+    command = relay_rig.Command(tmp_path / "data", "--certfile", str(file))
+
+    async def scene():
+        url = f"wss://localhost:{command.port}/"
+        trusting = NativeNetwork(ssl.create_default_context(cafile=str(file)))
+        found, ears = await network.connect(trusting, url)
+        found.close()
+        await relay_rig.until(lambda: ears.reasons)
+        with pytest.raises(RelayUnreachable, match="certificate"):
+            await NativeNetwork().open(url, print, print)
+
+    try:
+        asyncio.run(asyncio.wait_for(scene(), 60))
+    finally:
+        command.kill()
 
 
 def test_what_is_no_address():

@@ -110,6 +110,20 @@ def test_what_a_member_sends():
     run(scene)
 
 
+def test_what_waits_for_the_network():
+    """A link tells how much of what was sent is still waiting; without a connection nothing is."""
+
+    async def scene():
+        network, link = await linked(FakeMember())
+        network.socket.waiting = 70_000
+        assert link.waiting == 70_000
+        network.socket.hang_up()
+        await settle()
+        assert link.waiting == 0
+
+    run(scene)
+
+
 def test_nothing_is_sent_before_joined():
     """Until the relay has said JOINED, and after the room was left, posting says that it did nothing."""
 

@@ -80,6 +80,11 @@ class Conversation:
         self._pings = 0
         self._timer: asyncio.TimerHandle | None = None
 
+    @property
+    def waiting(self) -> int:
+        """Bytes that were sent and have not been handed to the network yet."""
+        return self._socket.waiting if self._socket is not None else 0
+
     async def live(self) -> End:
         """Connect, and return once the connection has ended or could not be made."""
         try:

@@ -125,6 +125,11 @@ class RelayLink:
         self._over = False
         network.on_online(self._online)
 
+    @property
+    def waiting(self) -> int:
+        """Bytes that were sent and have not been handed to the network yet."""
+        return self._conversation.waiting if self._conversation else 0
+
     # Members.
 
     def enter(self, member: Member) -> None:
