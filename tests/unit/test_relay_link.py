@@ -422,6 +422,25 @@ def test_a_member_that_never_stops_failing():
     run(scene)
 
 
+def test_what_went_wrong_long_ago():
+    """A member that has read its room since is tried again within seconds when it fails once more."""
+
+    async def scene():
+        member = FakeMember()
+        member.then["current"] = raising
+        network, link = await linked(member)
+        await settle_for(600)
+        member.then.clear()
+        await settle_for(60)
+        member.then["cast"] = raising
+        network.socket.say(framed(relay.casted(ENVELOPE), channel_of(network, member)))
+        assert not link.post(member, 1, ENVELOPE)
+        await settle_for(4)
+        assert link.post(member, 1, ENVELOPE)
+
+    run(scene)
+
+
 def test_a_listener_that_fails():
     """What a listener raises keeps nobody from hearing the news."""
 

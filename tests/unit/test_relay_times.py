@@ -311,6 +311,24 @@ def test_a_slow_way_out_is_no_silence():
     run(scene)
 
 
+def test_a_way_out_that_was_stuck():
+    """The same where the relay was asked while nothing moved, and then it moves again."""
+
+    async def scene():
+        member = FakeMember()
+        network, link = await linked(member)
+        network.socket.answers = False
+        network.socket.waiting = 1_000_000
+        await settle_for(25)
+        assert len(network.socket.of(relay.Ping)) == 1
+        for _ in range(10):
+            network.socket.waiting -= 10_000
+            await settle_for(19)
+        assert link.state == "open" and len(network.sockets) == 1
+
+    run(scene)
+
+
 def test_another_network_is_noticed_soon():
     """After `online` an open connection has five seconds to show that it has survived."""
 
