@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import http.server
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import network
 import pytest
@@ -25,14 +27,45 @@ def nobody() -> str:
         return f"ws://127.0.0.1:{found.getsockname()[1]}/"
 
 
-@pytest.fixture
-def page() -> Iterator[str]:
-    """The address of a web server that knows no WebSocket."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
+@contextmanager
+def serving(handler: type[http.server.BaseHTTPRequestHandler]) -> Iterator[str]:
+    """Run a web server; yields its address as that of a relay."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"ws://127.0.0.1:{server.server_address[1]}/"
     server.shutdown()
     server.server_close()
+
+
+def test_a_redirection_is_not_followed(tmp_path):
+    """A server that sends us on to another address is no relay, as in a browser."""
+
+    async def scene():
+        async with relay_rig.relay(tmp_path) as running:
+
+            class Elsewhere(http.server.BaseHTTPRequestHandler):
+                protocol_version = "HTTP/1.1"
+
+                def do_GET(self):
+                    self.send_response(302)
+                    self.send_header("Location", f"ws://127.0.0.1:{running.port}/")
+                    self.send_header("Content-Length", "0")
+                    self.end_headers()
+
+                def log_message(self, *_):
+                    pass
+
+            with serving(Elsewhere) as url, pytest.raises(RelayUnreachable):
+                await NativeNetwork().open(url, print, print)
+
+    asyncio.run(asyncio.wait_for(scene(), 60))
+
+
+@pytest.fixture
+def page() -> Iterator[str]:
+    """The address of a web server that knows no WebSocket."""
+    with serving(http.server.BaseHTTPRequestHandler) as url:
+        yield url
 
 
 async def make_network():
@@ -104,6 +137,45 @@ def test_messages_in_pieces_and_text(say, heard):
     asyncio.run(asyncio.wait_for(scene(), 60))
 
 
+def test_a_relay_that_does_not_read(monkeypatch):
+    """What nobody reads keeps no closed connection open: the rest is dropped after a while."""
+    monkeypatch.setattr(websocket, "CLOSE_SECONDS", 0.0)
+    sent, taken, gone = 64 << 20, [0], asyncio.Event()
+
+    class Lazy(WSListener):
+        def on_ws_connected(self, transport):
+            self.under = transport.underlying_transport
+            self.under.pause_reading()
+            listeners.append(self)
+
+        def on_ws_frame(self, transport, frame):
+            taken[0] += frame.payload_size
+
+        def on_ws_disconnected(self, transport):
+            gone.set()
+
+    listeners = []
+
+    async def scene():
+        server = await ws_create_server(lambda request: Lazy(), "127.0.0.1", 0, max_frame_size=1 << 21)
+        reasons = []
+        address = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        found = await NativeNetwork().open(address, print, reasons.append)
+        await relay_rig.until(lambda: listeners)
+        for _ in range(64):
+            found.send(bytes(1 << 20))
+        assert found.waiting > 0
+        found.close()
+        await relay_rig.until(lambda: reasons)
+        await asyncio.sleep(0)
+        listeners[0].under.resume_reading()
+        await gone.wait()
+        assert taken[0] < sent
+        server.close()
+
+    asyncio.run(asyncio.wait_for(scene(), 60))
+
+
 def test_a_machine_that_says_nothing(monkeypatch):
     """Who takes a connection and never answers is given up after a while."""
     monkeypatch.setattr(websocket, "OPEN_SECONDS", 0.05)
@@ -121,6 +193,26 @@ def test_a_machine_that_says_nothing(monkeypatch):
         server.close()
 
     asyncio.run(asyncio.wait_for(scene(), 60))
+
+
+def test_certificates(tmp_path):
+    """Over wss a relay whose certificate is trusted is reached; another one is not, and the reason is said."""
+    file = relay_rig.certificate(tmp_path)
+    command = relay_rig.Command(tmp_path / "data", "--certfile", str(file))
+
+    async def scene():
+        url = f"wss://localhost:{command.port}/"
+        trusting = NativeNetwork(ssl.create_default_context(cafile=str(file)))
+        found, ears = await network.connect(trusting, url)
+        found.close()
+        await relay_rig.until(lambda: ears.reasons)
+        with pytest.raises(RelayUnreachable, match="certificate"):
+            await NativeNetwork().open(url, print, print)
+
+    try:
+        asyncio.run(asyncio.wait_for(scene(), 60))
+    finally:
+        command.kill()
 
 
 def test_what_is_no_address():

@@ -91,13 +91,13 @@ class Running:
 
 
 @asynccontextmanager
-async def relay(folder: Path, clock: Callable[[], int] | None = None, **limits: object):
+async def relay(folder: Path, clock: Callable[[], int] | None = None, *, port: int = 0, **limits: object):
     """Run a relay in this very event loop; `limits` are fields of Limits."""
     said = io.StringIO()
     choice = Limits(**{"tidy": 0.05, "grace": 2.0, **limits})
     extra = {"clock_ms": clock} if clock else {}
     found = Relay(*open_disk(folder), choice, Journal("debug", said), folder=folder, **extra)
-    running = Running(found, await found.start("127.0.0.1", 0), said)
+    running = Running(found, await found.start("127.0.0.1", port), said)
     try:
         yield running
     finally:
@@ -279,6 +279,37 @@ class Command:
         self.program.terminate()
         said = self.program.communicate(timeout=PATIENCE)[1]
         return self.program.returncode, said
+
+
+def certificate(folder: Path) -> Path:
+    """Write a certificate for this machine and its key into one file; return its path."""
+    import datetime
+
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.x509.oid import NameOID
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.datetime.now(datetime.UTC)
+    signed = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    file = folder / "both.pem"
+    secret = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    file.write_bytes(signed.public_bytes(serialization.Encoding.PEM) + secret)
+    return file
 
 
 async def in_thread(call: Callable[[], object]) -> Awaitable[object]:

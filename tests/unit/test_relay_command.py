@@ -11,7 +11,20 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from relay_rig import PATIENCE, ROOM, ROOT, TOKEN, Command, connect, envelopes, in_thread, run, sealed, tag
+from relay_rig import (
+    PATIENCE,
+    ROOM,
+    ROOT,
+    TOKEN,
+    Command,
+    certificate,
+    connect,
+    envelopes,
+    in_thread,
+    run,
+    sealed,
+    tag,
+)
 
 from masq_relay import disk
 from masq_relay.peers import forwarded, network
@@ -241,37 +254,6 @@ def test_a_bucket():
     assert not bucket.full(5.0)
     assert bucket.full(7.0)
     assert bucket.take(0, 4.0) == 0.0  # a clock that went back takes nothing away
-
-
-def certificate(folder):
-    """Write a certificate for this machine and its key into one file; return its path."""
-    import datetime
-
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.x509.oid import NameOID
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = datetime.datetime.now(datetime.UTC)
-    signed = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    file = folder / "both.pem"
-    secret = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    file.write_bytes(signed.public_bytes(serialization.Encoding.PEM) + secret)
-    return file
 
 
 def test_tls(tmp_path):

@@ -57,7 +57,7 @@ class Conversation:
 
     Args:
         hear: gets WELCOME, and then all that concerns a room. It does not raise.
-        ended: called at the very moment of the end, before `live` returns, if the relay had said WELCOME.
+        ended: called at the very moment of the end, before `live` returns.
     """
 
     def __init__(
@@ -79,6 +79,11 @@ class Conversation:
         self._left = 0
         self._pings = 0
         self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def waiting(self) -> int:
+        """Bytes that were sent and have not been handed to the network yet."""
+        return self._socket.waiting if self._socket is not None else 0
 
     async def live(self) -> End:
         """Connect, and return once the connection has ended or could not be made."""
@@ -102,13 +107,11 @@ class Conversation:
         self._end.set_result(End(RelayUnreachable(reason), failures))
         if self._timer is not None:
             self._timer.cancel()
-        if self._welcome:
-            self._ended()
+        self._ended()
 
     def check(self) -> None:
-        """Ask whether the relay is still there: the network has just changed."""
-        if self._welcome and not self._end.done():
-            self._ask(QUICK_ANSWER_SECONDS)
+        """Ask a relay that has said WELCOME whether it is still there: the network has just changed."""
+        self._ask(QUICK_ANSWER_SECONDS)
 
     async def _open(self) -> None:
         try:

@@ -125,6 +125,11 @@ class RelayLink:
         self._over = False
         network.on_online(self._online)
 
+    @property
+    def waiting(self) -> int:
+        """Bytes that were sent and have not been handed to the network yet."""
+        return self._conversation.waiting if self._conversation else 0
+
     # Members.
 
     def enter(self, member: Member) -> None:
@@ -197,15 +202,13 @@ class RelayLink:
         return True
 
     def _refuse(self, place: _Place, ref: int, code: int, sentence: str) -> None:
-        if self._places.get(id(place.member)) is place:
+        if self._is_in(place):
             self._call(place.member.refused, ref, code, sentence)
 
     # Rooms.
 
     def _join(self, place: _Place) -> None:
         if self._conversation is None or place.channel is not None:
-            return
-        if self._places.get(id(place.member)) is not place:
             return
         place.rest()
         try:
@@ -214,6 +217,8 @@ class RelayLink:
         except Exception as error:
             self._report(error)
             self._join_later(place)
+            return
+        if self._conversation is None or not self._is_in(place):  # by its own doing, just now
             return
         if len(self._channels) >= frames.CHANNELS:
             self._join_later(place)
@@ -268,8 +273,8 @@ class RelayLink:
         elif isinstance(said, frames.Cast):
             self._tell(place, member.cast, said.envelope)
         elif isinstance(said, frames.Current):
-            place.failures = 0
-            self._tell(place, member.current, said.number)
+            if self._tell(place, member.current, said.number):
+                place.failures = 0
         elif isinstance(said, frames.Others):
             self._tell(place, member.others, said.others)
         elif isinstance(said, frames.SnapshotPart):
@@ -294,22 +299,27 @@ class RelayLink:
         if self._conversation is not None:
             self._conversation.refuse(what)
 
-    def _tell(self, place: _Place, call: Callable[..., None], *said: Any) -> None:
-        try:
-            call(*said)
-        except Exception as error:
-            self._report(error)
-            # What it did not take in is given to it again, from its cursor on.
-            if self._places.get(id(place.member)) is place and place.joined:
-                self._put_out(place)
-                self._join_later(place)
-                self._call(place.member.lost)
+    def _tell(self, place: _Place, call: Callable[..., None], *said: Any) -> bool:
+        """Tell a member; one that fails leaves, and is given what it did not take in from its cursor on."""
+        if self._call(call, *said):
+            return True
+        if self._is_in(place) and place.joined:
+            self._put_out(place)
+            self._join_later(place)
+            self._call(place.member.lost)
+        return False
 
-    def _call(self, call: Callable[..., None], *said: Any) -> None:
+    def _call(self, call: Callable[..., None], *said: Any) -> bool:
+        """Call what is not ours; returns whether it went well."""
         try:
             call(*said)
         except Exception as error:
             self._report(error)
+            return False
+        return True
+
+    def _is_in(self, place: _Place) -> bool:
+        return self._places.get(id(place.member)) is place
 
     def _report(self, error: Exception) -> None:
         self._loop.call_exception_handler({"message": f"a member of {self.url} failed", "exception": error})
@@ -355,7 +365,7 @@ class RelayLink:
             place.rest()
             place.channel, place.joined = None, False
         for place in were:
-            if self._places.get(id(place.member)) is place:
+            if self._is_in(place):
                 self._call(place.member.lost)
 
     def _stop(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 from collections.abc import Callable
 
 from picows import WSError, WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
@@ -19,7 +20,13 @@ CLOSE_SECONDS = 5.0
 
 
 class NativeNetwork:
-    """A `Network` on CPython. Nothing tells it when the network is back, so `on_online` calls nobody."""
+    """A `Network` on CPython. Nothing tells it when the network is back, so `on_online` calls nobody.
+
+    `tls`: which certificates to trust, where it is not those that the system trusts.
+    """
+
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
 
     async def open(
         self, url: str, receive: Callable[[bytes], None], closed: Callable[[str], None]
@@ -33,6 +40,7 @@ class NativeNetwork:
                 ws_connect(
                     lambda: socket,
                     url,
+                    ssl_context=self._tls if url.startswith("wss:") else None,
                     websocket_handshake_timeout=None,
                     max_frame_size=LARGEST_FRAME,
                     max_redirects=0,
@@ -126,6 +134,8 @@ class NativeSocket(WSListener):  # type: ignore[misc]
 
 
 def _reason(error: Exception) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return "its certificate is not trusted on this device"
     if isinstance(error, WSError):
         return "what answers there is no relay"
     if isinstance(error, ValueError):

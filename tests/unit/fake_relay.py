@@ -1,0 +1,284 @@
+"""A relay in memory for tests of timing and of misbehaviour, and an event loop in which waiting takes no time."""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from masq_relay import frames as relay_frames
+from masq_store.core.errors import RelayUnreachable
+from masq_store.engine.relay_link import RelayLink
+
+URL = "wss://relay.test/"
+NOW_MS = 1_800_000_000_000
+
+
+class _Skipping(selectors.DefaultSelector):  # type: ignore[misc, valid-type]
+    """Instead of waiting for a timer it puts the loop's clock on."""
+
+    seconds = 0.0
+
+    def select(self, timeout: float | None = None) -> Any:
+        assert timeout is not None, "nothing will ever happen"
+        self.seconds += timeout
+        return super().select(0)
+
+
+class SkippingLoop(asyncio.SelectorEventLoop):
+    """An event loop without sockets whose clock jumps to the next timer."""
+
+    def __init__(self) -> None:
+        self._skipping = _Skipping()
+        super().__init__(self._skipping)
+
+    def time(self) -> float:
+        """Return the seconds that have been jumped over."""
+        return self._skipping.seconds
+
+    def skip(self, seconds: float) -> None:
+        """Put the clock on without doing what is due."""
+        self._skipping.seconds += seconds
+
+
+def run(scene: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run a scene in which waiting takes no time, for at most a day of it; what a loop reports fails the test."""
+    problems: list[dict[str, Any]] = []
+    with asyncio.Runner(loop_factory=SkippingLoop) as runner:
+        runner.get_loop().set_exception_handler(lambda loop, context: problems.append(context))
+        runner.run(asyncio.wait_for(scene(), 86_400))
+    assert problems == expected_problems(problems)
+
+
+def expected_problems(problems: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return those that a test has caused on purpose."""
+    return [context for context in problems if isinstance(context.get("exception"), OnPurpose)]
+
+
+class OnPurpose(Exception):
+    """What a member raises in a test."""
+
+
+def now() -> float:
+    """Return the loop's time in seconds."""
+    return asyncio.get_running_loop().time()
+
+
+async def settle() -> None:
+    """Let all happen that needs no time to pass."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+async def settle_for(seconds: float) -> None:
+    """Let that much time pass, and all happen that is due by then."""
+    await asyncio.sleep(seconds)
+    await settle()
+
+
+class FakeNetwork:
+    """A `Network` with one relay, which is there or not."""
+
+    def __init__(self) -> None:
+        self.there = True
+        self.opens: list[float] = []  # when each connection was asked for, in the loop's seconds
+        self.sockets: list[FakeSocket] = []
+        self.answers = True  # whether new connections speak as a relay does
+        self.failure: Exception = RelayUnreachable()
+        self._online: list[Callable[[], None]] = []
+
+    async def open(
+        self, url: str, receive: Callable[[bytes], None], closed: Callable[[str], None]
+    ) -> FakeSocket:
+        """Connect."""
+        assert url == URL
+        self.opens.append(now())
+        await asyncio.sleep(0)
+        if not self.there:
+            raise self.failure
+        found = FakeSocket(receive, closed, self.answers)
+        self.sockets.append(found)
+        return found
+
+    def on_online(self, call: Callable[[], None]) -> None:
+        """Remember whom to call."""
+        self._online.append(call)
+
+    def online(self) -> None:
+        """Give the device its network back."""
+        for call in self._online:
+            call()
+
+    def skip(self, seconds: float) -> None:
+        """Let the clock jump as it does on a machine that slept: what was due meanwhile happens late."""
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, SkippingLoop)
+        loop.skip(seconds)
+
+    @property
+    def socket(self) -> FakeSocket:
+        """The newest connection."""
+        return self.sockets[-1]
+
+
+class FakeSocket:
+    """Both sides of a connection: the device's `Socket`, and a relay that says what a test wants."""
+
+    def __init__(
+        self, receive: Callable[[bytes], None], closed: Callable[[str], None], answers: bool
+    ) -> None:
+        self.said: list[relay_frames.FromClient] = []
+        self.waiting = 0
+        self.over = False
+        self.answers = answers
+        self._receive = receive
+        self._closed = closed
+
+    # The device's side.
+
+    def send(self, frame: bytes) -> None:
+        """Take a frame as a real relay would; what that would refuse fails the test."""
+        if self.over:
+            return
+        said = relay_frames.read(frame)
+        self.said.append(said)
+        if self.answers:
+            asyncio.get_running_loop().call_soon(self._answer, said)
+
+    def close(self) -> None:
+        """End."""
+        self._end("this device ended the connection")
+
+    # The relay's side.
+
+    def say(self, frame: bytes) -> None:
+        """Send a frame to the device."""
+        if not self.over:
+            self._receive(frame)
+
+    def hang_up(self, reason: str = "it ended the connection") -> None:
+        """End the connection as the relay."""
+        self._end(reason)
+
+    def of(self, kind: type) -> list[Any]:
+        """Return the device's frames of one kind."""
+        return [said for said in self.said if isinstance(said, kind)]
+
+    def _end(self, reason: str) -> None:
+        if not self.over:
+            self.over = True
+            asyncio.get_running_loop().call_soon(self._closed, reason)
+
+    def _answer(self, said: relay_frames.FromClient) -> None:
+        if isinstance(said, relay_frames.Hello):
+            self.say(welcome())
+        elif isinstance(said, relay_frames.Join):
+            self.say(relay_frames.joined(said.channel, said.number, 0, False))
+            self.say(relay_frames.current(said.channel, said.number))
+        elif isinstance(said, relay_frames.Ping):
+            self.say(relay_frames.pong(said.ref))
+
+
+def welcome(max_frame: int = 1 << 20, time_ms: int = NOW_MS) -> bytes:
+    """Return WELCOME."""
+    return relay_frames.welcome(max_frame, 1 << 28, 90 * 86_400, time_ms)
+
+
+def error(code: int, channel: int = 0xFFFF, ref: int = 0) -> bytes:
+    """Return ERROR, codes of later versions included."""
+    return relay_frames.error(code, "As the test says.", channel, ref)  # type: ignore[arg-type]
+
+
+def framed(piece: relay_frames.Piece, channel: int) -> bytes:
+    """Return a relay's frame without its WebSocket header."""
+    message = relay_frames.whole([piece], relay_frames.CHANNEL.pack(channel))
+    sizes = {126: 4, 127: 10}
+    return message[sizes.get(message[1], 2) :]
+
+
+class FakeMember:
+    """A member that writes down what it is told, and does what a test wants on the way."""
+
+    def __init__(self, number: int = 1) -> None:
+        self.room = bytes([number]) * 16
+        self.token = bytes([number]) * 32
+        self.at = (0, bytes(16))
+        self.told: list[tuple[Any, ...]] = []
+        self.then: dict[str, Callable[[], object]] = {}  # by method: what it does when it is told
+
+    def cursor(self) -> tuple[int, bytes]:
+        """Return where it stands."""
+        self._hear("cursor")
+        return self.at
+
+    def joined(self, head: int, others: int, reset: bool) -> None:
+        """Write it down."""
+        self._hear("joined", head, others, reset)
+
+    def snapshot(self, part: int, of: int, number: int, envelope: bytes) -> None:
+        """Write it down."""
+        self._hear("snapshot", part, of, number, envelope)
+
+    def envelope(self, number: int, time_ms: int, envelope: bytes) -> None:
+        """Write it down, and move on."""
+        self._hear("envelope", number, time_ms, envelope)
+        self.at = (number, envelope[-16:])
+
+    def current(self, number: int) -> None:
+        """Write it down."""
+        self._hear("current", number)
+
+    def stored(self, ref: int, number: int) -> None:
+        """Write it down."""
+        self._hear("stored", ref, number)
+
+    def cast(self, envelope: bytes) -> None:
+        """Write it down."""
+        self._hear("cast", envelope)
+
+    def others(self, count: int) -> None:
+        """Write it down."""
+        self._hear("others", count)
+
+    def refused(self, ref: int, code: int, sentence: str) -> None:
+        """Write it down."""
+        self._hear("refused", ref, code, sentence)
+
+    def lost(self) -> None:
+        """Write it down."""
+        self._hear("lost")
+
+    def of(self, name: str) -> list[tuple[Any, ...]]:
+        """Return what it was told by one method."""
+        return [each[1:] for each in self.told if each[0] == name]
+
+    def names(self) -> list[str]:
+        """Return which methods were called, cursor left out."""
+        return [each[0] for each in self.told if each[0] != "cursor"]
+
+    def _hear(self, *told: Any) -> None:
+        self.told.append(told)
+        if told[0] in self.then:
+            self.then[told[0]]()
+
+
+def raising() -> None:
+    """Raise what a test expects."""
+    raise OnPurpose()
+
+
+def make_link(network: FakeNetwork, draw: bytes = b"\x80\0\0\0") -> RelayLink:
+    """Return a link to the relay; what is left to chance is always the same."""
+    return RelayLink(network, URL, now_ms=lambda: NOW_MS, random=lambda size: draw[:size])
+
+
+async def linked(*members: FakeMember) -> tuple[FakeNetwork, RelayLink]:
+    """Return a network and an open link in which these members are."""
+    network = FakeNetwork()
+    link = make_link(network)
+    for member in members:
+        link.enter(member)
+    await settle()
+    assert link.state == "open"
+    return network, link
