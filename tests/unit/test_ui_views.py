@@ -160,6 +160,11 @@ def synced_pages(app, name):
         yield "apps", views.apps(here)
         yield "devices", views.devices(here)
         yield "settings", views.settings(here, moment=Moment(problem=Problem(name, "relay-address")))
+    yield "app", views.app(app, ENTRIES, Moment(panel=Panel("withdraw")), relay=name, several=True)
+    kept = [app | {"origin": "https://kept.example"}]
+    erasing = Moment(panel=Panel("erase", kept[0]["origin"]))
+    yield "apps", views.apps(an_overview(profile, kept=kept, devices=devices), erasing)
+    yield "settings", views.settings(here, moment=Moment(panel=Panel("delete-profile", "p")))
     for panel in ("rename-device", "remove-device"):
         moment = Moment(panel=Panel(panel, PHONE["id"]), problem=Problem(name, "device-name"), slow=True)
         yield "devices", views.devices(here, moment)

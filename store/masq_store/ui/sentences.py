@@ -43,11 +43,32 @@ BY_CODE = {
         "which need not be your store's. Nothing was changed. Check it and try again."
     ),
     "RelayUnreachable": N_(
-        "The relay does not answer. Check the network, and the relay's address in the settings. Nothing is "
-        "lost: it is tried again by itself."
+        "This device has no connection to the relay. What you change is kept on this device, and goes to your "
+        "other devices once the relay can be reached. Check the network and the relay's address."
+    ),
+    "RelayRefused": N_(
+        "The relay does not take what this device sends. What you change is kept on this device, which tries "
+        "again by itself. If this stays, ask whoever runs the relay, or use another one."
+    ),
+    "NoRelay": N_(
+        "No relay is set, and it is at a relay that devices meet. Nothing was changed. Set a relay's address "
+        "in the settings, on the device that has the profile, and make a new link there."
     ),
     "BadRelayAddress": N_(
-        "This is not a relay's address. It begins with wss://, as the person who runs the relay tells it."
+        "This is not the address of a relay. Nothing was changed. It begins with wss:// and has no spaces, "
+        "such as wss://relay.example; only a relay on this very device may be reached by ws://."
+    ),
+    "PairingHere": N_(
+        "This link is in use on this very device. Nothing was changed. Open it on the device that is to get "
+        "the profile."
+    ),
+    "ProfileHere": N_(
+        "This device has the profile “{profile}” already, so there was nothing to bring here. Nothing was "
+        "changed."
+    ),
+    "ProfileNotKept": N_("The profile could not be kept on this device."),
+    "PairingNotServed": N_(
+        "The relay did not take part, so the pairing was ended. Nothing was changed on this device."
     ),
     "BadPairingLink": N_(
         "This is not a link that adds a device, or a part of it is missing. Nothing was changed. Copy the "
@@ -93,6 +114,10 @@ OURS = {
 PAIR_AGAIN = N_(
     "To try again, choose “Add a device” on the device that has the profile, and use the new link there."
 )
+OF_A_PAIRING = (
+    "PairingRefused", "PairingExpired", "PairingUsedTwice", "WrongPairingCode", "PairingGone", "PairingOffline",
+    "PairingBroken", "PairingNotServed", "ProfileNotKept",
+)  # fmt: skip
 MAYBE_LISTED = N_("If the other device lists this one already, remove it there.")
 """The engine's own sentences about a pairing hold these where they belong."""
 
@@ -109,9 +134,9 @@ def said(error: MasqError) -> str:
     if not sentence:
         return str(error)
     said = [_(sentence, **(error.fields or {"code": code}))]
-    if error.fields.get("maybe_listed"):
+    if error.fields.get("maybe_listed") or code == "ProfileNotKept":
         said.append(_(MAYBE_LISTED))
-    if "Pairing" in code and code != "BadPairingLink":
+    if code in OF_A_PAIRING:
         said.append(_(PAIR_AGAIN))
     return " ".join(said)
 

@@ -136,20 +136,15 @@ def app(
     opened: frozenset[str] = frozenset(),
     edited: Edited | None = None,
     relay: str = "",
+    several: bool = False,
 ) -> Page:
     """One app: what is known about it, its entries, and its withdrawal.
 
     `entries` are (key, packed value); `opened` are the keys whose long values are shown whole; `relay` is
-    the address of the relay in use, "" for none.
+    the address of the relay in use, "" for none; `several`: the profile is on other devices too.
     """
-    model = {
-        "app": about,
-        "entries": entries,
-        "more": more,
-        "search": search,
-        "edited": edited,
-        "relay": relay,
-    }
+    model = {"app": about, "entries": entries, "more": more, "search": search, "edited": edited}
+    model |= {"relay": relay, "several": several}
     return _page("app.html", about["name"], moment, opened=opened, **model)
 
 
@@ -159,7 +154,7 @@ def connect(request: Json, profile: Json, moment: Moment = CALM) -> Page:
 
 
 def settings(overview: Json, look: Look = Look(), moment: Moment = CALM) -> Page:  # noqa: B008 (a constant)
-    """Profiles, passphrase, storage, backup, language, theme and version."""
+    """Profiles, passphrase, backup, relay, storage, language, theme and version."""
     return _page("settings.html", _("Settings"), moment, overview=overview, look=look)
 
 

@@ -80,6 +80,7 @@ class Entries(Visit):
             opened=self.opened,
             edited=self.edited if panel == "edit" else None,
             relay=self.app.overview["sync"]["relay"]["url"],
+            several=len(self.app.overview["devices"]) > 1,
         )
 
     def acts(self) -> dict[str, Act]:
