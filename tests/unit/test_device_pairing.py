@@ -486,8 +486,43 @@ def test_a_browser_that_keeps_no_key_asks_for_a_passphrase_first(tmp_path: Path)
         assert (await s.new.call("take", " ", "secret", False))[0] == "InvalidValue"
         assert (await s.new.call("take", "Phone", None, False))[0] == "InvalidValue"
         assert (await s.new.call("pairing"))["state"] == "ask-take"
-        await s.new.page.calls(("take", "Phone", "secret", True), ("take", "Phone", "secret", True))
+        await s.new.call("take", "Phone", "secret", True)
         await s.new.sees("done")
+
+    play(tmp_path, story)
+
+
+def test_a_second_click_on_yes(tmp_path: Path) -> None:
+    """It changes nothing: the device is listed once, under the identity that it keeps."""
+
+    async def story(s: Scene) -> None:
+        await s.offered()
+        quick = s.new.rig.crypto.x25519_public
+
+        async def slow(private: bytes) -> bytes:
+            await asyncio.sleep(0.01)  # as in a browser, where both clicks are at work at once
+            return await quick(private)
+
+        s.new.rig.crypto.x25519_public = slow  # type: ignore[method-assign]
+        await s.new.page.calls(*2 * [("take", "Phone", "", True)])
+        await s.new.sees("done")
+        await s.old.sees("done")
+        own = (await s.new.call("overview"))["devices"][0]["id"]
+        assert own == (await s.old.call("overview"))["devices"][1]["id"]
+
+    play(tmp_path, story)
+
+
+def test_a_no_without_the_relay(tmp_path: Path) -> None:
+    """The device that said no has ended at once, and the other one hears of it when both have the relay again."""
+
+    async def story(s: Scene) -> None:
+        await s.offered()
+        (link,) = s.old.rig.engine.relays._links.values()  # type: ignore[union-attr]
+        link._conversation.end("a test broke it")  # type: ignore[union-attr]
+        await s.old.call("end_pairing")
+        assert await s.old.error() == "PairingRefused"
+        assert await s.new.error() == "PairingRefused"
 
     play(tmp_path, story)
 
