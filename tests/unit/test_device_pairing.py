@@ -66,6 +66,12 @@ class Person:
         """Return the names of the profile's devices, this one first."""
         return [device["name"] for device in (await self.call("overview"))["devices"]]
 
+    async def lists(self, *names: str) -> None:
+        """Return once these are the profile's devices, this one first (within 20 s): the sync brings the others."""
+        async with asyncio.timeout(20):
+            while await self.devices() != list(names):
+                await asyncio.sleep(0.01)
+
 
 class Scene:
     """A relay, an old device with Ann's profile, and a new one without any."""
@@ -150,7 +156,7 @@ def test_a_device_is_added(tmp_path: Path) -> None:
         assert (await s.new.sees("done"))["error"] is None
         assert (await s.old.sees("done"))["device"] == "My phone"
         assert await s.old.devices() == ["Firefox on Linux", "My phone"]
-        assert await s.new.devices() == ["My phone", "Firefox on Linux"]
+        await s.new.lists("My phone", "Firefox on Linux")
         mine, theirs = (person.rig.engine.profile for person in (s.old, s.new))
         assert mine is not None and theirs is not None
         assert (theirs.name, theirs.home_secret) == ("Ann", mine.home_secret)
@@ -435,7 +441,7 @@ def test_a_device_that_is_killed_while_it_takes_the_profile(tmp_path: Path, kill
             stored = rig.backend.disk.stored
             assert [key for key in stored if key not in ("schema", "generation")] == []
         else:
-            assert (await s.new.devices())[0] == "Phone"
+            await s.new.lists("Phone", "Firefox on Linux")
             mine, theirs = s.old.rig.engine.profile, rig.engine.profile
             assert mine is not None and theirs is not None and theirs.home_secret == mine.home_secret
             listed = [d["id"] for d in (await s.old.call("overview"))["devices"]]
@@ -486,8 +492,43 @@ def test_a_browser_that_keeps_no_key_asks_for_a_passphrase_first(tmp_path: Path)
         assert (await s.new.call("take", " ", "secret", False))[0] == "InvalidValue"
         assert (await s.new.call("take", "Phone", None, False))[0] == "InvalidValue"
         assert (await s.new.call("pairing"))["state"] == "ask-take"
-        await s.new.page.calls(("take", "Phone", "secret", True), ("take", "Phone", "secret", True))
+        await s.new.call("take", "Phone", "secret", True)
         await s.new.sees("done")
+
+    play(tmp_path, story)
+
+
+def test_a_second_click_on_yes(tmp_path: Path) -> None:
+    """It changes nothing: the device is listed once, under the identity that it keeps."""
+
+    async def story(s: Scene) -> None:
+        await s.offered()
+        quick = s.new.rig.crypto.x25519_public
+
+        async def slow(private: bytes) -> bytes:
+            await asyncio.sleep(0.01)  # as in a browser, where both clicks are at work at once
+            return await quick(private)
+
+        s.new.rig.crypto.x25519_public = slow  # type: ignore[method-assign]
+        await s.new.page.calls(*2 * [("take", "Phone", "", True)])
+        await s.new.sees("done")
+        await s.old.sees("done")
+        own = (await s.new.call("overview"))["devices"][0]["id"]
+        assert own == (await s.old.call("overview"))["devices"][1]["id"]
+
+    play(tmp_path, story)
+
+
+def test_a_no_without_the_relay(tmp_path: Path) -> None:
+    """The device that said no has ended at once, and the other one hears of it when both have the relay again."""
+
+    async def story(s: Scene) -> None:
+        await s.offered()
+        (link,) = s.old.rig.engine.relays._links.values()  # type: ignore[union-attr]
+        link._conversation.end("a test broke it")  # type: ignore[union-attr]
+        await s.old.call("end_pairing")
+        assert await s.old.error() == "PairingRefused"
+        assert await s.new.error() == "PairingRefused"
 
     play(tmp_path, story)
 
@@ -505,7 +546,7 @@ def test_a_page_that_closes_after_the_yes(tmp_path: Path) -> None:
         async with asyncio.timeout(20):
             while await s.new.profiles() != ["Ann"]:
                 await asyncio.sleep(0.01)
-        assert await s.new.devices() in (["Phone"], ["Phone", "Firefox on Linux"])
+        await s.new.lists("Phone", "Firefox on Linux")
 
     play(tmp_path, story)
 
@@ -684,5 +725,40 @@ def test_nothing_of_a_pairing_goes_on_after_its_end(tmp_path: Path) -> None:
             await until(lambda rig=rig: not rig.engine.pairings._running, "the pairing is left")  # noqa: B023
             await until(lambda rig=rig: not rig.engine._tasks, "no work is left")  # noqa: B023
         assert (await s.old.rig.approved(APP)).port is not None
+
+    play(tmp_path, story)
+
+
+# And afterwards
+
+
+def test_what_one_device_decides_the_other_hears(tmp_path: Path) -> None:
+    """Paired, both follow: an app approved on one is ready on the other, a new name is seen, a removal erases."""
+
+    async def story(s: Scene) -> None:
+        await s.offered()
+        await s.new.call("take", "Phone", "", True)
+        await s.new.sees("done")
+        await s.new.lists("Phone", "Firefox on Linux")
+        tab = s.new.rig.app(APP)
+        first = await s.old.rig.approved(APP)
+        assert await first.call("set", "k", "hello") is None
+        await tab.status(state="ready", devices=2)
+        async with asyncio.timeout(20):
+            while await tab.call("get", "k") != ["hello"]:
+                await asyncio.sleep(0.01)
+        phone = (await s.new.call("overview"))["devices"][0]["id"]
+        await s.old.call("rename_device", phone, "Old phone")
+        await s.new.lists("Old phone", "Firefox on Linux")
+        await s.old.call("remove_device", phone)
+        await tab.status(state="unregistered")
+        async with asyncio.timeout(20):
+            while await s.new.profiles():
+                await asyncio.sleep(0.01)
+        assert (await s.new.call("overview"))["removed"] == {"profile": "Ann"}
+        assert [key for key in s.new.rig.backend.disk.stored if "/" in key] == []
+        assert await s.old.devices() == ["Firefox on Linux"]
+        await first.status(devices=1)
+        assert await first.call("get", "k") == ["hello"]
 
     play(tmp_path, story)
