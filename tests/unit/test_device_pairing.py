@@ -127,10 +127,9 @@ async def scene(folder: Path, **limits: Any) -> AsyncIterator[Scene]:
                 await rig.engine.stop()
 
 
-def kept(person: Person) -> dict[str, bytes]:
-    """Return what the disk holds, but for how far rooms were read, which goes on by itself."""
-    stored = person.rig.backend.disk.stored
-    return {key: content for key, content in stored.items() if not key.endswith("/place")}
+def kept(person: Person) -> set[str]:
+    """Return the ids of the profiles of which the disk holds anything."""
+    return {key.split("/")[1] for key in person.rig.backend.disk.stored if "/" in key}
 
 
 def play(folder: Path, story: Any, **limits: Any) -> None:
