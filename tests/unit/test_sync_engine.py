@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from engine_rig import Peer, Rig
+from engine_rig import APP, Peer, Rig
 from relay_rig import relay, run
 
 from masq_store.native.websocket import NativeNetwork
@@ -16,6 +16,12 @@ from masq_store.native.websocket import NativeNetwork
 async def device(port: int, name: str) -> Rig:
     """Start a device that has a relay."""
     return await Rig(name=name, network=NativeNetwork(), relay=f"ws://127.0.0.1:{port}").start()
+
+
+async def devices(rig: Rig) -> list[dict[str, Any]]:
+    """Return the devices as the pages show them."""
+    listed: list[dict[str, Any]] = (await rig.page().call("overview"))["devices"]
+    return listed
 
 
 async def eventually(ask: Callable[[], Awaitable[Any]], holds: Callable[[Any], object]) -> Any:
@@ -81,6 +87,118 @@ def test_a_paired_device_has_the_same_apps_and_data(tmp_path: Path) -> None:
             assert [device["name"] for device in new.engine.devices.describe()] == ["Telephone", "Laptop"]
             for tab in (counter, other):
                 await tab.status(sync="live", devices=2)
+            await old.engine.stop()
+            await new.engine.stop()
+
+    run(scene)
+
+
+def test_each_device_shows_which_others_are_there(tmp_path: Path) -> None:
+    """A paired device is shown as connected while it is, and not any more once it has left."""
+
+    async def scene() -> None:
+        async with relay(tmp_path) as running:
+            old = await device(running.port, "Laptop")
+            await old.approved()
+            new = await device(running.port, "Telephone")
+            await pair(old, new)
+
+            async def online(rig: Rig) -> dict[str, bool]:
+                return {one["name"]: one["online"] for one in (await rig.page().call("overview"))["devices"]}
+
+            await eventually(lambda: online(old), lambda seen: seen.get("Telephone"))
+            await eventually(lambda: online(new), lambda seen: seen.get("Laptop"))
+            await new.engine.stop()
+            await eventually(lambda: online(old), lambda seen: not seen["Telephone"])
+            await old.engine.stop()
+
+    run(scene)
+
+
+def test_withdrawing_erasing_and_removing_reach_the_other_device(tmp_path: Path) -> None:
+    """What the person decides on one device holds on the other: no session goes on, no data stays, no profile."""
+
+    async def scene() -> None:
+        async with relay(tmp_path) as running:
+            old = await device(running.port, "Laptop")
+            counter = await old.approved()
+            await counter.call("set", "secret", "words")
+            new = await device(running.port, "Telephone")
+            await pair(old, new)
+            tab = new.app()
+            await tab.status(state="ready")
+            assert await tab.call("get", "secret") == ["words"]
+            await old.page().call("withdraw", APP, True)
+            await tab.status(state="unregistered")
+            again = await old.approved()
+            await tab.status(state="ready")
+            assert await tab.call("get", "secret") == [] == await again.call("get", "secret")
+            await again.call("set", "secret", "other words")
+            await eventually(lambda: tab.call("get", "secret"), lambda found: found == ["other words"])
+            (telephone,) = [one["id"] for one in await devices(old) if one["name"] == "Telephone"]
+            await old.page().call("remove_device", telephone)
+            await tab.status(state="unregistered")
+            seen = await eventually(lambda: new.page().call("overview"), lambda seen: not seen["profiles"])
+            assert seen["removed"] == {"profile": "Ann"}
+            assert [key for key in new.backend.disk.stored if key.startswith(("space/", "profile/"))] == []
+            assert [one["name"] for one in await devices(old)] == ["Laptop"]
+            assert await again.call("get", "secret") == ["other words"]
+            await old.engine.stop()
+            await new.engine.stop()
+
+    run(scene)
+
+
+def test_an_app_that_is_not_synced_here_keeps_to_itself(tmp_path: Path) -> None:
+    """With its switch off, changes stay on the device; switched on again, both sides have everything."""
+
+    async def scene() -> None:
+        async with relay(tmp_path) as running:
+            old = await device(running.port, "Laptop")
+            counter = await old.approved()
+            new = await device(running.port, "Telephone")
+            await pair(old, new)
+            tab = new.app()
+            await tab.status(state="ready", sync="live")
+            await new.page().call("set_sync", APP, False)
+            await tab.status(sync="off", devices=1)
+            await counter.status(sync="live", devices=1)
+            await tab.call("increment", "n", 1)
+            await counter.call("increment", "n", 10)
+            await eventually(lambda: counter.status(sync="live"), lambda status: status)
+            assert await tab.call("get", "n") == [1]
+            await new.page().call("set_sync", APP, True)
+            for each in (tab, counter):
+                await eventually(lambda each=each: each.call("get", "n"), lambda found: found == [11])
+            await old.engine.stop()
+            await new.engine.stop()
+
+    run(scene)
+
+
+def test_another_relay_is_told_to_all_devices(tmp_path: Path) -> None:
+    """A relay set on one device is used by the other too, and no relay at all is a choice."""
+
+    async def scene() -> None:
+        async with relay(tmp_path / "one") as first, relay(tmp_path / "two") as second:
+            old = await device(first.port, "Laptop")
+            counter = await old.approved()
+            new = await device(first.port, "Telephone")
+            await pair(old, new)
+            tab = new.app()
+            await tab.status(state="ready", sync="live")
+            address = f"ws://127.0.0.1:{second.port}"
+            await old.page().call("set_relay", address)
+            for rig in (old, new):
+                await eventually(
+                    lambda rig=rig: rig.page().call("overview"),
+                    lambda seen: seen["sync"]["relay"]["url"] == address and seen["sync"]["state"] == "live",
+                )
+            await counter.call("set", "k", "there")
+            await eventually(lambda: tab.call("get", "k"), lambda found: found == ["there"])
+            await old.page().call("set_relay", "")
+            for each in (counter, tab):
+                await each.status(sync="off")
             await old.engine.stop()
             await new.engine.stop()
 

@@ -27,7 +27,7 @@ from typing import NamedTuple
 from masq_store.core.envelope import Header
 from masq_store.core.register import PART_BYTES, Change, row_change
 from masq_store.core.room_log import RoomLog, reaches
-from masq_store.core.sync_wire import Changes, Check, Message, Range, State, Trimmed
+from masq_store.core.sync_wire import Changes, Check, Here, Message, Range, State, Trimmed
 
 PIECE_BYTES = 192 * 1024
 """What one envelope holds of a long message, about; a single value may be larger. Some six fit into a relay's buffer
@@ -138,7 +138,7 @@ class Sync:
                     self._asked = [*self._asked[1 - MOST_ASKED :], vector]
             case Trimmed(trimmed):
                 self.log.trim(trimmed)
-            case State():  # it belongs into a snapshot: nobody posts it
+            case State() | Here():  # nobody posts these
                 pass
         return None
 

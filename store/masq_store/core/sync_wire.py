@@ -8,6 +8,7 @@
 | 2 | CHECK | vector | |
 | 3 | STATE | number, tag, vector | rows, as in a checkpoint |
 | 4 | TRIMMED | number | |
+| 5 | HERE | device | |
 
 This file knows shapes and bounds; what they mean for a replica is in `sync`. `parse` is the only door.
 """
@@ -26,7 +27,7 @@ from masq_store.core.errors import DamagedData, NewerData
 from masq_store.core.keys import TAG_BYTES
 from masq_store.core.register import Change, Row, to_row
 
-CHANGES, CHECK, STATE, TRIMMED = range(1, 5)
+CHANGES, CHECK, STATE, TRIMMED, HERE = range(1, 6)
 
 _HEAD = 5  # bytes in front of the head
 _REPLICA = re.compile("[0-9a-f]{16}")
@@ -76,7 +77,13 @@ class Trimmed(NamedTuple):
     number: int
 
 
-Message = Changes | Check | State | Trimmed
+class Here(NamedTuple):
+    """A device is connected now. It is cast, not posted. `device`: its id, 16 hexadecimal characters."""
+
+    device: str
+
+
+Message = Changes | Check | State | Trimmed | Here
 
 
 def encode(message: Message) -> bytes:
@@ -92,6 +99,8 @@ def encode(message: Message) -> bytes:
             return _encode(STATE, head, journal.encode_checkpoint(rows))
         case Trimmed(number):
             return _encode(TRIMMED, {"number": number})
+        case Here(device):
+            return _encode(HERE, {"device": device})
 
 
 def parse(content: bytes) -> Message:
@@ -138,11 +147,17 @@ def _trimmed(head: dict[str, Any], body: bytes) -> Trimmed:
     return Trimmed(_count(head["number"], EXACT))
 
 
+def _here(head: dict[str, Any], body: bytes) -> Here:
+    _check(_REPLICA.fullmatch(head["device"]) is not None)
+    return Here(head["device"])
+
+
 _PARSERS: dict[int, Callable[[dict[str, Any], bytes], Message]] = {
     CHANGES: _changes,
     CHECK: _check_message,
     STATE: _state,
     TRIMMED: _trimmed,
+    HERE: _here,
 }
 
 

@@ -19,8 +19,9 @@ from masq_store.core.relay_frames import Code
 from masq_store.core.room_log import RoomLog, reaches
 from masq_store.core.space import Applied
 from masq_store.core.sync import Merge, Post, Sync
-from masq_store.core.sync_wire import Message, State
+from masq_store.core.sync_wire import Here, Message, State
 from masq_store.engine.ports import Crypto
+from masq_store.engine.presence import Presence
 from masq_store.engine.relay_link import RelayLink
 from masq_store.engine.room_keys import RoomKeys
 from masq_store.engine.snapshot import Snapshot
@@ -80,6 +81,8 @@ class SpaceSync:
         """Whether this device had nothing of the space when this began."""
         self.others_count = 0
         """Other connections in the room."""
+        self.presence: Presence | None = None
+        """Told who is in the room, where somebody wants to know."""
         self._keys, self._link, self._writer, self._crypto = room_keys, link, writer, crypto
         self._changed, self._now_ms = changed, now_ms
         self._source = FromDevices()
@@ -99,6 +102,11 @@ class SpaceSync:
         self._full = False  # the room is: only a snapshot makes room
         self._stopping = False
         self._merging = False
+        self._saying: Here | None = None
+        self._casts = crypto.random(
+            keys.RUN_BYTES
+        )  # a session of its own: casts may be lost, posts are counted
+        self._cast_count = 0
 
     async def start(self) -> None:
         """Go on from the place that was kept, and enter the room."""
@@ -165,8 +173,8 @@ class SpaceSync:
 
     def joined(self, head: int, others: int, reset: bool) -> None:
         """The room is joined."""
-        self.others_count = others
         self._hear(self._joined, head, reset)
+        self.others(others)
 
     def snapshot(self, part: int, of: int, number: int, envelope: bytes) -> None:
         """A part of a snapshot comes."""
@@ -188,11 +196,15 @@ class SpaceSync:
             self._hear(self._stored, ref, number)
 
     def cast(self, envelope: bytes) -> None:
-        """Nothing is cast in a space's room today."""
+        """Another device says that it is there."""
+        if self.presence is not None:
+            self._hear(self._heard, envelope)
 
     def others(self, count: int) -> None:
         """Others have come or gone."""
         self.others_count = count
+        if self.presence is not None:
+            self.presence.others(count)
         self._changed()
 
     def refused(self, ref: int, code: int, sentence: str) -> None:
@@ -209,7 +221,14 @@ class SpaceSync:
         self._end_snapshot()
         self._stop_timer("answer")
         self._stop_timer("again")
+        if self.presence is not None:
+            self.presence.lost()
         self._changed()
+
+    def say(self, here: Here) -> None:
+        """Tell those who are in the room now; nothing of it is kept."""
+        self._saying = here
+        self._wake.set()
 
     # What was said, one after the other --------------------------------------------------------------------
 
@@ -245,9 +264,9 @@ class SpaceSync:
         size = 0
         while len(said) < len(self._said) and size < GROUP_BYTES:
             said.append(self._said[len(said)])
-            size += len(said[-1][1][-1]) if said[-1][0] in (self._read, self._part) else 0
+            size += len(said[-1][1][-1]) if said[-1][0] in self._sealed else 0
         sync, connection = self._sync, self._connection
-        sealed = [words[-1] for take, words in said if take in (self._read, self._part)]
+        sealed = [words[-1] for take, words in said if take in self._sealed]
         opened = iter(await self._keys.open(sealed))
         if connection != self._connection:
             return  # it will come again
@@ -255,7 +274,7 @@ class SpaceSync:
         self._size -= size
         merges: list[Merge] = []
         for take, words in said:
-            if take == self._read or take == self._part:
+            if take in self._sealed:
                 found = take(*words, next(opened))
                 if found is not None:
                     merges.append(found)
@@ -267,6 +286,15 @@ class SpaceSync:
             self._move_place()
         if self._sync.state == "torn":
             self._start_timer("again", TORN_SECONDS)
+
+    @property
+    def _sealed(self) -> tuple[Callable[..., Any], ...]:
+        """What takes an envelope, which is opened first, as its last word."""
+        return (self._read, self._part, self._heard)
+
+    def _heard(self, envelope: bytes, opened: tuple[Header, Message] | None) -> None:
+        if self.presence is not None and opened is not None and isinstance(opened[1], Here):
+            self.presence.heard(opened[1])
 
     def _joined(self, head: int, reset: bool) -> None:
         self._sync.joined(head, reset)
@@ -344,6 +372,8 @@ class SpaceSync:
             return
         if sync.state != "live":
             return
+        if self._saying is not None:
+            await self._cast_here()
         if "resume" in self._due:
             self._due.discard("resume")
             sync.resume()
@@ -386,6 +416,13 @@ class SpaceSync:
             self._link.post(self, post.ref, envelope)
         if posts:
             self._start_timer("answer", ANSWER_SECONDS)
+
+    async def _cast_here(self) -> None:
+        here, self._saying = self._saying, None
+        if here is not None:
+            header = Header(0, self.space.core.replica, self._casts, self._cast_count)
+            self._cast_count += 1
+            self._link.cast(self, await self._keys.seal(header, here))
 
     # Snapshots ---------------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from masq.errors import MasqError, to_wire
 from masq_store.core import keys
+from masq_store.engine.presence import Presence
 from masq_store.engine.profile import Profile
 from masq_store.engine.relay_link import RelayLink
 from masq_store.engine.room_keys import RoomKeys
@@ -124,7 +125,7 @@ class ProfileSync:
             if self._home is None:
                 async with self._turn:
                     secret = await self._engine.crypto.hkdf(profile.home_secret, keys.home_space_info())
-                    self._home = await self._start(profile.home, secret, self._link)
+                    self._home = await self._start(profile.home, secret, self._link, home=True)
             wanted = self._wanted(profile) if self._profile is profile else {}
             for origin, app in list(self._apps.items()):
                 if wanted.get(origin) != app.generation:
@@ -167,14 +168,23 @@ class ProfileSync:
                 profile.release(origin)
                 raise
 
-    async def _start(self, space: OpenSpace, secret: bytes, link: RelayLink) -> SpaceSync:
+    async def _start(
+        self, space: OpenSpace, secret: bytes, link: RelayLink, *, home: bool = False
+    ) -> SpaceSync:
         engine = self._engine
         room_keys = await RoomKeys.derive(engine.crypto, secret)
         found = SpaceSync(
             space, room_keys, link, engine.writer, engine.crypto, changed=self._changed, now_ms=engine.now_ms
         )
+        own = engine.devices.own
+        if home and own is not None:
+            found.presence = Presence(own.id, found.say, engine.devices.online, self._presence_changed)
         await found.start()
         return found
+
+    def _presence_changed(self) -> None:
+        self._told = None  # the overview has changed, though nothing of what is compared has
+        self._changed()
 
     async def _stop_all(self) -> None:
         for origin in list(self._apps):
