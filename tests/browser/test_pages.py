@@ -35,8 +35,18 @@ EVERY_PAGE = [
     ("", "#/new-profile", ()),
     ("", "#connect=00", ()),
     ("", "#/nowhere", ()),
+    ("", "#/devices", ("[id^=open-rename-device]", "[id^=open-remove-device]")),
+    ("trouble", "#/devices", ()),
+    ("alone", "#/devices", ()),
+    ("", "#/devices", ("#add-device", "step:connecting", "step:ask-code", "step:given", "step:ended")),
+    ("empty", "#/pair", ("#pair-join",)),
+    ("", "#pair=00", ("step:show-code", "step:ask-take", "step:copying", "step:done", "step:ended")),
+    ("removed", "", ()),
 ]
-"""(scene, address, what to press one after the other): each page, and each form and question on it."""
+"""(scene, address, what to press one after the other): each page, and each form and question on it.
+
+"step:…" is no press: the engine says that the pairing has come so far.
+"""
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +87,14 @@ def show(driver: Browser, pages: str, scene: str = "", address: str = "", wanted
 def py(driver: Browser, code: str) -> Any:
     """Return what an expression is in the page's Python, which must be a str, number or bool."""
     return driver.run("return await window.py(args[0])", code)
+
+
+def come_to(driver: Browser, step: str) -> None:
+    """Let the pairing come to a step, and wait until the page shows it."""
+    known = {"code": "012345", "profile": "Ann", "error": ["X", "It was ended.", {}]}
+    py(driver, f"engine.pairs({step!r}, **{known!r})")
+    driver.find(f"[data-step={step}]")
+    wait_for(lambda: focus(driver) not in ("BODY", ""), what="the focus on the new step")
 
 
 def focus(driver: Browser) -> str:
@@ -214,6 +232,54 @@ def test_the_keyboard_alone_is_enough(browser: Any, pages: str) -> None:
 
 
 @pytest.mark.browser
+def test_a_links_secret_does_not_stay_in_the_address(browser: Any, pages: str) -> None:
+    """Used at once, it is gone from the address and the history; the digits are read aloud with their heading."""
+    driver = browser()
+    show(driver, pages, "empty", "#pair=AAAAAAAAAAAAAAAAAAAAAA")
+    driver.find("[data-step=connecting]")
+    assert py(driver, "engine.called('join') == [('pair=AAAAAAAAAAAAAAAAAAAAAA',)]")
+    assert driver.current_url.endswith("#/pair")
+    come_to(driver, "show-code")
+    heading = driver.switch_to.active_element
+    assert heading.tag_name == "h1" and heading.get_attribute("aria-describedby") == "pair-code"
+    assert driver.text("#pair-code") == "012 345"
+    driver.click("#pair-refuse")
+    driver.find("#pair-paste")
+    assert py(driver, "len(engine.called('end_pairing'))") == 1
+
+
+@pytest.mark.browser
+def test_a_camera_reads_the_code(browser: Any, pages: str) -> None:
+    """Where the browser reads codes, the picture is shown, what is found is used, and the camera goes off."""
+    driver = browser()
+    show(driver, pages, "empty")
+    driver.execute_script(
+        """
+        window.seen = [];
+        window.BarcodeDetector = class {
+          static getSupportedFormats = async () => ["qr_code"];
+          detect = async (video) => (video.videoWidth ? window.seen : []);
+        };
+        const canvas = Object.assign(document.createElement("canvas"), { width: 320, height: 240 });
+        setInterval(() => canvas.getContext("2d").fillRect(0, 0, 320 * Math.random(), 9), 50);
+        window.stream = canvas.captureStream(10);
+        navigator.mediaDevices.getUserMedia = async () => window.stream;
+        """
+    )
+    driver.click("#have-link")
+    driver.click("#scan")
+    wait_for(lambda: driver.find("#camera").get_property("videoWidth") == 320, what="the picture")
+    driver.execute_script("seen = [{ rawValue: 'https://elsewhere.example' }]")
+    wait_for(lambda: "another code" in driver.text("form"), what="the word about it")
+    assert driver.find("#camera").get_property("videoWidth") == 320, "the picture stays"
+    driver.execute_script("seen = [{ rawValue: 'https://store.example/#pair=AA' }]")
+    driver.find("[data-step=connecting]")
+    assert py(driver, "engine.called('join') == [('https://store.example/#pair=AA',)]")
+    live = "return stream.getTracks().filter((track) => track.readyState === 'live').length"
+    assert driver.execute_script(live) == 0
+
+
+@pytest.mark.browser
 def test_no_page_violates_accessibility_or_scrolls_sideways(browser: Any, pages: str, axe: str) -> None:
     """axe-core finds nothing in either theme, and at 360 pixels nothing sticks out, in both languages."""
     driver = browser()
@@ -222,7 +288,9 @@ def test_no_page_violates_accessibility_or_scrolls_sideways(browser: Any, pages:
         for scene, address, presses in EVERY_PAGE:
             show(driver, pages, scene, address, wanted)
             for press in ("", *presses):
-                if press:
+                if press.startswith("step:"):
+                    come_to(driver, press.removeprefix("step:"))
+                elif press:
                     driver.find(press).click()
                     wait_for(lambda: focus(driver) not in ("BODY", ""), what="the focus in what opened")
                 for width in (360, 1000):

@@ -8,6 +8,7 @@ from ui_rig import type_into as type_in
 from masq.errors import InvalidValue
 from masq_store.ui import readable, syncing
 
+DOWN = {"state": "offline", "relay": a_relay(RELAY, problem=["X", "It does not answer.", {}])}
 LIVE = syncing.OFF | {"state": "live", "relay": a_relay(RELAY)}
 
 
@@ -17,12 +18,9 @@ LIVE = syncing.OFF | {"state": "live", "relay": a_relay(RELAY)}
         ({}, 2, "Everything here is on the relay."),
         ({}, 1, "Everything here is on the relay. No other device has it."),
         ({"waiting": 1}, 2, "1 change made here is waiting."),
-        (
-            {"state": "offline", "waiting": 3},
-            2,
-            "The relay is not connected. 3 changes made here are waiting.",
-        ),
-        ({"state": "offline"}, 2, "The relay is not connected."),
+        (DOWN | {"waiting": 3}, 2, "The relay is not connected. 3 changes made here are waiting."),
+        (DOWN, 2, "The relay is not connected."),
+        ({"state": "offline"}, 2, "Connecting to the relay…"),
         ({"state": "catching-up"}, 2, "Fetching what is new…"),
         ({"state": "off"}, 2, "This device is not in step with your others."),
         ({"relay": a_relay(""), "state": "off"}, 1, "Only this device has your data."),
@@ -91,7 +89,7 @@ def test_the_states_are_said_in_french():
     """As are the relay's errors."""
     with french():
         assert syncing.state(LIVE, 2) == "Tout ce qui est ici est sur le relais."
-        assert "relais" in syncing.state(LIVE | {"state": "offline"}, 2)
+        assert "relais" in syncing.state(LIVE | DOWN, 2)
 
 
 def ann():

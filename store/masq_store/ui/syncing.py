@@ -34,7 +34,12 @@ def state(sync: Json, devices: int) -> str:
         case "off":
             return _("This device is not in step with your others.")
         case "offline":
-            return _joined(_("The relay is not connected."), waiting(sync["waiting"]))
+            first = (
+                _("The relay is not connected.")
+                if sync["relay"]["problem"]
+                else _("Connecting to the relay…")
+            )
+            return _joined(first, waiting(sync["waiting"]))
         case "catching-up":
             return _("Fetching what is new…")
     if sync["waiting"]:
