@@ -36,7 +36,7 @@ LAYERS: dict[str, set[str]] = {
     "masq": set(),
     "masq_store.core": BASE,
     "masq_store.engine": BASE | {"masq_store.engine"},
-    "masq_store.native": BASE | {"masq_store.engine", "masq_store.native"},
+    "masq_store.native": BASE | {"masq_store.engine", "masq_store.native", "masq.rpc", "masq.store"},
     "masq_store.backup": BASE | {"masq_store.engine", "masq_store.native", "masq_store.backup"},
     "masq_store.ui": BASE | {"masq_store.engine", "masq_store.ui", "masq.rpc"},
     "masq_relay": {"masq_relay"},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import unicodedata
 from collections.abc import Sequence
+from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature, InvalidTag
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
@@ -16,12 +17,15 @@ from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 
 from masq_store.core.errors import DamagedData
 from masq_store.core.keys import KEY_BYTES
+from masq_store.native.files import read_or_keep
 
 
 class NativeCrypto:
     """A `Crypto` on CPython. Keys are pyca's `AESGCM` objects."""
 
-    def __init__(self) -> None:
+    def __init__(self, key_file: Path | None = None) -> None:
+        """`key_file`: where the device key is kept, so that a profile can stay unlocked over restarts."""
+        self._key_file = key_file
         self._device_key: AESGCM | None = None
 
     def random(self, size: int) -> bytes:
@@ -87,14 +91,22 @@ class NativeCrypto:
             raise DamagedData("another device's key") from None
 
     async def device_key(self) -> AESGCM | None:
-        """Return this device's own key, made on first use: one for each instance."""
+        """Return this device's own key, made on first use. Without a file: one for each instance.
+
+        Raises DamagedData for a file that holds something else, and FolderUnavailable.
+        """
         if self._device_key is None:
-            self._device_key = AESGCM(AESGCM.generate_key(8 * KEY_BYTES))
+            secret = AESGCM.generate_key(8 * KEY_BYTES)
+            if self._key_file:
+                secret = read_or_keep(self._key_file, secret)
+                if len(secret) != KEY_BYTES:
+                    raise DamagedData(f"the key in {self._key_file}")
+            self._device_key = AESGCM(secret)
         return self._device_key
 
     async def keeps_keys(self) -> str:
-        """Return "kept": the key lives as long as this object."""
-        return "kept"
+        """Return "plain" for a key in a file; else "kept": the key lives as long as this object."""
+        return "plain" if self._key_file else "kept"
 
 
 def _hmac(key: bytes, content: bytes) -> HMAC:

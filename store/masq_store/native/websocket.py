@@ -57,7 +57,7 @@ class NativeNetwork:
         """Do nothing: there is no such event here."""
 
 
-class NativeSocket(WSListener):  # type: ignore[misc]
+class NativeSocket(WSListener):
     """A `Socket` over one connection of picows."""
 
     def __init__(self, receive: Callable[[bytes], None], closed: Callable[[str], None]) -> None:

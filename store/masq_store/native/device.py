@@ -1,0 +1,201 @@
+"""A device without a browser: an engine over a folder, for a program that reads and writes a person's data.
+
+    async with Device(Path("masq")) as device:
+        await device.create_profile("Ann")
+        await device.approve("https://counter.example", "Counter")
+        counter = await device.space("https://counter.example")
+        await counter.increment("count")
+
+What opens a profile is the person's choice, as in a browser: a passphrase, or the key in the folder, and with
+that everybody who can read the folder.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO
+
+from masq.errors import Locked, MasqError, NotRegistered
+from masq.rpc import Channel
+from masq.store import Store
+from masq_store.engine.engine import Engine
+from masq_store.engine.sessions import AppSession
+from masq_store.native.crypto import NativeCrypto
+from masq_store.native.files import hold
+from masq_store.native.local import LocalPort
+from masq_store.native.sqlite import SQLite
+
+DATABASE = "masq.sqlite3"
+KEY = "device.key"
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class Device:
+    """One folder in use, which is this program's alone while the device is open."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        now_ms: Callable[[], int] = _now_ms,
+        failed: Callable[[Exception], None] = lambda error: None,
+    ) -> None:
+        """`now_ms`: the device's clock. `failed` hears of a disk that no longer takes writes: close it then."""
+        self.folder = folder
+        self._now_ms = now_ms
+        self._failed = failed
+        self._lock: BinaryIO | None = None
+        self._engine: Engine | None = None
+        self._stores: set[Store] = set()
+
+    async def open(self) -> None:
+        """Take the folder, made if need be, and open the active profile if it stays unlocked.
+
+        Raises FolderUnavailable, NewerData and DamagedData.
+        """
+        lock = hold(self.folder)
+        try:
+            backend = await SQLite.open(self.folder / DATABASE)
+            try:
+                crypto = NativeCrypto(self.folder / KEY)
+                engine = Engine(backend, crypto, now_ms=self._now_ms, persistent=True, failed=self._failed)
+                await engine.start()
+            except BaseException:
+                await backend.close()
+                raise
+        except BaseException:
+            lock.close()
+            raise
+        self._engine, self._lock = engine, lock
+
+    async def close(self) -> None:
+        """Finish what is being written, end every space in use, and let the folder go."""
+        if self._engine is None or self._lock is None:
+            return
+        engine, lock = self._engine, self._lock
+        self._engine = self._lock = None
+        try:
+            for store in list(self._stores):
+                await store.close()
+            await engine.stop()
+        finally:
+            lock.close()
+
+    async def __aenter__(self) -> Device:
+        await self.open()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    # Profiles ----------------------------------------------------------------------------------------------
+
+    @property
+    def engine(self) -> Engine:
+        """The engine, for what this class has no words for."""
+        assert self._engine is not None, "open() comes first"
+        return self._engine
+
+    @property
+    def profile(self) -> str | None:
+        """The name of the profile that is open; None where there is none, or it is locked."""
+        return self.engine.profile.name if self.engine.profile else None
+
+    @property
+    def locked(self) -> bool:
+        """Whether there is a profile that waits for its passphrase."""
+        return self.engine.profile is None and self.engine.vault.active is not None
+
+    async def create_profile(self, name: str, passphrase: str = "", stay_unlocked: bool = True) -> None:
+        """Make a profile and open it. Without a passphrase it stays unlocked. Raises InvalidValue."""
+        await self.engine.person.create_profile(name, passphrase, stay_unlocked)
+
+    async def unlock(self, passphrase: str, stay_unlocked: bool = False) -> None:
+        """Open the active profile. Raises WrongPassphrase."""
+        await self.engine.person.unlock(passphrase, stay_unlocked)
+
+    # Apps --------------------------------------------------------------------------------------------------
+
+    async def approve(self, origin: str, name: str, description: str = "", icon: str | None = None) -> None:
+        """Let an app keep its data in the open profile, by the name it is shown under. Durable on return.
+
+        Raises Locked, and ProtocolError for what is no origin, or no such name, description or icon.
+        """
+        session = self._attach(LocalPort(), origin, name, description, icon)
+        try:
+            await self.engine.person.answer(session.nonce, True)
+        finally:
+            self.engine.detach(session)
+
+    async def space(self, origin: str) -> Store:
+        """Return an app's data, as the app itself would have it. Close it when it is no longer needed.
+
+        Raises Locked, NotRegistered for an app that was not approved, and what keeps its data from being opened.
+        """
+        port = LocalPort()
+        joining = _Joining(port)
+        session = self._attach(port, origin, "This device")
+        try:
+            status = await joining.ready(origin)
+        except BaseException:
+            self.engine.detach(session)
+            raise
+        engine = self.engine
+
+        def closed(store: Store) -> None:
+            self._stores.discard(store)
+            engine.detach(session)
+
+        store = Store(joining.channel, status, closed)
+        self._stores.add(store)
+        return store
+
+    def _attach(
+        self, port: LocalPort, origin: str, name: str, description: str = "", icon: str | None = None
+    ) -> AppSession:
+        app = {"name": name, "description": description, "icon": icon}
+        return self.engine.attach(port, origin, self.engine.crypto.random(16).hex(), app)
+
+
+class _Joining:
+    """The app's side of a session, until it knows whether it may work."""
+
+    def __init__(self, port: LocalPort) -> None:
+        self.channel = Channel(port.send, asyncio.get_running_loop().call_soon)
+        port.hear = self.channel.receive
+        self._status: dict[str, Any] = {}
+        self._error: MasqError | None = None
+        self._news = asyncio.Event()
+        self.channel.on_status = self._take_status
+        self.channel.on_refusal = self._take_error
+
+    async def ready(self, origin: str) -> dict[str, Any]:
+        """Return the status, the newest one, or raise why the app may not work."""
+        await self._news.wait()
+        if self._error:
+            raise self._error
+        if self._status["state"] == "locked":
+            raise Locked()
+        if self._status["state"] != "ready":
+            raise NotRegistered(origin)
+        return self._status
+
+    def _take_status(self, status: dict[str, Any]) -> None:
+        self._status = status
+        self._news.set()
+
+    def _take_error(self, error: MasqError) -> None:
+        self._error = error
+        self._news.set()
