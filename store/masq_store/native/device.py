@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
@@ -23,7 +23,9 @@ from masq.errors import Locked, MasqError, NotRegistered
 from masq.rpc import Channel
 from masq.store import Store
 from masq_store.engine.engine import Engine
+from masq_store.engine.ports import Network
 from masq_store.engine.sessions import AppSession
+from masq_store.native import pairing
 from masq_store.native.crypto import NativeCrypto
 from masq_store.native.files import hold
 from masq_store.native.local import LocalPort
@@ -44,11 +46,21 @@ class Device:
         self,
         folder: Path,
         *,
+        network: Network | None = None,
         now_ms: Callable[[], int] = _now_ms,
+        name: str = "This device",
+        relay: str = "",
         failed: Callable[[Exception], None] = lambda error: None,
     ) -> None:
-        """`now_ms`: the device's clock. `failed` hears of a disk that no longer takes writes: close it then."""
+        """`network`: the way to relays, such as `NativeNetwork()`; without one nothing is synced.
+
+        `now_ms`: the device's clock. `name`: what the person's other devices call it. `relay`: the one to use where
+        the person has chosen none; "": none. `failed` hears of a disk that no longer takes writes: close it then.
+        """
         self.folder = folder
+        self.name = name
+        self._network = network
+        self._relay = relay
         self._now_ms = now_ms
         self._failed = failed
         self._lock: BinaryIO | None = None
@@ -64,8 +76,16 @@ class Device:
         try:
             backend = await SQLite.open(self.folder / DATABASE)
             try:
-                crypto = NativeCrypto(self.folder / KEY)
-                engine = Engine(backend, crypto, now_ms=self._now_ms, persistent=True, failed=self._failed)
+                engine = Engine(
+                    backend,
+                    NativeCrypto(self.folder / KEY),
+                    now_ms=self._now_ms,
+                    persistent=True,
+                    failed=self._failed,
+                    network=self._network,
+                    device_name=self.name,
+                    default_relay=self._relay,
+                )
                 await engine.start()
             except BaseException:
                 await backend.close()
@@ -125,6 +145,40 @@ class Device:
     async def unlock(self, passphrase: str, stay_unlocked: bool = False) -> None:
         """Open the active profile. Raises WrongPassphrase."""
         await self.engine.person.unlock(passphrase, stay_unlocked)
+
+    async def take_profile(
+        self,
+        link: str,
+        *,
+        show_code: Callable[[str], None],
+        agree: Callable[[str], Coroutine[Any, Any, bool]],
+        passphrase: str = "",
+        stay_unlocked: bool = True,
+    ) -> str:
+        """Bring a profile here by the link that a device with it shows; open it and return its name.
+
+        `show_code` is given the six digits that the person types there. `agree` is asked whether to take the profile
+        of that name: yes only once the other device has said that the digits are right.
+        Returns once what the relay has of it is here. Raises the error that ended the pairing.
+        """
+        return await pairing.take_profile(
+            self.engine, link, self.name, show_code, agree, passphrase, stay_unlocked
+        )
+
+    async def add_device(
+        self,
+        *,
+        show_link: Callable[[str], None],
+        ask_code: Callable[[bool], Coroutine[Any, Any, str]],
+        store: str = "",
+    ) -> str:
+        """Give the open profile to another device of the person; return what that one is called.
+
+        `show_link` is given the link, for nobody else to see; `store`: the address of the page that it opens.
+        `ask_code` is asked for the six digits which the other device shows; with True where the last were not six.
+        Raises Locked, NoRelay, and the error that ended the pairing.
+        """
+        return await pairing.add_device(self.engine, store, show_link, ask_code)
 
     # Apps --------------------------------------------------------------------------------------------------
 
