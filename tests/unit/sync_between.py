@@ -32,6 +32,7 @@ class Between:
         self.open_sockets: list[_Watched] = []
         self.connections = 0
         self._network = NativeNetwork()
+        self._calls: list[Callable[[], None]] = []
 
     async def open(self, url: str, receive: Callable[[bytes], None], closed: Callable[[str], None]) -> Socket:
         """Connect."""
@@ -42,7 +43,13 @@ class Between:
         return watched
 
     def on_online(self, call: Callable[[], None]) -> None:
-        """Nothing is told."""
+        """Keep `call` for `back`."""
+        self._calls.append(call)
+
+    def back(self) -> None:
+        """Tell the device that the network is back, so that it tries at once."""
+        for call in self._calls:
+            call()
 
     def cut(self) -> None:
         """End every connection at once, with whatever is on its way."""

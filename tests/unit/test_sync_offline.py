@@ -153,8 +153,8 @@ def test_frames_that_are_lost_doubled_and_out_of_order(tmp_path: Path) -> None:
                     for between in betweens:
                         between.cut()
                     await until(lambda: all(device.link.state == "open" for device in devices))
+            assert sum(between.up.gone + between.down.gone for between in betweens) > 5
             for between in betweens:
-                assert between.up.gone and between.down.gone
                 between.up.calm = between.down.calm = True
                 between.cut()  # posts that the relay never got are posted again after a joining
             await until(lambda: all(device.get("count") == 180 for device in devices), "the whole count")
