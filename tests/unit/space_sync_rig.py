@@ -87,6 +87,7 @@ class Device:
     def crash(self) -> None:
         """End as a power cut does: the disk stays as it is at this moment."""
         self.link.close()
+        self.sync._task.cancel()
         self.disk.generation += 1  # whatever is still under way writes no more
 
     def flush(self) -> None:
@@ -113,6 +114,11 @@ class Device:
     async def increment(self, key: str, by: int = 1) -> None:
         """Count, durable on return."""
         await write_together(self.writer, [(self.space, lambda: self.core.increment(key, by, self.now()))])
+
+    async def update(self, entries: dict[str, Any]) -> None:
+        """Set several keys at once, durable on return."""
+        texts = [(key, messages.encode(value)) for key, value in entries.items()]
+        await write_together(self.writer, [(self.space, lambda: self.core.write(texts, self.now()))])
 
     def get(self, key: str) -> Any:
         """Return a key's value, None where it has none."""
