@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from typing import Any
+
+from relay_rig import until
+from spaces import state
 
 from masq import messages
 from masq_store.core.space import Space
+from masq_store.engine.ports import Network
 from masq_store.engine.relay_link import RelayLink
 from masq_store.engine.room_keys import RoomKeys
 from masq_store.engine.sealer import Sealer
@@ -30,15 +35,29 @@ def now_ms() -> int:
 class Device:
     """One device with one space; `start` again goes on from the same disk, as after a crash."""
 
-    def __init__(self, url: str, disk: MemoryDisk | None = None, *, clock_off_ms: int = 0) -> None:
+    def __init__(
+        self,
+        url: str,
+        disk: MemoryDisk | None = None,
+        *,
+        clock_off_ms: int = 0,
+        network: Network | None = None,
+    ) -> None:
         self.url = url
         self.disk = disk or MemoryDisk()
         self.clock_off_ms = clock_off_ms
+        self.network = network or NativeNetwork()
         self.failures: list[Exception] = []
         self.changes: list[tuple[list[str], object]] = []
 
     async def start(self) -> Device:
         """Open the space and enter the room."""
+        await self.open()
+        await self.sync.start()
+        return self
+
+    async def open(self) -> Device:
+        """Open the space, and stay alone for now: `sync.start` enters the room."""
         crypto = NativeCrypto()
         self.backend = MemoryBackend(self.disk)
         await self.backend.claim()
@@ -46,7 +65,7 @@ class Device:
         sealer = Sealer(crypto, b"r" * 32, "profile", "space")
         self.space = await OpenSpace.open(self.backend, sealer, "profile", "space", os.urandom(8).hex())
         self.space.listeners.append(lambda keys, source: self.changes.append((keys, source)))
-        self.link = RelayLink(NativeNetwork(), self.url, now_ms=now_ms, random=os.urandom)
+        self.link = RelayLink(self.network, self.url, now_ms=now_ms, random=os.urandom)
         self.sync = SpaceSync(
             self.space,
             await RoomKeys.derive(crypto, SECRET),
@@ -56,7 +75,6 @@ class Device:
             changed=lambda: None,
             now_ms=now_ms,
         )
-        await self.sync.start()
         return self
 
     async def stop(self) -> None:
@@ -64,6 +82,13 @@ class Device:
         await self.sync.stop()
         self.link.close()
         await self.writer.idle()
+        assert self.failures == []
+
+    def crash(self) -> None:
+        """End as a power cut does: the disk stays as it is at this moment."""
+        self.link.close()
+        self.sync._task.cancel()
+        self.disk.generation += 1  # whatever is still under way writes no more
 
     def flush(self) -> None:
         """Do nothing: as the source of writes it waits for nothing."""
@@ -82,9 +107,18 @@ class Device:
         text = messages.encode(value)
         await write_together(self.writer, [(self.space, lambda: self.core.write([(key, text)], self.now()))])
 
+    async def delete(self, key: str) -> None:
+        """Delete a key, durable on return."""
+        await write_together(self.writer, [(self.space, lambda: self.core.write([(key, None)], self.now()))])
+
     async def increment(self, key: str, by: int = 1) -> None:
         """Count, durable on return."""
         await write_together(self.writer, [(self.space, lambda: self.core.increment(key, by, self.now()))])
+
+    async def update(self, entries: dict[str, Any]) -> None:
+        """Set several keys at once, durable on return."""
+        texts = [(key, messages.encode(value)) for key, value in entries.items()]
+        await write_together(self.writer, [(self.space, lambda: self.core.write(texts, self.now()))])
 
     def get(self, key: str) -> Any:
         """Return a key's value, None where it has none."""
@@ -95,3 +129,28 @@ class Device:
     def synced(self) -> bool:
         """Whether the relay has everything of this device, and this device everything of the relay."""
         return self.sync.state == "live" and not self.sync.waiting and self.sync._sync.idle
+
+
+def url(running: Any) -> str:
+    """Return the address of a relay on this machine; `running` has its port."""
+    return f"ws://127.0.0.1:{running.port}"
+
+
+def alike(*devices: Device) -> bool:
+    """Whether all have the same, and the relay has it too."""
+    first = devices[0].core
+    return all(
+        device.synced and device.core.vector == first.vector and state(device.core) == state(first)
+        for device in devices
+    )
+
+
+async def together(*devices: Device) -> None:
+    """Wait until all are alike."""
+    await until(lambda: alike(*devices), "being alike")
+
+
+async def stop(devices: Sequence[Device]) -> None:
+    """Stop them all."""
+    for device in devices:
+        await device.stop()

@@ -6,22 +6,7 @@ import os
 from pathlib import Path
 
 from relay_rig import relay, run, until
-from space_sync_rig import Device
-from spaces import state
-
-
-def url(running) -> str:
-    """Return a relay's address."""
-    return f"ws://127.0.0.1:{running.port}"
-
-
-def alike(*devices: Device) -> bool:
-    """Whether all have the same, and the relay has it too."""
-    first = devices[0].core
-    return all(
-        device.synced and device.core.vector == first.vector and state(device.core) == state(first)
-        for device in devices
-    )
+from space_sync_rig import Device, alike, url
 
 
 def test_a_change_comes_to_the_other_device(tmp_path: Path) -> None:

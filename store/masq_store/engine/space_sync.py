@@ -100,6 +100,7 @@ class SpaceSync:
         self._place_moved = False
         self._trimmed: int | None = None  # a snapshot of ours is in place, and nobody knows yet
         self._full = False  # the room is: only a snapshot makes room
+        self._in_vain = 0  # bytes of the log when a snapshot of ours was not taken
         self._stopping = False
         self._merging = False
         self._saying: Here | None = None
@@ -388,11 +389,17 @@ class SpaceSync:
         if self._trimmed is not None:
             number, self._trimmed = self._trimmed, None
             await self._send(sync.note_trimmed(number))
+        if sync.log.size < self._in_vain:  # somebody's was taken since
+            self._in_vain = 0
         if self._snapshot is None and not space.pending:
             if self._full and sync.log.entries:
                 self._full = False
                 self._write_snapshot()
-            elif sync.wants_snapshot(space.core.bytes) and self._chance("snapshot"):
+            elif (
+                sync.log.size >= 2 * self._in_vain
+                and sync.wants_snapshot(space.core.bytes)
+                and self._chance("snapshot")
+            ):
                 self._write_snapshot()
         if sync.idle and not sync.behind(vector):
             self.last_ms = self._now_ms()
@@ -442,7 +449,7 @@ class SpaceSync:
             if "resume" in self._timers:  # there is room again
                 self._start_timer("resume", 0, again=True)
         else:
-            self._sync.log.trim(self._sync.log.number)  # not again before the log has grown as much once more
+            self._in_vain = self._sync.log.size  # not again before the log has grown as much once more
         self._wake.set()
 
     def _end_snapshot(self) -> None:
@@ -459,6 +466,8 @@ class SpaceSync:
     def _give_up(self, error: MasqError) -> None:
         """Leave the room, and come again later, from where everything was on the disk."""
         self.problem = error
+        if self._stopping:
+            return
         self._link.leave(self)
         self._end_snapshot()
         self._said.clear()
