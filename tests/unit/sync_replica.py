@@ -235,8 +235,8 @@ class Device:
                 if ref >= FIRST_PART:
                     self._part_stored(ref)
                 else:
-                    sync.stored(ref, number)
                     world.acknowledged(number)
+                    return sync.stored(ref, number)
             case "ERROR":
                 self._refused(*said)
         return None

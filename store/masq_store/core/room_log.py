@@ -49,8 +49,16 @@ class RoomLog:
         return self.number, self.tag
 
     def move(self, number: int, tag: bytes, size: int) -> None:
-        """Note that the envelope `number` was read, whatever is in it. `size`: its bytes."""
+        """Note that the envelope `number` was read. `size`: its bytes."""
         self.number, self.tag = number, tag
+        self.pass_over(size)
+
+    def pass_over(self, size: int) -> None:
+        """Note that an envelope was passed over, because nobody has sealed it or it was read before.
+
+        The place stays where it is. An envelope that a relay has put there twice may stand at the same number in
+        another log, and so could make another log look like this one.
+        """
         self.entries += 1
         self.size += size
 

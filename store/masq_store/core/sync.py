@@ -126,10 +126,11 @@ class Sync:
         """Take the envelope that stands at `number`, opened. `size`: its bytes. Returns what is to be merged."""
         if not self._follows(number):
             return None
-        self.log.move(number, tag, size)
         if not self.log.count(header):
             self.repeated += 1
+            self.log.pass_over(size)
             return None
+        self.log.move(number, tag, size)
         match message:
             case Changes():
                 return self._changes(header, message)
@@ -145,7 +146,7 @@ class Sync:
     def skip(self, number: int, tag: bytes, size: int) -> None:
         """Pass over the envelope at `number`: it is not from a member, or no device has written it."""
         if self._follows(number):
-            self.log.move(number, tag, size)
+            self.log.pass_over(size)
 
     def part(self, part: int, of: int, state: State | None) -> Merge | None:
         """Take a part of a snapshot, None where it could not be read. Returns what is to be merged."""
@@ -171,14 +172,22 @@ class Sync:
             self._let_go()
         self._move("current")
 
-    def stored(self, ref: int, number: int) -> bool:
-        """Note that a post is on the relay's disk, as envelope `number`; False where it is none of this replica's."""
+    def stored(self, ref: int, number: int) -> Merge | None:
+        """Note that a post is on the relay's disk, as envelope `number`. Returns what is to be merged.
+
+        The space holds what was posted. But what stood before it in the log may make others' changes in it follow
+        without a gap, and then the log's vector moves over them; the space's must not stay below.
+        """
         sent = self._in_flight.pop(ref, None)
-        if sent is None:
-            return False
-        if number > self.log.number:  # or it stands in the snapshot that was read just now
-            self.read(number, sent.tag, sent.size, sent.post.header, sent.post.message)
-        return True
+        if sent is None or number <= self.log.number:  # none of these posts, or part of the snapshot just read
+            return None
+        found = self.read(number, sent.tag, sent.size, sent.post.header, sent.post.message)
+        if found is None:
+            return None
+        get = self.log.vector.get
+        others = {change.replica for change in found.changes} - {self._sender}
+        vector = {replica: get(replica, 0) for replica in others if get(replica, 0)}
+        return Merge([], vector) if vector else None
 
     def refused(self, ref: int) -> bool:
         """Note that the relay did not take a post. Nothing is posted until `resume`; False as for `stored`."""
