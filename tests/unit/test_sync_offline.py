@@ -202,7 +202,9 @@ def test_what_the_room_is_told_is_little(tmp_path: Path) -> None:
             two = await Device(url(running), two.disk, network=between).start()
             await until(lambda: alike(one, two))
             assert len(between.kinds(between.heard, ENVELOPE)) == 1
-            assert len(between.kinds(between.heard, JOINED)) == len(between.kinds(between.heard, CURRENT)) == 1
+            assert (
+                len(between.kinds(between.heard, JOINED)) == len(between.kinds(between.heard, CURRENT)) == 1
+            )
             assert between.kinds(between.sent, POST) == []
             await stop([one, two])
 

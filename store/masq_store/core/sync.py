@@ -179,7 +179,9 @@ class Sync:
         without a gap, and then the log's vector moves over them; the space's must not stay below.
         """
         sent = self._in_flight.pop(ref, None)
-        if sent is None or number <= self.log.number:  # none of these posts, or part of the snapshot just read
+        if (
+            sent is None or number <= self.log.number
+        ):  # none of these posts, or part of the snapshot just read
             return None
         found = self.read(number, sent.tag, sent.size, sent.post.header, sent.post.message)
         if found is None:

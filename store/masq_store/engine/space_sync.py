@@ -275,12 +275,9 @@ class SpaceSync:
         self._size -= size
         merges: list[Merge] = []
         for take, words in said:
-            if take in self._sealed:
-                found = take(*words, next(opened))
-                if found is not None:
-                    merges.append(found)
-            else:
-                take(*words)
+            found = take(*words, next(opened)) if take in self._sealed else take(*words)
+            if found is not None:
+                merges.append(found)
         if merges:
             await self._merge(merges)
         if sync is self._sync:
@@ -322,13 +319,14 @@ class SpaceSync:
         self._sync.current()
         self.problem = None
 
-    def _stored(self, ref: int, number: int) -> None:
-        self._sync.stored(ref, number)
+    def _stored(self, ref: int, number: int) -> Merge | None:
+        found = self._sync.stored(ref, number)
         self.problem = None
         if self._sync.idle:
             self._stop_timer("answer")
         else:
             self._start_timer("answer", ANSWER_SECONDS, again=True)
+        return found
 
     def _refused(self, ref: int, code: int, sentence: str) -> None:
         self.problem = RelayRefused(Code(code).name, sentence)
