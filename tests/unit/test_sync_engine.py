@@ -203,3 +203,25 @@ def test_another_relay_is_told_to_all_devices(tmp_path: Path) -> None:
             await new.engine.stop()
 
     run(scene)
+
+
+def test_a_device_that_deletes_its_profile_leaves_the_list(tmp_path: Path) -> None:
+    """Deleting a profile on one device takes the device off the others' lists, and leaves them their data."""
+
+    async def scene() -> None:
+        async with relay(tmp_path) as running:
+            old = await device(running.port, "Laptop")
+            counter = await old.approved()
+            await counter.call("set", "k", "v")
+            new = await device(running.port, "Telephone")
+            await pair(old, new)
+            await new.page().call("delete_profile", new.engine.profile.id)
+            assert (await new.page().call("overview"))["profiles"] == []
+            await eventually(
+                lambda: devices(old), lambda listed: [one["name"] for one in listed] == ["Laptop"]
+            )
+            assert await counter.call("get", "k") == ["v"]
+            await old.engine.stop()
+            await new.engine.stop()
+
+    run(scene)

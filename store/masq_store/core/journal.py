@@ -50,15 +50,21 @@ def decode_changes(content: bytes) -> tuple[list[Change], dict[str, int]]:
     def read(structure: Any) -> tuple[list[Change], dict[str, int]]:
         replicas, rows, moved = structure
         _check_replicas(replicas)
-        changes = []
-        for row in rows:
-            who, number, key, text, ms, counter, base, base_number = row[:8]
-            _check_all(int, [who, number, ms, counter, base, base_number])
-            _check_texts([key], [text])
-            parts = _unpack_parts(row[8], replicas) if len(row) == 9 else ()
-            stamp = Stamp(ms, counter, replicas[base])
-            changes.append(Change(replicas[who], number, key, Register(stamp, base_number, text, parts)))
-            _check(len(row) in (8, 9))
+        # By columns, as a checkpoint: another device may send thousands at once.
+        columns = [list(column) for column in zip(*(row[:8] for row in rows), strict=True)] or [[]] * 8
+        who, numbers, keys, texts, times, counters, bases, base_numbers = columns
+        for column in (who, numbers, times, counters, bases, base_numbers):
+            _check_all(int, column)
+        _check_texts(keys, texts)
+        stamps = map(Stamp, times, counters, map(replicas.__getitem__, bases))
+        registers = map(Register, stamps, base_numbers, texts)
+        changes = list(map(Change, map(replicas.__getitem__, who), numbers, keys, registers))
+        for at, row in enumerate(rows):
+            if len(row) > 8:
+                _check(len(row) == 9)
+                change = changes[at]
+                register = change.register._replace(parts=_unpack_parts(row[8], replicas))
+                changes[at] = change._replace(register=register)
         return changes, _unpack_vector(moved, replicas)
 
     decoded: tuple[list[Change], dict[str, int]] = _decode(content, read, "a change in the journal")

@@ -208,6 +208,16 @@ class Devices:
         finally:
             self._noting = False
 
+    async def depart(self) -> None:
+        """Leave the list, for the profile is about to be deleted here. Whoever calls this holds `changing`."""
+        profile, own = self._profile, self.own
+        if profile is not None and own is not None:
+            entries = [
+                (key, None) for key in layout.of_device(own.id, (key for key, _ in profile.home_items()))
+            ]
+            with suppress(QuotaExceeded):  # then the others list it on, and can remove it
+                await self._write(profile, entries)
+
     # What other devices have decided -----------------------------------------------------------------------
 
     def _heard(self, keys: Sequence[str], source: object) -> None:

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 LATER_MS = 7 * 24 * 3600 * 1000
 """How long "later" puts the reminder to back up off."""
 
+DEPART_SECONDS = 3.0
+"""How long deleting a profile waits for the relay to hear that this device has left it."""
+
 
 class Person:
     """The decisions, each durable when its call returns."""
@@ -93,6 +96,8 @@ class Person:
             engine.vault.known(profile_id)
             if engine.vault.active and engine.vault.active["id"] == profile_id:
                 was_open = engine.profile.secrets if engine.profile else None
+                await engine.devices.depart()
+                await engine.sync.farewell(DEPART_SECONDS)
                 await engine.close_profile()
                 try:
                     await engine.vault.delete(profile_id)

@@ -139,15 +139,18 @@ class ProfileSync:
                         await self._start_app(profile, origin, wanted[origin])
         self._changed()
 
+    async def farewell(self, seconds: float) -> None:
+        """Return once the other devices can hear of what was decided here last, or after so long."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self._profile and self._home and self._home.state == "live" and self._home.waiting:
+                    await asyncio.sleep(TELL_SECONDS)
+
     async def _meet_at(self, url: str) -> None:
         """Meet the other devices at this relay, and at no other any more; "": at none."""
         if (self._link.url if self._link else "") == url:
             return
-        if self._link is not None and self._home is not None:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(FAREWELL_SECONDS):
-                    while self._profile and self._home.state == "live" and self._home.waiting:
-                        await asyncio.sleep(TELL_SECONDS)
+        await self.farewell(FAREWELL_SECONDS)
         async with self._turn:
             await self._stop_all()
             if url and self._engine.relays is not None:
