@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from masq.errors import MasqError, QuotaExceeded
+from masq.errors import MasqError, ProtocolError, QuotaExceeded
 from masq_store.core import keys
 from masq_store.core.envelope import Header, tag_of
 from masq_store.core.errors import DamagedData, NewerData, RelayRefused
@@ -257,6 +257,11 @@ class SpaceSync:
                 self._give_up(error)
             except MasqError as error:  # the disk failed: the engine ends
                 self.problem = error
+            except Exception as error:  # a defect must be seen, and must not stop this device for good
+                asyncio.get_running_loop().call_exception_handler(
+                    {"message": "the sync of a space failed", "exception": error}
+                )
+                self._give_up(ProtocolError(f"the sync of an app's data failed: {error!r}"))
             self._changed()
 
     async def _take_group(self) -> None:
