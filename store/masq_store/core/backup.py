@@ -23,7 +23,7 @@ from masq_store.core import access, journal
 from masq_store.core.entries import check_rows
 from masq_store.core.errors import DamagedBackup, NewerBackup, NewerData
 from masq_store.core.keys import ID_BYTES, SECRET_BYTES
-from masq_store.core.register import Change, Row, effective_text, from_row, row_change
+from masq_store.core.register import Change, Row, effective_text, row_change
 
 FORMAT = 1
 """The version of the contents; the version of the file's layout is beside it, in `backup_file`."""
