@@ -6,6 +6,7 @@ Nothing happens by itself: what waits for a disk, a network or a clock waits unt
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 from sync_hub import Frame, Line
@@ -17,7 +18,7 @@ from masq_store.core.checkpoint import Covered, freeze
 from masq_store.core.envelope import Header, encode_header, parse_envelope, tag_of
 from masq_store.core.padding import pad, unpad
 from masq_store.core.register import Change
-from masq_store.core.room_log import RoomLog, reaches
+from masq_store.core.room_log import RoomLog
 from masq_store.core.space import Applied, Space
 from masq_store.core.sync import Merge, Post, Sync
 from masq_store.core.sync_wire import Changes, Message, State
@@ -79,7 +80,8 @@ class Device:
         self.world = world
         self.disk = disk
         self.skew_ms = 0
-        self.repeated = 0
+        self.counted = 0
+        """All that has ever been on this disk of what was counted under "n"."""
         self.start()
 
     def start(self) -> None:
@@ -106,7 +108,9 @@ class Device:
         if not done:
             return
         vector = {replica: number for applied in done for replica, number in applied.vector.items()}
-        record = journal.encode_changes([change for applied in done for change in applied.changes], vector)
+        changes = [change for applied in done for change in applied.changes]
+        record = journal.encode_changes(changes, vector)
+        self.counted |= counted(changes)
         self.disk = self.disk._replace(journal=(*self.disk.journal, record))
         if self._merging and self._merging[0] in done:
             self._merging = None
@@ -121,7 +125,6 @@ class Device:
         elif self._merging:
             self._merging = None
             self.cut()
-            self.repeated += self.sync.repeated
             self.sync = self._begin()
 
     def keep_place(self) -> None:
@@ -180,22 +183,12 @@ class Device:
         frames: list[Frame] = []
         while len(frames) < most and (self.line.down or self.world.hub.feed(self.line)):
             frames.append(self.line.down.popleft())
-        changes: list[Change] = []
-        vector: dict[str, int] = {}
-        for frame in frames:
-            found = self._take(*frame)
-            if found is not None:
-                changes += found.changes
-                known = {**self.space.vector}
-                for replica, number in vector.items():
-                    known[replica] = max(number, known.get(replica, 0))
-                if found.base is None or reaches(known, found.base):
-                    for replica, number in found.vector.items():
-                        vector[replica] = max(number, vector.get(replica, 0))
+        merges = [found for frame in frames if (found := self._take(*frame))]
+        changes, vector, _ = self.sync.together(merges, self.space.vector)
         if changes or vector:
             self._merge(changes, vector)
         if self.sync.state == "torn":
-            self.world.count("torn")
+            self.world.note("torn")
             self.cut()
         return len(frames)
 
@@ -211,23 +204,26 @@ class Device:
         match name:
             case "JOINED":
                 head, _, reset = said
-                world.count("resets", reset)
+                world.note("resets", reset)
                 sync.joined(head, bool(reset))
             case "SNAPSHOT":
                 part, of, _, envelope = said
-                world.count("snapshot parts read")
-                world.count("snapshots read midway", sync.state == "live" and part == 0)
+                world.note("snapshot parts read")
+                world.note("snapshots read midway", sync.state == "live" and part == 0)
                 opened = world.sealer.open(envelope)
                 return sync.part(part, of, opened[1] if opened else None)
             case "ENVELOPE":
                 number, envelope = said
                 opened = world.sealer.open(envelope)
                 if opened is None:
-                    world.count("foreign envelopes")
+                    world.note("foreign envelopes")
                     sync.skip(number, tag_of(envelope), len(envelope))
                     return None
-                world.count("answers read", isinstance(opened[1], Changes) and opened[1].base is not None)
-                return sync.read(number, tag_of(envelope), len(envelope), *opened)
+                world.note("answers read", isinstance(opened[1], Changes) and opened[1].base is not None)
+                before = sync.repeated
+                found = sync.read(number, tag_of(envelope), len(envelope), *opened)
+                world.note("repeated envelopes", sync.repeated > before)
+                return found
             case "CURRENT":
                 sync.current()
             case "STORED":
@@ -235,14 +231,14 @@ class Device:
                 if ref >= FIRST_PART:
                     self._part_stored(ref)
                 else:
+                    sync.stored(ref, number)
                     world.acknowledged(number)
-                    return sync.stored(ref, number)
             case "ERROR":
                 self._refused(*said)
         return None
 
     def _refused(self, ref: int, code: int) -> None:
-        self.world.count("refusals")
+        self.world.note("refusals")
         if ref < FIRST_PART:
             self._full = self._resume = self.sync.refused(ref)
         elif self._snapshot:
@@ -257,7 +253,7 @@ class Device:
         if line is None or self._merging:
             return 0
         if "answer" in due and not sync.idle and not line.up and not line.down:
-            self.world.count("time-outs")
+            self.world.note("time-outs")
             self.cut()
             self.connect()
             return 1
@@ -276,7 +272,7 @@ class Device:
         if not sync.others_only(vector, self.space.replica) or "settle" in due:
             posts += self._send(sync.posts(vector, since))
         if "ask" in due and sync.lacks(vector):
-            self.world.count("questions")
+            self.world.note("questions")
             posts += self._send(sync.ask(vector))
         if "reply" in due and sync.asked:
             posts += self._send(sync.answers(vector, since))
@@ -296,7 +292,7 @@ class Device:
             self.sync.sealed(post, tag_of(envelope), len(envelope))
             self.line.up.append(("POST", post.ref, envelope))
             if isinstance(post.message, Changes):
-                self.world.count("messages in pieces", post.message.more)
+                self.world.note("messages in pieces", post.message.more)
         return posts
 
     def _write_snapshot(self) -> None:
@@ -322,13 +318,23 @@ class Device:
         if part < len(states):
             self._send_part(part)
         else:
-            self.world.count("snapshots written")
+            self.world.note("snapshots written")
             self._snapshot = None
             self._trimmed = states[0].number
 
     def _begin(self) -> Sync:
         log = RoomLog.decode(self.disk.place) if self.disk.place else None
         return Sync(self.space.replica, self.world.new_id(16), log)
+
+
+def counted(changes: Iterable[Change]) -> int:
+    """Return what was counted under "n" in these: each increment is another power of two."""
+    found = 0
+    for change in changes:
+        if change.key == "n":
+            for _, _, total in change.register.parts:
+                found |= total
+    return found
 
 
 def text(value: object) -> str:

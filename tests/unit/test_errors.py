@@ -41,6 +41,7 @@ EXAMPLES = [
     store_errors.PairingOffline(True),
     store_errors.PairingBroken("a message was altered"),
     store_errors.BadRelayAddress(),
+    store_errors.SyncFailed("KeyError('x')"),
     store_errors.NoRelay(),
     store_errors.PairingNotServed("The room is full."),
     store_errors.PairingHere("old"),

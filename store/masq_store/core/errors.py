@@ -286,6 +286,21 @@ class RelayRefused(MasqError):
 
 
 @known
+class SyncFailed(MasqError):
+    """A defect of this program stopped the sync of some data. `reason`: its own words."""
+
+    code = "SyncFailed"
+    names = ("reason",)
+
+    def __init__(self, reason: str = "it does not say why") -> None:
+        super().__init__(
+            f"Masq failed while it kept this device in step with the others ({reason}). Your data on this device is as it "
+            "was. It tries again by itself; if this stays, reload the store for its newest version.",
+            reason=reason,
+        )
+
+
+@known
 class RelayUnreachable(MasqError):
     """There is no connection to the relay. `reason`: why, in words."""
 

@@ -21,7 +21,7 @@ read, and only such a reader: see `Changes`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from masq_store.core.envelope import Header
@@ -56,7 +56,7 @@ MOVES: dict[str, dict[str, str]] = {
 
 
 class Merge(NamedTuple):
-    """To be merged into the space, all at once: changes, and a vector that they complete.
+    """To be merged into the space, all at once: changes, and a vector that they complete; see `Sync.together`.
 
     `base`: the vector is joined only where the space's own has reached this one.
     """
@@ -172,24 +172,33 @@ class Sync:
             self._let_go()
         self._move("current")
 
-    def stored(self, ref: int, number: int) -> Merge | None:
-        """Note that a post is on the relay's disk, as envelope `number`. Returns what is to be merged.
-
-        The space holds what was posted. But what stood before it in the log may make others' changes in it follow
-        without a gap, and then the log's vector moves over them; the space's must not stay below.
-        """
+    def stored(self, ref: int, number: int) -> bool:
+        """Note that a post is on the relay's disk, as envelope `number`; False where it is none of this replica's."""
         sent = self._in_flight.pop(ref, None)
-        if (
-            sent is None or number <= self.log.number
-        ):  # none of these posts, or part of the snapshot just read
-            return None
-        found = self.read(number, sent.tag, sent.size, sent.post.header, sent.post.message)
-        if found is None:
-            return None
-        get = self.log.vector.get
-        others = {change.replica for change in found.changes} - {self._sender}
-        vector = {replica: get(replica, 0) for replica in others if get(replica, 0)}
-        return Merge([], vector) if vector else None
+        if sent is None:
+            return False
+        if number > self.log.number:  # or it stands in the snapshot that was read just now
+            self.read(number, sent.tag, sent.size, sent.post.header, sent.post.message)
+        if not self._in_flight:
+            self._sent = dict(self.log.vector)  # posts that were lost or took another order are posted again
+        return True
+
+    def together(self, merges: Iterable[Merge], vector: dict[str, int]) -> Merge:
+        """Return as one what was found in a row, up to now, for a space whose version vector is `vector`.
+
+        Once that is merged all that was read of the log is in the space. So the space has what the log adds up to,
+        even where each for itself would not have moved the vector: one's own posts, changes before those they follow.
+        """
+        known = dict(vector)
+        moved: dict[str, int] = {}
+        changes: list[Change] = []
+        for merge in (Merge([], self.log.vector), *merges):
+            changes += merge.changes
+            if merge.base is None or reaches(known, merge.base):
+                for replica, number in merge.vector.items():
+                    if number > known.get(replica, 0):
+                        known[replica] = moved[replica] = number
+        return Merge(changes, moved)
 
     def refused(self, ref: int) -> bool:
         """Note that the relay did not take a post. Nothing is posted until `resume`; False as for `stored`."""
@@ -305,8 +314,8 @@ class Sync:
             vector = {replica: end for replica, _, end in message.ranges}
             base = message.base
             if base is not None:
-                if base in self._asked:
-                    self._asked.remove(base)
+                if base in self._asked:  # whoever knows more than this answer says the rest
+                    self._asked[self._asked.index(base)] = {**base, **vector}
                 if log.reaches(base):
                     log.join(message.ranges)
                 return Merge(message.changes, vector, base)

@@ -11,12 +11,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from masq.errors import MasqError, ProtocolError, QuotaExceeded
+from masq.errors import MasqError, QuotaExceeded
 from masq_store.core import keys
 from masq_store.core.envelope import Header, tag_of
-from masq_store.core.errors import DamagedData, NewerData, RelayRefused
+from masq_store.core.errors import DamagedData, NewerData, RelayRefused, SyncFailed
 from masq_store.core.relay_frames import Code
-from masq_store.core.room_log import RoomLog, reaches
+from masq_store.core.room_log import RoomLog
 from masq_store.core.space import Applied
 from masq_store.core.sync import Merge, Post, Sync
 from masq_store.core.sync_wire import Here, Message, State
@@ -261,7 +261,7 @@ class SpaceSync:
                 asyncio.get_running_loop().call_exception_handler(
                     {"message": "the sync of a space failed", "exception": error}
                 )
-                self._give_up(ProtocolError(f"the sync of an app's data failed: {error!r}"))
+                self._give_up(SyncFailed(repr(error)))
             self._changed()
 
     async def _take_group(self) -> None:
@@ -283,8 +283,9 @@ class SpaceSync:
             found = take(*words, next(opened)) if take in self._sealed else take(*words)
             if found is not None:
                 merges.append(found)
-        if merges:
-            await self._merge(merges)
+        merge = self._sync.together(merges, self.space.core.vector)
+        if merge.changes or merge.vector:
+            await self._merge(merge)
         if sync is self._sync:
             self._move_place()
         if self._sync.state == "torn":
@@ -324,14 +325,13 @@ class SpaceSync:
         self._sync.current()
         self.problem = None
 
-    def _stored(self, ref: int, number: int) -> Merge | None:
-        found = self._sync.stored(ref, number)
+    def _stored(self, ref: int, number: int) -> None:
+        self._sync.stored(ref, number)
         self.problem = None
         if self._sync.idle:
             self._stop_timer("answer")
         else:
             self._start_timer("answer", ANSWER_SECONDS, again=True)
-        return found
 
     def _refused(self, ref: int, code: int, sentence: str) -> None:
         self.problem = RelayRefused(Code(code).name, sentence)
@@ -339,15 +339,9 @@ class SpaceSync:
             self._full = code == Code.ROOM_FULL
             self._start_timer("resume", AGAIN_SECONDS)
 
-    async def _merge(self, merges: list[Merge]) -> None:
-        """Merge all of it in one transaction. Raises QuotaExceeded, with nothing merged."""
+    async def _merge(self, merge: Merge) -> None:
+        """Merge it in one transaction. Raises QuotaExceeded, with nothing merged."""
         core = self.space.core
-        changes = [change for merge in merges for change in merge.changes]
-        vector: dict[str, int] = {}
-        for merge in merges:
-            if merge.base is None or reaches(core.vector, merge.base):
-                for replica, number in merge.vector.items():
-                    vector[replica] = max(number, vector.get(replica, 0))
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
         def settle(applied: Applied | None, error: MasqError | None) -> None:
@@ -358,7 +352,7 @@ class SpaceSync:
             else:
                 done.set_exception(error)
 
-        self._writer.add(self.space, lambda: core.merge(changes, vector), settle, self._source)
+        self._writer.add(self.space, lambda: core.merge(merge.changes, merge.vector), settle, self._source)
         self._writer.begin()
         self._merging = True
         try:

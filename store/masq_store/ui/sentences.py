@@ -50,6 +50,10 @@ BY_CODE = {
         "The relay does not take what this device sends. What you change is kept on this device, which tries "
         "again by itself. If this stays, ask whoever runs the relay, or use another one."
     ),
+    "SyncFailed": N_(
+        "Masq failed while it kept this device in step with the others. Your data on this device is as it was. "
+        "It tries again by itself; if this stays, reload the store for its newest version."
+    ),
     "NoRelay": N_(
         "No relay is set, and it is at a relay that devices meet. Nothing was changed. Set a relay's address "
         "in the settings, on the device that has the profile, and make a new link there."

@@ -1,0 +1,40 @@
+"""Whatever happens to devices and relay, once it is over all hold the same, and nothing durable is lost."""
+
+import pytest
+from sync_history import make_history, run_many, shrink
+
+HISTORIES = 2000
+
+MUST_BE_MET = (
+    "forks by a copy", "forks by going back", "logs that went back", "logs that were lost", "resets",
+    "snapshots written", "snapshot parts read", "snapshots read midway", "parts spoiled", "messages in pieces",
+    "questions", "answers read", "refusals", "time-outs", "posts lost by the relay", "posts reordered",
+    "envelopes hidden from one", "torn", "repeated envelopes", "foreign envelopes", "failed commits",
+    "crashes with something pending",
+)  # fmt: skip
+
+
+@pytest.mark.timeout(1200)  # some forty seconds where nothing else runs
+def test_replicas_converge():
+    """After each history all devices and the log hold the join of what was durable; and all kinds of harm occur.
+
+    python3 tests/histories.py runs more of them.
+    """
+    met = run_many(range(HISTORIES))
+    assert {what: met[what] for what in MUST_BE_MET if met[what] < 5} == {}
+
+
+def test_a_seed_makes_one_history():
+    """A history can be had again by its seed."""
+    assert make_history(7) == make_history(7) != make_history(8)
+
+
+def test_a_failing_history_is_made_short():
+    """What has nothing to do with a failure is left out."""
+
+    def fails(history):
+        names = [step[0] for step in history]
+        return "crash" in names and "write" in names[names.index("crash") :]
+
+    history = next(history for seed in range(99) if fails(history := make_history(seed)))
+    assert [step[0] for step in shrink(history, fails)] == ["crash", "write"]
