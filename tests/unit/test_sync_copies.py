@@ -103,7 +103,7 @@ def test_a_power_cut_after_sending(tmp_path: Path) -> None:
                 await one.increment("count")
                 await one.set("last", total)
                 total += 1
-                await until(lambda: one.synced)
+                await until(lambda device=one: device.synced)
                 one.crash()
                 one = await Device(url(running), before).start()
                 await one.increment("count")

@@ -12,11 +12,13 @@ from typing import NamedTuple
 
 from masq_store.core.errors import DamagedData, NewerData
 from masq_store.core.keys import REPLICA_BYTES, RUN_BYTES, TAG_BYTES
-from masq_store.core.padding import MINIMUM
 
 VERSION = 1
 SEALED = 0
 """The only form today: what is sealed, and nothing else."""
+
+MINIMUM = 512
+"""Bytes to which a message is padded at least: a change of one short value is as long as of any other."""
 
 HEADER_BYTES = 2 + 4 + REPLICA_BYTES + RUN_BYTES + 8
 OVERHEAD_BYTES = HEADER_BYTES + TAG_BYTES

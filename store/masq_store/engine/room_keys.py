@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from masq_store.core import keys, sync_wire
-from masq_store.core.envelope import HEADER_BYTES, Header, encode_header, parse_envelope
+from masq_store.core.envelope import HEADER_BYTES, MINIMUM, Header, encode_header, parse_envelope
 from masq_store.core.errors import DamagedData, NewerData
 from masq_store.core.padding import pad, unpad
 from masq_store.core.sync_wire import Message
@@ -39,7 +39,7 @@ class RoomKeys:
         """Return a message as an envelope. A header must never be used twice."""
         front = encode_header(header)
         key = await self._sender(header)
-        content = pad(sync_wire.encode(message))
+        content = pad(sync_wire.encode(message), MINIMUM)
         sealed = await self._crypto.seal(key, keys.nonce(header.counter), content, keys.envelope_data(front))
         return front + sealed
 
@@ -99,7 +99,7 @@ class RoomKeys:
 
 def _read(header: Header, content: bytes) -> tuple[Header, Message] | None:
     try:
-        return header, sync_wire.parse(unpad(content))
+        return header, sync_wire.parse(unpad(content, MINIMUM))
     except NewerData:
         raise
     except DamagedData:
