@@ -227,6 +227,13 @@ class ProfileSync:
 
     def describe(self) -> dict[str, Any]:
         """Return what the pages show of the sync of all."""
+        now = self._describe()
+        if self._told != self._telling_of(now):
+            # Or a page would keep what it sees now, where all is soon as it was told before.
+            self._told = None
+        return now
+
+    def _describe(self) -> dict[str, Any]:
         engine, link, spaces = self._engine, self._link, self._spaces()
         problem = link.problem if link else None
         if problem is None:
@@ -271,14 +278,17 @@ class ProfileSync:
         engine = self._engine
         if self._home is not None and self._home.state == "live" and self._seen is None:
             self._note_seen()
-        now = self.describe()
-        minute = now["last_ms"] // 60_000 if now["last_ms"] else None
-        apps = {origin: (app.sync.state, app.sync.waiting) for origin, app in self._apps.items()}
-        told = ({**now, "last_ms": minute}, apps)
+        engine.refresh_statuses()  # in any case: an app may have been told, for another reason, what came between
+        told = self._telling_of(self._describe())
         if told != self._told:
             self._told = told
-            engine.refresh_statuses()
             engine.tell_pages(["overview"])
+
+    def _telling_of(self, now: dict[str, Any]) -> Any:
+        """Return what is worth telling the pages when it changes."""
+        minute = now["last_ms"] // 60_000 if now["last_ms"] else None
+        apps = {origin: (app.sync.state, app.sync.waiting) for origin, app in self._apps.items()}
+        return {**now, "last_ms": minute}, apps
 
     def _note_seen(self) -> None:
         """Say to the other devices that this one is there, now and as long as it is."""
