@@ -10,7 +10,7 @@ import pytest
 from relay_rig import relay, run, until
 from space_sync_rig import SECRET, Device, stop, together, url
 from sync_between import ENVELOPE, POST, POST_FRONT, Between
-from test_sync_engine import Synced, eventually, pair
+from test_sync_engine import device, eventually, pair
 from wire_tap import found_in, kept_by, tap
 
 from masq_store.core import keys
@@ -74,11 +74,11 @@ def test_the_relay_sees_nothing_of_people_and_apps(tmp_path: Path) -> None:
 
     async def scene() -> None:
         async with relay(tmp_path) as running, tap(running.port) as seen:
-            old = await Synced(seen.port, "Laptop of Zoë").start()
+            old = await device(seen.port, "Laptop of Zoë")
             tab = await old.approved()
             for key, value in zip(KEYS, VALUES, strict=True):
                 await tab.call("set", key, value)
-            new = await Synced(seen.port, "Telephone of Zoë").start()
+            new = await device(seen.port, "Telephone of Zoë")
             await pair(old, new)
             other = new.app()
             await other.status(state="ready")

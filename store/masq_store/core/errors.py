@@ -294,8 +294,8 @@ class SyncFailed(MasqError):
 
     def __init__(self, reason: str = "it does not say why") -> None:
         super().__init__(
-            f"Masq failed while it kept this device in step with the others ({reason}). Your data on this device is as it "
-            "was. It tries again by itself; if this stays, reload the store for its newest version.",
+            f"Masq failed while it kept this device in step with the others ({reason}). Your data on this device is "
+            "as it was. It tries again by itself; if this stays, reload the store for its newest version.",
             reason=reason,
         )
 
