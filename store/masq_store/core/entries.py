@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from masq import messages
-from masq_store.core.clock import ZERO
+from masq_store.core.clock import MAX_COUNTER, MAX_MS, ZERO
 from masq_store.core.register import Row, effective_text, integer
 
-MAX_MS = 2**48  # the year 10889: far beyond any clock, and far from where stamps could no longer be written
-MAX_NUMBER = 2**52  # of changes of one replica, and of stamps within one millisecond
+MAX_NUMBER = 2**52  # of changes of one replica
 
 
 def check_rows(rows: Iterable[Row]) -> None:
@@ -23,7 +22,7 @@ def check_rows(rows: Iterable[Row]) -> None:
         messages.check_key(key)
         if text is not None:
             texts.append(text)
-        if ms > MAX_MS or counter > MAX_NUMBER or number > MAX_NUMBER:
+        if ms > MAX_MS or counter > MAX_COUNTER or number > MAX_NUMBER:
             raise ValueError("a number beyond all that is written")
         if bool(replica) != bool(number) or (not replica and (text is not None or not parts)):
             raise ValueError("only a counter builds on the zero stamp")

@@ -129,7 +129,8 @@ class Sync:
         if not self.log.count(header):
             self.repeated += 1
             self.log.pass_over(size)
-            return None
+            # Who has sealed two messages under one counter must not divide those who read only one of them.
+            return Merge(message.changes, {}) if isinstance(message, Changes) else None
         self.log.move(number, tag, size)
         match message:
             case Changes():

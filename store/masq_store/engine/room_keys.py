@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 from masq_store.core import keys, sync_wire
 from masq_store.core.envelope import HEADER_BYTES, MINIMUM, Header, encode_header, parse_envelope
@@ -15,6 +16,10 @@ MOST_KEYS = 256
 """Sender keys kept ready; each start of each device has one."""
 
 EPOCH = 0
+
+Opened: TypeAlias = tuple[Header, Message] | NewerData | None
+"""What an envelope holds. NewerData: it says that it is of a later version, which anybody could have written there;
+None: no member of this version has sealed it."""
 
 
 class RoomKeys:
@@ -43,16 +48,17 @@ class RoomKeys:
         sealed = await self._crypto.seal(key, keys.nonce(header.counter), content, keys.envelope_data(front))
         return front + sealed
 
-    async def open(self, envelopes: Sequence[bytes]) -> list[tuple[Header, Message] | None]:
-        """Return what envelopes hold, in order; None for one that no member of this version has sealed.
-
-        Raises NewerData where a later version has: what it says must not be passed over.
-        """
+    async def open(self, envelopes: Sequence[bytes]) -> list[Opened]:
+        """Return what envelopes hold, in order; see Opened."""
         parsed: list[tuple[Header, bytes, bytes] | None] = []
-        for envelope in envelopes:
+        newer: dict[int, NewerData] = {}
+        for at, envelope in enumerate(envelopes):
             try:
                 header, sealed = parse_envelope(envelope)
                 parsed.append((header, sealed, keys.envelope_data(envelope[:HEADER_BYTES])))
+            except NewerData as error:
+                newer[at] = error
+                parsed.append(None)
             except DamagedData:
                 parsed.append(None)
         contents: list[bytes | None] = [None] * len(parsed)
@@ -64,8 +70,8 @@ class RoomKeys:
             for at, content in zip(places, await self._open(parsed, places), strict=True):
                 contents[at] = content
         return [
-            None if found is None or content is None else _read(found[0], content)
-            for found, content in zip(parsed, contents, strict=True)
+            newer.get(at) if found is None or content is None else _read(found[0], content)
+            for at, (found, content) in enumerate(zip(parsed, contents, strict=True))
         ]
 
     async def _open(
@@ -97,10 +103,10 @@ class RoomKeys:
         return key
 
 
-def _read(header: Header, content: bytes) -> tuple[Header, Message] | None:
+def _read(header: Header, content: bytes) -> Opened:
     try:
         return header, sync_wire.parse(unpad(content, MINIMUM))
-    except NewerData:
-        raise
+    except NewerData as error:
+        return error
     except DamagedData:
         return None

@@ -19,11 +19,11 @@ from masq_store.core.relay_frames import Code
 from masq_store.core.room_log import RoomLog
 from masq_store.core.space import Applied
 from masq_store.core.sync import Merge, Post, Sync
-from masq_store.core.sync_wire import Here, Message, State
+from masq_store.core.sync_wire import Changes, Here, State
 from masq_store.engine.ports import Crypto
 from masq_store.engine.presence import Presence
 from masq_store.engine.relay_link import RelayLink
-from masq_store.engine.room_keys import RoomKeys
+from masq_store.engine.room_keys import Opened, RoomKeys
 from masq_store.engine.snapshot import Snapshot
 from masq_store.engine.spaces import OpenSpace
 from masq_store.engine.writer import FromDevices, Writer
@@ -100,6 +100,7 @@ class SpaceSync:
         self._place_moved = False
         self._trimmed: int | None = None  # a snapshot of ours is in place, and nobody knows yet
         self._full = False  # the room is: only a snapshot makes room
+        self._newer: NewerData | None = None  # what could not be read, and must be once it can
         self._in_vain = 0  # bytes of the log when a snapshot of ours was not taken
         self._stopping = False
         self._merging = False
@@ -180,7 +181,7 @@ class SpaceSync:
     def snapshot(self, part: int, of: int, number: int, envelope: bytes) -> None:
         """A part of a snapshot comes."""
         self._size += len(envelope)
-        self._hear(self._part, part, of, envelope)
+        self._hear(self._part, part, of, number, envelope)
 
     def envelope(self, number: int, time_ms: int, envelope: bytes) -> None:
         """An envelope of another member comes."""
@@ -253,7 +254,7 @@ class SpaceSync:
                 if self._stopping or "place" in self._due:
                     self._due.discard("place")
                     await self._keep_place()
-            except (QuotaExceeded, NewerData) as error:
+            except QuotaExceeded as error:
                 self._give_up(error)
             except MasqError as error:  # the disk failed: the engine ends
                 self.problem = error
@@ -296,38 +297,55 @@ class SpaceSync:
         """What takes an envelope, which is opened first, as its last word."""
         return (self._read, self._part, self._heard)
 
-    def _heard(self, envelope: bytes, opened: tuple[Header, Message] | None) -> None:
-        if self.presence is not None and opened is not None and isinstance(opened[1], Here):
+    def _heard(self, envelope: bytes, opened: Opened) -> None:
+        if self.presence is not None and isinstance(opened, tuple) and isinstance(opened[1], Here):
             self.presence.heard(opened[1])
 
     def _joined(self, head: int, reset: bool) -> None:
         self._sync.joined(head, reset)
         self._move_place()
 
-    def _read(self, number: int, envelope: bytes, opened: tuple[Header, Message] | None) -> Merge | None:
+    def _read(self, number: int, envelope: bytes, opened: Opened) -> Merge | None:
         tag, size = tag_of(envelope), len(envelope)
-        if opened is None:
-            self.refused_count += 1
+        if not isinstance(opened, tuple):
+            self._pass_over(opened)
             self._sync.skip(number, tag, size)
             return None
-        return self._sync.read(number, tag, size, *opened)
+        header, message = opened
+        if isinstance(message, Changes):
+            message = message._replace(
+                ranges=[each for each in message.ranges if self._may_be(each[0], each[2])]
+            )
+        return self._sync.read(number, tag, size, header, message)
 
-    def _part(
-        self, part: int, of: int, envelope: bytes, opened: tuple[Header, Message] | None
-    ) -> Merge | None:
-        state = opened[1] if opened is not None else None
-        if not isinstance(state, State):
-            self.refused_count += 1
-            state = None
+    def _part(self, part: int, of: int, number: int, envelope: bytes, opened: Opened) -> Merge | None:
+        state = opened[1] if isinstance(opened, tuple) else None
+        if not isinstance(state, State) or state.number != number:
+            self._pass_over(None if isinstance(opened, tuple) else opened)
+            return self._sync.part(part, of, None)
+        if state.vector is not None:
+            vector = {who: end for who, end in state.vector.items() if self._may_be(who, end)}
+            state = state._replace(vector=vector)
         return self._sync.part(part, of, state)
+
+    def _pass_over(self, opened: NewerData | None) -> None:
+        """Go on without an envelope. One of a later version may be real: it will be read once this store can."""
+        if opened is None:
+            self.refused_count += 1
+        else:
+            self.problem = self._newer = opened
+
+    def _may_be(self, replica: str, number: int) -> bool:
+        """Say whether there can be that many changes: this replica alone numbers its own."""
+        return replica != self.space.core.replica or number <= self.space.core.vector.get(replica, 0)
 
     def _current(self) -> None:
         self._sync.current()
-        self.problem = None
+        self.problem = self._newer
 
     def _stored(self, ref: int, number: int) -> None:
         self._sync.stored(ref, number)
-        self.problem = None
+        self.problem = self._newer
         if self._sync.idle:
             self._stop_timer("answer")
         else:
@@ -388,7 +406,7 @@ class SpaceSync:
             await self._send(sync.note_trimmed(number))
         if sync.log.size < self._in_vain:  # somebody's was taken since
             self._in_vain = 0
-        if self._snapshot is None and not space.pending:
+        if self._snapshot is None and not space.pending and self._newer is None:
             if self._full and sync.log.entries:
                 self._full = False
                 self._write_snapshot()
@@ -479,6 +497,8 @@ class SpaceSync:
 
     def _move_place(self) -> None:
         """Note that all that was read so far is on the disk."""
+        if self._newer is not None:
+            return
         self._place_moved = True
         self._start_timer("place", KEEP_PLACE_SECONDS)
 
