@@ -139,7 +139,7 @@ class SpaceSync:
     @property
     def state(self) -> str:
         """ "offline", "catching-up", or "live"."""
-        if self._sync.state in ("away", "joining") or self.problem is not None:
+        if self._sync.state in ("away", "joining") or self.problem is not self._newer:
             return "offline"
         at_work = self._said or self._merging
         return "live" if self._sync.state == "live" and not at_work else "catching-up"
@@ -329,7 +329,10 @@ class SpaceSync:
         return self._sync.part(part, of, state)
 
     def _pass_over(self, opened: NewerData | None) -> None:
-        """Go on without an envelope. One of a later version may be real: it will be read once this store can."""
+        """Go on without an envelope. One of a later version may be real: it will be read once this store can.
+
+        Or anybody wrote a number there, so that it must hold up nothing else.
+        """
         if opened is None:
             self.refused_count += 1
         else:
