@@ -54,6 +54,7 @@ class Scene:
         self.one = await Device(url(self.running), network=self.between).start()
         self.two = await Device(url(self.running)).start()
         await self.one.set("k", "first")
+        await until(lambda: self.two.get("k") == "first")
         await self.two.set("k", "second")
         await self.two.increment("count")
         await together(self.one, self.two)
