@@ -163,6 +163,75 @@ async def the_known_pairing_comes_out(make, vectors):
     assert await new.receive(welcome.content, 0) == [pairing.ProfileTaken(case["profile"], home_secret)]
 
 
+async def the_known_envelopes_are_sealed_and_opened(make, vectors):
+    """A space's room, token and envelopes are the known ones; each opens to the known message, and is sealed so."""
+    from masq_store.core import keys, sync_wire
+    from masq_store.core.envelope import Header
+    from masq_store.engine.room_keys import RoomKeys
+
+    crypto, case = await make(), vectors["envelope"]
+    home = raw(case["home_secret"])
+    secret = await crypto.hkdf(home, keys.space_secret_info(case["origin"], case["generation"]), 32)
+    assert secret.hex() == case["space_secret"]
+    assert (await crypto.hkdf(home, keys.home_space_info(), 32)).hex() == case["home_space_secret"]
+    room_keys = await RoomKeys.derive(crypto, secret)
+    assert (room_keys.room.hex(), room_keys.token.hex()) == (case["room"], case["token"])
+    envelopes = [raw(known["envelope"]) for known in case["messages"]]
+    opened = await room_keys.open(envelopes)
+    for known, envelope, found in zip(case["messages"], envelopes, opened, strict=True):
+        header = Header(0, case["sender"], raw(case["session"]), known["counter"])
+        message = _message(known)
+        assert found == (header, message), known["name"]
+        assert sync_wire.encode(message).hex() == known["message"], known["name"]
+        assert await room_keys.seal(header, message) == envelope, known["name"]
+
+
+async def envelopes_that_are_none_are_passed_over(make, vectors):
+    """What no device has sealed does not open, what a later one might have is told apart, and others open beside it."""
+    from masq_store.core.errors import NewerData
+    from masq_store.engine.room_keys import RoomKeys
+
+    crypto, case = await make(), vectors["envelope"]
+    room_keys = await RoomKeys.derive(crypto, raw(case["space_secret"]))
+    good = raw(case["messages"][0]["envelope"])
+    (expected,) = await room_keys.open([good])
+    for kind, sort in (("refused", type(None)), ("newer", NewerData)):
+        assert case[kind]
+        for bad in case[kind]:
+            found = await room_keys.open([good, raw(bad["envelope"]), good])
+            assert type(found[1]) is sort, bad["name"]
+            assert found[0] == found[2] == expected, bad["name"]
+    for at in (2, 5, 6, 13, 14, 29, 30, 37, 38, len(good) - 1):
+        assert await room_keys.open([_flip(good, at)]) == [None], at
+    for envelope in (b"", good[:32], good[:-1], good + b"\0", bytes(600)):
+        assert await room_keys.open([envelope]) == [None]
+    other = await RoomKeys.derive(crypto, bytes(32))
+    assert await other.open([good]) == [None]
+
+
+def _message(known):
+    """Return what a known envelope says."""
+    from masq_store.core import sync_wire
+    from masq_store.core.clock import Stamp
+    from masq_store.core.register import Change, Register
+
+    kind = known["name"].partition(",")[0]
+    if kind == "CHANGES":
+        changes = [
+            Change(who, number, key, Register(Stamp(*stamp), base, text, tuple(map(tuple, parts))))
+            for who, number, key, text, stamp, base, parts in known["changes"]
+        ]
+        ranges = [tuple(each) for each in known["ranges"]]
+        more = known.get("more", False)
+        return sync_wire.Changes(changes, ranges, known.get("first", 0), known.get("base"), more)
+    if kind == "STATE":
+        rows = [(*row[:6], tuple(map(tuple, row[6]))) for row in known["rows"]]
+        return sync_wire.State(rows, known["number"], raw(known["tag"]), known["vector"])
+    if kind == "CHECK":
+        return sync_wire.Check(known["vector"])
+    return sync_wire.Trimmed(known["number"]) if kind == "TRIMMED" else sync_wire.Here(known["device"])
+
+
 async def random_bytes_differ(make, vectors):
     """Random bytes have the size asked for and do not repeat."""
     crypto = await make()
@@ -192,6 +261,8 @@ CONTRACT = (
     x25519_vectors,
     keys_that_are_none_are_refused,
     the_known_pairing_comes_out,
+    the_known_envelopes_are_sealed_and_opened,
+    envelopes_that_are_none_are_passed_over,
     random_bytes_differ,
     the_device_key_stays,
 )
