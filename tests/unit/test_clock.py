@@ -1,9 +1,11 @@
 """The hybrid clock."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masq_store.core.clock import ZERO, HybridClock, Stamp
+from masq.errors import QuotaExceeded
+from masq_store.core.clock import MAX_COUNTER, MAX_MS, ZERO, HybridClock, Stamp
 
 REPLICA = "0123456789abcdef"
 
@@ -29,3 +31,15 @@ def test_a_stamp_from_the_future_is_followed():
     clock = HybridClock(REPLICA)
     clock.see(10**15, 3)
     assert clock.tick(5) == Stamp(10**15, 4, REPLICA)
+
+
+def test_the_end_of_stamps():
+    """A full counter goes over into the next millisecond, and after the last stamp there is none."""
+    clock = HybridClock("a" * 16)
+    clock.see(1000, MAX_COUNTER)
+    assert clock.tick(5) == (1001, 0, "a" * 16)
+    clock.see(MAX_MS, MAX_COUNTER - 1)
+    assert clock.tick(5) == (MAX_MS, MAX_COUNTER, "a" * 16)
+    for _ in range(2):
+        with pytest.raises(QuotaExceeded):
+            clock.tick(5)
