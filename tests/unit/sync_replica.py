@@ -15,7 +15,7 @@ from masq.errors import MasqError
 from masq.messages import encode
 from masq_store.core import checkpoint, journal, sync_wire
 from masq_store.core.checkpoint import Covered, freeze
-from masq_store.core.envelope import Header, encode_header, parse_envelope, tag_of
+from masq_store.core.envelope import MINIMUM, Header, encode_header, parse_envelope, tag_of
 from masq_store.core.padding import pad, unpad
 from masq_store.core.register import Change
 from masq_store.core.room_log import RoomLog
@@ -63,9 +63,11 @@ class Sealer:
         assert (header.session, header.counter) not in self._headers, "a nonce is used twice"
         self._headers.add((header.session, header.counter))
         self._count += 1
-        envelope = encode_header(header) + pad(sync_wire.encode(message)) + self._count.to_bytes(16, "big")
+        envelope = (
+            encode_header(header) + pad(sync_wire.encode(message), MINIMUM) + self._count.to_bytes(16, "big")
+        )
         front, sealed = parse_envelope(envelope)
-        self._known[envelope] = front, sync_wire.parse(unpad(sealed[:-16]))
+        self._known[envelope] = front, sync_wire.parse(unpad(sealed[:-16], MINIMUM))
         return envelope
 
     def open(self, envelope: bytes) -> tuple[Header, Message] | None:

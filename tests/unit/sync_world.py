@@ -188,10 +188,14 @@ class World:
             self._deceived.add(at)
 
     def _spoil(self, at: int, b: int, c: int) -> None:
-        """Part of a snapshot reaches one reader altered."""
-        line = self.devices[at].line
-        if line is None:
-            return
+        """Part of a snapshot reaches one reader altered, one that has lost its place and reads from the beginning."""
+        device = self.devices[at]
+        device.disk = device.disk._replace(place=None)
+        device.crash()
+        device.connect()
+        line = device.line
+        assert line is not None
+        self.hub.take(line)
         while len(line.down) < 2 + b % 3 and self.hub.feed(line):
             pass
         for place, frame in enumerate(line.down):
