@@ -64,3 +64,13 @@ def app(browser: Callable[..., Any], site: Site) -> Any:
     driver = browser()
     connect_test_app(driver, site.url("app"))
     return driver
+
+
+@pytest.fixture
+def meeting(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """As `own_site`, with a relay, and a tap in front of it: where devices of one test meet."""
+    from browser.meeting import Meeting
+
+    found = Meeting(dist, tmp_path_factory.mktemp("meeting"))
+    yield found
+    found.stop()

@@ -7,13 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from browser.devices import confirm, invite, look, names, take
 from browser.serving import Served
 from browser.steps import allow, click, find, is_shown, make_profile, text, until, wait_text
 from selenium.webdriver.common.by import By
-
-from build.places import CACHE
-
-SHOTS = CACHE / "screenshots"
 
 
 @pytest.fixture(scope="module")
@@ -22,42 +19,6 @@ def served(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ser
     running = Served(tmp_path_factory.mktemp("relay"))
     yield running
     running.stop()
-
-
-def look(driver: Any, name: str) -> None:
-    """Leave a picture of the page, for people to look at."""
-    SHOTS.mkdir(parents=True, exist_ok=True)
-    driver.save_screenshot(str(SHOTS / f"{name}.png"))
-
-
-def invite(driver: Any, store: str) -> str:
-    """Press "Add a device" on the page of devices, and return the link that it shows."""
-    driver.get(f"{store}/#/devices")
-    click(driver, "#add-device")
-    find(driver, "#pair-qr")
-    return str(until(lambda: find(driver, "#pair-link").get_attribute("value"), "the link"))
-
-
-def confirm(old: Any, new: Any) -> None:
-    """Type on the old device the six digits that the new one shows."""
-    digits = find(new, ".code#pair-code").text
-    find(old, "input#pair-code").send_keys(digits)
-    click(old, "#pair-confirm")
-
-
-def take(new: Any, name: str) -> None:
-    """Agree on the new device to take the profile."""
-    field = find(new, "#device-name")
-    assert field.get_attribute("value") == "Chromium on Linux"
-    field.clear()
-    field.send_keys(name)
-    click(new, "#pair-confirm")
-    find(new, "#taken")
-
-
-def names(driver: Any) -> list[str]:
-    """Return the names in the list of devices, in its order."""
-    return [name.text for name in driver.find_elements(By.CSS_SELECTOR, "#devices [data-device] .name")]
 
 
 def connect(driver: Any) -> None:

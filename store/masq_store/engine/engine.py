@@ -212,9 +212,9 @@ class Engine:
                 damaged = isinstance(error, (DamagedData, NewerData))
                 session.fail(StorageUnavailable(error.sentence) if damaged else error)
                 return
-            changed = self.profile is not profile or self.status(session) != status
-            if session.closed or session.space or changed:
-                profile.release(session.origin)  # things changed during the wait, and somebody saw to it
+            status = self.status(session)  # how its sync stands may have changed during the wait
+            if session.closed or session.space or self.profile is not profile or status["state"] != "ready":
+                profile.release(session.origin)  # more has changed, and somebody saw to it
                 return
             session.open(profile, space, status)
             if self.rest.ticket:
