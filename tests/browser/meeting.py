@@ -8,9 +8,10 @@ from typing import Any
 
 from browser.conftest import copy_of
 from browser.tap import Tap
+from conftest import Site
+
 from build.relay import LocalRelay
 from build.server import SiteServer
-from conftest import Site
 
 
 class Meeting(Site):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from contextlib import suppress
 
 
 class Tap:
@@ -136,7 +137,5 @@ def _unmasked(mask: bytes, content: bytes) -> bytes:
 
 
 def _shut(end: socket.socket) -> None:
-    try:
+    with suppress(OSError):  # it is already
         end.shutdown(socket.SHUT_RDWR)
-    except OSError:  # it is already
-        pass

@@ -11,7 +11,7 @@ import time
 from masq_store.core import relay_frames as frames
 from masq_store.core.errors import RelayUnreachable
 
-PATIENCE = 20.0  # seconds until a rule gives up waiting; nothing waits this long when all is well
+PATIENCE = 60.0  # seconds; the machine may be busy
 
 
 class Ears:

@@ -73,3 +73,20 @@ def test_ten_thousand_changes_of_many_sizes_arrive(tmp_path: Path) -> None:
             await two.stop()
 
     run(scene)
+
+
+def test_forty_devices_in_one_room(tmp_path: Path) -> None:
+    """Forty devices that all write and count at once hold the same in the end, and every increment."""
+
+    async def scene() -> None:
+        async with relay(tmp_path) as running:
+            devices = [await Device(url(running)).start() for _ in range(40)]
+            for number, each in enumerate(devices):
+                await each.set(f"key {number}", number)
+                await each.increment("n")
+            await until(lambda: alike(*devices), "all to be alike")
+            assert devices[0].get("n") == 40 and len(devices[0].core.keys("key")) == 40
+            for each in devices:
+                await each.stop()
+
+    run(scene)
