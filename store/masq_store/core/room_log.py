@@ -39,6 +39,10 @@ class RoomLog:
         """Envelopes read since the snapshot that the log begins with, if it begins with one."""
         self.size = 0
         """Their bytes."""
+        self.missing: dict[str, int] = {}
+        """Numbers up to which there is something, although the log did not show what stands before it."""
+        self.broken = False
+        """A part of a snapshot could not be read."""
         self._sessions: dict[
             str, tuple[int, int]
         ] = {}  # of each: the counters [first, end) seen without a gap
@@ -82,6 +86,11 @@ class RoomLog:
             del self._sessions[next(iter(self._sessions))]
         return True
 
+    def asked(self) -> None:
+        """Note that the question for all that is not known stands in the log: whoever knows more answers it."""
+        self.missing = {}
+        self.broken = False
+
     def has_pieces(self, header: Header, first: int) -> bool:
         """Say whether all envelopes of this session from counter `first` up to this one have been read."""
         seen = self._sessions.get(header.session.hex())
@@ -108,6 +117,7 @@ class RoomLog:
         self.number, self.tag = number, tag
         self.vector = dict(vector)
         self.entries = self.size = 0
+        self.broken = False
         self._sessions = {}
 
     def encode(self) -> bytes:
@@ -120,6 +130,8 @@ class RoomLog:
                 "vector": self.vector,
                 "entries": self.entries,
                 "size": self.size,
+                "missing": self.missing,
+                "broken": self.broken,
                 "sessions": self._sessions,
             }
         ).encode()
@@ -134,6 +146,7 @@ class RoomLog:
                 return log
             log.stand(kept["number"], bytes.fromhex(kept["tag"]), kept["vector"])
             log.entries, log.size = kept["entries"], kept["size"]
+            log.missing, log.broken = kept["missing"], kept["broken"]
             log._sessions = {session: (first, end) for session, (first, end) in kept["sessions"].items()}
         except (MasqError, ValueError, TypeError, LookupError) as error:
             raise DamagedData("the place in a room's log") from error

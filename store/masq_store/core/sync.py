@@ -100,10 +100,10 @@ class Sync:
         self._in_flight: dict[int, _Sent] = {}
         self._sent: dict[str, int] = {}  # what the log will add up to once all that is in flight stands in it
         self._held = False  # a post was refused: nothing more until somebody says so
-        self._missing: dict[str, int] = {}  # ranges that came without what stands before them
-        self._broken = False  # a part of a snapshot could not be read
         self._asked: list[dict[str, int]] = []
-        self._part = 0  # of a snapshot, the one that comes next
+        self._part: int | None = (
+            0  # of a snapshot, the one that comes next; None: the rest of it is of no use
+        )
         self._at: int | None = 0  # the number that was read last; None behind what could not be read
 
     # The relay says ----------------------------------------------------------------------------------------
@@ -119,7 +119,6 @@ class Sync:
         self._part = 0
         if reset:
             self.log = RoomLog()
-            self._missing.clear()
         self._at = self.log.number
 
     def read(self, number: int, tag: bytes, size: int, header: Header, message: Message) -> Merge | None:
@@ -136,7 +135,9 @@ class Sync:
             case Changes():
                 return self._changes(header, message)
             case Check(vector):
-                if header.session != self._session and vector not in self._asked:
+                if header.session == self._session:
+                    self.log.asked()
+                elif vector not in self._asked:
                     self._asked = [*self._asked[1 - MOST_ASKED :], vector]
             case Trimmed(trimmed):
                 self.log.trim(trimmed)
@@ -154,15 +155,15 @@ class Sync:
         if self.state == "torn":
             return None
         if part == 0:
-            self._part, self._broken = 0, False
+            self._part = 0
         if state is None or part != self._part:
-            self._broken = True  # the log tells what is missing, and somebody who has it posts it
-            self._at = None
+            self._part = self._at = None
+            self.log.broken = True
             return None
         self._part += 1
         self._at = state.number
         changes = [row_change(row) for row in state.rows]
-        if part != of - 1 or state.vector is None or self._broken:
+        if part != of - 1 or state.vector is None:
             return Merge(changes, {})
         self.log.stand(state.number, state.tag, state.vector)
         return Merge(changes, state.vector)
@@ -266,20 +267,17 @@ class Sync:
 
     def lacks(self, vector: dict[str, int]) -> bool:
         """Say whether something is known to exist that neither the log holds nor a space with this vector."""
-        if self._broken:
-            return True
-        get, known = self.log.vector.get, vector.get
-        for replica, number in list(self._missing.items()):
-            if max(get(replica, 0), known(replica, 0)) >= number:
-                del self._missing[replica]
-        return bool(self._missing)
+        log = self.log
+        for replica, number in list(log.missing.items()):
+            if max(log.vector.get(replica, 0), vector.get(replica, 0)) >= number:
+                del log.missing[replica]
+        return log.broken or bool(log.missing)
 
     def ask(self, vector: dict[str, int]) -> list[Post]:
-        """Return the question for what is missing; once for each time that something was found to be."""
-        if self.state != "live" or not self.lacks(vector):
+        """Return the question for what is missing; it goes on missing until the question stands in the log."""
+        asking = any(isinstance(sent.post.message, Check) for sent in self._in_flight.values())
+        if self.state != "live" or asking or not self.lacks(vector):
             return []
-        self._missing.clear()
-        self._broken = False
         return [self._post(Check(vector))]
 
     def note_trimmed(self, number: int) -> list[Post]:
@@ -324,7 +322,7 @@ class Sync:
                 log.join(message.ranges)
                 return Merge(message.changes, vector)
         for replica, _, end in message.ranges:
-            self._missing[replica] = max(end, self._missing.get(replica, 0))
+            log.missing[replica] = max(end, log.missing.get(replica, 0))
         return Merge(message.changes, {})
 
     def _cut(self, changes: list[Change], ranges: list[Range], base: dict[str, int] | None) -> Iterator[Post]:
