@@ -90,7 +90,6 @@ class SpaceSync:
         self._repeated = 0
         self._sync = self._begin()
         self._said: list[Said] = []
-        self._size = 0  # bytes of envelopes in `_said`
         self._connection = 0  # counts joinings, so that nothing is posted to another than was meant
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -105,9 +104,8 @@ class SpaceSync:
         self._stopping = False
         self._merging = False
         self._saying: Here | None = None
-        self._casts = crypto.random(
-            keys.RUN_BYTES
-        )  # a session of its own: casts may be lost, posts are counted
+        # A session of its own: casts may be lost, and posts are counted.
+        self._casts = crypto.random(keys.RUN_BYTES)
         self._cast_count = 0
 
     async def start(self) -> None:
@@ -166,7 +164,6 @@ class SpaceSync:
     def cursor(self) -> tuple[int, bytes]:
         """Return the place in the log. Whatever was said and not taken yet will come again."""
         self._said.clear()
-        self._size = 0
         self._connection += 1
         if self._sync.state != "away":
             self._sync.lost()
@@ -180,12 +177,10 @@ class SpaceSync:
 
     def snapshot(self, part: int, of: int, number: int, envelope: bytes) -> None:
         """A part of a snapshot comes."""
-        self._size += len(envelope)
         self._hear(self._part, part, of, number, envelope)
 
     def envelope(self, number: int, time_ms: int, envelope: bytes) -> None:
         """An envelope of another member comes."""
-        self._size += len(envelope)
         self._hear(self._read, number, envelope)
 
     def current(self, number: int) -> None:
@@ -217,7 +212,6 @@ class SpaceSync:
     def lost(self) -> None:
         """The connection is gone; with it what it has said last, which will come again."""
         self._said.clear()
-        self._size = 0
         self._connection += 1
         self._sync.lost()
         self._end_snapshot()
@@ -269,19 +263,19 @@ class SpaceSync:
         """Take what was said, up to a bearable size, as one step: all of it is merged, or nothing counts."""
         said: list[Said] = []
         size = 0
+        takers = self._sealed
         while len(said) < len(self._said) and size < GROUP_BYTES:
             said.append(self._said[len(said)])
-            size += len(said[-1][1][-1]) if said[-1][0] in self._sealed else 0
+            size += len(said[-1][1][-1]) if said[-1][0] in takers else 0
         sync, connection = self._sync, self._connection
-        sealed = [words[-1] for take, words in said if take in self._sealed]
+        sealed = [words[-1] for take, words in said if take in takers]
         opened = iter(await self._keys.open(sealed))
         if connection != self._connection:
             return  # it will come again
         del self._said[: len(said)]
-        self._size -= size
         merges: list[Merge] = []
         for take, words in said:
-            found = take(*words, next(opened)) if take in self._sealed else take(*words)
+            found = take(*words, next(opened)) if take in takers else take(*words)
             if found is not None:
                 merges.append(found)
         merge = self._sync.together(merges, self.space.core.vector)
