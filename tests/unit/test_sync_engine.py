@@ -7,9 +7,12 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from engine_rig import APP, Peer, Rig
 from relay_rig import relay, run
 
+from masq.errors import QuotaExceeded
+from masq_store.engine import sync
 from masq_store.native.websocket import NativeNetwork
 
 
@@ -223,5 +226,33 @@ def test_a_device_that_deletes_its_profile_leaves_the_list(tmp_path: Path) -> No
             assert await counter.call("get", "k") == ["v"]
             await old.engine.stop()
             await new.engine.stop()
+
+    run(scene)
+
+
+def test_a_disk_without_room_at_the_start_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where an app's space could not be taken up, it is a little later, without anybody doing anything."""
+    monkeypatch.setattr(sync, "AGAIN_SECONDS", 0.1)
+
+    async def scene() -> None:
+        async with relay(tmp_path) as running:
+            old = await device(running.port, "Laptop")
+            failures = [
+                QuotaExceeded("this device's storage is full", 1)
+            ] * 2  # the home space's, and the app's
+            real = sync.ProfileSync._start
+
+            async def start(self: Any, *arguments: Any, **more: Any) -> Any:
+                if failures and (len(failures) == 2) is bool(more):
+                    raise failures.pop()
+                return await real(self, *arguments, **more)
+
+            monkeypatch.setattr(sync.ProfileSync, "_start", start)
+            counter = await old.approved()
+            await counter.status(sync="live")
+            assert not failures
+            await old.engine.stop()
 
     run(scene)

@@ -6,7 +6,7 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from masq.errors import MasqError, to_wire
+from masq.errors import MasqError, QuotaExceeded, to_wire
 from masq_store.core import keys
 from masq_store.engine.presence import Presence
 from masq_store.engine.profile import Profile
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 FAREWELL_SECONDS = 10.0
 """How long the old relay may take to get the news that this profile meets elsewhere now."""
+
+AGAIN_SECONDS = 30.0
+"""After what could not be done, until the next try."""
 
 FIRST_COPY_SECONDS = 20.0
 """How long the first copy may stand still before the person gets on without it; it goes on by itself."""
@@ -114,6 +117,17 @@ class ProfileSync:
             return
         if not self._starting():
             self._looking = asyncio.get_running_loop().create_task(self._look())
+            self._looking.add_done_callback(self._looked)
+
+    def _looked(self, task: asyncio.Task[None]) -> None:
+        """Try again where it could not be done: a disk without room, say, may have some later."""
+        error = None if task.cancelled() else task.exception()
+        if error is None:
+            return
+        loop = asyncio.get_running_loop()
+        loop.call_later(AGAIN_SECONDS, self.look)
+        if not isinstance(error, MasqError):  # a defect must be seen
+            loop.call_exception_handler({"message": "the sync of a profile failed", "exception": error})
 
     async def _look(self) -> None:
         while self._look_again and self._profile is not None:
@@ -135,8 +149,12 @@ class ProfileSync:
                 if self._look_again or self._profile is not profile:
                     break
                 if origin not in self._apps:
-                    with suppress(MasqError):  # damaged or from a newer version: its app and page say so
+                    try:
                         await self._start_app(profile, origin, wanted[origin])
+                    except QuotaExceeded:
+                        asyncio.get_running_loop().call_later(AGAIN_SECONDS, self.look)
+                    except MasqError:
+                        pass  # damaged or from a newer version: its app and page say so
         self._changed()
 
     async def farewell(self, seconds: float) -> None:
