@@ -16,6 +16,9 @@ POLICY = (
 PAGE_POLICY = f"{POLICY}; style-src 'self'; img-src 'self' data:; manifest-src 'self'; frame-ancestors 'none'"
 """For the store's own page, which nothing may frame."""
 
+FRAME_POLICY = f"{POLICY}; style-src 'self'"
+"""For the hidden frame, which shows a strip where an app's page and the store's window cannot speak."""
+
 FOREVER = "public, max-age=31536000, immutable"
 ASK_AGAIN = "no-cache"
 
@@ -30,7 +33,7 @@ STORE = {
 HASHED = re.compile(r"^/[a-z]+-[0-9a-f]{16}(/|\.)")
 """Names that carry the hash of what they hold: they never change."""
 
-PAGES = ("/", "/index.html")
+POLICIES = {"/": PAGE_POLICY, "/index.html": PAGE_POLICY, "/frame.html": FRAME_POLICY}
 
 
 def store_headers(path: str) -> dict[str, str]:
@@ -38,7 +41,7 @@ def store_headers(path: str) -> dict[str, str]:
     hashed = HASHED.match(path) is not None
     headers = {
         **STORE,
-        "Content-Security-Policy": PAGE_POLICY if path in PAGES else POLICY,
+        "Content-Security-Policy": POLICIES.get(path, POLICY),
         "Cache-Control": FOREVER if hashed else ASK_AGAIN,
     }
     if path.startswith("/client/"):
@@ -56,7 +59,8 @@ def meta_policy(path: str) -> str:
 
 def app_headers(path: str) -> dict[str, str]:
     """Return the headers of a demo's or the index's answer for `path`."""
-    return {**EVERYWHERE, "Cache-Control": ASK_AGAIN}
+    # The store's window learns from the browser which app has opened it, where the two pages cannot speak.
+    return {**EVERYWHERE, "Referrer-Policy": "strict-origin", "Cache-Control": ASK_AGAIN}
 
 
 def headers_file(names: list[str]) -> str:

@@ -68,7 +68,7 @@ class Runtime(NamedTuple):
     snapshot: Path
     facts: dict[str, object]
     """Of the snapshot: `size` in bytes once unfolded, the `runs` that the file holds, what is the `same` in a new
-    WebAssembly module ([where it belongs, from where, to where] each, bytes), and their `sum`."""
+    WebAssembly module ([where it belongs, from where, to where] each, bytes), and the `hash` of it all."""
 
 
 def _package(name: str) -> Path:

@@ -67,7 +67,7 @@ def make_store(target: Path, runtime: Runtime) -> None:
         "runtime": f"../{python}/",
         "snapshot": f"../{snapshot}",
         "code": f"../{code}",
-        **{name: runtime.facts[name] for name in ("size", "runs", "same", "sum")},
+        **{name: runtime.facts[name] for name in ("size", "runs", "same", "hash")},
         "lock": {
             "info": json.loads((pyodide / "pyodide-lock.json").read_text("utf-8"))["info"],
             "packages": {},

@@ -1,4 +1,5 @@
 // Pass 2: boots from the .pyc zips, imports what the store needs and saves the memory. One argument: a folder (see runtime.py).
+import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import create from "../node_modules/pyodide/pyodide.asm.mjs";
 import { boot, runPass } from "./pyodide_node.mjs";
@@ -33,8 +34,9 @@ await runPass(async (folder) => {
   const kept = Buffer.concat(runs.map(([start, length]) => snapshot.subarray(start, start + length)));
   writeFileSync(`${folder}/snapshot.bin`, kept);
   let from = 0;
+  const hash = createHash("sha256").update(snapshot).digest().join();
   const facts = {
-    ...{ heap, size: snapshot.length, loaded, sum: sum(snapshot) },
+    ...{ heap, size: snapshot.length, loaded, hash },
     runs: runs.map(([start, length]) => [start, from, (from += length)]),
     same: same.map(([start, length]) => [start, start - header, start - header + length]),
   };
@@ -71,12 +73,4 @@ function zerosAtEnd(bytes, start, length) {
   let end = start + length;
   while (end > start && bytes[end - 1] === 0) end--;
   return Math.floor((start + length - end) / PAGE) * PAGE;
-}
-
-// The sum that python.js compares: a damaged snapshot must not become a damaged Python.
-function sum(bytes) {
-  let result = 0;
-  const words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length >> 2);
-  for (let i = 0; i < words.length; i++) result = (Math.imul(result, 31) + words[i]) | 0;
-  return result;
 }

@@ -8,9 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from browser import engines
+from browser.outcomes import Outcomes
 
 from build.places import CACHE, DIST, ROOT
 from build.server import SiteServer
+
+DEFAULT = "chromium-allowed"
+"""The surroundings of a test that is not marked `engines`."""
+
+OUTCOMES = pytest.StashKey[Outcomes]()
 
 
 class Site:
@@ -46,19 +53,23 @@ def site(dist: Path) -> Iterator[Site]:
 
 
 @pytest.fixture
-def browser(request: pytest.FixtureRequest) -> Iterator[Callable[..., Any]]:
-    """Start browsers: `browser(third_party_cookies=True)`. They end, and are pictured on failure, with the test."""
-    from browser.harness import Browser
+def surroundings(request: pytest.FixtureRequest) -> str:
+    """What `browser` starts: Chromium with third-party cookies, or in turn each that the test's mark means."""
+    return str(getattr(request, "param", DEFAULT))
 
-    started: list[Browser] = []
 
-    def start(**options: Any) -> Browser:
-        options.setdefault("third_party_cookies", True)
-        started.append(Browser(**options))
+@pytest.fixture
+def browser(request: pytest.FixtureRequest, surroundings: str) -> Iterator[Callable[..., Any]]:
+    """Start browsers: `browser(profile=…)`, `browser("firefox")`. They end with the test, pictured if it fails."""
+    started: list[Any] = []
+
+    def start(name: str = surroundings, **options: Any) -> Any:
+        started.append(engines.start(name, **options))
+        request.config.stash[OUTCOMES].started(started[-1], name)
         return started[-1]
 
     yield start
-    failed = getattr(request.node, "failed_call", False)
+    failed = getattr(request.node, "has_failed", False)
     for number, driver in enumerate(started):
         if failed:
             _picture(driver, f"{request.node.name}-{number}")
@@ -66,6 +77,12 @@ def browser(request: pytest.FixtureRequest) -> Iterator[Callable[..., Any]]:
             driver.quit()
         except Exception as error:  # killed by its test, or crashed: there is nothing to end any more
             print(f"browser {number} was gone: {type(error).__name__}")
+
+
+@pytest.fixture
+def differs(request: pytest.FixtureRequest, surroundings: str) -> Callable[[str], bool]:
+    """Tell whether one of browser/expectations.py holds here; docs/browsers.md will say so."""
+    return lambda name: request.config.stash[OUTCOMES].differs(request.node, surroundings, name)
 
 
 def _picture(driver: Any, name: str) -> None:
@@ -80,20 +97,49 @@ def _picture(driver: Any, name: str) -> None:
         for entry in driver.console()[-30:]:
             print(f"console {entry['level']}: {entry['message'][:500]}")
     except Exception as error:  # a picture is a courtesy: what failed is the test
-        print(f"no picture of {safe}: {type(error).__name__}")
+        print(f"no picture of {safe}: {error}")
+        if hasattr(driver, "errors"):
+            print("its standard error ended with:", *driver.errors()[-20:], sep="\n")
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
-    """Remember on the test whether its body failed, for the pictures."""
+    """Remember on the test whether it failed, or what it stands on did, for the pictures."""
     report = yield
-    if report.when == "call":
-        item.failed_call = report.failed  # type: ignore[attr-defined]
+    if report.when != "teardown" and report.failed:
+        item.has_failed = True  # type: ignore[attr-defined]
     return report
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what lies in tests/browser and what starts a browser, so that it can be left out."""
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--browser`, which tests/run.py passes on."""
+    choices = [*engines.ENGINES, "all"]
+    parser.addoption(
+        "--browser", choices=choices, default="all", help="run tests in this browser engine only"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Note how tests go in which surroundings."""
+    config.stash[OUTCOMES] = Outcomes(CACHE / "matrix.json")
+    config.pluginmanager.register(config.stash[OUTCOMES])
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what is marked `engines` in all surroundings, or in those that the marker names."""
+    if marker := metafunc.definition.get_closest_marker("engines"):
+        metafunc.parametrize("surroundings", engines.surroundings_of(*marker.args), indirect=True)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark what starts a browser, and leave out what another engine than the chosen one is needed for."""
+    chosen, away = config.getoption("browser"), []
     for item in items:
         if "browser" in getattr(item, "fixturenames", ()) or "/tests/browser/" in item.path.as_posix():
             item.add_marker("browser")
+            name = item.callspec.params.get("surroundings", DEFAULT) if hasattr(item, "callspec") else DEFAULT
+            if chosen not in ("all", engines.SURROUNDINGS[name].engine):
+                away.append(item)
+    if away:
+        config.hook.pytest_deselected(items=away)
+        items[:] = [item for item in items if item not in set(away)]

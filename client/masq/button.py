@@ -14,6 +14,7 @@ LABELS = {
     "waiting": "Waiting for your answer…",
     "locked": "Unlock your store",
     "connected": "Connected",
+    "apart": "Sync now",
     "denied": "",
     "blocked": "",
     "failed": "",
@@ -23,7 +24,7 @@ LABELS = {
 
 
 class Button:
-    """An element of the app, drawn by masq until it is connected."""
+    """An element of the app, drawn by masq until it is connected; and on, where the data meets the store by it."""
 
     def __init__(self, element: "Any", on_click: "Callable[[], object]") -> None:
         if isinstance(element, str):
@@ -42,7 +43,7 @@ class Button:
         self._listener = ffi.Listener(element, "click", click)
 
     def draw(self, state: str, progress: str = "") -> None:
-        """Show a state of `LABELS`; while "connecting", `progress` is shown too."""
+        """Show a state of `LABELS`, and behind it how far it is: while "connecting", or while changes wait."""
         self._element.setAttribute("data-masq-state", state)
         self._element.textContent = (LABELS[state] or self._own) + progress
         self._element.disabled = state in ("connecting", "connected")

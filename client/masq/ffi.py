@@ -24,7 +24,14 @@ def proxy(function: "Callable[..., object]") -> "Any":
 
 def release(made: "Any") -> None:
     """Destroy what `proxy` made. MicroPython collects it by itself."""
-    if not MICROPYTHON:
+    if MICROPYTHON:
+        return
+    if in_worker():
+        from pyodide.ffi import create_once_callable
+
+        # The page may have called it already. Such calls come one after the other, and this one comes last.
+        page().queueMicrotask(create_once_callable(made.destroy))
+    else:
         made.destroy()
 
 
@@ -39,9 +46,7 @@ def missing(found: "Any") -> bool:
 
 def element(selector: str) -> "Any":
     """Return the page's first element that matches a CSS selector; see `missing` for none."""
-    import js
-
-    return js.document.querySelector(selector)
+    return page().document.querySelector(selector)
 
 
 class Listener:
@@ -96,6 +101,13 @@ class Later:
                 release(self._proxy)
 
 
+def promise(begin: "Callable[[Any, Any], None]") -> "Any":
+    """Return a new Promise; `begin(resolve, reject)` is called at once."""
+    import js
+
+    return js.Promise.new(begin)
+
+
 def message_channel() -> "tuple[Any, Any]":
     """Return the two ports of a new MessageChannel."""
     import js
@@ -119,14 +131,53 @@ def random_hex(size: int) -> str:
     return "".join(["%02x" % int(numbers[at]) for at in range(size)])
 
 
-def no_page() -> str:
-    """Return why there is no page to work with here, or ""."""
+def in_worker() -> bool:
+    """Whether this is a worker, which has no page of its own."""
+    try:
+        import js
+    except ImportError:  # not even a browser
+        return False
+    return hasattr(js, "WorkerGlobalScope")
+
+
+def page() -> "Any":
+    """Return the page's `window`: this one, or the one that PyScript lends to a worker."""
+    if in_worker():
+        return __import__("polyscript").xworker.window
+    import js
+
+    return js.window
+
+
+def no_page() -> "tuple[str, str]":
+    """Return why no page can be reached from here, and what would change that; two empty texts where one can."""
     try:
         import js
     except ImportError:
-        return "this is not a browser"
-    if not hasattr(js, "document"):
+        return "this is not a browser", ""
+    if not in_worker():
+        return ("", "") if hasattr(js, "document") else ("this is not a page", "")
+    try:
+        polyscript = __import__("polyscript")
+    except ImportError:
         return (
-            "this is a worker, which has no page to put the store's frame in; run the app in the page itself"
+            "this is a worker without PyScript, which has no page to put the store's frame in",
+            "run the app in the page itself, or in a worker of PyScript",
         )
-    return ""
+    if missing(polyscript.xworker.window):
+        if js.crossOriginIsolated:
+            return (
+                "a worker of PyScript reaches its page by SharedArrayBuffer, which this browser lacks",
+                "run the app in the page itself, without the attribute worker",
+            )
+        return (
+            "this page is not cross-origin isolated, and only there does a worker of PyScript reach its page",
+            "serve the page with the headers Cross-Origin-Opener-Policy: same-origin and "
+            "Cross-Origin-Embedder-Policy: require-corp, or leave out the attribute worker",
+        )
+    if missing(polyscript.currentScript):
+        return (
+            "this worker was started by PyWorker, through which no port reaches the page",
+            'start it by <script type="py" worker>, or by create_named_worker',
+        )
+    return "", ""

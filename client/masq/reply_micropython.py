@@ -2,10 +2,16 @@
 
 import asyncio
 
+from masq import ffi
+
 TYPE_CHECKING = False  # mypy takes this name as true; typing does not exist here
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
+
+
+_PAGE: "Any" = __import__("asyncio.core").core._top_level_task
+"""What is no task of the app's own: a page's program, and whatever the browser calls, such as a click."""
 
 
 class Reply:
@@ -67,10 +73,17 @@ class Reply:
 
     def __iter__(self) -> "Any":  # what `await` uses here
         if not self._event.is_set():
-            yield from self._event.wait()
+            # Of several that wait for an Event in there, only the last would go on.
+            if asyncio.current_task() is _PAGE:
+                yield from ffi.promise(self._tell)
+            else:
+                yield from self._event.wait()
         return self.result()
 
     __await__ = __iter__
+
+    def _tell(self, resolve: "Any", _reject: "Any") -> None:
+        self.add_done_callback(lambda _reply: resolve())
 
     # With these three asyncio.create_task takes a Reply as it takes a coroutine.
 

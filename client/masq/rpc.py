@@ -224,11 +224,12 @@ class Channel:
         unknown = []
         for number in sorted(self._waiting):
             text = self._waiting[number][2]
-            if text in unsent or text.split('"', 2)[1] in READS:
+            method = text.split('"', 2)[1]
+            if method in READS or (text in unsent and method != "watch"):
                 again.append(text)
             else:
                 unknown.append(number)
-        self._filed = again
+        self._filed, self._filed_size = again, sum(map(len, again))
         self._fail_waiting(Disconnected("the store's worker ended"), unknown)
         self.flush()
 

@@ -15,7 +15,8 @@ from masq.errors import (
     StorageUnavailable,
 )
 from masq.messages import PROTOCOL
-from masq.rpc import Channel
+from masq.rpc import Channel, Reply
+from masq.status import Status
 from masq.store import Store
 
 TYPE_CHECKING = False  # mypy takes this name as true; typing does not exist in MicroPython
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
     from typing import Any
 
+WINDOW_SECONDS = 0.5  # how often it is looked whether the store's window can be reached
 LOOKS = 4  # how often a time-out is looked at: a machine that slept has missed but one look
 _pending: list[str] = []  # addresses of stores that this page is connecting to
 
@@ -42,6 +44,10 @@ async def connect(
     presents itself to the user. `button`: a CSS selector or an element; the state is drawn in it, and a click
     opens the store's window. `timeout`: seconds without progress; waiting for the person does not count.
 
+    Where the browser keeps this data apart from the store (`status.access` is "partitioned") and no relay is at
+    hand, the button stays in use: "Sync now", with how many changes are nowhere else. The window that a click
+    opens brings both in step, and closes.
+
     Without a button it raises NotRegistered or Locked where the user would have to act. It raises AccessDenied
     or PopupBlocked after a click, ConnectionTimeout, StorageUnavailable where the browser keeps nothing, and
     ProtocolError where the address is not a store's. Cancelling it removes everything it made.
@@ -49,6 +55,7 @@ async def connect(
     joining = _Joining(url, name, description, icon, timeout, button)
     try:
         await joining.first_status()
+        joining.watch_window()
         while joining.state != "ready":
             if joining.button is None:
                 raise joining.refusal()
@@ -81,6 +88,7 @@ def register(
 async def _registered(joining: "_Joining") -> Store:
     try:
         await joining.first_status()
+        joining.watch_window()
         while joining.state != "ready":
             await joining.news()
         return joining.finish("connected")
@@ -101,7 +109,7 @@ class _Joining:
         timeout: float,
         button: "Any" = None,
     ) -> None:
-        from masq import window
+        from masq import ffi, window
 
         for what, given in (("name", name), ("description", description), ("icon", icon or "")):
             if not isinstance(given, str):
@@ -117,18 +125,27 @@ class _Joining:
         self.channel: Channel | None = None
         self.status: dict[str, Any] | None = None
         self.asked = False  # the store's window was opened, and not answered yet
+        self._severed = False  # the store has been told that this page cannot reach it
+        self._watcher: asyncio.Task[None] | None = None
         self._error: BaseException | None = None
-        self._news = asyncio.Event()
+        self._news = Reply()  # not an Event: at MicroPython's top level only one may be waited for
         self._heard = 0  # signs of life so far
         self._waiting_for = "the store's frame"
         self._store: Store | None = None
-        self._lost: asyncio.Task[None] | None = None
+        self._stays = False  # the button stays in use once there is a Store
+        self._silent = False  # the store was lost, and not heard of since
+        self._keeper: asyncio.Task[None] | None = None
         address = url.rstrip("/") if isinstance(url, str) else url
         if address in _pending:
             raise ProtocolError(
                 "this page is already connecting to " + address + "; await that connect() first"
             )
-        self.frame = window.Frame(address, self._take_frame, self._fault)
+        if ffi.in_worker():
+            from masq.far_window import FarFrame
+
+            self.frame: window.Frame = FarFrame(address, self._take_frame, self._fault)
+        else:
+            self.frame = window.Frame(address, self._take_frame, self._fault)
         self.address = address
         _pending.append(address)
         try:
@@ -149,13 +166,20 @@ class _Joining:
 
     def click(self) -> None:
         """Open the store's window, in the click itself: browsers allow it nowhere else."""
+        if self._store is not None:
+            if self.frame.popup() and self._stays:  # where the browser refuses it the button stays as it is
+                self.asked = True
+                self._severed = False
+                self.watch_window()
+            return
         if self.state == "ready":
             return
         if self.frame.popup():
             self.asked = True
+            self._severed = False
         else:
             self._error = PopupBlocked()
-        self._news.set()
+        self._news.succeed(None)
 
     async def first_status(self) -> None:
         """Wait for the store's first word, at most `timeout` seconds after the last sign of progress."""
@@ -174,11 +198,27 @@ class _Joining:
             silent = silent + 1 if heard == self._heard else 0
         self._fault(ConnectionTimeout(self.timeout, self._waiting_for))
 
+    def watch_window(self) -> None:
+        """Have the store's frame ask for the window's link where this page has cut the window off."""
+        self._stop_watching()
+        self._watcher = asyncio.create_task(self._watch_window())
+
+    async def _watch_window(self) -> None:
+        # Once there is a Store, each click begins a watch of its own, which ends when the store has been told.
+        while self.state != "ready" if self._store is None else not self._severed:
+            if self.asked and not self._severed and self.frame.severed and self.channel is not None:
+                self._severed = True
+                try:
+                    await self.channel.call("severed")
+                except MasqError:
+                    pass  # an older store; or the session ends, and hears of that itself
+            await asyncio.sleep(WINDOW_SECONDS)
+
     async def news(self) -> None:
         """Wait until something happened, or raise what went wrong."""
         if self._error is None:
-            await self._news.wait()
-            self._news.clear()
+            await self._news
+            self._news = Reply()
         if self._error is not None:
             raise self._error
 
@@ -192,10 +232,26 @@ class _Joining:
 
     def finish(self, state: str) -> Store:
         """Hand the session over to a Store."""
-        self._release(state)
         assert self.channel is not None and self.status is not None
-        self._store = Store(self.channel, self.status, self._closed)
+        self._stays = self.button is not None and self.status.get("access") == "partitioned"
+        self._store = Store(self.channel, self.status, self._closed, self._draw if self._stays else None)
+        if self._stays:
+            self._stop_watching()
+            _pending.remove(self.address)
+            self._draw(self._store.status)
+        else:
+            self._release(state)
+        self._keeper = asyncio.create_task(self._keep(self._store))
         return self._store
+
+    def _draw(self, status: Status) -> None:
+        """Show how a copy stands that the browser keeps apart: a click of the button brings it in touch."""
+        if status.state != "ready":
+            self.button.draw("locked" if status.state == "locked" else "connect")
+        elif status.sync == "off" or (status.sync == "offline" and status.waiting):
+            self.button.draw("apart", " (" + str(status.waiting) + ")" if status.waiting else "")
+        else:
+            self.button.draw("connected")
 
     def give_up(self, error: BaseException) -> None:
         """Remove everything that this attempt made."""
@@ -212,25 +268,33 @@ class _Joining:
         self.frame.close()
 
     def _release(self, state: str) -> None:
+        self._stop_watching()
         if self.address in _pending:
             _pending.remove(self.address)
         if self.button is not None:
             self.button.draw(state)
             self.button.release()
 
+    def _stop_watching(self) -> None:
+        if self._watcher is not None:
+            self._watcher.cancel()
+            self._watcher = None
+
     def _closed(self, _store: Store) -> None:
         """The Store was closed: nothing of it stays in the page."""
-        if self._lost is not None:
-            self._lost.cancel()
+        self._stop_watching()
+        if self._keeper is not None:
+            self._keeper.cancel()
         if self.button is not None:
             self.button.draw("closed")
+            self.button.release()
         self.frame.close()
 
     def _fault(self, error: BaseException) -> None:
         if self._store is not None and isinstance(error, MasqError):
             self._store.end(error)
         self._error = self._error or error
-        self._news.set()
+        self._news.succeed(None)
 
     # What the frame says
 
@@ -247,20 +311,18 @@ class _Joining:
         elif what == "ready":
             if self.channel is None:
                 self._attach()
+            else:  # the page has moved the iframe, or the browser has brought the page back
+                self._attach_again(self.channel)
         elif what == "progress":
             if self.button is not None and self.status is None:
                 self.button.draw("connecting", _percent(message.get("loaded"), message.get("total")))
         elif what == "unavailable":
             self._fault(StorageUnavailable(str(message.get("reason")), str(message.get("setting") or "")))
-        elif what == "refused":
-            self._fault(ProtocolError(str(message.get("reason"))))
+        elif what == "strip":
+            self.frame.show(message.get("shown") is True)
         elif what == "lost" and self.channel is not None:
-            self.channel.lost(self.frame.attach(self.details, self._take_text))
-            if self._store is not None:
-                self._store.reopen()
-                if self._lost is None:
-                    self._lost = asyncio.create_task(self._look_for_store(self._store))
-        self._news.set()
+            self._attach_again(self.channel)
+        self._news.succeed(None)
 
     def _attach(self) -> None:
         self._waiting_for = "the store itself, whose frame has answered,"
@@ -270,16 +332,23 @@ class _Joining:
         self.channel.on_fault = self._fault
         self.channel.on_refusal = self._refused
 
+    def _attach_again(self, channel: Channel) -> None:
+        self._silent = True
+        self._severed = False  # what was told there is forgotten
+        channel.lost(self.frame.attach(self.details, self._take_text))
+        if self._store is not None:
+            self._store.reopen()
+
     def _take_text(self, text: str) -> None:
-        if self._lost is not None:
-            self._lost.cancel()
-            self._lost = None
+        self._silent = False
         if self.channel is not None:
             self.channel.receive(text)
 
     def _refused(self, error: MasqError) -> None:
         """The store cannot use what was sent. While we join that can only be how the app describes itself."""
-        if self._store is None:
+        if isinstance(error, Disconnected):  # our frame has gone; its end may come to nothing, see `_keep`
+            self._silent = True
+        elif self._store is None:
             self._fault(error)
 
     def _take_status(self, status: "dict[str, Any]") -> None:
@@ -287,13 +356,21 @@ class _Joining:
         denied = status.get("denied")
         if denied in ("refused", "closed") and status.get("state") != "ready":
             self._error = self._error or AccessDenied(str(denied))
-        self._news.set()
+        self._news.succeed(None)
 
-    async def _look_for_store(self, store: Store) -> None:
-        """End the session unless the store is heard of again within `timeout` seconds."""
-        await asyncio.sleep(self.timeout)
-        self._lost = None
-        store.end(Disconnected("the store was lost and did not come back within " + str(self.timeout) + " s"))
+    async def _keep(self, store: Store) -> None:
+        """End the session where the frame has gone, or the store is lost and not heard of for `timeout` seconds."""
+        silent = 0
+        while silent < LOOKS and not self.frame.removed:
+            await asyncio.sleep(self.timeout / LOOKS)
+            silent = silent + 1 if self._silent or self.frame.strange else 0
+        self._keeper = None
+        if self.frame.removed:
+            store.end(Disconnected("the page has removed the store's frame"))
+        else:
+            store.end(
+                Disconnected("the store was lost and did not come back within " + str(self.timeout) + " s")
+            )
 
 
 def _percent(loaded: "Any", total: "Any") -> str:

@@ -29,11 +29,16 @@ class Store:
     """
 
     def __init__(
-        self, channel: Channel, status: "dict[str, Any]", on_close: "Callable[[Store], object] | None" = None
+        self,
+        channel: Channel,
+        status: "dict[str, Any]",
+        on_close: "Callable[[Store], object] | None" = None,
+        on_status: "Callable[[Status], object] | None" = None,
     ) -> None:
         self._channel = channel
         self._status = Status(status)
         self._on_close = on_close
+        self._on_status = on_status
         self._closing: Reply | None = None
         self._watches: dict[int, Watch] = {}
         self._status_watches: list[StatusWatch] = []
@@ -119,6 +124,8 @@ class Store:
             watch.end(self._channel.error)
         else:
             self._open(watch, watch.initial)
+            if not watch.initial:  # else we could not tell later which of them went while the store was lost
+                self._ask_keys(watch, watch.know)
         return watch
 
     @property
@@ -174,8 +181,7 @@ class Store:
         watches, self._watches = self._watches, {}
         for watch in [watches[number] for number in sorted(watches)]:
             self._open(watch, True)
-            reply = self._channel.file("keys", dumps(watch.prefix), _list)
-            self._tell_gone(watch, reply)
+            self._ask_keys(watch, watch.present_are)
 
     def _finish(self) -> None:
         self._channel.on_idle = None
@@ -202,19 +208,19 @@ class Store:
         reply = self._channel.file("watch", arguments, _nothing, number)
         reply.add_done_callback(lambda reply: self._opened(watch, number, reply))
 
-    def _tell_gone(self, watch: Watch, reply: Reply) -> None:
-        reply.add_done_callback(lambda reply: self._reopened(watch, reply))
+    def _ask_keys(self, watch: Watch, tell: "Callable[[list[str]], None]") -> None:
+        def take(reply: Reply) -> None:
+            if not reply.cancelled() and reply.exception() is None:
+                tell(reply.result())
+                watch.wake()
+
+        self._channel.file("keys", dumps(watch.prefix), _list).add_done_callback(take)
 
     def _opened(self, watch: Watch, number: int, reply: Reply) -> None:
         error = None if reply.cancelled() else reply.exception()
         if error is not None and self._watches.get(number) is watch:
             del self._watches[number]
             watch.end(error)
-
-    def _reopened(self, watch: Watch, reply: Reply) -> None:
-        if not reply.cancelled() and reply.exception() is None:
-            watch.present_are(reply.result())
-            watch.wake()
 
     def _forget(self, stream: "Any") -> None:
         """Stop a watch that its reader closed."""
@@ -247,6 +253,8 @@ class Store:
         if status == self._status:
             return
         self._status = status
+        if self._on_status is not None:
+            self._on_status(status)
         for watch in self._status_watches:
             watch.add(status)
             self._stirred.append(watch)

@@ -119,7 +119,7 @@ class Watch(Stream):
         self._changes: dict[str, list[Any]] = {}
         self._order: list[str] = []  # MicroPython's dicts have none
         self._at = 0
-        self._present: set[str] = set()  # keys told to the reader as present
+        self._present: set[str] = set()  # keys that the reader can know of
 
     def add(self, changes: "list[Any]") -> None:
         """Keep what the store tells: [key, source, packed value] or, deleted, [key, source]."""
@@ -134,6 +134,10 @@ class Watch(Stream):
                 self._present.add(key)
             else:
                 self._present.discard(key)
+
+    def know(self, keys: "list[str]") -> None:
+        """Take the keys that are there when the watch begins, and that nothing is told of."""
+        self._present.update(keys)
 
     def present_are(self, keys: "list[str]") -> None:
         """Tell the reader which of the keys it knows are gone, after the store was lost and found again."""

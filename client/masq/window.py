@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from typing import Any
 
 POPUP = "popup,width=480,height=720"  # CSS pixels: one column of the store's pages
+STRIP = (
+    "position: fixed; inset: auto 0 0 0; width: 100%; height: 11rem; border: 0; "
+    "border-top: 2px solid; background: Canvas; z-index: 2147483647"
+)
+"""How the frame looks while it has something to ask."""
 
 
 class Frame:
@@ -28,11 +33,10 @@ class Frame:
         on_message: "Callable[[dict[str, Any]], object]",
         on_fault: "Callable[[MasqError], object]",
     ) -> None:
-        reason = ffi.no_page()
+        reason, setting = ffi.no_page()
         if reason:
-            raise StorageUnavailable(reason)
-        import js
-
+            raise StorageUnavailable(reason, setting)
+        page = ffi.page()
         self.url = url
         self.origin = origin_of(url)
         if page_origin() == "null":
@@ -47,13 +51,29 @@ class Frame:
         self._port: Any = None
         self._port_listener: ffi.Listener | None = None
         self._popup: Any = None
-        self._window_listener: ffi.Listener | None = ffi.Listener(js.window, "message", self._take)
-        self._iframe = js.document.createElement("iframe")
+        self._strange = 0  # pages that the iframe has loaded, without those of the store
+        self._iframe = page.document.createElement("iframe")
+        self._listeners = [
+            ffi.Listener(page, "message", self._take),
+            ffi.Listener(page, "pageshow", self._shown),
+            ffi.Listener(self._iframe, "load", self._loaded),
+        ]
         self._iframe.name = "masq-" + self.nonce
         self._iframe.hidden = True
         self._iframe.title = "Store"
         self._iframe.src = url + "/frame.html"
-        js.document.body.appendChild(self._iframe)
+        self._body = page.document.body
+        self._body.appendChild(self._iframe)
+
+    @property
+    def removed(self) -> bool:
+        """Whether the page has taken the iframe out."""
+        return not self._iframe.isConnected
+
+    @property
+    def strange(self) -> bool:
+        """Whether the iframe was led away from the store."""
+        return self._strange > 0
 
     def attach(
         self, details: "dict[str, Any]", on_text: "Callable[[str], object]"
@@ -72,16 +92,14 @@ class Frame:
         for name in details:
             attach[name] = details[name]
         text = dumps({"masq": PROTOCOL, "attach": attach})
-        self._iframe.contentWindow.postMessage(text, self.origin, ffi.array(theirs))
+        self._hand_over(text, theirs)
         post: Callable[[str], object] = mine.postMessage
         return post
 
     def popup(self) -> bool:
         """Open the store's window, or bring it forward. Call it from a click. False: the browser refused."""
-        import js
-
         # By name, so that a second click finds the same window: `closed` cannot be trusted in isolated pages.
-        self._popup = js.window.open(
+        self._popup = ffi.page().open(
             self.url + "/#connect=" + self.nonce, "masq-connect-" + self.nonce, POPUP
         )
         if ffi.missing(self._popup):
@@ -89,15 +107,29 @@ class Frame:
         self._popup.focus()
         return True
 
+    @property
+    def severed(self) -> bool:
+        """Whether the store's window is out of this page's reach, or closed: a page that cuts it off cannot tell."""
+        return not ffi.missing(self._popup) and bool(self._popup.closed)
+
+    def show(self, shown: bool) -> None:
+        """Show what the frame asks at the page's lower edge, or hide it again."""
+        self._iframe.style.cssText = STRIP if shown else ""
+        self._iframe.hidden = not shown
+
     def close(self) -> None:
         """Remove the iframe, the port and every listener. More than once does no harm."""
-        if self._window_listener is None:
+        if not self._listeners:
             return
-        self._window_listener.remove()
-        self._window_listener = None
+        for listener in self._listeners:
+            listener.remove()
+        self._listeners = []
         self._drop_port()
         self._iframe.remove()
         self.later.close()
+
+    def _hand_over(self, text: str, port: "Any") -> None:
+        self._iframe.contentWindow.postMessage(text, self.origin, ffi.array(port))
 
     def _drop_port(self) -> None:
         if self._port_listener is not None:
@@ -106,23 +138,39 @@ class Frame:
             self._port.close()
             self._port = None
 
+    def _read(self, event: "Any") -> "Any":
+        """Return the event's source, origin and data."""
+        return event.source, event.origin, event.data
+
     def _take(self, event: "Any") -> None:
-        if event.source != self._iframe.contentWindow:
+        source, origin, data = self._read(event)
+        if source != self._iframe.contentWindow:
             return
-        if event.origin != self.origin:
+        if origin != self.origin:
             self._on_fault(
                 ProtocolError(
-                    "the frame of the store at " + self.origin + " now shows a page of " + str(event.origin)
+                    "the frame of the store at " + self.origin + " now shows a page of " + str(origin)
                 )
             )
             return
         try:
-            message = loads(event.data)
+            message = loads(data)
         except MasqError as error:
             self._on_fault(error)
             return
         if isinstance(message, dict) and "frame" in message:
+            if message["frame"] == "ready":
+                self._strange = max(-1, self._strange - 1)  # said just before, or just after it is loaded
             self._on_message(message)
+
+    def _loaded(self, _event: "Any") -> None:
+        self._strange += 1
+
+    def _shown(self, event: "Any") -> None:
+        """Load the iframe anew where the browser kept this page aside: not each keeps its ports and locks."""
+        if event.persisted and not self.removed:
+            self._iframe.remove()
+            self._body.appendChild(self._iframe)
 
 
 def origin_of(url: str) -> str:
@@ -139,6 +187,4 @@ def origin_of(url: str) -> str:
 
 def page_origin() -> str:
     """Return the origin of this page, which is what the store knows the app by."""
-    import js
-
-    return str(js.window.origin)  # "null" where it is opaque, which location.origin does not tell
+    return str(ffi.page().origin)  # "null" where it is opaque, which location.origin does not tell

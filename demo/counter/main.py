@@ -6,8 +6,8 @@ import masq
 
 counter, count, message, sync = map(document.querySelector, ("#counter", "#count", "#message", "#sync"))
 
+LIVE = {"shared": "In step with your other devices.", "partitioned": "In step with your store."}
 SYNC = {
-    "live": "In step with your other devices.",
     "catching-up": "Catching up with your other devices…",
     "offline": "Not connected: your other devices get this later.",
     "off": "Kept on this device.",
@@ -16,8 +16,10 @@ SYNC = {
 
 async def tell(statuses):
     async for status in statuses:
-        alone = status.sync == "live" and status.devices < 2
-        sync.textContent = "" if alone else SYNC.get(status.sync, "")
+        others = status.sync == "live" and status.devices > 1
+        sync.textContent = LIVE[status.access] if others else SYNC.get(status.sync, "")
+        if status.waiting and status.sync in ("off", "offline"):  # in a copy that the browser keeps apart
+            sync.textContent = f"Changes that only this browser has: {status.waiting}. Press Sync now."
 
 
 @when("click", "#plus")
@@ -32,10 +34,8 @@ async def minus():
 
 while True:
     try:
-        async with (
-            await masq.connect("http://store.localhost:8000", name="Counter", button="#connect") as store,
-            store.watch("count") as changes,
-        ):
+        store = await masq.connect("http://store.localhost:8000", name="Counter", button="#connect")
+        async with store, store.watch("count") as changes:
             count.textContent = await store.get("count", 0)
             message.textContent = "Kept in your own store. Open a second tab and count there too."
             counter.disabled = False

@@ -21,8 +21,8 @@ def say(sentence):
     find("#message").textContent = sentence
 
 
+LIVE = {"shared": "In step on {n} devices", "partitioned": "In step with your store"}
 SYNC = {
-    "live": "In step on {n} devices",
     "catching-up": "Catching up with your other devices…",
     "offline": "Not connected: your other devices get changes later",
     "off": "On this device only",
@@ -32,8 +32,11 @@ SYNC = {
 async def tell(statuses):
     """Say how the store stands with the person's other devices, as long as it is connected."""
     async for status in statuses:
-        alone = status.sync == "live" and status.devices < 2
-        find("#sync").textContent = "" if alone else SYNC.get(status.sync, "").format(n=status.devices)
+        others = status.sync == "live" and status.devices > 1
+        said = (LIVE[status.access] if others else SYNC.get(status.sync, "")).format(n=status.devices)
+        if status.waiting and status.sync in ("off", "offline"):  # in a copy that the browser keeps apart
+            said = f"Changes that only this browser has: {status.waiting}. Press Sync now."
+        find("#sync").textContent = said
     find("#sync").textContent = ""
 
 

@@ -11,11 +11,10 @@ export const write = (database, generation, drops, ...puts) =>
   new Promise((done) => {
     const transaction = database.transaction("records", "readwrite", { durability: "relaxed" });
     const records = transaction.objectStore("records");
-    let reason;
-    const abort = (why) => ((reason = why), transaction.abort());
+    const abort = (why) => (done(why), transaction.abort());
     const check = ({ target }) => target.result === generation || abort("Superseded");
     transaction.oncomplete = () => done("");
-    transaction.onabort = () => done(reason ?? transaction.error?.name ?? "no reason given");
+    transaction.onabort = () => done(transaction.error?.name ?? "no reason given");
     try {
       if (generation !== undefined) records.get(0).onsuccess = check;
       for (const [a, b] of drops) records.delete(IDBKeyRange.bound(a, b, false, true));

@@ -1,79 +1,106 @@
 // The hidden frame: checks who embeds it, finds the worker, and hands the app's port on.
-import { connect, hold, lacking, ours, own, pack, parse } from "./connect.js";
+import { connect, hold, id, lacking, ours, own, pack, parse } from "./connect.js";
 
-const frame = crypto.randomUUID();
 const tell = (message, origin = "*") => parent.postMessage(pack(message), origin);
 
-function failed(error) {
-  const [reason, setting = ""] = [].concat(error);
-  tell({ frame: "unavailable", reason: String(reason), setting });
-}
+// An error's cause is the setting to change.
+const failed = ({ message: reason, cause: setting }) =>
+  tell({ frame: "unavailable", reason, setting });
 
-// The embedding page of the same host needs no handle: its frame sees the store's own storage.
-const ofHost = (origin) => URL.parse(origin)?.hostname === location.hostname;
-const sameHost = () => [...(location.ancestorOrigins ?? [""])].every(ofHost);
+// A page of the store's host, or below it, needs no handle: its frame sees the store's own storage.
+// In WebKit, which keeps every origin apart, only a page of the same origin.
+const below = (origin) => `.${URL.parse(origin)?.hostname}`.endsWith(`.${location.hostname}`);
+const sees = navigator.vendor.startsWith("Apple") ? (origin) => origin === location.origin : below;
+const above = [...(location.ancestorOrigins ?? [""])]; // the app's own page first
+// An app inside a page of another origin gets a partition, as if the browser kept us apart: no more
+// than storage of its own would hold there (docs/decisions/0007).
+const nested = above.some((origin) => origin !== above[0]);
+
+// Where the browser keeps the store from us, we are `apart`, with a worker and storage of our own.
+const partition = new URL(ours);
+partition.searchParams.set("partition", "");
+// `tickets`: what opens an app's data for the worker after this one, where this one ends.
+let [apart, home, tickets] = [false, ours, {}];
 
 async function reach() {
-  if (parent === window) throw ["this page belongs into an app's page", ""];
-  if (lacking) throw ["this browser has no shared workers or no IndexedDB", "a current browser"];
+  if (parent === window) throw new Error("this page belongs into an app's page");
+  if (!isSecureContext) throw new Error("the app has no https", { cause: "its https address" });
+  if (lacking) throw new Error("it lacks what the store needs", { cause: "a current browser" });
   const wanted = { indexedDB: true, SharedWorker: true, locks: true };
-  const access = sameHost() ? own : await document.requestStorageAccess?.(wanted).catch(() => {});
-  if (!access?.SharedWorker || !access.locks) {
-    throw ["the browser keeps the store's data from this page", "third-party storage (cookies)"];
-  }
-  await hold(access.locks, `masq-frame-${frame}`);
+  const ask = () => document.requestStorageAccess?.(wanted).catch(() => {});
+  const given = above.every(sees) ? own : nested || (await ask());
+  apart = !given?.SharedWorker || !given.locks;
+  const access = apart ? own : given;
+  const refused = new Error("it refuses storage", { cause: "site data (cookies) for the store" });
+  await hold(access.locks).catch(() => Promise.reject(refused));
+  if (apart) [home, tickets] = [partition, sessionStorage];
   return access;
 }
 
 const reached = reach();
-// `current`: the worker that we listen to; `ticket`: what opens the profile for the one after it.
-let port, attached, opened, current, ticket;
+let opened, port, attached; // `port`: of the worker that serves us now
 
 async function open(url) {
   const access = await reached;
-  const worker = (current = {});
-  const receive = (message, ports, from) => {
-    if (message.moved) move(message, ports, from);
-    if (worker !== current) return;
-    if (message.progress) tell({ frame: "progress", ...message.progress });
-    if (message.failed) failed(message.failed);
-    if ("ticket" in message) ticket = message.ticket;
+  const receive = (message, { ports, target }) => {
+    if (message.tell) tell(message.tell);
+    if ("ticket" in message) tickets[attached.origin] = message.ticket ?? "";
+    if (message.moved) move(message, ports, target);
+    if ("strip" in message) document.body.innerHTML = message.strip;
   };
-  const [line, ended] = await connect(access, url, receive);
+  const [line, ended] = await connect(access, url ?? home, receive);
   port = line;
   const lost = () => attached && tell({ frame: "lost" }, attached.origin);
-  ended.then(() => worker === current && use(ours, lost));
+  ended.then(() => port === line && use(lost));
 }
 
-// Goes to the worker at `url`: apps attach there from now on, after `first` has been done.
-function use(url, first) {
-  opened = open(url).then(first);
-  opened.catch(failed);
-}
+// Goes to the worker at `url`, or our own: apps attach there from now on, once `first` is done.
+const use = (first, url) => void (opened = open(url).then(first)).catch(failed);
 
 // A newer build takes over: it gets the app's port back from the old one, unnoticed by the app.
 // The old worker ends when it has our word: heard of first, its end would mean that it was lost.
 function move({ moved, sessions }, ports, from) {
+  port = undefined;
   from.postMessage(pack({ left: 1 }));
-  use(moved, () => ports.forEach((app, i) => post(sessions[i], app)));
+  use(() => ports.forEach((app, i) => post(sessions[i], app)), moved);
 }
 
-const post = (about, app) => port.postMessage(pack({ attach: { ...about, frame, ticket } }), [app]);
+const post = (about, app) =>
+  port.postMessage(pack({ attach: { ...about, id, ticket: tickets[about.origin] } }), [app]);
 
-use(ours);
+use();
+
+// Joins a partition's worker to the store's: returns, in a list, the end that the store is to get.
+function join(worker) {
+  const { port1, port2 } = new MessageChannel();
+  worker.postMessage(pack({ enrol: attached }), [port1]);
+  return [port2];
+}
+
+// Once the browser lets us reach the store, what our partition still holds goes there.
+async function handBack() {
+  const databases = apart ? [] : await indexedDB.databases();
+  if (!databases.some(({ name }) => name === "masq-partition")) return;
+  const [worker] = await connect(own, partition, () => {});
+  port.postMessage(pack({ enrol: {} }), join(worker));
+}
 
 // This page and its scripts are kept for when there is no network, in a partition of their own.
 const keep = () => navigator.serviceWorker?.register("frame-worker.js", { scope: "frame.html" });
 opened.then(keep).catch(() => {});
 
+// What the partition's worker asks in a strip, it is answered: the app's page sees nothing of it.
+addEventListener("submit", ({ target }) => port.postMessage(pack({ paste: target.link.value })));
+
 addEventListener("message", ({ source, origin, data, ports }) => {
-  const { attach } = parse(data);
+  const { attach, knock } = parse(data);
+  // A window of the store, opened by our app.
+  if (apart && origin === location.origin && knock && knock === attached?.app.nonce) {
+    opened.then(() => source.postMessage(data, origin, join(port)));
+  }
   if (source !== parent || parent === window || !attach || ports.length !== 1) return;
-  const refused = { frame: "refused", reason: "a page without an origin cannot use the store" };
-  if (origin === "null") return tell(refused);
-  const { nonce, name, description, icon } = attach;
-  attached = { origin, nonce, name, description, icon };
-  opened.then(() => post(attached, ports[0])).catch(() => {});
+  attached = { origin, app: attach };
+  opened.then(() => (post(attached, ports[0]), handBack())).catch(() => {});
 });
 
 tell({ frame: "ready" });

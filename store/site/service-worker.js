@@ -10,10 +10,8 @@ const keep = async () => (await caches.open(name)).addAll(files.map((one) => new
 const giveUp = async (error) => (await caches.delete(name), Promise.reject(error));
 
 // The build before stays: a page of it may be open still.
-async function tidy() {
-  const builds = (await caches.keys()).filter((other) => other.startsWith(family));
-  await Promise.all(builds.slice(0, -2).map((old) => caches.delete(old)));
-}
+const kept = async () => (await caches.keys()).filter((other) => other.startsWith(family));
+const tidy = async () => Promise.all((await kept()).slice(0, -2).map((old) => caches.delete(old)));
 
 // A page is never old while there is a network, and never waits long for one. Without one, an app
 // that was last opened long ago still asks for its build's worker: it gets the present one.

@@ -1,7 +1,6 @@
-// The SharedWorker: ports wait here, with what they said, until Python is up and takes them.
+// The SharedWorker: ports wait here until Python is up and takes them. What they say waits in them.
 const waiting = [];
-let take = (port, early) => waiting.push([port, early]);
-let latest = {};
+let take = (port) => waiting.push(port);
 
 // Pages and frames queue for this lock; when it is granted to them, this worker is gone.
 const id = crypto.randomUUID();
@@ -9,27 +8,28 @@ const alive = new Promise((granted) => {
   navigator.locks.request(`masq-alive-${id}`, () => (granted(), new Promise(() => {})));
 });
 
-self.onconnect = ({ ports: [port] }) => {
-  const early = [];
-  port.onmessage = (event) => early.push(event);
-  take(port, early);
-  alive.then(() => port.postMessage(JSON.stringify({ masq: 1, worker: id, ...latest })));
-};
+// What whoever connects hears first; `tell` is for an app's frame to pass on.
+const said = { masq: 1, worker: id };
+const greet = (port) => alive.then(() => port.postMessage(JSON.stringify(said)));
 
-const say = (message) => {
-  latest = message;
-  for (const [port] of waiting) port.postMessage(JSON.stringify({ masq: 1, ...message }));
+function say(tell) {
+  said.tell = tell;
+  waiting.forEach(greet);
+}
+
+self.onconnect = ({ ports: [port] }) => {
+  take(port);
+  greet(port);
 };
 
 async function start() {
   const { startPython } = await import("./python.js");
-  const python = await startPython((loaded, total) => say({ progress: { loaded, total } }));
+  const python = await startPython((loaded, total) => say({ frame: "progress", loaded, total }));
   take = await python.pyimport("masq_store.browser.worker").main();
-  latest = {};
-  for (const early of waiting.splice(0)) take(...early);
+  for (const port of waiting.splice(0)) take(port);
 }
 
 start().catch((error) => {
   console.error("The store could not start.", error);
-  say({ failed: String(error) });
+  say({ frame: "unavailable", reason: String(error), setting: "" });
 });

@@ -11,8 +11,24 @@ from build.places import CACHE
 
 SHOTS = CACHE / "screenshots"
 
+OWN_NAME = {"chromium": "Chromium on Linux", "firefox": "Firefox on Linux", "webkit": "Safari on Linux"}
+"""What a browser is called until its person says otherwise."""
+
+REMARKS = (
+    "RSLoader",  # Firefox, of its own settings, which it cannot fetch on a closed network
+    "document.requestStorageAccess() may only be requested",  # Firefox: how it says that it gives no handle
+    "Unrecognized Content-Security-Policy directive 'manifest-src'",  # WebKitGTK does not know it
+)
+"""What engines call an error, and is none."""
+
 ALL_SENT = "Everything here is on the relay"
 """How the store's pages begin to say it."""
+
+
+def severe(driver: Any) -> list[str]:
+    """Return the errors that the console has shown, without `REMARKS`."""
+    said = [entry["message"] for entry in driver.console() if entry["level"] == "SEVERE"]
+    return [message for message in said if not any(remark in message for remark in REMARKS)]
 
 
 def look(driver: Any, name: str) -> None:
@@ -48,7 +64,7 @@ def type_digits(old: Any, digits: str) -> None:
 def take(new: Any, name: str, passphrase: str = "") -> None:
     """Agree on the new device to take the profile."""
     field = find(new, "#device-name")
-    assert field.get_attribute("value") == "Chromium on Linux"
+    assert field.get_attribute("value") == OWN_NAME[new.engine]
     field.clear()
     field.send_keys(name)
     if passphrase:

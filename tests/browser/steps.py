@@ -130,12 +130,54 @@ def allow(driver: Any, *, connect: str = "#connect") -> None:
     )
     click(driver, connect)
     with popup(driver):
-        until(
-            lambda: is_shown(driver, "#allow") or is_shown(driver, "#create-profile"), "the store's question"
-        )
-        if is_shown(driver, "#create-profile"):
+        answer(driver)
+
+
+def answer(driver: Any, asked_for: list[str] | None = None) -> None:
+    """Allow the app in the store's window; where it needs no more than the window, that closes by itself.
+
+    `asked_for` is given what the window asked.
+    """
+    window = driver.current_window_handle
+
+    def asked() -> str:
+        if window not in driver.window_handles:
+            return "closed"
+        return next((s for s in ("#allow", "#create-profile") if is_shown(driver, s)), "")
+
+    try:
+        first = until(asked, "the store's question")
+        if first == "closed":
+            return
+        if asked_for is not None:
+            asked_for.append(first)
+        if first == "#create-profile":
             make_profile(driver)
         click(driver, "#allow")
+    except NoSuchWindowException:
+        return
+
+
+def is_counting(driver: Any) -> bool:
+    """Say whether the counter demo is connected."""
+    return is_shown(driver, "#plus") and bool(driver.find_element(By.CSS_SELECTOR, "#plus").is_enabled())
+
+
+def connect_counter(driver: Any) -> None:
+    """Connect the counter: by a question where the person has not allowed it yet, else it is connected by itself.
+
+    Where the browser keeps the store's data apart, it takes a click even if the profile has allowed the app already.
+    """
+    until(
+        lambda: (
+            is_counting(driver)
+            or driver.find_element(By.CSS_SELECTOR, "#connect").get_attribute("data-masq-state") == "connect"
+        ),
+        "the counter to know where it stands",
+    )
+    if not is_counting(driver):
+        allow(driver)
+    until(lambda: is_counting(driver), "the counter to be connected")
 
 
 def py(driver: Any, code: str) -> Any:
@@ -186,9 +228,9 @@ def reconnects(driver: Any) -> bool:
     state = until(
         lambda: (
             driver.find_element(By.CSS_SELECTOR, "#connect").get_attribute("data-masq-state")
-            in ("connect", "locked", "connected")
+            in ("connect", "locked", "connected", "apart")
             and driver.find_element(By.CSS_SELECTOR, "#connect")
         ),
         "the Connect button",
     ).get_attribute("data-masq-state")
-    return bool(state == "connected")
+    return state in ("connected", "apart")

@@ -2,41 +2,24 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from browser.steps import allow, finished, outcome_of, py, start
+from browser.steps import allow, find, finished, outcome_of, py, start, text, until
 from conftest import Site
 
-from build.places import DEFAULT_STORE
-from build.server import Handler, SiteServer
-
-
-def state(driver: Any) -> str:
-    """Return the state that the Connect button shows."""
-    return str(driver.find_element("css selector", "#connect").get_attribute("data-masq-state"))
+from build.server import SiteServer
 
 
 def test_blocked_third_party_cookies(browser: Callable[..., Any], site: Site) -> None:
-    """With third-party cookies blocked: StorageUnavailable, within a second or so, naming the setting to change."""
-    driver = browser(third_party_cookies=False)
+    """With third-party cookies blocked an app is a stranger in a partition of its own, and is told so at once."""
+    driver = browser("chromium-blocked")
     driver.get(site.url("app"))
     py(driver, "return 1")  # the app's own Python is up: from here on it is the store that is waited for
-    for button in ("None", "'#connect'"):
-        began = time.monotonic()
-        outcome = outcome_of(driver, f"await masq.connect(STORE, name='Test app', button={button})")
-        assert time.monotonic() - began < 2
-        assert outcome["error"] == "StorageUnavailable"
-        assert (
-            "cookies" in outcome["fields"]["setting"] and outcome["fields"]["setting"] in outcome["sentence"]
-        )
-        assert driver.run("return document.querySelectorAll('iframe').length") == 0
-    assert state(driver) == "failed"
-    assert driver.find_element("css selector", "#connect").is_enabled()
-    assert driver.find_element("css selector", "#connect").text == "Connect"
+    outcome = outcome_of(driver, "await masq.connect(STORE, name='Test app')")
+    assert outcome["error"] == "NotRegistered"
+    assert driver.run("return document.querySelectorAll('iframe').length") == 0
 
 
 def test_a_browser_without_shared_workers(browser: Callable[..., Any], site: Site) -> None:
@@ -50,34 +33,24 @@ def test_a_browser_without_shared_workers(browser: Callable[..., Any], site: Sit
     assert "current one" in driver.find_element("css selector", "main").text
 
 
-class SameSite(Handler):
-    """The test app whatever the host's name, with the address of a store that another port serves."""
-
-    def _site(self) -> str:
-        return "app"
-
-    def _with_address(self, text: bytes) -> bytes:
-        return text.replace(DEFAULT_STORE.encode(), self.server.store.encode())  # type: ignore[attr-defined]
-
-
-@pytest.fixture
-def beside(site: Site) -> Iterator[SiteServer]:
-    """A server on another port, for an app of the store's own site."""
-    server = SiteServer(site.server.dist)
-    server.RequestHandlerClass = SameSite
-    server.store = site.store  # type: ignore[attr-defined]
-    server.start()
-    yield server
-    server.stop()
+def test_pages_without_https(browser: Callable[..., Any], site: Site) -> None:
+    """An app or a store that came over plain http says at once that it needs https."""
+    driver = browser(flags=("--host-resolver-rules=MAP *.plain.test 127.0.0.1",))
+    driver.get(f"http://app.plain.test:{site.server.port}")
+    outcome = outcome_of(driver, "await masq.connect(STORE, name='Test app')")
+    assert outcome["error"] == "StorageUnavailable"
+    assert outcome["fields"] == {"reason": "the app has no https", "setting": "its https address"}
+    driver.get(f"http://store.plain.test:{site.server.port}")
+    until(lambda: "https only" in text(driver, "main"), "the store's page to say so")
 
 
+@pytest.mark.engines
 @pytest.mark.parametrize("host", ["store.localhost", "app.store.localhost"])
-@pytest.mark.parametrize("cookies", [True, False], ids=["allowed", "blocked"])
 def test_an_app_of_the_stores_own_site(
-    browser: Callable[..., Any], site: Site, beside: SiteServer, host: str, cookies: bool, tmp_path: Path
+    browser: Callable[..., Any], site: Site, beside: SiteServer, host: str, differs: Callable[[str], bool]
 ) -> None:
-    """An app on another port, or below the store's name, works, also where third-party cookies are blocked."""
-    driver = browser(third_party_cookies=cookies)
+    """An app on another port, or below the store's name, reaches the store itself, even with such cookies blocked."""
+    driver = browser()
     address = f"http://{host}:{beside.port}"
     driver.get(address)
     start(
@@ -87,9 +60,10 @@ def test_an_app_of_the_stores_own_site(
     )
     allow(driver)
     assert "error" not in finished(driver, "connect")
-    assert py(driver, "return [await store.increment('n'), store.status.access]") == [1, "shared"]
+    assert py(driver, "return [await store.increment('n'), store.status.access]") == [
+        1,
+        "partitioned" if differs("every-origin-is-apart") else "shared",
+    ]
     # The same store as its own page's: the app is in its list.
     driver.new_tab(site.store)
-    from browser.steps import find
-
     assert "Near app" in find(driver, f'#apps [data-origin="{address}"]').text

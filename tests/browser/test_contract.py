@@ -3,35 +3,26 @@
 from __future__ import annotations
 
 import json
+import shutil
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import backend as backend_contract
 import crypto as crypto_contract
 import network as network_contract
 import pytest
+from browser import engines
+from browser.conftest import APPS, copy_of
 from browser.devtools import DevTools
-from browser.harness import Browser
 from browser.steps import connect_test_app, outcome_of, py
-from browser.test_python_boot import QUIET
 from conftest import Site
 from relay_rig import Command
 
 from build.places import ROOT
-
-BOOT = """
-    const text = await (await fetch("../../")).text();
-    const { startPython } = await import(new URL(`../../${text.match(/app-[0-9a-f]{16}/)[0]}/python.js`, location));
-    globalThis.python = await startPython();
-    for (const [name, source] of Object.entries(args[0])) python.FS.writeFile(`/tmp/${name}`, source);
-    python.runPython("import sys; sys.path.insert(0, '/tmp')");
-    await python.runPythonAsync(args[1]);
-    globalThis.check = async (code) => {
-        try { await python.runPythonAsync(code); return ""; } catch (error) { return String(error); }
-    };
-"""
+from build.server import SiteServer
 
 PREPARE = """
 import asyncio, itertools, json
@@ -75,19 +66,42 @@ async def raises(kind, work):
 
 
 @pytest.fixture(scope="module")
-def page(site: Site) -> Iterator[Browser]:
-    """A quiet page of the store's origin in which Python runs, with the contract beside it."""
-    driver = Browser(third_party_cookies=True)
-    try:
-        boot(driver, site)
-        yield driver
-    finally:
+def quiet(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """As `site`; at the store's own origin there is a quiet page, too, in which Python runs."""
+    copy = copy_of(dist, tmp_path_factory.mktemp("contract") / "dist")
+    shutil.copytree(APPS / "contract", copy / "store" / "contract")
+    server = SiteServer(copy)
+    server.start()
+    yield Site(server)
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def pages(quiet: Site) -> Iterator[Callable[[str], Any]]:
+    """Give a browser that shows the quiet page: one for all tests in the same surroundings."""
+    drivers: dict[str, Any] = {}
+
+    def shown(surroundings: str) -> Any:
+        if surroundings not in drivers:
+            drivers[surroundings] = engines.start(surroundings)
+            boot(drivers[surroundings], quiet)
+        return drivers[surroundings]
+
+    yield shown
+    for driver in drivers.values():
         driver.quit()
 
 
-def boot(driver: Browser, site: Site) -> None:
-    """Boot Python in a quiet page of the store's origin, with the contract at hand."""
-    driver.get(f"{site.store}/{QUIET}")
+@pytest.fixture
+def page(pages: Callable[[str], Any], surroundings: str) -> Any:
+    """The quiet page, with the contract at hand."""
+    return pages(surroundings)
+
+
+def boot(driver: Any, quiet: Site) -> None:
+    """Boot Python in the quiet page, with the contract at hand."""
+    driver.get(f"{quiet.store}/contract/")
+    driver.wait_text("#state", "Python is up.")
     vectors = {
         path.stem: json.loads(path.read_text("utf-8")) for path in (ROOT / "tests/vectors").glob("*.json")
     }
@@ -97,24 +111,26 @@ def boot(driver: Browser, site: Site) -> None:
         "contract_crypto.py": (ROOT / "tests/contract/crypto.py").read_text("utf-8"),
         "vectors.json": json.dumps(vectors),
     }
-    driver.run(BOOT, files, PREPARE)
+    driver.run("await window.prepare(args[0], args[1])", files, PREPARE)
 
 
-def check(page: Browser, code: str) -> None:
+def check(page: Any, code: str) -> None:
     """Run Python in the page; what it raises fails the test."""
-    problem = page.run("return await check(args[0])", code)
+    problem = page.run("return await window.check(args[0])", code)
     assert problem == "", problem
 
 
+@pytest.mark.engines("each")
 @pytest.mark.parametrize("kind", ["indexeddb", "localstorage"])
 @pytest.mark.parametrize("rule", [rule.__name__ for rule in backend_contract.CONTRACT])
-def test_backends_keep_the_contract(page: Browser, kind: str, rule: str) -> None:
+def test_backends_keep_the_contract(page: Any, kind: str, rule: str) -> None:
     """Each rule of the backend contract holds in the browser."""
     check(page, f"await contract_backend.{rule}(make_{kind})")
 
 
+@pytest.mark.engines("each")
 @pytest.mark.parametrize("rule", [rule.__name__ for rule in crypto_contract.CONTRACT])
-def test_webcrypto_keeps_the_contract(page: Browser, rule: str) -> None:
+def test_webcrypto_keeps_the_contract(page: Any, rule: str) -> None:
     """Each rule of the crypto contract holds for WebCrypto, with the vectors that CPython keeps too."""
     check(page, f"await contract_crypto.{rule}(make_webcrypto, vectors)")
 
@@ -134,14 +150,16 @@ def nobody() -> str:
         return f"ws://localhost:{found.getsockname()[1]}/"
 
 
+@pytest.mark.engines("each")
 @pytest.mark.parametrize("rule", [rule.__name__ for rule in network_contract.CONTRACT])
-def test_websocket_keeps_the_network_contract(page: Browser, site: Site, relay: Command, rule: str) -> None:
+def test_websocket_keeps_the_network_contract(page: Any, quiet: Site, relay: Command, rule: str) -> None:
     """Each rule of the network contract holds for the browser's WebSocket, under the store's own policy."""
-    addresses = (f"ws://localhost:{relay.port}/", nobody(), site.store.replace("http", "ws"))
+    addresses = (f"ws://localhost:{relay.port}/", nobody(), quiet.store.replace("http", "ws"))
     check(page, f"await contract_network.{rule}(make_network, *{addresses!r})")
 
 
-def test_the_network_is_back(page: Browser) -> None:
+@pytest.mark.engines("each")
+def test_the_network_is_back(page: Any) -> None:
     """The browser's `online` event is passed on, until the network is closed."""
     check(
         page,
@@ -159,7 +177,8 @@ assert calls == [1, 2], calls
     )
 
 
-def test_an_address_that_the_browser_refuses(page: Browser) -> None:
+@pytest.mark.engines("each")
+def test_an_address_that_the_browser_refuses(page: Any) -> None:
     """What WebSocket or the store's policy does not take raises RelayUnreachable."""
     check(
         page,
@@ -170,8 +189,9 @@ for url in ("", "no address", "ws://localhost:99999/", "ws://relay.example/"):
     )
 
 
+@pytest.mark.engines("each")
 @pytest.mark.parametrize("kind", ["indexeddb", "localstorage"])
-def test_a_closed_backend_says_so(page: Browser, kind: str) -> None:
+def test_a_closed_backend_says_so(page: Any, kind: str) -> None:
     """After close() reads, scans, writes and claims raise Disconnected: nothing hangs, nothing is lost silently."""
     check(
         page,
@@ -187,7 +207,8 @@ assert await other.read("a") == b"1"
     )
 
 
-def test_writes_side_by_side_end_each_for_itself(page: Browser) -> None:
+@pytest.mark.engines("each")
+def test_writes_side_by_side_end_each_for_itself(page: Any) -> None:
     """Many transactions begun at once: each ends, in order, and a superseded one among them changes nothing."""
     check(
         page,
@@ -207,7 +228,8 @@ await newer.write([("a", b"1")])
     )
 
 
-def test_a_write_that_cannot_be_issued_changes_nothing(page: Browser) -> None:
+@pytest.mark.engines("each")
+def test_a_write_that_cannot_be_issued_changes_nothing(page: Any) -> None:
     """A batch whose second put the browser refuses is not half done, and the backend goes on."""
     check(
         page,
@@ -226,7 +248,8 @@ assert await made.read("b") == b"1"
     )
 
 
-def test_a_page_of_localstorage_is_full(page: Browser) -> None:
+@pytest.mark.engines("each")
+def test_a_page_of_localstorage_is_full(page: Any) -> None:
     """localStorage over its 4 MiB raises QuotaExceeded and holds what it held, replaced and dropped keys included."""
     check(
         page,
@@ -241,7 +264,7 @@ await made.write([("c", b"3")])
 
 
 @contextmanager
-def disk_of(driver: Browser, origin: str, size: int) -> Iterator[Callable[[int | None], None]]:
+def disk_of(driver: Any, origin: str, size: int) -> Iterator[Callable[[int | None], None]]:
     """Give an origin a disk of `size` bytes; yields how to change that (None: the whole disk).
 
     Before the origin's first write: the browser looks at the size again only when it believes the disk to be full.
@@ -258,11 +281,11 @@ def disk_of(driver: Browser, origin: str, size: int) -> Iterator[Callable[[int |
         yield resize
 
 
-def test_a_full_disk(browser: Callable[..., Any], site: Site) -> None:
+def test_a_full_disk(browser: Callable[..., Any], quiet: Site) -> None:
     """IndexedDB on a full disk raises QuotaExceeded in under a second, with the state as before; then it goes on."""
     driver = browser()
-    with disk_of(driver, site.store, 300_000) as resize:
-        boot(driver, site)
+    with disk_of(driver, quiet.store, 300_000) as resize:
+        boot(driver, quiet)
         check(
             driver,
             """
@@ -325,20 +348,11 @@ return [type(result).__name__ for result in results]""",
         assert py(driver, "return await store.items()") == {**there, "big": "fits now"}
 
 
+@pytest.mark.engines("each")
 @pytest.mark.parametrize("refusal", ["throws", "reads back nothing"])
-def test_a_browser_that_keeps_no_keys_keeps_their_bytes(page: Browser, refusal: str) -> None:
+def test_a_browser_that_keeps_no_keys_keeps_their_bytes(page: Any, refusal: str) -> None:
     """Where a CryptoKey cannot be stored the device key is kept as bytes, is the same again later, and is named so."""
-    page.run(
-        """
-        const put = (globalThis.realPut ??= IDBObjectStore.prototype.put);
-        IDBObjectStore.prototype.put = function (value, ...more) {
-            if (!(value instanceof CryptoKey)) return put.call(this, value, ...more);
-            if (args[0] === "throws") throw new DOMException("no keys here", "DataCloneError");
-            return put.call(this, null, ...more);
-        };
-        """,
-        refusal,
-    )
+    page.run("window.refuseKeys(args[0])", refusal)
     try:
         check(
             page,
@@ -352,5 +366,5 @@ assert await second.keeps_keys() == "plain"
 """,
         )
     finally:
-        page.run("IDBObjectStore.prototype.put = globalThis.realPut;")
+        page.run("window.refuseKeys(null)")
     check(page, "assert await (await make_webcrypto()).keeps_keys() == 'kept'")

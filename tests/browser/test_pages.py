@@ -12,13 +12,12 @@ from typing import Any
 
 import pytest
 from browser.harness import Browser, wait_for
+from browser.readable import faults
 from conftest import Site
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select
 
-from build.lock import build_lock
-from build.node import install_packages
-from build.places import NODE_MODULES, ROOT
+from build.places import ROOT
 from build.server import SiteServer
 
 APP = "#/app/http%3A%2F%2Fcounter.localhost%3A8000"
@@ -38,6 +37,11 @@ EVERY_PAGE = [
     ("", "#/devices", ("[id^=open-rename-device]", "[id^=open-remove-device]")),
     ("trouble", "#/devices", ()),
     ("alone", "#/devices", ()),
+    ("apart", "#/devices", ("[id^=open-remove-copy]",)),
+    ("apart,alone", "#/devices", ()),
+    ("apart,alone", APP, ("[id^=open-remove-copy]", "#withdraw")),
+    ("apart,alone", "#connect=00", ()),
+    ("apart,behind", "#connect=00", ("#allow",)),
     ("", "#/devices", ("#add-device", "step:connecting", "step:ask-code", "step:given", "step:ended")),
     ("empty", "#/pair", ("#pair-join",)),
     ("", "#pair=00", ("step:show-code", "step:ask-take", "step:copying", "step:done", "step:ended")),
@@ -68,14 +72,6 @@ def pages(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
     server.stop()
 
 
-@pytest.fixture(scope="module")
-def axe() -> str:
-    """axe-core's source, installed as package-lock.json names it."""
-    with build_lock():
-        install_packages(dev=True)
-    return (NODE_MODULES / "axe-core" / "axe.min.js").read_text("utf-8")
-
-
 def show(driver: Browser, pages: str, scene: str = "", address: str = "", wanted: str = "en") -> None:
     """Open the page at `address` in a `scene`, in a language."""
     driver.get(f"{pages}/app/style.css")  # another page of the site, so that the next one is loaded anew
@@ -102,12 +98,6 @@ def focus(driver: Browser) -> str:
     return str(
         driver.execute_script("const a = document.activeElement; return a.id || a.dataset.focus || a.tagName")
     )
-
-
-def resize(driver: Browser, width: int) -> None:
-    """Give the window a width in CSS pixels."""
-    size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 500}
-    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
 
 
 @pytest.mark.browser
@@ -293,17 +283,7 @@ def test_no_page_violates_accessibility_or_scrolls_sideways(browser: Any, pages:
                 elif press:
                     driver.find(press).click()
                     wait_for(lambda: focus(driver) not in ("BODY", ""), what="the focus in what opened")
-                for width in (360, 1000):
-                    resize(driver, width)
-                    wide = driver.execute_script("return document.documentElement.scrollWidth")
-                    if wide > width:
-                        found.append(f"{wanted} {scene} {address} {press}: {wide} pixels wide at {width}")
-                for theme in ("light", "dark") if wanted == "en" else ("light",):
-                    driver.execute_script("document.documentElement.dataset.theme = arguments[0]", theme)
-                    driver.execute_script(f"if (!window.axe) {{ {axe} }}")
-                    for rule, targets in driver.run(
-                        "const told = await axe.run(); return told.violations.map((v) =>"
-                        " [v.id, v.nodes.map((n) => n.target + ': ' + n.failureSummary)]);"
-                    ):
-                        found.append(f"{wanted} {theme} {scene} {address} {press}: {rule} {targets}")
+                themes = ("light", "dark") if wanted == "en" else ("light",)
+                said = faults(driver, axe, themes)
+                found += [f"{wanted} {scene} {address} {press}: {fault}" for fault in said]
     assert found == []

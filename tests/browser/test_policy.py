@@ -14,6 +14,7 @@ EVERYWHERE = (
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; "
     "connect-src 'self' wss: ws://localhost:* ws://*.localhost:*; base-uri 'none'; form-action 'none'"
 )
+FRAME = EVERYWHERE + "; style-src 'self'"
 PAGE = EVERYWHERE + "; style-src 'self'; img-src 'self' data:; manifest-src 'self'; frame-ancestors 'none'"
 
 
@@ -35,7 +36,7 @@ def test_every_file_of_the_store_carries_the_headers(site: Site) -> None:
     for path in paths:
         status, headers = answer(site, f"/{path}")
         assert status == 200, path
-        policy = PAGE if path in ("", "index.html") else EVERYWHERE
+        policy = {"": PAGE, "index.html": PAGE, "frame.html": FRAME}.get(path, EVERYWHERE)
         assert headers["Content-Security-Policy"] == policy, path
         assert "unsafe-eval" not in policy.replace("wasm-unsafe-eval", "") and "unsafe-inline" not in policy
         assert headers["Cross-Origin-Embedder-Policy"] == "require-corp", path

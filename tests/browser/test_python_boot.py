@@ -20,9 +20,11 @@ BOOT = """
     const app = scripts.match(/app-[0-9a-f]{16}/)[0];
     const { startPython } = await import(new URL(`./${app}/python.js`, location));
     const seen = [];
+    const began = performance.now();
     const python = await startPython((loaded, total) => seen.push([loaded, total]));
     return {
-        ...globalThis.masqBoot,
+        how: globalThis.masqBoot.how,
+        ms: performance.now() - began,
         sum: python.runPython("import json, asyncio; sum(json.loads('[1, 2, 3]'))"),
         random: python.runPython("import random; random.random()"),
         entry: typeof python.pyimport("masq_store.browser.worker").main,

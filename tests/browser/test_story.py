@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from browser.steps import (
     allow,
     click,
@@ -48,6 +49,7 @@ def test_count_reload_restart(browser: Callable[..., Any], site: Site, tmp_path:
     assert second.policy_errors() == []
 
 
+@pytest.mark.engines
 def test_the_store_opened_first(browser: Callable[..., Any], site: Site) -> None:
     """A store that is opened by itself, in a browser that never saw it, asks for a name and then shows its list."""
     driver = browser()

@@ -42,7 +42,8 @@ async def until(condition):
     end = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < end, "it never held"
-        await asyncio.sleep(0.002)
+        # Not under 4 ms: Pyodide makes a task of those at once, and in such a loop Chromium delivers no large frame.
+        await asyncio.sleep(0.01)
 
 
 async def connect(network, url):

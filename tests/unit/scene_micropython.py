@@ -6,7 +6,7 @@ import json
 import js
 
 import masq
-from masq import button, ffi, window  # noqa: F401 (they must be importable)
+from masq import ffi, window
 from masq.errors import to_wire
 from masq.rpc import Channel
 
@@ -32,6 +32,7 @@ def answer(text):
             result = [[key, data[key]] for key in sorted(data) if key.startswith(call[2])]
         elif method == "increment":
             result = data[call[2]] = data.get(call[2], 0) + call[3]
+            changes += [[watch, [[call[2], "self", result]]] for watch in watches]
         elif method == "delete":
             result = len([data.pop(key) for key in call[2] if key in data])
         elif method == "watch":
@@ -69,6 +70,75 @@ async def refused(kind, call):
     except kind as error:
         return error
     raise AssertionError("not refused")
+
+
+class Element:
+    """A button of the page."""
+
+    textContent = "Connect"
+    disabled = False
+
+    def __init__(self):
+        self.attributes = {}
+
+    def getAttribute(self, name):
+        """As in a browser."""
+        return self.attributes.get(name)
+
+    def setAttribute(self, name, value):
+        """As in a browser."""
+        self.attributes[name] = value
+
+
+class Listener:
+    """A listener whose event a test makes."""
+
+    def __init__(self, target, event, function):
+        target.click = function
+
+    def remove(self):
+        """Nothing is there to remove."""
+
+
+class Frame:
+    """A frame whose store says that the browser keeps it apart."""
+
+    def __init__(self, url, on_message, on_fault):
+        self.later = js.queueMicrotask
+        self.popups = 0
+        js.setTimeout(lambda: on_message({"masq": 1, "frame": "ready"}), 0)
+
+    def attach(self, details, on_text):
+        """The store's first word."""
+        self.say = lambda **status: on_text(json.dumps({"masq": 1, "status": status}))
+        js.setTimeout(lambda: self.say(state="ready", access="partitioned", sync="off", waiting=0), 0)
+        return lambda text: None
+
+    def popup(self):
+        """Open nothing."""
+        self.popups += 1
+        return True
+
+    def close(self):
+        """Nothing is there to close."""
+
+
+async def apart():
+    """Where the browser keeps the data apart from the store, the button stays in use."""
+    window.page_origin, ffi.Listener = lambda: "https://app.example", Listener
+    element, frames = Element(), []
+    window.Frame = lambda *given: frames.append(Frame(*given)) or frames[-1]
+    store = await masq.connect("https://store.example", name="Counter", button=element)
+    assert store.status.access == "partitioned" and store.status.waiting == 0
+    assert element.textContent == "Sync now" and not element.disabled, element.textContent
+    frames[0].say(state="ready", access="partitioned", sync="off", waiting=3)
+    assert store.status.waiting == 3 and element.textContent == "Sync now (3)", element.textContent
+    element.click(None)
+    assert frames[0].popups == 1
+    frames[0].say(state="ready", access="partitioned", sync="live", waiting=0)
+    assert element.textContent == "Connected" and element.disabled
+    await store.close()
+    assert element.textContent == "Connect" and element.attributes["data-masq-state"] == "closed"
 
 
 async def main():
@@ -126,6 +196,21 @@ async def main():
     await asyncio.sleep(0.01)
     assert watches == {}
 
+    heard = []
+
+    async def clicked():
+        """Do what a click does: the browser calls it, so it is no task."""
+        heard.append(await store.increment("clicks"))
+
+    watch = store.watch("clicks")
+    for number in (1, 2, 3):
+        js.setTimeout(clicked, 1)
+        change = await watch.__anext__()
+        assert change.value == number, change
+    assert await store.get("clicks") == 3
+    assert heard == [1, 2, 3], heard
+    await watch.aclose()
+
     states = []
 
     async def read_status():
@@ -157,4 +242,5 @@ async def main():
     assert states == ["ready", "closed"], states
     await refused(masq.Disconnected, lambda: store.get("n"))
     await refused(masq.StorageUnavailable, lambda: masq.connect("http://store.localhost", name="x"))
+    await apart()
     print("ALL WELL")

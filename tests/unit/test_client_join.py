@@ -9,6 +9,7 @@ import masq
 from masq import button, session, window
 
 URL = "https://store.example"
+APART = READY | {"access": "partitioned", "waiting": 0}
 frames = []
 
 
@@ -24,6 +25,10 @@ class FakeFrame:
         self.popups = 0
         self.blocked = False
         self.closed = False
+        self.removed = False
+        self.strange = False
+        self.severed = False
+        self.shown = []
         self.store = FakeStore()
         frames.append(self)
 
@@ -37,6 +42,10 @@ class FakeFrame:
         """Open nothing."""
         self.popups += 1
         return not self.blocked
+
+    def show(self, shown):
+        """Note it."""
+        self.shown.append(shown)
 
     def close(self):
         """Note it."""
@@ -155,6 +164,91 @@ def test_the_button_shows_the_way():
     run(scene())
 
 
+@pytest.mark.parametrize("sync", ["off", "offline"])
+def test_a_copy_that_is_out_of_touch_offers_to_sync_now(sync):
+    """The button says how many changes wait there, and stays in use: each click opens the store's window."""
+
+    async def scene():
+        task, frame = await started(button="#connect")
+        frame.store.say(status=APART | {"sync": sync, "waiting": 2})
+        store = await task
+        drawn = FakeButton.last
+        assert drawn.states[-1] == "apart (2)" and store.status.waiting == 2
+        frame.store.say(status=APART | {"sync": sync, "waiting": 3})
+        assert drawn.states[-1] == "apart (3)"
+        drawn.click()
+        frame.blocked = True
+        drawn.click()
+        assert frame.popups == 2 and drawn.states[-1] == "apart (3)" and not drawn.released
+        frame.store.say(status=APART | {"sync": "live"})
+        assert drawn.states[-1] == "connected"
+        frame.store.say(status=APART | {"sync": sync})
+        assert drawn.states[-1] == ("apart" if sync == "off" else "connected")
+        assert await store.increment("n") == 1
+        await store.close()
+        assert drawn.states[-1] == "closed" and drawn.released
+
+    run(scene())
+
+
+def test_a_copy_that_the_store_locks_or_takes_back_can_be_asked_for():
+    """Its button says so, and a click opens the store's window; allowed or unlocked there, it goes on."""
+
+    async def scene():
+        task, frame = await started(button="#connect")
+        frame.store.say(status=APART | {"sync": "live"})
+        store = await task
+        drawn = FakeButton.last
+        assert drawn.states[-1] == "connected"
+        for state, shown in (("locked", "locked"), ("unregistered", "connect")):
+            frame.store.say(status={"state": state})
+            assert drawn.states[-1] == shown
+            drawn.click()
+            frame.store.say(status=APART)
+            assert drawn.states[-1] == "apart" and await store.get("n", 7) == 7
+        assert frame.popups == 2
+        await store.close()
+        assert drawn.states[-1] == "closed"
+
+    run(scene())
+
+
+def test_what_waits_is_told_to_the_app():
+    """A number of waiting changes is a new status, and 0 where the store itself has the data."""
+
+    async def scene():
+        task, frame = await started()
+        frame.store.say(status=APART)
+        store = await task
+        statuses = store.watch_status()
+        seen = [(await anext(statuses)).waiting]
+        for waiting in (1, 2):
+            frame.store.say(status=APART | {"waiting": waiting})
+            seen.append((await anext(statuses)).waiting)
+        frame.store.say(status=READY)
+        seen.append((await anext(statuses)).waiting)
+        assert seen == [0, 1, 2, 0]
+        await store.close()
+
+    run(scene())
+
+
+def test_in_the_store_itself_a_connected_button_is_left_alone():
+    """Whatever the sync does, nothing is drawn any more: the app may use the element for something else."""
+
+    async def scene():
+        task, frame = await started(button="#connect")
+        frame.store.say(status=READY | {"sync": "off"})
+        store = await task
+        drawn = len(FakeButton.last.states)
+        for sync in ("offline", "live", "off"):
+            frame.store.say(status=READY | {"sync": sync})
+        assert len(FakeButton.last.states) == drawn and FakeButton.last.released
+        await store.close()
+
+    run(scene())
+
+
 @pytest.mark.parametrize("reason", ["refused", "closed"])
 def test_a_no_is_an_answer(reason):
     """Refused and closed windows raise AccessDenied with the reason, within a moment."""
@@ -168,6 +262,68 @@ def test_a_no_is_an_answer(reason):
         error = await refused(task, masq.AccessDenied)
         assert error.reason == reason
         assert FakeButton.last.states[-1] == "denied"
+
+    run(scene())
+
+
+def test_a_window_that_cannot_be_reached_is_told_once(monkeypatch):
+    """Opened and out of reach: the store hears of it once for each window, and the frame is shown while it asks."""
+    monkeypatch.setattr(session, "WINDOW_SECONDS", 0.005)
+
+    async def scene():
+        task, frame = await started(button="#connect")
+        frame.store.say(status={"state": "unregistered"})
+        await asyncio.sleep(0.03)
+        frame.severed = True
+        await asyncio.sleep(0.03)
+        assert [call[1] for call in frame.store.calls()] == []  # no window was opened
+        for clicks in (1, 2):
+            FakeButton.last.click()
+            await asyncio.sleep(0.03)
+            assert [call[1] for call in frame.store.calls()] == ["severed"] * clicks
+        frame.say(frame="strip", shown=True)
+        frame.say(frame="strip", shown=False)
+        assert frame.shown == [True, False]
+        frame.store.say(status=READY)
+        store = await task
+        FakeButton.last.click()
+        await asyncio.sleep(0.03)
+        assert [call[1] for call in frame.store.calls()] == ["severed"] * 2
+        await store.close()
+
+    run(scene())
+
+
+def test_a_connected_button_tells_of_a_window_that_cannot_be_reached(monkeypatch):
+    """Locked, taken back or out of touch: each window that its click opens is told of once, and none afterwards."""
+    monkeypatch.setattr(session, "WINDOW_SECONDS", 0.005)
+
+    async def scene():
+        task, frame = await started(button="#connect")
+        frame.store.say(status=APART | {"sync": "live"})
+        store = await task
+        frame.severed = True
+        await asyncio.sleep(0.03)
+        told = []
+        for status in ({"state": "locked"}, {"state": "locked"}, {"state": "unregistered"}, APART):
+            frame.store.say(status=status)
+            await asyncio.sleep(0.03)
+            assert [call[1] for call in frame.store.calls()] == told  # no window was opened
+            frame.blocked = True
+            FakeButton.last.click()
+            await asyncio.sleep(0.03)
+            assert [call[1] for call in frame.store.calls()] == told
+            frame.blocked = False
+            FakeButton.last.click()
+            await asyncio.sleep(0.03)
+            told.append("severed")
+            assert [call[1] for call in frame.store.calls()] == told
+        frame.severed = False
+        FakeButton.last.click()
+        await store.close()
+        frame.severed = True
+        await asyncio.sleep(0.03)
+        assert [call[1] for call in frame.store.calls()] == told
 
     run(scene())
 
@@ -221,16 +377,13 @@ def test_progress_puts_the_timeout_off():
 
 
 def test_the_frame_can_say_no():
-    """No storage, a refused app, another version: each has its error."""
+    """No storage, another version: each has its error."""
 
     async def scene():
         task, frame = await started()
         frame.say(frame="unavailable", reason="no storage", setting="allow cookies")
         error = await refused(task, masq.StorageUnavailable)
         assert (error.reason, error.setting) == ("no storage", "allow cookies")
-        task, frame = await started()
-        frame.say(frame="refused", reason="an opaque origin")
-        await refused(task, masq.ProtocolError)
         task, frame = await started()
         frame.say(masq=2, frame="ready")
         assert "version 2" in str(await refused(task, masq.ProtocolError))

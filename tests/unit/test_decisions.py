@@ -189,7 +189,7 @@ def test_the_last_use_is_noted_where_there_is_room() -> None:
             await write(puts, drops)
 
         rig.backend.write = narrow  # type: ignore[method-assign]
-        assert await page.call("answer", two.session.nonce, True) is None  # type: ignore[attr-defined]
+        assert await page.call("answer", two.session.nonce, True) is True  # type: ignore[attr-defined]
         await one.status(state="ready")
         await two.status(state="ready")
 
@@ -311,8 +311,8 @@ def test_a_hand_over_in_the_middle_of_a_switch_ends_the_other_profiles_values() 
         port, state = handed[tab.session]  # type: ignore[attr-defined]
         await rig.restart()
         tab.port.heard.clear()
-        app = {name: state[name] for name in ("name", "description", "icon")}
-        session = rig.engine.attach(port, state["origin"], state["nonce"], app)
+        nonce = state["app"].pop("nonce")
+        session = rig.engine.attach(port, state["origin"], nonce, state["app"])
         session.resume(state["watches"], state["seen"], state["early"], state["shown"])
         await tab.status(state="ready", profile="Bob")
         heard = [c for m in tab.port.heard for _, told in m.get("changes", []) for c in told]

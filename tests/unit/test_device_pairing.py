@@ -19,7 +19,7 @@ from relay_rig import Running, relay, run, until
 from masq.errors import QuotaExceeded
 from masq_store.core.pairing_link import read_link
 from masq_store.core.pairing_side import GONE_MS, LINK_MS, PERSON_MS, meet
-from masq_store.engine import pairing
+from masq_store.engine import encounter
 from masq_store.native.crypto import NativeCrypto
 from masq_store.native.websocket import NativeNetwork
 
@@ -647,7 +647,7 @@ def test_no_relay(tmp_path: Path) -> None:
         assert (await s.old.call("invite", STORE))[0] == "NoRelay"
         await s.old.call("set_relay", "ws://127.0.0.1:1/")
         assert (await s.old.call("invite", STORE))["state"] == "connecting"
-        s.pass_ms(pairing.CONNECT_MS)
+        s.pass_ms(encounter.CONNECT_MS)
         assert await s.old.error() == "PairingOffline"
         bare = await Rig().start()
         assert (await bare.page().call("join", link))[0] == "NoRelay"

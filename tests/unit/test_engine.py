@@ -391,9 +391,8 @@ def test_hand_over_keeps_session_and_watches() -> None:
         ((_, port, state),) = await rig.engine.stop()
         assert await waiting is None
         await rig.restart()
-        session = rig.engine.attach(
-            port, state["origin"], state["nonce"], {n: state[n] for n in ("name", "description", "icon")}
-        )
+        nonce = state["app"].pop("nonce")
+        session = rig.engine.attach(port, state["origin"], nonce, state["app"])
         session.resume([tuple(watch) for watch in json.loads(json.dumps(state["watches"]))])
         tab.port.heard.clear()
         assert await tab.call("get", "k") == [1]

@@ -367,8 +367,8 @@ def test_hand_over_ends_while_an_app_writes() -> None:
             await asyncio.sleep(0)
         ((_, port, state),) = stopping.result()
         await rig.restart()
-        app = {name: state[name] for name in ("name", "description", "icon")}
-        session = rig.engine.attach(port, state["origin"], state["nonce"], app)
+        nonce = state["app"].pop("nonce")
+        session = rig.engine.attach(port, state["origin"], nonce, state["app"])
         session.resume([], state["seen"], state["early"])
         assert [await tab.reply(n) for n in range(101, number)] == list(range(1, number - 100))
 
@@ -388,9 +388,9 @@ def test_a_watch_misses_nothing_at_a_hand_over() -> None:
 
         def take_along(peer: Any) -> None:
             port, state = handed[peer.session]
-            app = {name: state[name] for name in ("name", "description", "icon")}
+            nonce = state["app"].pop("nonce")
             peer.port.heard.clear()
-            peer.session = rig.engine.attach(port, state["origin"], state["nonce"], app)
+            peer.session = rig.engine.attach(port, state["origin"], nonce, state["app"])
             peer.session.resume(state["watches"], state["seen"], state["early"])
 
         take_along(two)

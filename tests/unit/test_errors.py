@@ -46,6 +46,7 @@ EXAMPLES = [
     store_errors.PairingNotServed("The room is full."),
     store_errors.PairingHere("old"),
     store_errors.PairingHere("new"),
+    store_errors.OtherPage("https://other.example"),
     store_errors.ProfileHere("Ann"),
     store_errors.ProfileNotKept("This device's storage is full."),
     store_errors.RelayUnreachable("it is stopping"),

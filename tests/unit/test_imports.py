@@ -12,8 +12,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 CLIENT, STORE, RELAY, SITE = ROOT / "client", ROOT / "store", ROOT / "relay", ROOT / "store" / "site"
 
-BROWSER = {"js", "pyodide", "pyodide_js", "pyscript", "jsffi", "_pyodide"}
-TOUCH_BROWSER = ("masq.window", "masq.ffi", "masq_store.browser", "masq_store.ui")
+BROWSER = {"js", "pyodide", "pyodide_js", "pyscript", "polyscript", "jsffi", "_pyodide"}
+TOUCH_BROWSER = ("masq.window", "masq.far_window", "masq.ffi", "masq_store.browser", "masq_store.ui")
 """The only modules that may import what a browser's Python brings."""
 
 PURE = {

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from document_rig import rows
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -1044,17 +1045,6 @@ def test_secrets_have_their_size() -> None:
 TEXT = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text("utf-8")
 
 
-def rows(first: str) -> list[list[str]]:
-    """Return the cells of the table whose first columns are called so."""
-    lines = TEXT.splitlines()
-    found = []
-    for line in lines[lines.index(first) + 2 :]:
-        if not line.startswith("|"):
-            break
-        found.append([cell.strip().strip("`") for cell in line.strip("|").split("|")])
-    return found
-
-
 def test_the_documents_states_are_those_of_the_machines() -> None:
     """docs/protocol.md lists each state with what moves it on and how long it may last, as the code has it."""
     expected = []
@@ -1063,20 +1053,20 @@ def test_the_documents_states_are_those_of_the_machines() -> None:
             lasts_ms, error = side.limits[state]
             [(event, after)] = moves.items()
             expected.append([name, state, event, after, f"{lasts_ms // 60_000} min", error().code])
-    assert rows("| device | state | moved on by | to | lasts | then |") == expected
+    assert rows(TEXT, "| device | state | moved on by | to | lasts | then |") == expected
 
 
 def test_the_documents_messages_are_those_of_the_code() -> None:
     """The table of messages has each kind's number, sender and sizes."""
     kinds = ("COMMITMENT", "KEY", "OPENING", "PROFILE", "DEVICE", "WELCOME", "END")
-    found = [(int(row[0]), row[1], row[2]) for row in rows("| kind | name | from | body |")]
+    found = [(int(row[0]), row[1], row[2]) for row in rows(TEXT, "| kind | name | from | body |")]
     senders = {(1,): "old", (2,): "new", (1, 2): "either"}
     assert found == [(getattr(wire, k), k, senders[wire._SHAPES[getattr(wire, k)][0]]) for k in kinds]
 
 
 def test_the_documents_ends_are_those_of_the_code() -> None:
     """The table of ends has each reason, its error and its number."""
-    found = {int(row[0]): row[1] for row in rows("| why | error on the other device | when |")}
+    found = {int(row[0]): row[1] for row in rows(TEXT, "| why | error on the other device | when |")}
     assert found == {number: error().code for number, error in pairing_side._REASONS.items()}
     assert set(re.findall(r"`(masq/v1/pairing-[\w-]+)`", TEXT)) == {
         label for label in pairing_side.keys.LABELS if "/pairing" in label

@@ -44,7 +44,7 @@ def test_the_error_table_is_complete():
 
 
 def test_the_method_table_is_complete():
-    """The client calls exactly the methods of the table, but for `status` and `ping`, which it may."""
+    """The client calls exactly the methods of the table, but for `status` and `ping`, which it may, and `severed`."""
     rows = names([row[0] for row in table("3.", "method")])
 
     async def scene():
@@ -68,7 +68,7 @@ def test_the_method_table_is_complete():
         return [call[1] for call in fake.calls()]
 
     called = [name for number, name in enumerate(run(scene())) if number < 11 or name in ("watch", "unwatch")]
-    assert [*called, "status", "ping"] == rows
+    assert [*called, "status", "ping", "severed"] == rows
     assert set(rpc.READS) < set(rows)
 
 
@@ -76,7 +76,7 @@ def test_the_fake_store_of_these_tests_knows_the_methods():
     """The tests' store has every method of the table."""
     rows = names([row[0] for row in table("3.", "method")])
     known = {name[3:] for name in dir(FakeStore) if name.startswith("do_")}
-    assert known == set(rows) - {"status", "ping"}
+    assert known == set(rows) - {"status", "ping", "severed"}
 
 
 def test_the_status_table_is_complete():

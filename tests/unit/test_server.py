@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from build.headers import PAGE_POLICY, POLICY, headers_file, store_headers
+from build.headers import FRAME_POLICY, PAGE_POLICY, POLICY, headers_file, store_headers
 from build.server import SiteServer
 
 Ask = Callable[..., tuple[http.client.HTTPResponse, bytes]]
@@ -115,8 +115,9 @@ def test_headers_of_the_store(ask: Ask) -> None:
     """The page may not be framed, the frame may, both carry the policy, and the client may be fetched by any app."""
     page, frame = ask("store", "/")[0].headers, ask("store", "/frame.html")[0].headers
     assert page["Content-Security-Policy"] == PAGE_POLICY
-    assert frame["Content-Security-Policy"] == POLICY
-    assert "frame-ancestors" not in POLICY
+    assert frame["Content-Security-Policy"] == FRAME_POLICY
+    assert ask("store", "/client/masq-0.1.0.whl")[0].headers["Content-Security-Policy"] == POLICY
+    assert "frame-ancestors" not in FRAME_POLICY
     for headers in (page, frame):
         assert headers["Cross-Origin-Embedder-Policy"] == "require-corp"
         assert headers["Cross-Origin-Resource-Policy"] == "cross-origin"

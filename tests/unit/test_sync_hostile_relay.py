@@ -149,7 +149,8 @@ def test_an_envelope_that_says_it_is_newer(tmp_path: Path, place: int) -> None:
             await until(lambda: isinstance(one.sync.problem, NewerData))
             await two.set("more", 1)
             await until(lambda: one.get("more") == 1)
-            assert isinstance(one.sync.problem, NewerData) and one.sync.state == "live"
+            await until(lambda: one.sync.state == "live")  # read before it is on the disk
+            assert isinstance(one.sync.problem, NewerData)
             await one.set("mine", 1)
             await until(lambda: two.get("mine") == 1)
             assert one.sync.refused_count == 0

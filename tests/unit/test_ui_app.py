@@ -2,17 +2,42 @@
 
 import asyncio
 
-from ui_rig import ABOUT, ADDRESS, ORIGIN, Engine, a_profile, opened, press, run, settle, type_into
+from ui_rig import (
+    ABOUT,
+    ADDRESS,
+    ORIGIN,
+    RELAY,
+    Engine,
+    a_profile,
+    a_relay,
+    opened,
+    press,
+    run,
+    settle,
+    type_into,
+)
 
 from masq.errors import MasqError, to_wire
 from masq_store.core.errors import DamagedData
 from masq_store.ui import app as pages
 from masq_store.ui.pages import entries as entry_page
 
+APART = ABOUT | {"registered": False, "apart": True}
+"""A request that comes from where the browser keeps apps apart."""
+
 
 def ann(passphrase=""):
     """A profile."""
     return a_profile("Ann", passphrase)
+
+
+def fail_with(error):
+    """Return a call that fails."""
+
+    def fail(*_arguments):
+        raise error
+
+    return fail
 
 
 @run
@@ -95,6 +120,79 @@ async def test_unlocking_is_enough_for_an_app_that_was_allowed():
     screen.typed = {"passphrase": "right"}
     await press(app, "unlock")
     assert heard == [True] and screen.has('data-page="answered"')
+
+
+@run
+async def test_the_popup_says_where_the_browser_keeps_apps_apart():
+    """One more sentence; where no relay is set another one, which says when the copy meets the store."""
+    asked, apart = ABOUT | {"registered": False}, "the app gets a copy of its own data here"
+    for request, relay, said in ((asked, RELAY, 0), (APART, RELAY, 1), (APART, "", 2)):
+        engine = Engine(ann(), request=request)
+        engine.sync |= {"relay": a_relay(relay, relay)}
+        app, screen = await opened(engine, "#connect=n1")
+        assert screen.has('id="allow"') and screen.has('id="deny"')
+        assert screen.has(apart) == (said > 0)
+        assert screen.has("click Sync now in the app") == (said > 1)
+        engine.wait = 0.02
+        app.acted("allow")
+        await asyncio.sleep(0.01)
+        assert screen.has("Making the copy…" if said else "Allowing…")
+        await settle(app)
+        assert screen.has('data-page="answered"')
+
+
+@run
+async def test_a_copy_that_was_allowed_is_brought_up_to_date_without_a_question():
+    """The window says what it does, and closes once both have the same."""
+    engine, heard = Engine(ann(), request=APART | {"registered": True}), []
+    engine.wait = 0.02
+    app, screen = await opened(engine, "#connect=n1", done=heard.append)
+    pages = [page.html for page in screen.pages if 'data-page="connect"' in page.html]
+    assert pages and all(
+        "Bringing Counter up to date…" in page and "May this app" not in page for page in pages
+    )
+    assert heard == [True] and engine.called("answer") == [("n1", True)]
+
+
+@run
+async def test_a_copy_that_does_not_come_up_to_date_is_said():
+    """The window stays, says so, and says what to do; it does not close as if all were well."""
+    for registered in (False, True):
+        engine, heard = Engine(ann(), request=APART | {"registered": registered}), []
+        engine.met = False
+        app, screen = await opened(engine, "#connect=n1", done=heard.append)
+        if not registered:
+            await press(app, "allow")
+        assert heard == [] and screen.has('data-page="behind"') and screen.has("press the app&#39;s button")
+
+
+@run
+async def test_what_keeps_a_copy_from_coming_up_to_date_is_said_once():
+    """The sentence is an alert, news does not make the window try by itself, and one press does."""
+    engine, heard = Engine(ann(), request=APART | {"registered": True}), []
+    app, screen = await opened(engine, done=heard.append)
+    engine.answer = fail_with(MasqError("There is no room."))
+    screen.go("#connect=n1")
+    await settle(app)
+    assert screen.has("There is no room.") and screen.has('role="alert"') and not screen.has('id="deny"')
+    app.told(["overview"])
+    await settle(app)
+    assert len(engine.called("answer")) == 1 and screen.has("There is no room.")
+    engine.answer = lambda nonce, allow: True
+    await press(app, "allow")
+    assert heard == [True]
+
+
+@run
+async def test_an_app_inside_another_page_is_asked_about_each_time():
+    """A known app that stands in another page, and is kept apart there, is connected by a word, never by itself."""
+    for framed, apart, asked in ((True, True, True), (True, False, False), (False, True, False)):
+        engine, heard = Engine(ann(), request=ABOUT | {"registered": True, "apart": apart}), []
+        app, screen = await opened(engine, "#connect=n1", framed, done=heard.append)
+        assert (screen.has('id="framed"'), heard) == (asked, [] if asked else [True])
+        if asked:
+            await press(app, "allow")
+            assert heard == [True]
 
 
 @run

@@ -86,7 +86,14 @@ async def test_restoring_shows_what_is_in_the_file_and_asks():
 async def test_restoring_where_there_is_nothing_makes_the_profile():
     """From the first page, with a passphrase for this device; back at the question that waits, if one does."""
     engine = Engine(
-        request={"origin": ORIGIN, "name": "C", "description": "", "icon": None, "registered": False}
+        request={
+            "origin": ORIGIN,
+            "name": "C",
+            "description": "",
+            "icon": None,
+            "registered": False,
+            "apart": False,
+        }
     )
     app, screen = await opened(engine, "#connect=0123")
     assert screen.has("I have a backup")

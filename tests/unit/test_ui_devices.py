@@ -3,7 +3,11 @@
 import asyncio
 
 import pytest
+from french import french
 from ui_rig import (
+    ADDRESS,
+    COPY,
+    FAR_COPY,
     HERE,
     LINK,
     PAIRING,
@@ -187,6 +191,109 @@ async def test_removing_a_device_asks_once_by_name_and_promises_no_more_than_it_
     assert not screen.has(f'data-device="{PHONE["id"]}"')
 
 
+# ---- copies that browsers keep apart
+
+
+def ann_apart(relay=RELAY):
+    """An engine whose counter has a copy in this browser, one in another's, and one in a browser that is not known."""
+    engine = ann()
+    engine.copies = [COPY, FAR_COPY, FAR_COPY | {"id": "ff" * 8, "device": None}]
+    engine.app_sync |= {"devices": 5}
+    engine.sync |= {"relay": a_relay(relay, relay), "state": "live" if relay else "off"}
+    return engine
+
+
+COPIES = ("Counter in this browser", "Counter in Telephone", "Counter in another browser")
+WITHOUT = (
+    "Without a relay the copy meets the others only while the store&#39;s window is open: click Sync now"
+)
+
+
+@run
+async def test_copies_are_listed_by_the_browser_that_keeps_them():
+    """Apart from the devices, by app and browser, with the app's origin; they have no name to change."""
+    for relay in (RELAY, ""):
+        _app, screen = await opened(ann_apart(relay), "#/devices")
+        for name in COPIES:
+            assert screen.has(f'<bdi class="name">{name}</bdi>')
+        assert screen.has("counter.localhost") and screen.has(f'data-copy="{COPY["id"]}"')
+        assert not screen.has(f'data-device="{COPY["id"]}"') and screen.page.html.count("Rename…") == 2
+        assert screen.has(WITHOUT) == (not relay)
+    _app, screen = await opened(ann(), "#/devices")
+    assert not screen.has('id="copies"') and not screen.has("keep apart")
+
+
+@run
+async def test_an_apps_page_says_where_its_data_is():
+    """How many devices hold it, its copies and no other app's, and what that means without a relay."""
+    engine = ann_apart("")
+    engine.copies += [COPY | {"id": "99" * 8, "app": "https://notes.example", "name": "Notes"}]
+    _app, screen = await opened(engine, ADDRESS)
+    assert screen.has("5 devices hold it.") and not screen.has("Notes in")
+    assert not screen.has("nothing is passed on"), "it is, while the window is open"
+    for name in COPIES:
+        assert screen.has(f'<bdi class="name">{name}</bdi>')
+    assert screen.has("This browser keeps Counter&#39;s data apart from your store.") and screen.has(WITHOUT)
+    assert screen.has("<dd>not known</dd>"), "tabs where the browser keeps the app apart are not counted"
+    engine.copies = [FAR_COPY]
+    _app, screen = await opened(engine, ADDRESS)
+    assert screen.has("<dd>none</dd>")
+    assert screen.has("Another browser keeps Counter&#39;s data apart from your store.")
+    engine.copies = [COPY | {"app": "https://notes.example"}]
+    _app, screen = await opened(engine, ADDRESS)
+    assert not screen.has('id="copies"') and not screen.has("apart from your store")
+
+
+@pytest.mark.parametrize("address", ["#/devices", ADDRESS])
+def test_removing_a_copy_asks_once_by_name(address):
+    """The question says what becomes of the copy and of what only it has; the page says that it was removed."""
+
+    @run
+    async def go():
+        engine = ann_apart()
+        app, screen = await opened(engine, address)
+        await press(app, "open-remove-copy", COPY["id"])
+        assert screen.has("Remove Counter in this browser?") and screen.focused == "remove-copy-question"
+        assert screen.has("erases itself when it is next in touch") and screen.has(
+            "it sends first where it can"
+        )
+        assert screen.has("The app asks you again")
+        await press(app, "close")
+        assert engine.called("remove_device") == []
+        await press(app, "open-remove-copy", COPY["id"])
+        await press(app, "remove-copy", COPY["id"])
+        assert engine.called("remove_device") == [(COPY["id"],)] and screen.focused == "notice"
+        assert screen.has("Counter in this browser was removed.")
+        assert not screen.has(f'data-copy="{COPY["id"]}"') and screen.has(f'data-copy="{FAR_COPY["id"]}"')
+
+    go()
+
+
+@run
+async def test_withdrawing_says_what_becomes_of_copies():
+    """Only where there are some."""
+    for engine, said in ((ann(), False), (ann_apart(), True)):
+        app, screen = await opened(engine, ADDRESS)
+        await press(app, "open-withdraw")
+        assert screen.has("Copies that browsers keep apart erase themselves") == said
+
+
+def test_copies_have_french_names():
+    """The words around the app's and the browser's names are translated."""
+
+    @run
+    async def go():
+        app, screen = await opened(ann_apart(""), ADDRESS)
+        with french():
+            app.draw()
+            assert screen.has("Counter dans ce navigateur") and screen.has("Counter dans Telephone")
+            assert screen.has("Ce navigateur tient les données de Counter à l’écart de votre coffre.")
+            await press(app, "open-remove-copy", COPY["id"])
+            assert screen.has("La copie s’effacera à son prochain contact")
+
+    go()
+
+
 # ---- on the new device
 
 
@@ -302,7 +409,14 @@ async def test_leaving_ends_the_pairing_and_the_next_link_begins_another():
 async def test_the_first_page_offers_the_link_and_the_popups_question_waits():
     """From the popup the way leads through the pairing and back to the app that asks."""
     engine = Engine(
-        request={"origin": "https://a", "name": "A", "description": "", "icon": None, "registered": False}
+        request={
+            "origin": "https://a",
+            "name": "A",
+            "description": "",
+            "icon": None,
+            "registered": False,
+            "apart": False,
+        }
     )
     app, screen = await opened(engine, "#connect=0123")
     assert screen.has('href="#/pair"')

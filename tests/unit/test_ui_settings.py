@@ -175,12 +175,13 @@ async def test_the_browser_is_asked_to_keep_the_data():
 
 @run
 async def test_the_first_app_that_is_allowed_asks_for_persistent_storage():
-    """Once there is something to lose; not again for the second app."""
-    for apps, asked in (([], 1), ([COUNTER], 0)):
+    """Once there is something to lose; not again for the second app, nor where the browser would ask its person."""
+    for apps, person, asked in (([], False, 1), ([COUNTER], False, 0), ([], True, 0)):
         engine = two()
         engine.active["apps"] = apps
         engine.asked = COUNTER | {"registered": False}
         app, screen = await opened(engine, "#connect=n1")
+        screen.persist_asks = person
         await press(app, "allow")
         assert screen.asked_to_persist == asked and engine.persistent == bool(asked)
 

@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from ui_rig import HERE, LINK, PAIRING, PHONE, RELAY, a_relay
+from ui_rig import COPY, FAR_COPY, HERE, LINK, PAIRING, PHONE, RELAY, a_relay
 
 from masq.errors import to_wire
 from masq_store.core.errors import PairingGone
@@ -36,7 +36,7 @@ ALLOWED = {  # every element and attribute that pages may hold
     },
     "label": {"for"},
     "legend": set(),
-    "li": {"data-origin", "data-profile", "data-device"},
+    "li": {"data-origin", "data-profile", "data-device", "data-copy"},
     "meter": {"max", "value", "aria-labelledby"},
     "nav": {"aria-label"},
     "ol": set(),
@@ -114,7 +114,7 @@ class Reader(HTMLParser):
 def an_app(**fields):
     """An app as the engine describes it."""
     about = {"origin": "http://counter.localhost:8000", "name": "Counter", "description": "It counts."}
-    about |= {"sync": syncing.APP_OFF}
+    about |= {"sync": syncing.APP_OFF, "apart": False, "registered": False, "framed": False, "linked": False}
     about |= {"icon": None, "approved_ms": 0, "used_ms": 0, "keys": 2, "bytes": 30, "tabs": 1}
     return about | fields
 
@@ -136,7 +136,7 @@ def an_overview(profile, *apps, **fields):
     mine = {"id": "p", "name": profile["name"], "active": True, "passphrase": profile["passphrase"]}
     known = {"profile": profile, "profiles": [mine, other], "apps": list(apps), "kept": []}
     known |= {"backup": {"due": False, "last_ms": None}, "keeps_keys": "kept", "persistent": False}
-    known |= {"sync": syncing.OFF, "devices": [], "removed": None}
+    known |= {"sync": syncing.OFF, "devices": [], "copies": [], "removed": None}
     return known | {"build": 7, "version": "0.1.0"} | fields
 
 
@@ -169,6 +169,13 @@ def synced_pages(app, name):
         moment = Moment(panel=Panel(panel, PHONE["id"]), problem=Problem(name, "device-name"), slow=True)
         yield "devices", views.devices(here, moment)
     yield "apps", views.apps(an_overview(profile, app | {"sync": syncing.APP_OFF | {"on": False}}))
+    copies = [each | {"name": name, "device": name, "app": app["origin"]} for each in (COPY, FAR_COPY)]
+    copies += [copies[1] | {"id": "ff" * 8, "device": None}]
+    for panel in ("", "remove-copy", "withdraw"):
+        moment = Moment(panel=Panel(panel, copies[0]["id"]), problem=Problem(name))
+        yield "devices", views.devices(here | {"copies": copies}, moment)
+        yield "app", views.app(app, ENTRIES, moment, relay=name, copies=copies)
+        yield "app", views.app(app, ENTRIES, moment, copies=copies[1:])
     error = to_wire(PairingGone(True))
     for role, steps in (
         ("old", ("connecting", "waiting", "answered", "ask-code", "given", "ended")),
@@ -230,6 +237,12 @@ def pages(app, name):
     yield "app", views.app(app, ENTRIES, Moment(busy="export", progress=(1, 2)))
     yield "connect", views.connect(app, profile)
     yield "connect", views.connect(app, profile, Moment(problem=Problem(name), slow=True, busy="allow"))
+    apart = app | {"apart": True}
+    yield "connect", views.connect(apart, profile)
+    yield "connect", views.connect(apart, profile, Moment(busy="allow", slow=True), relay=False)
+    for asked in (app, apart):
+        for moment in (Moment(busy="allow", slow=True), Moment(problem=Problem(name))):
+            yield "connect", views.connect(asked | {"registered": True}, profile, moment)
     yield "settings", views.settings(here, Look("fr", "dark", 10, 100, True), problem)
     yield "settings", views.settings(an_overview(bare, keeps_keys="plain"))
     yield (
@@ -263,6 +276,7 @@ def pages(app, name):
     yield from synced_pages(app, name)
     yield "answered", views.answered(name, True)
     yield "answered", views.answered(name, False)
+    yield "behind", views.behind(name)
     yield "over", views.over()
     yield "nowhere", views.nowhere()
     yield "unknown-app", views.unknown_app(name)
@@ -362,6 +376,10 @@ def test_the_header_leads_to_the_settings_and_locks():
         (
             views.take(an_overview(PROFILE), PAIRING | {"state": "ask-take", "profile": "Ann"}),
             {"device-name", "passphrase", "stay-unlocked", "pair-confirm", "pair-refuse"},
+        ),
+        (
+            views.devices(an_overview(PROFILE, devices=[HERE], copies=[COPY])),
+            {"devices", "copies", f"open-remove-copy-{COPY['id']}"},
         ),
         (views.removed("Ann"), {"removed", "seen-removed"}),
         (views.unreachable("It is gone."), {"error", "try-again"}),

@@ -13,17 +13,29 @@ from masq_store.ui.ports import Room
 
 ORIGIN = "http://counter.localhost:8000"
 ADDRESS = "#/app/http%3A%2F%2Fcounter.localhost%3A8000"
-ABOUT = {"origin": ORIGIN, "name": "Counter", "description": "", "icon": None}
+ABOUT = {
+    "origin": ORIGIN,
+    "name": "Counter",
+    "description": "",
+    "icon": None,
+    "apart": False,
+    "linked": False,
+}
 COUNTER = ABOUT | {"approved_ms": 0, "used_ms": 0, "keys": 120, "bytes": 30, "tabs": 0}
 KEPT = {"origin": "https://notes.example", "name": "Notes", "icon": None, "keys": 3, "bytes": 900}
 BACKUP = bytes(range(256)) * 5000
 RELAY = "wss://relay.example/sync"
 LINK = "https://store.example/#pair=AAAAAAAAAAAAAAAAAAAAAA"
+APP_LINK = LINK.replace("#pair=", "#enrol=") + "&relay=" + RELAY
 HERE = {
     "id": "aa" * 8, "name": "Chromium on Linux", "this": True, "added_ms": 0, "seen_ms": None, "online": True,
     "clock_off_ms": None,
 }  # fmt: skip
 PHONE = HERE | {"id": "bb" * 8, "name": "Telephone", "this": False, "online": False, "seen_ms": 0}
+COPY = {
+    "id": "dd" * 8, "name": "Counter", "app": ORIGIN, "device": "Chromium on Linux", "here": True, "added_ms": 0,
+}  # fmt: skip
+FAR_COPY = COPY | {"id": "ee" * 8, "device": "Telephone", "here": False}
 PAIRING = {
     "role": "old", "state": "connecting", "link": None, "until_ms": None, "code": None, "again": False,
     "profile": None, "device": None, "name": "Chromium on Linux", "error": None,
@@ -68,8 +80,10 @@ class Engine:
         self.files = {}
         self.sync = syncing.OFF | {"state": "live", "relay": a_relay(RELAY)}
         self.devices = [HERE]
+        self.copies = []
+        self.met = True
         self.removed = None
-        self.pair = None
+        self.pair = self.refused = None
         self.app_sync = syncing.APP_OFF | {"state": "live"}
         self.on_event = None
 
@@ -102,6 +116,7 @@ class Engine:
             "keeps_keys": self.keeps_keys,
             "sync": self.sync,
             "devices": [] if hidden else self.devices,
+            "copies": [] if hidden else self.copies,
             "removed": self.removed,
             "persistent": self.persistent,
             "build": 1,
@@ -205,12 +220,13 @@ class Engine:
         """Erase what it left."""
         self.active["kept"] = []
 
-    def request(self, nonce):
+    def request(self, nonce, seconds=10):
         """What the popup is about."""
         return self.asked
 
     def answer(self, nonce, allow):
         """The answer."""
+        return self.met
 
     # ---- devices
 
@@ -234,6 +250,7 @@ class Engine:
     def remove_device(self, device):
         """It is gone."""
         self.devices = [one for one in self.devices if one["id"] != device]
+        self.copies = [one for one in self.copies if one["id"] != device]
 
     def seen_removed(self):
         """The reader knows."""
@@ -251,6 +268,12 @@ class Engine:
     def invite(self, store_address):
         """A link."""
         self.pair = PAIRING | {"state": "waiting", "link": LINK, "until_ms": 1_800_000_000_000}
+
+    def offer_link(self, store_address, nonce, came_from):
+        """A link for an app's page."""
+        if self.refused:
+            raise self.refused
+        self.pair = PAIRING | {"state": "waiting", "link": APP_LINK, "until_ms": 1_800_000_000_000}
 
     def confirm_code(self, typed):
         """The digits."""
@@ -340,12 +363,15 @@ class Screen:
         self.chosen, self.content = None, b""
         self.kept, self.asked_to_persist, self.wanted = {}, 0, ["en"]
         self.looks = []
+        self.severed, self.opener = False, ""
         self.copied, self.copies, self.camera = "", True, None
+        self.arrivals = 0
 
     def show(self, page, arriving, top):
         """Remember the page."""
         self.page, self.top = page, top
         self.pages.append(page)
+        self.arrivals += arriving
 
     def fields(self):
         """What a test typed."""
@@ -379,6 +405,10 @@ class Screen:
     def location(self):
         """Where the store is."""
         return "https://store.example/"
+
+    def came_from(self):
+        """Who has opened the window."""
+        return self.opener
 
     async def copy(self, text):
         """Remember what was copied."""
@@ -417,6 +447,8 @@ class Screen:
         """Plenty."""
         return Room(1_000_000, 2_000_000_000, self.asked_to_persist > 0)
 
+    persist_asks = False
+
     async def persist(self):
         """The browser agrees."""
         self.asked_to_persist += 1
@@ -453,9 +485,10 @@ def run(test):
     return wrapped
 
 
-async def opened(engine, address="", **more):
+async def opened(engine, address="", framed=False, severed=False, opener="", **more):
     """An app that has shown its first page."""
     screen = Screen(address)
+    screen.framed, screen.severed, screen.opener = framed, severed, opener
     app = screen.app = App(engine, screen, **more)
     await app.arrive()
     return app, screen

@@ -146,12 +146,24 @@ def known_pairing() -> dict[str, object]:
     }
 
 
+def begins_with_zero() -> dict[str, str]:
+    """Return a case whose private key begins with a zero byte, which one in 256 does."""
+    private, public = bytes(range(32)), bytes.fromhex(RFC_7748[0]["public"])
+    shared = X25519PrivateKey.from_private_bytes(private).exchange(X25519PublicKey.from_public_bytes(public))
+    return {
+        "name": "a private key that begins with a zero byte",
+        "private": private.hex(),
+        "public": public.hex(),
+        "shared": shared.hex(),
+    }
+
+
 def main() -> None:
     """Write the file."""
     made = {
         "sha256": FIPS_180,
         "hmac": RFC_4231,
-        "x25519": RFC_7748,
+        "x25519": [*RFC_7748, begins_with_zero()],
         "low_order": LOW_ORDER,
         "pairing": known_pairing(),
     }

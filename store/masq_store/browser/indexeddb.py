@@ -117,6 +117,14 @@ class IndexedDB:
         self._generation = claimed[0]
         return claimed[0]
 
+    async def destroy(self) -> None:
+        """Close the database, and delete it."""
+        import js
+
+        name = str(self._database.name)
+        self._database.close()
+        await _result(js.indexedDB.deleteDatabase(name))
+
     async def close(self) -> None:
         """Close the database."""
         self._database.close()

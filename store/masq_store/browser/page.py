@@ -4,52 +4,85 @@ from __future__ import annotations
 
 import asyncio
 import json
-import random
 from typing import Any
 
+from masq.errors import MasqError
 from masq.rpc import Channel
-from masq_store.browser import offline
+from masq_store.browser import knock, offline
 from masq_store.browser.ports import BrowserPort
+from masq_store.core.access import nonce_in
 from masq_store.ui import app, newer
 
+BESIDE = tuple(f'{{"masq":1,"{name}"' for name in ("worker", "tell", "moved", "ticket", "closes"))
+"""How the worker's messages begin that are for the window rather than for its pages."""
 
-async def main(js_port: Any, nonce: str) -> None:
-    """Show the page that the address asks for; `nonce` is the request that a popup was opened for, or ""."""
+
+async def main(js_port: Any, early: Any) -> None:
+    """Show the page that the address asks for. `early`: what the worker has said on the port so far."""
     import js
-    from pyodide.ffi import create_once_callable
+    from pyodide.ffi import create_once_callable, create_proxy
 
     js.document.documentElement.setAttribute("data-boot", js.masqBoot.how)
-    random.seed(int.from_bytes(js.crypto.getRandomValues(js.Uint8Array.new(16)).to_bytes(), "big"))
+    nonce = nonce_in(str(js.location.hash))
     port = BrowserPort(js_port)
 
     def later(flush: Any) -> None:
         js.queueMicrotask(create_once_callable(flush))
 
     channel = Channel(port.post, later)
+    window = Window(port, channel)
 
     def receive(text: str) -> None:
-        if text.startswith('{"masq":1,"moved"'):
-            # A newer store has taken over: its page comes with it, or an older one goes straight to its worker.
-            js.sessionStorage.setItem("masqWorker", json.loads(text)["moved"])
-            port.post('{"masq":1,"left":1}')
-            js.location.reload()
-        elif text.startswith('{"masq":1,"ticket"'):
-            # It opens the profile again for the worker after this one: a reload may be the end of this one.
-            ticket = json.loads(text)["ticket"]
-            if ticket is None:
-                js.sessionStorage.removeItem("masqTicket")
-            else:
-                js.sessionStorage.setItem("masqTicket", ticket)
+        if text.startswith(BESIDE):
+            window.receive(json.loads(text))
         else:
             channel.receive(text)
 
     def done(allowed: bool) -> None:
         js.window.close()
 
+    def shown(event: Any) -> None:
+        if event.persisted:  # brought back by the browser, and not each brings its port back
+            js.location.reload()
+
+    js.window.addEventListener("pageshow", create_proxy(shown))
     port.listen(receive)
+    for text in early:
+        receive(text)
+    if nonce:
+        asyncio.ensure_future(knock.at_opener(js_port, nonce))
     await app.start(Link(channel), nonce or None, done)
     # A popup is closed soon, and the page behind it may be all that its person ever opens.
     asyncio.ensure_future(offline.keep((lambda: None) if nonce else newer.offer))
+
+
+class Window:
+    """What the worker says to the window itself."""
+
+    def __init__(self, port: BrowserPort, channel: Channel) -> None:
+        self._port = port
+        self._channel = channel
+
+    def receive(self, message: dict[str, Any]) -> None:
+        """Take a message of the worker's."""
+        import js
+
+        if "moved" in message:
+            # A newer store has taken over: its page comes with it, or an older one goes straight to its worker.
+            js.sessionStorage.setItem("masqWorker", message["moved"])
+            self._port.post('{"masq":1,"left":1}')
+            js.location.reload()
+        elif "ticket" in message:
+            # It opens the profile again for the worker after this one: a reload may be the end of this one.
+            if message["ticket"] is None:
+                js.sessionStorage.removeItem("masqTicket")
+            else:
+                js.sessionStorage.setItem("masqTicket", message["ticket"])
+        elif "closes" in message:
+            js.window.close()  # a newer one is open about the same request
+        elif message.get("tell", {}).get("frame") == "unavailable":
+            # The pages show it in the answer's place.
+            self._channel.fail(MasqError(message["tell"]["reason"]))
 
 
 class Link:

@@ -65,7 +65,10 @@ class WebCrypto:
     async def passphrase_key(self, passphrase: str, salt: bytes, iterations: int) -> Any:
         """Derive a non-extractable AES-256-GCM key by PBKDF2-HMAC-SHA-256."""
         text = unicodedata.normalize("NFC", passphrase).encode()
-        base = await self._call("importKey", "raw", _bytes(text), "PBKDF2", False, _uses("deriveKey"))
+        # HMAC fills its key up with zeros (RFC 2104, section 2): one of them is the empty key, which WebKitGTK refuses.
+        base = await self._call(
+            "importKey", "raw", _bytes(text or b"\0"), "PBKDF2", False, _uses("deriveKey")
+        )
         algorithm = _object(name="PBKDF2", hash="SHA-256", salt=_bytes(salt), iterations=iterations)
         return await self._call("deriveKey", algorithm, base, _aes_key(), False, _uses("encrypt", "decrypt"))
 
@@ -121,7 +124,8 @@ class WebCrypto:
         """Return what two X25519 keys share. Raises DamagedData for a public key that is none."""
         from pyodide.ffi import JsException
 
-        form = _bytes(PKCS8_X25519 + private)
+        # The three lowest bits do not count (RFC 7748, section 5), and WebKitGTK refuses a key that begins with zero.
+        form = _bytes(PKCS8_X25519 + bytes([private[0] | 1]) + private[1:])
         own = await self._call("importKey", "pkcs8", form, "X25519", False, _uses("deriveBits"))
         try:
             other = await self._call("importKey", "raw", _bytes(public), "X25519", False, _uses())
@@ -135,9 +139,7 @@ class WebCrypto:
         """Return this device's own key, made on first use; None where the browser cannot store one."""
         if self._device is None:
             kept = await self._keys.get(DEVICE_KEY) or await self._new_device_key()
-            if kept is not None and not hasattr(
-                kept, "algorithm"
-            ):  # its bytes: this browser keeps no CryptoKey
+            if kept is not None and not hasattr(kept, "algorithm"):  # its bytes: no CryptoKey is kept here
                 self._plain = True
                 kept = await self._call(
                     "importKey", "raw", kept, "AES-GCM", False, _uses("encrypt", "decrypt")

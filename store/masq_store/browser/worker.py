@@ -12,54 +12,66 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import random
 import time
 from typing import Any
 
 from masq import messages
 from masq.errors import MasqError, to_wire
-from masq_store.browser import host, locks
+from masq_store.browser import host, locks, strip
 from masq_store.browser.indexeddb import IndexedDB
-from masq_store.browser.ports import BrowserPort
+from masq_store.browser.ports import BrowserPort, PagePort
 from masq_store.browser.webcrypto import WebCrypto
 from masq_store.browser.websocket import BrowserNetwork
+from masq_store.core.access import nonce_in
 from masq_store.engine.engine import Engine
 from masq_store.engine.pages import PageSession
+from masq_store.engine.partition import Partition
 from masq_store.engine.sessions import AppSession
 
 ENGINE = "masq-engine"
+APART = "masq-partition"
+"""The same for the worker of a partition, and its database: names of its own, should both see one storage."""
+
 PATIENCE_SECONDS = 10
 """How long an engine that was asked to step down may stay silent before its lock is taken from it.
 
 Its unfinished transactions then fail by their generation number."""
 
+LOOKS = 4
+"""How often it is asked in that time: a machine that slept has missed but one answer."""
+
 
 async def main() -> Any:
     """Start the engine of this build, whose number and version JavaScript has left in `masqBoot`.
 
-    Returns a function for JavaScript that takes `(port, events received so far)`.
+    Returns a function for JavaScript that takes a port, in which what was said so far waits.
     """
     import js
     from pyodide.ffi import create_proxy
 
-    random.seed(int.from_bytes(_secure_bytes(16), "big"))  # the snapshot froze its state
     boot = js.masqBoot
-    worker = Worker(int(boot.build), str(boot.version), str(js.self.location.href))
+    address = js.URL.new(js.self.location.href)
+    apart = bool(address.searchParams.has("partition"))
+    worker = Worker(int(boot.build), str(boot.version), str(address.href), apart=apart)
     asyncio.ensure_future(worker.run())
     return create_proxy(worker.connect)
 
 
 class Worker:
-    """This SharedWorker: its frames and pages, and the engine once it is this worker's turn."""
+    """This SharedWorker: its frames and pages, and the engine once it is this worker's turn.
 
-    def __init__(self, build: int, version: str, url: str) -> None:
+    `apart`: it is a partition's, where there are frames only.
+    """
+
+    def __init__(self, build: int, version: str, url: str, *, apart: bool = False) -> None:
         import js
         from pyodide.ffi import create_proxy
 
         self._build = build
         self._version = version
         self._url = url
-        self._engine: Engine | None = None
+        self._name = APART if apart else ENGINE
+        self._engine: Engine | Partition | None = None
         self._failure: str | None = None
         self._moved: str | None = None  # the address of the worker that has taken over
         self._lines: list[Line] = []
@@ -68,7 +80,7 @@ class Worker:
         self._heard = False  # whoever holds the lock has answered since we asked last
         self._sent_on = asyncio.Event()  # set with `_moved`
         self._alone = asyncio.Event()  # set when the last line has gone
-        self._channel = js.BroadcastChannel.new(ENGINE)
+        self._channel = js.BroadcastChannel.new(self._name)
         self._channel.onmessage = create_proxy(self._hear)
 
     async def run(self) -> None:
@@ -78,21 +90,7 @@ class Worker:
             if self._held is None:
                 await self._retire({})
                 return
-            backend = await IndexedDB.open()
-            engine = Engine(
-                backend,
-                WebCrypto(backend.keys()),
-                now_ms=lambda: int(time.time() * 1000),
-                persistent=await _persisted(),
-                version=self._version,
-                build=self._build,
-                failed=self._disk_failed,
-                network=BrowserNetwork(),
-                device_name=host.device_name(),
-            )
-            await engine.start()
-            self._engine = engine
-            asyncio.ensure_future(host.tell_relay(backend, engine.set_default_relay))
+            self._engine = await (self._start_apart() if self._name == APART else self._start())
         except MasqError as error:
             self._failure = error.sentence
         except Exception as error:  # what nobody foresaw is shown, and answered, too
@@ -107,12 +105,48 @@ class Worker:
                 for line in list(self._lines):
                     line.serve(self._engine, self._failure)
 
-    def connect(self, js_port: Any, early: Any) -> None:
-        """Take a new port, with the events that it has received so far."""
+    async def _start(self) -> Engine:
+        backend = await IndexedDB.open()
+        engine = Engine(
+            backend,
+            WebCrypto(backend.keys()),
+            now_ms=_now_ms,
+            persistent=await _persisted(),
+            version=self._version,
+            build=self._build,
+            failed=self._disk_failed,
+            network=BrowserNetwork(),
+            device_name=host.device_name(),
+        )
+        await engine.start()
+        asyncio.ensure_future(host.tell_relay(backend, engine.set_default_relay))
+        return engine
+
+    async def _start_apart(self) -> Partition:
+        backend = await IndexedDB.open(APART)
+        partition = Partition(
+            backend,
+            WebCrypto(backend.keys()),
+            now_ms=_now_ms,
+            persistent=await _persisted(),
+            failed=self._disk_failed,
+            emptied=lambda: asyncio.ensure_future(self._vanish(backend)),
+            network=BrowserNetwork(),
+        )
+        await partition.start()
+        return partition
+
+    async def _vanish(self, backend: IndexedDB) -> None:
+        """End, with the storage: a partition that holds nothing any more must not be started again."""
+        import js
+
+        await backend.destroy()
+        js.self.close()
+
+    def connect(self, js_port: Any) -> None:
+        """Take a new port."""
         line = Line(self, js_port)
         self._lines.append(line)
-        for event in early:
-            line.hear(event)
         if self._moved:
             line.move(self._moved, [])
         elif self._engine:
@@ -129,23 +163,35 @@ class Worker:
             if not self._lines:
                 self._alone.set()
 
+    def end(self) -> None:
+        """End this worker at once, whatever it is doing."""
+        import js
+
+        js.self.close()
+
+    def windows(self, nonce: str) -> list[Line]:
+        """Return the windows that are open about the request under this nonce."""
+        return [line for line in self._lines if line.nonce == nonce]
+
     async def _take_turn(self) -> locks.Held | None:
         """Take the engine's lock; None where `_moved` names a worker as new as this one, or newer, that serves."""
-        held = await locks.acquire(ENGINE, wait=False, stolen=self._robbed)
+        held = await locks.acquire(self._name, wait=False, stolen=self._robbed)
         if held:
             return held
-        waiting = asyncio.ensure_future(locks.acquire(ENGINE, stolen=self._robbed))
+        waiting = asyncio.ensure_future(locks.acquire(self._name, stolen=self._robbed))
         sent_on = asyncio.ensure_future(self._sent_on.wait())
         self._waiting = True
         try:
+            silent = 0
             while not waiting.done() and not sent_on.done():
+                if silent == LOOKS:
+                    return await locks.acquire(self._name, steal=True, stolen=self._robbed)
                 self._heard = False
                 self._wish()
                 await asyncio.wait(
-                    [waiting, sent_on], timeout=PATIENCE_SECONDS, return_when=asyncio.FIRST_COMPLETED
+                    [waiting, sent_on], timeout=PATIENCE_SECONDS / LOOKS, return_when=asyncio.FIRST_COMPLETED
                 )
-                if not waiting.done() and not self._heard:
-                    return await locks.acquire(ENGINE, steal=True, stolen=self._robbed)
+                silent = 0 if self._heard else silent + 1
         finally:
             self._waiting = False
             sent_on.cancel()
@@ -230,9 +276,11 @@ class Line:
 
     def __init__(self, worker: Worker, js_port: Any) -> None:
         self.sessions: list[AppSession] = []
+        self.nonce = ""
+        """Of the request that this page was opened for, as a window of its own."""
         self._worker = worker
         self._js_port = js_port
-        self._engine: Engine | None = None
+        self._engine: Engine | Partition | None = None
         self._failure: str | None = None
         self._moved: str | None = None
         self._waiting: list[tuple[str, dict[str, Any], list[Any]]] = []
@@ -240,7 +288,7 @@ class Line:
         self._proxy: Any = None
         self._listen()
 
-    def serve(self, engine: Engine | None, failure: str | None) -> None:
+    def serve(self, engine: Engine | Partition | None, failure: str | None) -> None:
         """Do what was asked so far, and what will be, by `engine`; or tell why there is none."""
         self._engine, self._failure = engine, failure
         waiting, self._waiting = self._waiting, []
@@ -294,50 +342,76 @@ class Line:
 
     def _take(self, text: str, message: dict[str, Any], ports: list[Any]) -> None:
         if self._engine is None:
-            self._tell({"failed": self._failure})
+            failed = {"frame": "unavailable", "reason": self._failure, "setting": ""}
+            self._tell({"tell": failed})
         elif "attach" in message and len(ports) == 1:
             self._attach(self._engine, message["attach"], BrowserPort(ports[0]))
-        elif "page" in message:
+        elif "enrol" in message and len(ports) == 1:
+            self._enrol(self._engine, message["enrol"], BrowserPort(ports[0]))
+        elif "paste" in message and isinstance(self._engine, Partition) and self.sessions:
+            asyncio.ensure_future(self._engine.paste(self.sessions[0], message["paste"]))
+        elif "page" in message and isinstance(self._engine, Engine):
             self._page(self._engine, message["page"])
         elif self._page_session is not None:
             self._page_session.receive(text)  # the page was up before the engine, and has asked already
 
-    def _attach(self, engine: Engine, attach: dict[str, Any], port: BrowserPort) -> None:
-        app = {name: attach.get(name) for name in ("name", "description", "icon")}
+    def _enrol(self, engine: Engine | Partition, enrol: Any, port: BrowserPort) -> None:
+        """Take up the port between a partition and the store: one end of it, whichever of the two this is."""
+        if isinstance(engine, Engine):
+            # From a page: its person is there to be asked.
+            page = self._page_session
+            engine.enrolments.take(port, asked=page is not None, page=page)
+            return
+        nonce, app = _said_of(enrol)
         try:
-            session = engine.attach(
-                port, attach.get("origin"), attach.get("nonce"), app, attach.get("ticket")
-            )
+            engine.enrol(port, enrol.get("origin"), nonce, app)
+        except MasqError:
+            port.close()  # what the app says of itself cannot be: it has been told when it attached
+
+    def _attach(self, engine: Engine | Partition, attach: dict[str, Any], port: BrowserPort) -> None:
+        nonce, app = _said_of(attach)
+        try:
+            session = engine.attach(port, attach.get("origin"), nonce, app, attach.get("ticket"))
         except MasqError as error:
             port.post(messages.dumps({"masq": messages.PROTOCOL, "error": to_wire(error)}))
             return
         session.on_ticket = lambda ticket: self._tell({"ticket": ticket})
+        session.on_strip = lambda state: self._tell(strip.message(state))
         watches = [(number, prefix) for number, prefix in attach.get("watches", ())]
         for earlier in self.sessions:  # a frame has one app: the new port takes the old one's place
             engine.detach(earlier)
         self.sessions = [session]
         session.resume(watches, attach.get("seen"), attach.get("early", ()), attach.get("shown"))
-        self._when_gone(f"masq-frame-{attach['frame']}", lambda: self._ended(engine, session))
+        self._when_gone(attach["id"], lambda: self._ended(engine, session))
 
-    def _ended(self, engine: Engine, session: AppSession) -> None:
+    def _ended(self, engine: Engine | Partition, session: AppSession) -> None:
         engine.detach(session)
         self._worker.drop(self)
 
     def _page(self, engine: Engine, page: dict[str, Any]) -> None:
-        session = self._page_session = engine.page(BrowserPort(self._js_port), page.get("ticket"))
+        def take(ports: list[Any]) -> None:
+            self._enrol(engine, None, BrowserPort(ports[0]))
+
+        port = PagePort(self._js_port, take, self._worker.end)
+        session = self._page_session = engine.page(port, page.get("ticket"))
         self._proxy.destroy()  # the session listens from now on
         self._proxy = None
-        self._when_gone(f"masq-page-{page['id']}", lambda: self._page_gone(engine, session))
-        if page.get("nonce"):
-            self._when_gone(f"masq-popup-{page['nonce']}", lambda: engine.person.popup_gone(page["nonce"]))
+        nonce = nonce_in(page["at"])
+        if nonce:  # an app that has cut its windows off opens another with each click: the newest one stays
+            for window in self._worker.windows(nonce):
+                window._tell({"closes": True})
+        self.nonce = nonce
+        self._when_gone(page["id"], lambda: self._page_gone(engine, session))
 
     def _page_gone(self, engine: Engine, session: PageSession) -> None:
         engine.page_gone(session)
         self._worker.drop(self)
+        if self.nonce and not self._worker.windows(self.nonce):
+            engine.person.popup_gone(self.nonce)
 
-    def _when_gone(self, lock: str, then: Any) -> None:
+    def _when_gone(self, alive: str, then: Any) -> None:
         async def wait() -> None:
-            await locks.released(lock)
+            await locks.released(f"masq-alive-{alive}")
             then()
 
         asyncio.ensure_future(wait())
@@ -346,15 +420,19 @@ class Line:
         self._js_port.postMessage(messages.dumps({"masq": messages.PROTOCOL, **message}))
 
 
+def _said_of(attach: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """Return the nonce and what the app says of itself: from the app, so it may be anything."""
+    said = attach.get("app")
+    found = said if isinstance(said, dict) else {}
+    return found.get("nonce"), {name: found.get(name) for name in ("name", "description", "icon")}
+
+
+def _now_ms() -> int:
+    return int(time.time() * 1000)
+
+
 async def _persisted() -> bool:
     import js
 
     storage = getattr(js.navigator, "storage", None)
     return bool(storage and await storage.persisted())
-
-
-def _secure_bytes(size: int) -> bytes:
-    import js
-
-    content: bytes = js.crypto.getRandomValues(js.Uint8Array.new(size)).to_bytes()
-    return content

@@ -25,6 +25,7 @@ _ORIGIN = re.compile(
     re.ASCII,
 )
 _NONCE = re.compile(r"[0-9a-f]{32}", re.ASCII)
+_CONNECT = re.compile(r"#connect=([0-9a-f]{32})", re.ASCII)
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 _LOOPBACK = re.compile(r"localhost|[a-z0-9_.-]+\.localhost|127\.0\.0\.1|\[::1\]", re.ASCII)
 
@@ -71,6 +72,12 @@ def check_nonce(nonce: object) -> None:
     """Raise ProtocolError unless `nonce` is 32 lower-case hexadecimal characters."""
     if not isinstance(nonce, str) or not _NONCE.fullmatch(nonce):
         raise ProtocolError("the app's nonce must be 32 hexadecimal characters")
+
+
+def nonce_in(fragment: object) -> str:
+    """Return the nonce of the request that a window was opened for, "" if for none; `fragment`: of its address."""
+    found = _CONNECT.fullmatch(fragment) if isinstance(fragment, str) else None
+    return found[1] if found else ""
 
 
 def check_app(name: object, description: object = "", icon: object = None) -> AppClaims:

@@ -3,9 +3,12 @@
 | key | value | written by |
 | --- | --- | --- |
 | `device/<id>` | `{"name", "identity", "added_ms"}`; `identity`: its public key in hexadecimal | any device |
+| the same, of a partition | `{"app", "in"}` too: its app's origin, the device in whose browser it is | that device |
+| and where it took the place of others | `{"before"}` too: their ids; they may be at work still | that device |
 | `seen/<id>` | `{"ms", "clock_off_ms"}`; the latter: its clock minus the relay's, or null | the device itself |
-| `removed/<id>` | `{"ms"}` | the device that removes it |
+| `removed/<id>` | `{"ms"}`, of a partition `{"ms", "app", "in"}` too | the device that removes it |
 | `quiet/<id>/<origin>` | `true`: that device does not sync that app | the device itself |
+| `roster/<origin>` | `true`: a partition of that app is or was a device, so the app has a roster | any device |
 | `relay` | `{"url"}`, "" for none; absent: the store's own choice | any device |
 
 A device's id is made of its public key, so that whoever is given the key knows the id too.
@@ -26,6 +29,11 @@ from masq_store.core.primitives import Primitives
 DEVICE, SEEN, REMOVED, QUIET = "device/", "seen/", "removed/", "quiet/"
 RELAY = "relay"
 
+MOST_BEFORE = 8
+"""Partitions that another one remembers to have taken the place of: the latest."""
+
+ROSTER = "roster/"
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:
@@ -44,6 +52,10 @@ class Device:
     added_ms: int
     seen_ms: int | None
     clock_off_ms: int | None
+    app: str | None = None
+    """Of a partition: the origin of the app whose data it holds, and no other's."""
+    host: str | None = None
+    """Of a partition: the device in whose browser it is."""
 
 
 async def draw_identity(crypto: Primitives) -> tuple[Identity, bytes]:
@@ -61,6 +73,24 @@ async def identity_of(crypto: Primitives, public: bytes) -> Identity:
 def device_value(name: str, identity: Identity, added_ms: int) -> dict[str, Any]:
     """Return what stands under `device/<id>`."""
     return {"name": name, "identity": identity.public.hex(), "added_ms": added_ms}
+
+
+def partition_value(
+    name: str, identity: Identity, added_ms: int, app: str, host: str, before: Iterable[str] = ()
+) -> dict[str, Any]:
+    """Return what stands under `device/<id>` for a partition of the browser of device `host`.
+
+    `before`: the ids of those whose place it takes, the latest last.
+    """
+    value = {**device_value(name, identity, added_ms), "app": app, "in": host}
+    replaced = [each for each in dict.fromkeys(before) if each != identity.id]
+    return {**value, "before": replaced[-MOST_BEFORE:]} if replaced else value
+
+
+def before(entry: Any) -> list[str]:
+    """Return the ids of the partitions whose place one took, by what stands under its `device/<id>`."""
+    found = entry.get("before") if isinstance(entry, dict) else None
+    return [each for each in found if isinstance(each, str)] if isinstance(found, list) else []
 
 
 def quiet_key(device: str, origin: str) -> str:
@@ -94,6 +124,8 @@ def listed(items: Iterable[tuple[str, str]]) -> list[Device]:
                     check_device_name(entry["name"]),
                     _number(entry["added_ms"]) or 0,
                     *seen,
+                    _text(entry.get("app")),
+                    _text(entry.get("in")),
                 )
             )
         except (MasqError, KeyError, TypeError):
@@ -107,6 +139,10 @@ def read_seen(text: str | None) -> tuple[int | None, int | None]:
     if not isinstance(entry, dict):
         return None, None
     return _number(entry.get("ms")), _number(entry.get("clock_off_ms"))
+
+
+def _text(found: Any) -> str | None:
+    return found if isinstance(found, str) else None
 
 
 def _number(found: Any) -> int | None:

@@ -362,6 +362,21 @@ class PairingHere(MasqError):
 
 
 @known
+class OtherPage(MasqError):
+    """A link for one app's page was used by another one's. `origin`: that one's."""
+
+    code = "OtherPage"
+    names = ("origin",)
+
+    def __init__(self, origin: str = "") -> None:
+        super().__init__(
+            f"The link was used by a page of {origin or 'another app'}, which is not the one that opened this window. "
+            "Nothing was given. Paste a link only into the strip of your store at the lower edge of the app's page.",
+            origin=origin,
+        )
+
+
+@known
 class ProfileHere(MasqError):
     """This device holds that profile already. `profile`: its name."""
 

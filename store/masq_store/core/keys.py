@@ -60,6 +60,12 @@ PAIRING_TRANSCRIPT = "masq/v1/pairing-transcript"  # what the transcript hashes
 PAIRING_CODE = "masq/v1/pairing-code"  # a link's secret and the transcript → the six digits
 PAIRING_SESSION = "masq/v1/pairing-session"  # shared secret, link's secret, transcript → one device's key
 PAIRING_SEALED = "masq/v1/pairing-sealed"  # associated data of a sealed message
+ROSTER = "masq/v1/roster"  # home secret → an app's roster's secret
+ROSTER_ID = "masq/v1/roster-id"  # root key → an app's roster's name on disk
+ENROLMENT_LINK = "masq/v1/enrolment-link"  # a link's secret, a nonce → the secret of an enrolment's meeting
+ENROLMENT = "masq/v1/enrolment"  # a space's secret → the name under which a partition keeps it
+PARTITION = "masq/v1/partition"  # a space's secret → a partition's root key for it
+GRANT = "masq/v1/grant"  # a partition's root key → key that seals on disk what it was granted
 
 LABELS = (
     JOURNAL,
@@ -94,6 +100,11 @@ LABELS = (
     PAIRING_CODE,
     PAIRING_SESSION,
     PAIRING_SEALED,
+    ROSTER,
+    ROSTER_ID,
+    ENROLMENT,
+    PARTITION,
+    GRANT,
 )
 
 
@@ -275,3 +286,33 @@ def pairing_session_info(transcript: bytes, sender: int) -> bytes:
 def pairing_sealed_data(header: bytes) -> bytes:
     """Return the associated data of a sealed message: its header, which names its sender and kind."""
     return join(PAIRING_SEALED, header)
+
+
+def roster_info(origin: str) -> bytes:
+    """Return HKDF's info for the secret of an app's roster; it outlives the generations of the app's data."""
+    return join(ROSTER, origin)
+
+
+def roster_id_info(origin: str) -> bytes:
+    """Return HKDF's info for the name of an app's roster on disk."""
+    return join(ROSTER_ID, origin)
+
+
+def enrolment_link_info(nonce: str) -> bytes:
+    """Return HKDF's info for the secret of a meeting, from a link's; `nonce`: what app, frame and window share."""
+    return join(ENROLMENT_LINK, nonce)
+
+
+def enrolment_info() -> bytes:
+    """Return HKDF's info for the name (16 bytes) of a space in a partition, which tells nothing about the space."""
+    return join(ENROLMENT)
+
+
+def partition_info(partition: bytes) -> bytes:
+    """Return HKDF's info for a partition's root key; whoever is given the space's secret again finds it again."""
+    return join(PARTITION, partition)
+
+
+def grant_info(enrolment: str) -> bytes:
+    """Return HKDF's info for the key that seals what a partition was granted."""
+    return join(GRANT, enrolment)

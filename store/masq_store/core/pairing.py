@@ -29,10 +29,12 @@ from __future__ import annotations
 import unicodedata
 from functools import partial
 
+from masq.errors import MasqError
 from masq_store.core import keys
 from masq_store.core import pairing_wire as wire
 from masq_store.core.access import check_device_name, check_profile_name
-from masq_store.core.errors import PairingBroken, PairingExpired, PairingGone, WrongPairingCode
+from masq_store.core.errors import PairingExpired, PairingGone, WrongPairingCode
+from masq_store.core.pairing_keys import Answering, Promising
 from masq_store.core.pairing_side import (
     ANSWER_MS,
     CODE_DIGITS,
@@ -47,7 +49,6 @@ from masq_store.core.pairing_side import (
     ProfileTaken,
     Send,
     ShowCode,
-    Side,
     meet,
 )
 from masq_store.core.primitives import Primitives
@@ -76,10 +77,9 @@ def read_code(typed: str) -> str | None:
     return "".join(str(unicodedata.decimal(c)) for c in found)
 
 
-class Inviting(Side):
+class Inviting(Answering):
     """The old device: it holds the profile, has made the link, and takes the six digits."""
 
-    role = wire.OLD
     moves = {
         "waiting": {"COMMITMENT": "answered"},
         "answered": {"OPENING": "asking"},
@@ -99,11 +99,9 @@ class Inviting(Side):
         meeting: Meeting,
         profile: str,
         home_secret: bytes,
-        private: bytes,
         now_ms: int,
     ) -> None:
-        self._profile, self._home_secret, self._private = profile, home_secret, private
-        self._commitment = self._key = b""
+        self._profile, self._home_secret = profile, home_secret
         self._code = ""
         super().__init__(crypto, meeting, now_ms)
 
@@ -120,8 +118,7 @@ class Inviting(Side):
         if len(home_secret) != keys.SECRET_BYTES:
             raise ValueError("a home secret has 32 bytes")
         name = check_profile_name(profile)
-        private = crypto.random(keys.X25519_BYTES)
-        return cls(crypto, await meet(crypto, secret), name, home_secret, private, now_ms)
+        return cls(crypto, await meet(crypto, secret), name, home_secret, now_ms)
 
     async def confirm(self, typed: str, now_ms: int) -> list[Action]:
         """Take what the person typed for the six digits of the new device. There is one try."""
@@ -139,41 +136,28 @@ class Inviting(Side):
             self._move("right code")
             await self._send_sealed(wire.PROFILE, 0, wire.profile_content(self._profile, self._home_secret))
 
-    async def _take(self, message: wire.Message) -> bool:
-        match self.state, message.kind:
-            case "waiting", wire.COMMITMENT:
-                self._move("COMMITMENT")
-                self._commitment = message.signed
-                self._key = await self._send(wire.KEY, await self._crypto.x25519_public(self._private))
-            case "answered", wire.OPENING:
-                await self._opened(message)
-            case "given", wire.DEVICE:
-                name, identity = wire.read_device(await self._open(message, 0))
-                await self._send_sealed(wire.WELCOME, 1, b"")
-                self._act(DeviceAdded(name, identity))
-                self._move("DEVICE")
-            case _:
-                return False
-        return True
-
-    async def _opened(self, message: wire.Message) -> None:
-        public, opening = message.body[: keys.X25519_BYTES], message.body[keys.X25519_BYTES :]
-        hashed = await self._crypto.sha256(keys.pairing_commitment_data(public, opening))
-        if hashed != self._commitment[wire.HEADER_BYTES :]:  # both are public
-            raise PairingBroken("a key is not the one that was promised")
-        self._code = await self._agree(self._private, public, self._commitment, self._key, message.signed)
-        self._move("OPENING")
+    async def _agreed(self, code: str) -> None:
+        self._code = code
         self._act(AskCode())
 
+    async def _take(self, message: wire.Message) -> bool:
+        if self.state != "given" or message.kind != wire.DEVICE:
+            return await super()._take(message)
+        name, identity = wire.read_device(await self._open(message, 0))
+        await self._send_sealed(wire.WELCOME, 1, b"")
+        self._act(DeviceAdded(name, identity))
+        self._move("DEVICE")
+        return True
+
     def _forget(self) -> None:
-        self._home_secret = self._private = b""
+        super()._forget()
+        self._home_secret = b""
         self._code = ""
 
 
-class Joining(Side):
+class Joining(Promising):
     """The new device: it has read the link, shows the six digits, and asks before it takes the profile."""
 
-    role = wire.NEW
     moves = {
         "new": {"start": "promised"},
         "promised": {"KEY": "showing"},
@@ -191,26 +175,15 @@ class Joining(Side):
     settled = frozenset({"agreed"})
     """Now the old device may have listed this one already. Only its own answer counts, which nobody else can seal."""
 
-    def __init__(
-        self, crypto: Primitives, meeting: Meeting, private: bytes, opening: bytes, now_ms: int
-    ) -> None:
-        self._private, self._opening = private, opening
-        self._public = self._commitment = self._home_secret = b""
+    def __init__(self, crypto: Primitives, meeting: Meeting, now_ms: int) -> None:
+        self._home_secret = b""
         self._profile = ""
         super().__init__(crypto, meeting, now_ms)
 
     @classmethod
     async def begin(cls, crypto: Primitives, secret: bytes, now_ms: int) -> Joining:
-        """Return the new device's side; `secret`: the link's 16 bytes. Nothing is sent before `start`.
-
-        What is in the room already goes into `receive` first, so that a used link is left alone.
-        """
-        private, opening = crypto.random(keys.X25519_BYTES), crypto.random(keys.OPENING_BYTES)
-        return cls(crypto, await meet(crypto, secret), private, opening, now_ms)
-
-    async def start(self, now_ms: int) -> list[Action]:
-        """Send the commitment, which uses the link up."""
-        return await self._step(now_ms, self._started)
+        """Return the new device's side; `secret`: the link's 16 bytes. Nothing is sent before `start`."""
+        return cls(crypto, await meet(crypto, secret), now_ms)
 
     async def accept(self, name: str, identity: bytes, now_ms: int) -> list[Action]:
         """Take the person's yes: `name` and `identity` (an X25519 public key) are this device's.
@@ -222,14 +195,6 @@ class Joining(Side):
         content = wire.device_content(check_device_name(name), identity)
         return await self._step(now_ms, partial(self._accepted, content))
 
-    async def _started(self) -> None:
-        if self.state != "new":
-            return
-        self._public = await self._crypto.x25519_public(self._private)
-        hashed = await self._crypto.sha256(keys.pairing_commitment_data(self._public, self._opening))
-        self._move("start")
-        self._commitment = await self._send(wire.COMMITMENT, hashed)
-
     async def _accepted(self, content: bytes) -> None:
         if self.state != "asking":  # a second click
             return
@@ -238,8 +203,6 @@ class Joining(Side):
 
     async def _take(self, message: wire.Message) -> bool:
         match self.state, message.kind:
-            case "promised", wire.KEY:
-                await self._answered(message)
             case "showing", wire.PROFILE:
                 self._profile, self._home_secret = wire.read_profile(await self._open(message, 0))
                 self._move("PROFILE")
@@ -249,23 +212,21 @@ class Joining(Side):
                 self._act(ProfileTaken(self._profile, self._home_secret))
                 self._move("WELCOME")
             case _:
-                return False
+                return await super()._take(message)
         return True
 
-    async def _answered(self, message: wire.Message) -> None:
-        opening = await self._send(wire.OPENING, self._public + self._opening)
-        code = await self._agree(self._private, message.body, self._commitment, message.signed, opening)
-        self._move("KEY")
+    async def _agreed(self, code: str) -> None:
         self._act(ShowCode(code))
 
-    async def _refused(self) -> None:
+    async def _refused(self, because: MasqError | None) -> None:
         if self._maybe_listed:  # the yes is on its way and cannot be taken back
             raise PairingGone(True)
-        await super()._refused()
+        await super()._refused(because)
 
     @property
     def _maybe_listed(self) -> bool:
         return self.state == "agreed"
 
     def _forget(self) -> None:
-        self._home_secret = self._private = self._opening = b""
+        super()._forget()
+        self._home_secret = b""

@@ -1,4 +1,7 @@
-"""The link that brings a new device to an old one: `https://store/#pair=<secret>&relay=<address>`.
+"""Links with a secret, at which two that cannot reach each other otherwise meet: `https://store/#pair=<secret>&relay=…`.
+
+`pair` brings a new device to an old one; `enrol` an app's page to a window of the store, where the browser lets the two
+not speak.
 
 The secret stands in the fragment, which browsers send to no server.
 """
@@ -14,6 +17,8 @@ from masq_store.core.errors import BadPairingLink, BadRelayAddress
 from masq_store.core.keys import LINK_BYTES
 from masq_store.core.relay_address import check_relay_address
 
+PAIR, ENROL = "pair", "enrol"
+
 MAX_LINK = 2048  # characters; ours have about 100, a relay's address included
 
 _SECRET = re.compile("[A-Za-z0-9_-]{22}")  # 16 bytes in base64url without padding
@@ -27,15 +32,15 @@ class Invitation:
     relay: str | None = None
 
 
-def write_link(store: str, invitation: Invitation) -> str:
+def write_link(store: str, invitation: Invitation, purpose: str = PAIR) -> str:
     """Return the link; `store`: the address of the store's page, without a fragment."""
     secret = urlsafe_b64encode(invitation.secret).rstrip(b"=").decode()
     relay = "" if invitation.relay is None else "&relay=" + quote(invitation.relay, safe=":/")
-    return f"{store}#pair={secret}{relay}"
+    return f"{store}#{purpose}={secret}{relay}"
 
 
-def read_link(text: object) -> Invitation:
-    """Return what a link says, given whole or from its fragment on, with or without "#".
+def read_link(text: object, purpose: str = PAIR) -> Invitation:
+    """Return what a link of that purpose says, given whole or from its fragment on, with or without "#".
 
     Parts with other names are left for later versions. Raises BadPairingLink for anything else.
     """
@@ -47,7 +52,7 @@ def read_link(text: object) -> Invitation:
         if not equals or name in parts:
             raise BadPairingLink()
         parts[name] = value
-    secret = _secret(parts.get("pair", ""))
+    secret = _secret(parts.get(purpose, ""))
     return Invitation(secret, _relay(unquote(parts["relay"])) if "relay" in parts else None)
 
 

@@ -87,13 +87,27 @@ class ProfileTaken:
 
 
 @dataclass(frozen=True, slots=True)
+class Requested:
+    """An app's page asks for a copy of the app's data; who asks is not checked yet."""
+
+    request: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """Done: what the person has granted, not checked yet."""
+
+    grant: dict[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """Over, with nothing kept; the error's sentence is for the person."""
 
     error: MasqError
 
 
-Action = Send | ShowCode | AskCode | AskToTake | DeviceAdded | ProfileTaken | Ended
+Action = Send | ShowCode | AskCode | AskToTake | DeviceAdded | ProfileTaken | Requested | Granted | Ended
 
 _REASONS: dict[int, Callable[[], MasqError]] = {
     1: PairingRefused,
@@ -198,9 +212,9 @@ class Side:
         """Notice that time has passed."""
         return await self._step(now_ms, self._nothing)
 
-    async def refuse(self, now_ms: int) -> list[Action]:
-        """Take the person's no, or that the page was closed."""
-        return await self._step(now_ms, self._refused)
+    async def refuse(self, now_ms: int, because: MasqError | None = None) -> list[Action]:
+        """Take the person's no, or that the page was closed. `because`: another reason, which the other end hears."""
+        return await self._step(now_ms, lambda: self._refused(because))
 
     async def others(self, count: int | None, now_ms: int) -> list[Action]:
         """Note how many other connections are in the room; None: this device has lost the relay."""
@@ -270,8 +284,8 @@ class Side:
         """Take a message that is what it claims to be; False: it cannot come now."""
         raise NotImplementedError
 
-    async def _refused(self) -> None:
-        raise PairingRefused("here")
+    async def _refused(self, because: MasqError | None) -> None:
+        raise because or PairingRefused("here")
 
     async def _nothing(self) -> None:
         pass

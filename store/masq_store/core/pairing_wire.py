@@ -10,9 +10,11 @@
 | PROFILE | old | sealed: the profile's name and home secret |
 | DEVICE | new | sealed: the new device's name and public identity |
 | WELCOME | old | sealed: nothing |
+| REQUEST | new | sealed: which app asks, in an enrolment by a link |
+| GRANT | old | sealed: what that app's copy is granted |
 | END | either | why, u8 |
 
-This file knows shapes and bounds; what may come when is in `pairing`.
+This file knows shapes and bounds; what may come when is in `pairing` and in `enrolment_link`.
 """
 
 from __future__ import annotations
@@ -36,11 +38,14 @@ from masq_store.core.padding import MINIMUM, pad, unpad
 
 VERSION = 1
 OLD, NEW = 1, 2
-COMMITMENT, KEY, OPENING, PROFILE, DEVICE, WELCOME, END = range(1, 8)
+COMMITMENT, KEY, OPENING, PROFILE, DEVICE, WELCOME, END, REQUEST, GRANT = range(1, 10)
 
 HEADER_BYTES = 3
 MAX_SEALED = 4096 + TAG_BYTES  # bytes; ours have at most 400, later versions may say more
-MAX_MESSAGE = HEADER_BYTES + MAX_SEALED + MAC_BYTES
+MAX_REQUEST = (
+    64 * 1024 + TAG_BYTES
+)  # bytes: an app's icon has up to 32 KiB, and a copy may have had 100 names
+MAX_MESSAGE = HEADER_BYTES + MAX_REQUEST + MAC_BYTES
 
 _SEALED = (MINIMUM + TAG_BYTES, MAX_SEALED)
 _SHAPES = {
@@ -50,6 +55,8 @@ _SHAPES = {
     PROFILE: ((OLD,), *_SEALED),
     DEVICE: ((NEW,), *_SEALED),
     WELCOME: ((OLD,), TAG_BYTES, TAG_BYTES),
+    REQUEST: ((NEW,), MINIMUM + TAG_BYTES, MAX_REQUEST),
+    GRANT: ((OLD,), *_SEALED),
     END: ((OLD, NEW), 1, 1),
 }
 """For each kind: who may send it, and the smallest and largest body in bytes."""
@@ -108,6 +115,22 @@ def device_content(name: str, identity: bytes) -> bytes:
 def read_device(content: bytes) -> tuple[str, bytes]:
     """Return the device's name and public identity. Raises PairingBroken."""
     return _read(content, check_device_name, "identity", X25519_BYTES)
+
+
+def object_content(fields: dict[str, Any]) -> bytes:
+    """Return what REQUEST or GRANT seals."""
+    return pad(messages.dumps(fields).encode())
+
+
+def read_object(content: bytes) -> dict[str, Any]:
+    """Return what REQUEST or GRANT says, of a form that is not looked at here. Raises PairingBroken."""
+    try:
+        fields: Any = messages.loads(unpad(content).decode())
+    except (MasqError, ValueError):
+        fields = None
+    if not isinstance(fields, dict):
+        raise PairingBroken("a sealed message has a wrong form")
+    return fields
 
 
 def _content(fields: dict[str, str]) -> bytes:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from masq.errors import ProtocolError
+from masq_store.engine.far_line import OfferedLine
 from masq_store.engine.pairing import Pairing
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ class DeviceCalls:
     def __init__(self, engine: Engine, tell: Callable[[list[str]], None]) -> None:
         self._engine = engine
         self._tell = tell
-        self._pairing: Pairing | None = None
+        self._pairing: Pairing | OfferedLine | None = None
         self._closed = False
 
     def close(self) -> None:
@@ -61,7 +62,12 @@ class DeviceCalls:
             await self._pairing.refuse()
         return await self.pairing()
 
-    async def _begin(self, pairing: Pairing) -> None:
+    async def offer_link(self, store: str, nonce: str, origin: str) -> dict[str, Any] | None:
+        """Make a link for the app's page that has opened this window and cannot speak to it: see `OfferedLine`."""
+        await self._begin(await OfferedLine.offer(self._engine, store, nonce, origin, self._changed))
+        return await self.pairing()
+
+    async def _begin(self, pairing: Pairing | OfferedLine) -> None:
         before, self._pairing = self._pairing, pairing
         if before and not before.over:
             await before.refuse()
@@ -69,7 +75,7 @@ class DeviceCalls:
             await pairing.page_gone()
 
     def _present(self) -> Pairing:
-        if self._pairing is None:
+        if not isinstance(self._pairing, Pairing):
             raise ProtocolError("this page pairs no device now")
         return self._pairing
 
@@ -108,6 +114,7 @@ DEVICE_METHODS: dict[str, Callable[..., Awaitable[Any]]] = {
     "confirm_code": DeviceCalls.confirm_code,
     "take": DeviceCalls.take,
     "end_pairing": DeviceCalls.end_pairing,
+    "offer_link": DeviceCalls.offer_link,
     "rename_device": DeviceCalls.rename_device,
     "remove_device": DeviceCalls.remove_device,
     "seen_removed": DeviceCalls.seen_removed,

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from masq import messages
 from masq.errors import InvalidValue, Locked, MasqError, NotRegistered, QuotaExceeded
 from masq_store.core import devices as layout
 from masq_store.core.access import check_device_name
@@ -110,8 +111,27 @@ class Devices:
                 "clock_off_ms": device.clock_off_ms,
             }
             for device in self.listed()
+            if device.app is None
         ]
         return sorted(shown, key=lambda device: not device["this"])
+
+    def describe_copies(self) -> list[dict[str, Any]]:
+        """Return what the pages show of the copies of single apps' data in partitions, those of this browser first."""
+        own, listed = self.own.id if self.own else "", self.listed()
+        names = {device.id: device.name for device in listed if device.app is None}
+        shown = [
+            {
+                "id": device.id,
+                "name": device.name,
+                "app": device.app,
+                "device": names.get(device.host or ""),
+                "here": device.host == own,
+                "added_ms": device.added_ms,
+            }
+            for device in listed
+            if device.app is not None
+        ]
+        return sorted(shown, key=lambda copy: not copy["here"])
 
     def holding(self, origin: str) -> int:
         """Return how many devices keep an app's data in step; at least one, for this one has it."""
@@ -119,8 +139,8 @@ class Devices:
             return 1
         items = self._profile.home_items
         quiet = {key for key, _ in items(QUIET)}
-        listed = [device for device in self.listed() if layout.quiet_key(device.id, origin) not in quiet]
-        return max(1, len(listed))
+        listed = [device for device in self.listed() if device.app in (None, origin)]
+        return max(1, sum(1 for device in listed if layout.quiet_key(device.id, origin) not in quiet))
 
     def syncs(self, origin: str) -> bool:
         """Whether this device keeps an app's data in step with the others."""
@@ -158,9 +178,13 @@ class Devices:
             self._known(device)
             if self.own is not None and device == self.own.id:
                 raise InvalidValue("this is the device you are using: delete the profile here instead")
+            entry = profile.home_value(DEVICE + device)
             gone = layout.of_device(device, (key for key, _ in profile.home_items()))
-            now = self._engine.now_ms()
-            await self._write(profile, [(REMOVED + device, {"ms": now}), *((key, None) for key in gone)])
+            removed = {"ms": self._engine.now_ms(), **{of: entry[of] for of in ("app", "in") if of in entry}}
+            entries: list[tuple[str, Any]] = [
+                (REMOVED + each, removed) for each in (device, *layout.before(entry))
+            ]
+            await self._write(profile, entries + [(key, None) for key in gone])
 
     async def set_relay(self, url: str | None) -> None:
         """Meet at another relay: "" at none, None at the store's choice. Raises BadRelayAddress, Locked."""
@@ -187,6 +211,51 @@ class Devices:
             now = self._engine.now_ms()
             await self._write(profile, [(DEVICE + identity.id, layout.device_value(name, identity, now))])
 
+    async def enrol(self, profile: Profile, identity: Identity, origin: str, name: str) -> None:
+        """List a partition of this browser, for one app. Whoever calls this holds `changing`. Raises QuotaExceeded.
+
+        It takes the place of the one before, which the browser may have wiped. It need not have: of an app that is
+        used inside other sites, too, a browser keeps several. The entry remembers them, for they are removed with it.
+        """
+        own = await self._engine.vault.keep_identity(profile.secrets)
+        now = self._engine.now_ms()
+        before = [each.id for each in self.listed() if (each.app, each.host) == (origin, own.id)]
+        if identity.id in before and len(before) == 1:
+            return
+        replaced = [
+            each for old in before for each in (*layout.before(profile.home_value(DEVICE + old)), old)
+        ]
+        value = layout.partition_value(name, identity, now, origin, own.id, replaced)
+        entries: list[tuple[str, Any]] = [(DEVICE + identity.id, value), (layout.ROSTER + origin, True)]
+        if profile.home_value(REMOVED + identity.id) is not None:
+            entries.append((REMOVED + identity.id, None))
+        names = [key for key, _ in profile.home_items()]
+        for old in before:
+            if old != identity.id:
+                entries += [(key, None) for key in layout.of_device(old, names)]
+        await self._write(profile, entries)
+
+    async def forget(self, profile: Profile, device: str) -> None:
+        """Take a device off the list, which has left by itself. Whoever calls this holds `changing`."""
+        gone = layout.of_device(device, (key for key, _ in profile.home_items()))
+        await self._write(profile, [(key, None) for key in gone])
+
+    def sent_away(self, origin: str) -> bool:
+        """Whether the person has removed the partition that this browser had for an app, and enrolled none since."""
+        if self._profile is None or self.own is None:
+            return False
+        if any((each.app, each.host) == (origin, self.own.id) for each in self.listed()):
+            return False
+        removed = [messages.decode(text) for _, text in self._profile.home_items(REMOVED)]
+        return any(
+            isinstance(each, dict) and (each.get("app"), each.get("in")) == (origin, self.own.id)
+            for each in removed
+        )
+
+    def was_removed(self, device: str) -> bool:
+        """Whether the person has removed a device."""
+        return self._profile is not None and self._profile.home_value(REMOVED + device) is not None
+
     async def note_seen(self, clock_off_ms: int | None) -> None:
         """Note that this device is connected, so that the others see when it last was. For the sync to call, often.
 
@@ -212,11 +281,8 @@ class Devices:
         """Leave the list, for the profile is about to be deleted here. Whoever calls this holds `changing`."""
         profile, own = self._profile, self.own
         if profile is not None and own is not None:
-            entries = [
-                (key, None) for key in layout.of_device(own.id, (key for key, _ in profile.home_items()))
-            ]
             with suppress(QuotaExceeded):  # then the others list it on, and can remove it
-                await self._write(profile, entries)
+                await self.forget(profile, own.id)
 
     # What other devices have decided -----------------------------------------------------------------------
 

@@ -14,6 +14,10 @@ REMOVED = "removed"
 DEFAULT_RELAY = "default-relay"
 """The relay that the store's host has named last."""
 
+PARTITION = "partition"
+"""What a partition calls itself: 16 random bytes."""
+
+COPIES = "copy/"
 PROFILES = "profile/"
 APPROVALS = "approvals/"
 
@@ -21,6 +25,11 @@ APPROVALS = "approvals/"
 def profile(profile_id: str) -> str:
     """Return the key of a profile's own record: its name and its wrapped keys."""
     return PROFILES + profile_id
+
+
+def copy(enrolment: str) -> str:
+    """Return the key of a partition's record of one enrolment."""
+    return COPIES + enrolment
 
 
 def approvals(profile_id: str) -> str:
@@ -51,6 +60,11 @@ def checkpoint(profile_id: str, space_id: str) -> str:
 def place(profile_id: str, space_id: str) -> str:
     """Return the key of how far a space's room was read."""
     return f"space/{profile_id}/{space_id}/place"
+
+
+def met(profile_id: str, space_id: str) -> str:
+    """Return the key of what the store had of a partition's copy when they last met."""
+    return f"space/{profile_id}/{space_id}/met"
 
 
 def space(profile_id: str, space_id: str) -> tuple[str, str]:

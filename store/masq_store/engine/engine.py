@@ -15,6 +15,7 @@ from masq.errors import Locked, MasqError, NotRegistered, QuotaExceeded, Storage
 from masq_store.core import access
 from masq_store.core.errors import DamagedData, NewerData
 from masq_store.engine.devices import Devices
+from masq_store.engine.enrolments import Enrolments
 from masq_store.engine.pages import PageSession
 from masq_store.engine.pairings import Pairings
 from masq_store.engine.person import Person
@@ -23,6 +24,7 @@ from masq_store.engine.profile import Profile
 from masq_store.engine.relays import Relays
 from masq_store.engine.requests import Requests
 from masq_store.engine.rest import Rest
+from masq_store.engine.rosters import Rosters
 from masq_store.engine.sessions import AppSession
 from masq_store.engine.sync import ProfileSync
 from masq_store.engine.vault import Unlocked, Vault
@@ -72,7 +74,9 @@ class Engine:
         self.person = Person(self)
         self.rest = Rest(self)
         self.devices = Devices(self)
+        self.rosters = Rosters(self)
         self.sync = ProfileSync(self)
+        self.enrolments = Enrolments(self)
         self.pairings = Pairings()
         self.changing = asyncio.Lock()  # held while it changes which profile is open, or what an app may do
         self._approvals: list[str] = []  # of the active profile, while it is locked
@@ -113,6 +117,7 @@ class Engine:
             session.pause()
         async with self.changing:
             await self.pairings.end()
+            self.enrolments.end()
             await self.sync.end()
             await self.writer.idle()
             self.rest.stop()
@@ -144,6 +149,9 @@ class Engine:
         self.tell_pages(["overview"])
         return session
 
+    def severed(self, session: AppSession) -> None:
+        """The window meets the app's request in this engine, whether or not the two pages see each other."""
+
     def detach(self, session: AppSession) -> None:
         """Forget an app's session: its page has gone."""
         session.close()
@@ -168,18 +176,18 @@ class Engine:
         """Return how many sessions an app has."""
         return sum(1 for session in self._apps if session.origin == origin and not session.closed)
 
-    def status(self, session: AppSession) -> dict[str, Any]:
+    def status(self, origin: str) -> dict[str, Any]:
         """Return what an app may know: for a stranger, nothing but that it is one."""
         if self.profile is None:
-            return {"state": "locked" if session.origin in self._approvals else "unregistered"}
-        if self.profile.app(session.origin) is None:
+            return {"state": "locked" if origin in self._approvals else "unregistered"}
+        if self.profile.app(origin) is None:
             return {"state": "unregistered"}
         return {
             "state": "ready",
             "access": "shared",
             "profile": self.profile.name,
-            "sync": self.sync.state(session.origin),
-            "devices": self.devices.holding(session.origin),
+            "sync": self.sync.state(origin),
+            "devices": self.devices.holding(origin),
             "persistent": self.persistent,
         }
 
@@ -196,7 +204,7 @@ class Engine:
 
     async def _refresh(self, session: AppSession) -> None:
         """Bring a session to what its app may do now."""
-        status = self.status(session)
+        status = self.status(session.origin)
         if session.closed:
             return
         if status["state"] != "ready":
@@ -212,19 +220,23 @@ class Engine:
                 damaged = isinstance(error, (DamagedData, NewerData))
                 session.fail(StorageUnavailable(error.sentence) if damaged else error)
                 return
-            status = self.status(session)  # how its sync stands may have changed during the wait
+            status = self.status(session.origin)  # how its sync stands may have changed during the wait
             if session.closed or session.space or self.profile is not profile or status["state"] != "ready":
                 profile.release(session.origin)  # more has changed, and somebody saw to it
                 return
             session.open(profile, space, status)
             if self.rest.ticket:
                 session.on_ticket(self.rest.ticket)
-            app = profile.app(session.origin)
-            if app and self.now_ms() - app["used_ms"] > USED_RESOLUTION_MS:
-                with suppress(QuotaExceeded):  # a full disk must not undo what the person has decided
-                    await profile.used(session.origin, self.now_ms())
+            await self.note_used(profile, session.origin)
         elif session.told != status:
             session.tell_status(status)
+
+    async def note_used(self, profile: Profile, origin: str) -> None:
+        """Note that an app is in use; whoever calls this holds `changing`."""
+        app = profile.app(origin)
+        if app and self.now_ms() - app["used_ms"] > USED_RESOLUTION_MS:
+            with suppress(QuotaExceeded):  # a full disk must not undo what the person has decided
+                await profile.used(origin, self.now_ms())
 
     # The open profile: only whoever holds `changing` may call these ----------------------------------------
 
@@ -269,7 +281,9 @@ class Engine:
         self.tell_pages(["overview"])
         await self.rest.begin(secrets.root)
         await self.devices.begin(profile)
+        self.rosters.begin(profile)
         self.sync.begin(profile)
+        self.enrolments.profile_opened()
 
     async def close_profile(self) -> None:
         """Let the open profile go, once everything that was asked of it is on disk.
@@ -279,7 +293,9 @@ class Engine:
         if self.profile is None:
             return
         await self.pairings.profile_closes()
+        self.enrolments.profile_closes()
         self.devices.end()
+        self.rosters.end()
         await self.sync.end()
         for page in self._pages:
             page.forget_spaces()
@@ -295,7 +311,7 @@ class Engine:
     def refresh_statuses(self) -> None:
         """Tell the apps in use what is new in their status."""
         for session in self._apps:
-            if session.space is not None and session.told != (status := self.status(session)):
+            if session.space is not None and session.told != (status := self.status(session.origin)):
                 session.tell_status(status)
 
     async def refresh_all(self) -> None:
@@ -323,6 +339,7 @@ class Engine:
         """Take an app's space out of all hands."""
         for page in self._pages:
             page.forget_space(origin)
+        self.enrolments.end_app(origin)
         for session in self._apps:
             if session.origin == origin:
                 session.refuse(NotRegistered(origin), {"state": "unregistered"})

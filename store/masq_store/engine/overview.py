@@ -51,6 +51,7 @@ async def overview(engine: Engine) -> dict[str, Any]:
             "backup": _backup(engine, profile, apps),
             "sync": engine.sync.describe(),
             "devices": engine.devices.describe(),
+            "copies": engine.devices.describe_copies(),
             "removed": {"profile": engine.vault.removed} if engine.vault.removed is not None else None,
             "keeps_keys": await engine.crypto.keeps_keys(),
             "persistent": engine.persistent,

@@ -16,6 +16,7 @@ from masq_store.engine.files import Files
 from masq_store.engine.overview import describe, overview
 from masq_store.engine.ports import Port
 from masq_store.engine.profile import Profile
+from masq_store.engine.requests import FILING_SECONDS
 from masq_store.engine.spaces import OpenSpace
 from masq_store.engine.together import write_together
 
@@ -168,11 +169,11 @@ class PageSession:
 
     # Apps and their data -----------------------------------------------------------------------------------
 
-    async def _request(self, nonce: str) -> dict[str, Any] | None:
-        return await self._engine.person.request(nonce)
+    async def _request(self, nonce: str, seconds: float = FILING_SECONDS) -> dict[str, Any] | None:
+        return await self._engine.person.request(nonce, seconds)
 
-    async def _decide(self, nonce: str, allow: bool) -> None:
-        await self._engine.person.answer(nonce, allow)
+    async def _decide(self, nonce: str, allow: bool) -> bool:
+        return await self._engine.person.answer(nonce, allow)
 
     async def _withdraw(self, origin: str, erase: bool = False) -> None:
         await self._engine.person.withdraw(origin, erase)

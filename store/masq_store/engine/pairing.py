@@ -6,9 +6,7 @@ in bounded time, by the machine's own limits; nothing is kept on this device bef
 
 from __future__ import annotations
 
-import asyncio
-from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from masq.errors import InvalidValue, Locked, MasqError, ProtocolError, StorageUnavailable, to_wire
@@ -16,10 +14,6 @@ from masq_store.core.access import check_device_name
 from masq_store.core.devices import Identity, draw_identity, identity_of
 from masq_store.core.errors import (
     NoRelay,
-    PairingBroken,
-    PairingNotServed,
-    PairingOffline,
-    PairingRefused,
     ProfileHere,
     ProfileNotKept,
 )
@@ -29,29 +23,18 @@ from masq_store.core.pairing import (
     AskCode,
     AskToTake,
     DeviceAdded,
-    Ended,
     Inviting,
     Joining,
     ProfileTaken,
-    Send,
     ShowCode,
 )
 from masq_store.core.pairing_link import Invitation, read_link, write_link
-from masq_store.engine.pairing_room import PairingRoom
+from masq_store.engine.encounter import Encounter
 from masq_store.engine.profile import Profile
 from masq_store.engine.relay_link import RelayLink
 
 if TYPE_CHECKING:
     from masq_store.engine.engine import Engine
-
-CONNECT_MS = 30_000
-"""How long a device tries to reach the relay before it says that it cannot."""
-
-LOOK_SECONDS = 1.0
-"""How often a pairing looks at the clock: a machine that slept runs no timer, and finds its time over."""
-
-LINGER_SECONDS = 120.0
-"""How long this device stays in the room for its last word, while the relay is away: the other one waits for it."""
 
 MAX_STORE = 1024  # characters of the store's address in a link
 
@@ -74,9 +57,6 @@ _STATES = {
 }
 """What the page calls the machine's states."""
 
-Work = Callable[[int], Awaitable[list[Action]]]
-"""A step of the machine, given the time."""
-
 
 class _Wish(NamedTuple):
     """What the person has chosen for the profile that this device takes."""
@@ -87,7 +67,7 @@ class _Wish(NamedTuple):
     drawn: tuple[Identity, bytes]
 
 
-class Pairing:
+class Pairing(Encounter):
     """One device's side of a pairing. `role`: "old", it gives a profile, or "new", it takes one."""
 
     def __init__(
@@ -101,6 +81,7 @@ class Pairing:
         text: str | None = None,
     ) -> None:
         """`told` is called when the state has changed; `profile` and `text` (the link) are the old device's."""
+        super().__init__(side, link, engine.now_ms)
         self.role = "old" if isinstance(side, Inviting) else "new"
         self._engine = engine
         self._side = side
@@ -108,15 +89,8 @@ class Pairing:
         self._told = told
         self._profile = profile
         self._text = text
-        self._room = PairingRoom(link, side.room, side.token, self)
-        self._todo: deque[Work] = deque()
-        self._news = asyncio.Event()
-        self._began_ms = engine.now_ms()
-        self._met = False  # has been in the room
         self._done = False
         self._wish: _Wish | None = None
-        self._because: MasqError | None = None
-        self._error: MasqError | None = None
         self._code: str | None = None
         self._again = False
         self._offered: str | None = None
@@ -154,16 +128,6 @@ class Pairing:
         self._engine.soon(self._run())
         return self
 
-    @property
-    def room(self) -> bytes:
-        """The room in which the two devices meet."""
-        return self._side.room
-
-    @property
-    def over(self) -> bool:
-        """Whether it has ended, well or not."""
-        return self._side.over
-
     def describe(self) -> dict[str, Any]:
         """Return what the page shows."""
         state = self._state()
@@ -177,7 +141,7 @@ class Pairing:
             "profile": self._profile.name if self._profile else self._offered,
             "device": self._other,
             "name": self._engine.device_name,
-            "error": to_wire(self._error) if self._error else None,
+            "error": to_wire(self.error) if self.error else None,
         }
 
     # What the person does ----------------------------------------------------------------------------------
@@ -210,94 +174,29 @@ class Pairing:
             identity = drawn[0].public
             await self._do(await self._side.accept(cleaned, identity, self._engine.now_ms()))
 
-    async def refuse(self, because: MasqError | None = None) -> None:
-        """End it; the other device is told. `because`: why, where it is not that the person said no."""
-        self._because = self._because or because
-        await self._do(await self._side.refuse(self._engine.now_ms()))
-        self._news.set()
-
     async def page_gone(self) -> None:
         """End it, for its page has gone; but where the person has agreed, let it come to its end without a page."""
         if self._side.state != "agreed":
             await self.refuse()
 
-    # What happens in the room ------------------------------------------------------------------------------
-
-    def message(self, content: bytes) -> None:
-        """Take a message, in its turn."""
-        self._later(lambda now: self._side.receive(content, now))
-
-    def others(self, count: int | None) -> None:
-        """Note who is there, in its turn."""
-        self._later(lambda now: self._side.others(count, now))
-
-    def current(self) -> None:
-        """Begin, now that this device knows what was in the room before it."""
-        self._later(self._meet)
-
-    def refused(self, reason: str) -> None:
-        """End it: the relay does not serve this pairing."""
-        self._because = self._because or PairingNotServed(reason)
-        self._later(self._side.refuse)
-
-    async def _meet(self, now_ms: int) -> list[Action]:
-        self._met = True
-        return await self._side.start(now_ms) if isinstance(self._side, Joining) else []
-
     # -------------------------------------------------------------------------------------------------------
 
-    async def _run(self) -> None:
-        try:
-            self._room.enter()
-            while not self.over:
-                await self._wait()
-                await self._do(await self._side.tick(self._engine.now_ms()))
-                while self._todo and not self.over:
-                    await self._do(await self._todo.popleft()(self._engine.now_ms()))
-                if not self._met and self._engine.now_ms() - self._began_ms >= CONNECT_MS:
-                    await self.refuse(PairingOffline())
-            if self._met:
-                await self._room.settled(LINGER_SECONDS)
-        except Exception:
-            self._end(PairingBroken("this device failed"))
-            raise
-        finally:
-            self._room.leave()
-            self._engine.pairings.drop(self)
+    async def _act(self, action: Action) -> None:
+        match action:
+            case ShowCode(code):
+                self._code = code
+            case AskCode(again):
+                self._again = again
+            case AskToTake(name, home_secret):
+                self._offered = name
+                await self._check_new(name, home_secret)
+            case DeviceAdded(name, public):
+                self._engine.soon(self._list(name, public))
+            case ProfileTaken(name, home_secret):
+                self._engine.soon(self._keep(name, home_secret))
 
-    async def _wait(self) -> None:
-        if not self._todo:
-            self._news.clear()
-            try:
-                async with asyncio.timeout(LOOK_SECONDS):
-                    await self._news.wait()
-            except TimeoutError:
-                pass
-
-    def _later(self, work: Work) -> None:
-        self._todo.append(work)
-        self._news.set()
-
-    async def _do(self, actions: list[Action]) -> None:
-        for action in actions:
-            match action:
-                case Send(content):
-                    self._room.say(content)
-                case ShowCode(code):
-                    self._code = code
-                case AskCode(again):
-                    self._again = again
-                case AskToTake(name, home_secret):
-                    self._offered = name
-                    await self._check_new(name, home_secret)
-                case DeviceAdded(name, public):
-                    self._engine.soon(self._list(name, public))
-                case ProfileTaken(name, home_secret):
-                    self._engine.soon(self._keep(name, home_secret))
-                case Ended(error):
-                    mine = isinstance(error, PairingRefused) and error.fields["where"] == "here"
-                    self._end(self._because if mine and self._because else error)
-        self._show()
+    def _left(self) -> None:
+        self._engine.pairings.drop(self)
 
     async def _check_new(self, name: str, home_secret: bytes) -> None:
         """End it where this device holds that very profile already, as far as can be seen."""
@@ -314,7 +213,7 @@ class Pairing:
         except MasqError:
             pass  # the disk is full, or the profile was closed: the new device lists itself
         self._done = True
-        self._show()
+        self._changed()
 
     async def _keep(self, name: str, home_secret: bytes) -> None:
         wish, self._wish = self._wish, None
@@ -334,21 +233,20 @@ class Pairing:
             return
         await self._engine.first_copy()
         self._done = True
-        self._show()
+        self._changed()
 
     def _state(self) -> str:
-        if self._error or self._side.state == "ended":
+        if self.error or self._side.state == "ended":
             return "ended"
         if self._done:
             return "done"
-        return _STATES[self.role][self._side.state] if self._met else "connecting"
+        return _STATES[self.role][self._side.state] if self.entered else "connecting"
 
     def _end(self, error: MasqError) -> None:
         self._wish = None
-        self._error = self._error or error
-        self._show()
+        super()._end(error)
 
-    def _show(self) -> None:
+    def _changed(self) -> None:
         shown = self.describe()
         if shown != self._shown:
             self._shown = shown

@@ -16,12 +16,13 @@ from masq_store.core.devices import Identity
 from masq_store.core.errors import WrongPassphrase
 from masq_store.core.tries import Tries
 from masq_store.engine import backup as backups
+from masq_store.engine.enrolments import Enrolment
 from masq_store.engine.profile import Profile
+from masq_store.engine.requests import FILING_SECONDS, Asking
 from masq_store.engine.vault import Unlocked
 
 if TYPE_CHECKING:
     from masq_store.engine.engine import Engine
-    from masq_store.engine.sessions import AppSession
 
 LATER_MS = 7 * 24 * 3600 * 1000
 """How long "later" puts the reminder to back up off."""
@@ -187,32 +188,53 @@ class Person:
 
     # Apps --------------------------------------------------------------------------------------------------
 
-    async def request(self, nonce: str) -> dict[str, Any] | None:
-        """Return which app asks under `nonce`, or None where nobody does, or nobody does any more."""
-        session = await self._engine.requests.wait(nonce)
+    async def request(self, nonce: str, seconds: float = FILING_SECONDS) -> dict[str, Any] | None:
+        """Return which app asks under `nonce`, or None where nobody does within `seconds`, or nobody does any more."""
+        session = await self._engine.requests.wait(nonce, seconds)
         if session is None:
             return None
         profile = self._engine.profile
         registered = profile is not None and profile.app(session.origin) is not None
-        return {"origin": session.origin, **session.app, "registered": registered}
+        apart = isinstance(session, Enrolment)
+        linked = isinstance(session, Enrolment) and session.linked
+        if linked:
+            registered = False  # nobody but the person says that the page with the link is the app's
+        if apart and self._engine.devices.sent_away(session.origin):
+            registered = False  # its copy here was removed: it does not come back without a word
+        how = {"registered": registered, "apart": apart, "linked": linked}
+        return {"origin": session.origin, **session.app, **how}
 
-    async def answer(self, nonce: str, allow: bool) -> None:
-        """Take the person's answer to the app that asks under `nonce`."""
+    async def answer(self, nonce: str, allow: bool) -> bool:
+        """Take the person's answer to the app that asks under `nonce`.
+
+        False: the copy of its data that this browser keeps apart could not be brought in step in reasonable time.
+        Raises ProtocolError, Locked, and QuotaExceeded where there is no room for what the copy has.
+        """
         session = self._engine.requests.session(nonce)
         if session is None:
             raise ProtocolError("the app that asked is no longer open")
         if not allow:
             self._deny(session, "refused")
-            return
+            if isinstance(session, Enrolment):
+                await session.heard()
+            return True
         async with self._engine.changing:
-            await self._profile().approve(session.origin, session.app, self._engine.now_ms())
-            await self._engine.approvals_changed(session.origin)
+            apart = isinstance(session, Enrolment)
+            # A copy comes often, and with an app that was allowed before: that is no news.
+            if not apart or self._profile().app(session.origin) is None:
+                await self._profile().approve(session.origin, session.app, self._engine.now_ms())
+                await self._engine.approvals_changed(session.origin)
+            if isinstance(session, Enrolment):
+                await self._engine.enrolments.admit(session)
+        return await session.met() if isinstance(session, Enrolment) else True
 
     def popup_gone(self, nonce: str) -> None:
         """Note that the window that asked has closed; without an answer that is one too."""
         session = self._engine.requests.session(nonce)
         if session and session.space is None:
             self._deny(session, "closed")
+        if isinstance(session, Enrolment):
+            self._engine.requests.put_away(session)
 
     async def withdraw(self, origin: str, erase: bool = False) -> None:
         """Take an app's permission away; its open sessions end at once. `erase`: its data goes too."""
@@ -239,8 +261,8 @@ class Person:
             engine.devices.note_apps()
             engine.tell_pages(["overview"])
 
-    def _deny(self, session: AppSession, denied: str) -> None:
-        session.tell_status({**self._engine.status(session), "denied": denied})
+    def _deny(self, session: Asking, denied: str) -> None:
+        session.tell_status({**self._engine.status(session.origin), "denied": denied})
 
     # Backups -----------------------------------------------------------------------------------------------
 

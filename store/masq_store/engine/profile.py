@@ -53,6 +53,7 @@ class Profile:
         self._sizes: dict[str, dict[str, int]] = {}
         self._replicas: dict[str, str] = {}  # by space: drawn for this opening of the profile, never kept
         self._home: OpenSpace | None = None
+        self._rosters: dict[str, asyncio.Task[OpenSpace]] = {}  # by origin
         self._closed = False
 
     async def start(self) -> None:
@@ -64,12 +65,13 @@ class Profile:
     async def close(self) -> None:
         """Let everything go: the writer is idle, and nobody has a space in use any more."""
         self._closed = True
-        if self._open:
-            await asyncio.wait(self._open.values())
+        if opening := [*self._open.values(), *self._rosters.values()]:
+            await asyncio.wait(opening)
         for leaving in self._leaving.values():
             leaving.cancel()
         self._leaving.clear()
         self._open.clear()
+        self._rosters.clear()
 
     def apps(self) -> dict[str, dict[str, Any]]:
         """Return each registration, withdrawn ones included, by origin."""
@@ -199,6 +201,20 @@ class Profile:
                 del self._open[place]  # so that the next one tries again
             raise
 
+    async def roster(self, origin: str) -> OpenSpace:
+        """Return an app's roster, in which its partitions are told what they must know. Raises Locked."""
+        if self._closed:
+            raise Locked()
+        task = self._rosters.get(origin)
+        if task is None:
+            task = self._rosters[origin] = asyncio.ensure_future(self._open_roster(origin))
+        try:
+            return await asyncio.shield(task)
+        except BaseException:
+            if task.done() and self._rosters.get(origin) is task:
+                del self._rosters[origin]  # so that the next one tries again
+            raise
+
     async def frozen(self, origin: str | None, generation: int | None = None) -> Frozen:
         """Return what an app's space holds on disk at this moment; None: the home space."""
         space = self.home if origin is None else await self.space(origin, generation)
@@ -243,6 +259,9 @@ class Profile:
 
     async def _open_app(self, origin: str, generation: int) -> OpenSpace:
         return await self._open_space(await self._space_id(keys.space_id_info(origin, generation)))
+
+    async def _open_roster(self, origin: str) -> OpenSpace:
+        return await self._open_space(await self._space_id(keys.roster_id_info(origin)))
 
     async def _open_space(self, space_id: str) -> OpenSpace:
         sealer = Sealer(self._crypto, self.secrets.root, self.id, space_id)

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 from masq.errors import ProtocolError
-
-if TYPE_CHECKING:
-    from masq_store.engine.sessions import AppSession
 
 FILING_SECONDS = 10
 """How long a window waits for the request that it was opened for: the app's frame may still be on its way."""
@@ -17,11 +14,26 @@ MAX_OVER = 1_000
 """Ended requests that are remembered, so that their windows need not wait."""
 
 
+class Asking(Protocol):
+    """An app's session, or a partition that asks for its app."""
+
+    origin: str
+    nonce: str
+    app: dict[str, Any]
+
+    @property
+    def space(self) -> object:
+        """The app's space while it may be used, else None."""
+
+    def tell_status(self, status: dict[str, Any]) -> None:
+        """Tell who asks how it stands; `denied` in it says that the person does not want it."""
+
+
 class Requests:
     """Who asks, by nonce."""
 
     def __init__(self) -> None:
-        self._asking: dict[str, AppSession] = {}
+        self._asking: dict[str, Asking] = {}
         self._filed = asyncio.Event()  # set, and replaced, whenever a request has been filed
         self._over: dict[str, None] = {}  # nonces of requests that have ended, the oldest first
 
@@ -31,13 +43,13 @@ class Requests:
         if asking and asking.origin != origin:  # or the person would approve another app than the one shown
             raise ProtocolError("this nonce is another app's")
 
-    def file(self, session: AppSession) -> None:
+    def file(self, session: Asking) -> None:
         """Note that a session's app may be asked about."""
         self._asking[session.nonce] = session
         self._filed.set()
         self._filed = asyncio.Event()
 
-    def end(self, session: AppSession) -> None:
+    def end(self, session: Asking) -> None:
         """Note that a session has gone."""
         if self._asking.get(session.nonce) is session:
             del self._asking[session.nonce]
@@ -45,17 +57,22 @@ class Requests:
             if len(self._over) > MAX_OVER:
                 del self._over[next(iter(self._over))]
 
-    def session(self, nonce: str) -> AppSession | None:
+    def put_away(self, session: Asking) -> None:
+        """Note that the window about a partition has closed; its app may ask anew, under the same nonce."""
+        if self._asking.get(session.nonce) is session:
+            del self._asking[session.nonce]
+
+    def session(self, nonce: str) -> Asking | None:
         """Return the session that asks under `nonce` now."""
         return self._asking.get(nonce)
 
-    async def wait(self, nonce: str) -> AppSession | None:
+    async def wait(self, nonce: str, seconds: float = FILING_SECONDS) -> Asking | None:
         """Return the session that asks under `nonce`, or None where nobody does, or nobody does any more.
 
         `masq.register` opens the window before its frame has filed the request, so this waits for it a little.
         """
         try:
-            async with asyncio.timeout(FILING_SECONDS):
+            async with asyncio.timeout(min(seconds, FILING_SECONDS)):
                 while nonce not in self._asking and nonce not in self._over:
                     await self._filed.wait()
         except TimeoutError:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import binascii
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -26,20 +27,39 @@ LOOK_SECONDS = 15
 assert 2 * LOOK_SECONDS < TICKET_SECONDS
 
 
+class Idle:
+    """How long ago anybody used what may lock by itself."""
+
+    def __init__(self, now_ms: Callable[[], int]) -> None:
+        self._now_ms = now_ms
+        self._used_ms = 0
+
+    def end(self) -> None:
+        """Somebody uses it now."""
+        self._used_ms = self._now_ms()
+
+    @property
+    def ms(self) -> int:
+        """For how many milliseconds nobody has, as far as the clock tells."""
+        now = self._now_ms()
+        self._used_ms = min(self._used_ms, now)  # a clock set back must not put the lock off
+        return now - self._used_ms
+
+
 class Rest:
     """The open profile's lock time and ticket."""
 
     def __init__(self, engine: Engine) -> None:
         self.ticket: str | None = None
         self._engine = engine
-        self._used_ms = 0
+        self._idle = Idle(engine.now_ms)
         self._limit_ms = 0
         self._looking: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
 
     async def begin(self, root: bytes) -> None:
         """Begin for a profile that was opened just now."""
-        self._used_ms = self._engine.now_ms()
+        self._idle.end()
         self._look_later()
         await self.issue(root)
 
@@ -79,22 +99,24 @@ class Rest:
         """Whether the profile locks by itself."""
         return self._limit_ms > 0
 
-    def used(self) -> bool:
+    def used(self, origin: str = "") -> bool:
         """Note that somebody uses the store. False where it was too long ago that anybody did: it locks now.
 
-        A machine that slept runs no timer: what comes first after it must not find the profile open.
+        It locks for all apps at once, so it is all one which of them, `origin`, or a page is used. A machine that
+        slept runs no timer: what comes first after it must not find the profile open.
         """
-        now = self._engine.now_ms()
-        if self._limit_ms and now - self._used_ms >= self._limit_ms:
+        if self._rested:
             self._look()
             return False
-        self._used_ms = now
+        self._idle.end()
         return True
 
     def fits(self, ticket: Any) -> bool:
         """Say whether it is worth to `offer` this: the profile is closed, and it looks like a ticket."""
         return (
-            self._engine.profile is None and isinstance(ticket, str) and len(ticket) < 4 * keys.SECRET_BYTES
+            self._engine.profile is None
+            and isinstance(ticket, str)
+            and 0 < len(ticket) < 4 * keys.SECRET_BYTES
         )
 
     async def offer(self, ticket: str) -> None:
@@ -113,6 +135,10 @@ class Rest:
                 engine.tell_ticket(ticket)
                 with suppress(QuotaExceeded):  # then it is good for as long as it was
                     await engine.vault.renew_ticket(None, engine.now_ms())
+
+    @property
+    def _rested(self) -> bool:
+        return self._idle.ms >= self._limit_ms > 0
 
     async def _withdraw_ticket(self) -> None:
         if self.ticket is not None:
@@ -133,7 +159,7 @@ class Rest:
     async def _see(self) -> None:
         engine = self._engine
         try:
-            if self._limit_ms and engine.now_ms() - self._used_ms >= self._limit_ms:
+            if self._rested:
                 await engine.person.lock()
             elif self.ticket is not None:
                 await engine.vault.renew_ticket(None, engine.now_ms())

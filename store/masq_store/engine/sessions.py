@@ -8,18 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from masq import messages
 from masq.errors import Disconnected, MasqError, ProtocolError, to_wire
 from masq_store.core.space import Applied
 from masq_store.engine.ports import Port
-from masq_store.engine.profile import Profile
 from masq_store.engine.spaces import OpenSpace
-from masq_store.engine.writer import FromDevices
-
-if TYPE_CHECKING:
-    from masq_store.engine.engine import Engine
+from masq_store.engine.writer import FromDevices, Writer
 
 MAX_EARLY_MESSAGES = 10_000
 """Messages that may wait for a space to be opened; an app that sends more is told so."""
@@ -33,19 +29,55 @@ MAX_WATCHES = 1_000
 Method = Callable[..., "str | None"]
 
 
+class Keeper(Protocol):
+    """Whose space a session works on: a profile, or a copy in a partition."""
+
+    def release(self, origin: str) -> None:
+        """Take the app's space back from one that had it in use."""
+
+
+class LockTime(Protocol):
+    """When the store locks by itself."""
+
+    @property
+    def limited(self) -> bool:
+        """Whether it does."""
+
+    def used(self, origin: str) -> bool:
+        """Note that somebody uses an app; False where what it works on has rested for too long, and locks now."""
+
+
+class House(Protocol):
+    """What a session needs of the engine that it belongs to: the store's, or a partition's."""
+
+    now_ms: Callable[[], int]
+    writer: Writer
+
+    @property
+    def rest(self) -> LockTime:
+        """When the store locks."""
+
+    def status(self, origin: str) -> dict[str, Any]:
+        """Return what an app may know."""
+
+    def severed(self, session: AppSession) -> None:
+        """The app's page has opened the store's window and cannot reach it, as far as it sees."""
+
+
 class AppSession:
     """One connection of one app, whose origin the frame has verified."""
 
-    def __init__(self, engine: Engine, port: Port, origin: str, nonce: str, app: dict[str, Any]) -> None:
+    def __init__(self, engine: House, port: Port, origin: str, nonce: str, app: dict[str, Any]) -> None:
         self.origin = origin
         self.nonce = nonce
         self.app = app
         self.closed = False
         self.told: dict[str, Any] = {}  # the status that the app knows
         self.on_ticket: Callable[[str | None], None] = lambda ticket: None  # has the frame keep it
+        self.on_strip: Callable[[dict[str, Any] | None], None] = lambda state: None  # has the frame show it
         self._engine = engine
         self._port = port
-        self._profile: Profile | None = None  # whose space it is
+        self._profile: Keeper | None = None  # whose space it is
         self._space: OpenSpace | None = None
         self._refusal: MasqError | None = None
         self._early: list[str] = []
@@ -62,7 +94,7 @@ class AppSession:
         """The app's space while the app may use it."""
         return self._space
 
-    def open(self, profile: Profile, space: OpenSpace, status: dict[str, Any]) -> None:
+    def open(self, profile: Keeper, space: OpenSpace, status: dict[str, Any]) -> None:
         """Let the app work on `space`, which is `profile`'s."""
         if self._space is not space:
             self._leave()
@@ -118,9 +150,9 @@ class AppSession:
         seen = dict(self._space.core.vector) if self._space else self._seen
         self._leave()
         self.closed = True
-        state = {"origin": self.origin, "nonce": self.nonce, **self.app}
         return self._port, {
-            **state,
+            "origin": self.origin,
+            "app": {"nonce": self.nonce, **self.app},
             "watches": list(self._watches.items()),
             "seen": seen,
             "shown": self._shown,
@@ -141,9 +173,10 @@ class AppSession:
         self._early[:0] = early
 
     def close(self) -> None:
-        """End the session: the app's page has gone."""
+        """End the session: the app's page has gone, or only the frame in it, and then it hears of that."""
         if not self.closed:
             self.closed = True
+            self._post({"error": to_wire(Disconnected("the store's frame has gone"))})
             self._leave()
             self._port.close()
 
@@ -158,7 +191,7 @@ class AppSession:
                 self._early.append(text)
             return
         rest = self._engine.rest
-        if rest.limited and self._refusal is None and not rest.used():
+        if rest.limited and self._refusal is None and not rest.used(self.origin):
             self._early.append(text)  # it locks now, and this is answered then
             return
         try:
@@ -182,7 +215,7 @@ class AppSession:
     def _do(self, call: list[Any]) -> None:
         number = call[0]
         try:
-            if self._space is None:
+            if self._space is None and call[1] not in FOR_STRANGERS:
                 raise self._refusal or Disconnected("the session has ended")
             method = METHODS.get(call[1])
             if method is None:
@@ -285,7 +318,11 @@ class AppSession:
         return "null"
 
     def _status(self, number: int) -> str:
-        return messages.dumps(self._engine.status(self))
+        return messages.dumps(self._engine.status(self.origin))
+
+    def _severed(self, number: int) -> str:
+        self._engine.severed(self)
+        return "null"
 
     def _ping(self, number: int) -> str:
         return "null"
@@ -374,7 +411,11 @@ METHODS: dict[Any, Method] = {
     "unwatch": AppSession._unwatch,
     "status": AppSession._status,
     "ping": AppSession._ping,
+    "severed": AppSession._severed,
 }
+
+FOR_STRANGERS = ("severed",)
+"""What an app may say that the person has not allowed."""
 
 
 def _calls(message: Any) -> list[list[Any]]:

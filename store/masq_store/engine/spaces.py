@@ -39,6 +39,7 @@ class OpenSpace:
         self._sealer = sealer
         self._journal = disk.journal(profile, space)
         self._place = disk.place(profile, space)
+        self._met = disk.met(profile, space)
         self._checkpoint = disk.checkpoint(profile, space)
         self._last = 0  # the number of the newest journal record
         self._tag = START  # and its tag
@@ -119,15 +120,29 @@ class OpenSpace:
 
         It can be found out anew, by reading the room from its beginning.
         """
-        record = await self._backend.read(self._place)
+        return await self._read_note(self._place)
+
+    async def keep_place(self, content: bytes) -> None:
+        """Keep how far the space's room was read. What was read must be on the disk. Raises QuotaExceeded."""
+        await self._keep_note(self._place, content)
+
+    async def met(self) -> bytes | None:
+        """Return what `keep_met` was last given; None where there is nothing that can be read."""
+        return await self._read_note(self._met)
+
+    async def keep_met(self, content: bytes) -> None:
+        """Keep what the store had of a partition's copy when they last met. Raises QuotaExceeded."""
+        await self._keep_note(self._met, content)
+
+    async def _read_note(self, name: str) -> bytes | None:
+        record = await self._backend.read(name)
         try:
             return None if record is None else (await self._sealer.open(PLACE, [record], START))[0]
         except DamagedData:
             return None
 
-    async def keep_place(self, content: bytes) -> None:
-        """Keep how far the space's room was read. What was read must be on the disk. Raises QuotaExceeded."""
-        await self._backend.write([(self._place, await self._sealer.seal(PLACE, content, START))])
+    async def _keep_note(self, name: str, content: bytes) -> None:
+        await self._backend.write([(name, await self._sealer.seal(PLACE, content, START))])
 
     def freeze(self) -> Frozen:
         """Return the state of this moment, for a checkpoint to be written in the background."""

@@ -54,6 +54,7 @@ class ProfileSync:
         self._link: RelayLink | None = None
         self._home: SpaceSync | None = None
         self._apps: dict[str, _App] = {}  # by origin
+        self._rosters: dict[str, SpaceSync] = {}  # likewise
         self._looking: asyncio.Task[None] | None = None
         self._look_again = False
         self._turn = asyncio.Lock()  # held while a space's sync begins or ends
@@ -144,6 +145,10 @@ class ProfileSync:
             for origin, app in list(self._apps.items()):
                 if wanted.get(origin) != app.generation:
                     await self.leave(origin)
+            for origin in self._engine.rosters.origins() if self._profile is profile else ():
+                if origin not in self._rosters:
+                    with suppress(MasqError):
+                        await self._start_roster(profile, origin)
             # What is in use comes first: opening a space may take a while.
             for origin in sorted(wanted, key=lambda origin: -self._engine.tabs(origin)):
                 if self._look_again or self._profile is not profile:
@@ -161,8 +166,12 @@ class ProfileSync:
         """Return once the other devices can hear of what was decided here last, or after so long."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                while self._profile and self._home and self._home.state == "live" and self._home.waiting:
+                while self._profile and self._home and self._home.state == "live" and self._leaving():
                     await asyncio.sleep(TELL_SECONDS)
+
+    def _leaving(self) -> bool:
+        """Whether something that was decided here has not left this device yet."""
+        return any(space.waiting for space in [self._home, *self._rosters.values()] if space)
 
     async def _meet_at(self, url: str) -> None:
         """Meet the other devices at this relay, and at no other any more; "": at none."""
@@ -189,6 +198,12 @@ class ProfileSync:
                 profile.release(origin)
                 raise
 
+    async def _start_roster(self, profile: Profile, origin: str) -> None:
+        async with self._turn:
+            if self._profile is profile and self._link is not None:
+                secret = await self._engine.crypto.hkdf(profile.home_secret, keys.roster_info(origin))
+                self._rosters[origin] = await self._start(await profile.roster(origin), secret, self._link)
+
     async def _start(
         self, space: OpenSpace, secret: bytes, link: RelayLink, *, home: bool = False
     ) -> SpaceSync:
@@ -210,6 +225,8 @@ class ProfileSync:
     async def _stop_all(self) -> None:
         for origin in list(self._apps):
             await self._stop(origin)
+        while self._rosters:
+            await self._rosters.popitem()[1].stop()
         if self._home is not None:
             home, self._home = self._home, None
             await home.stop()

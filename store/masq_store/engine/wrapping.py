@@ -77,6 +77,16 @@ class Wrapping:
         info = keys.device_key_info(self._profile)
         return await self._open(await self._crypto.derive_key(root, info), sealed, info)
 
+    async def grant(self, root: bytes, granted: bytes) -> Sealed:
+        """Seal what a partition was granted under a key of the root key's."""
+        info = keys.grant_info(self._profile)
+        return await self._seal(await self._crypto.derive_key(root, info), granted, info)
+
+    async def open_grant(self, root: bytes, sealed: Sealed) -> bytes:
+        """Return what was granted. Raises DamagedData."""
+        info = keys.grant_info(self._profile)
+        return await self._open(await self._crypto.derive_key(root, info), sealed, info)
+
     async def approvals(self, listed: bytes) -> Sealed | None:
         """Seal the list of approved origins under the device's key; None where there is none."""
         key = await self._crypto.device_key()

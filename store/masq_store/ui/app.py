@@ -24,6 +24,7 @@ from .sentences import code_of
 from .views import Json, Moment, Notice, Page, Panel, Problem
 from .words import _
 
+SEVERED_SECONDS = 4  # how long the popup of an app that cuts it off waits for a request in this browser
 LOADING_AFTER = 0.4  # seconds before an unanswered page says so
 SLOW_AFTER = 1.0  # seconds before a busy button gets a progress bar
 TYPING_EVERY = 30  # seconds between two words to the engine that somebody is typing
@@ -32,7 +33,7 @@ REFRESH_PAUSE = 0.2  # seconds between two redraws for changes that apps make
 NOTHING: Json = {
     "profile": None, "profiles": [], "apps": [], "kept": [], "backup": {"due": False, "last_ms": None},
     "keeps_keys": "kept", "persistent": False, "build": 0, "version": "",
-    "sync": syncing.OFF, "devices": [], "removed": None,
+    "sync": syncing.OFF, "devices": [], "copies": [], "removed": None,
 }  # fmt: skip
 """What is known before the engine has said anything."""
 
@@ -121,7 +122,12 @@ class App:
 
     async def _question(self) -> Json | None:
         try:
-            request: Json | None = await self.link.call("request", self.place.nonce)
+            wait = (SEVERED_SECONDS,) if self.screen.severed else ()
+            request: Json | None = await self.link.call("request", self.place.nonce, *wait)
+            if request:
+                # Whose page is around an app is not known: allowed elsewhere is not allowed there.
+                framed = request["apart"] and self.screen.framed
+                request |= {"framed": framed, "registered": request["registered"] and not framed}
             return request
         except MasqError as error:
             if code_of(error) == "Locked":

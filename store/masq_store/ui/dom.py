@@ -150,6 +150,16 @@ class Window:
         """Return the address without what stands after the "#"; see ports.Screen."""
         return str(self.js.location.href).partition("#")[0]
 
+    @property
+    def severed(self) -> bool:
+        """Say whether no page can be reached that has opened this window; see ports.Screen."""
+        return not hasattr(self.js.window.opener, "postMessage")
+
+    def came_from(self) -> str:
+        """Return the origin of the page that has opened this window; see ports.Screen."""
+        referrer = str(self.js.document.referrer)
+        return str(self.js.URL.new(referrer).origin) if referrer else ""
+
     def reload(self) -> None:
         """Load the page again; see ports.Screen."""
         self.js.location.reload()
@@ -187,6 +197,17 @@ class Window:
         return Room(
             int(getattr(estimate, "usage", 0) or 0), int(getattr(estimate, "quota", 0) or 0), persisted
         )
+
+    @property
+    def persist_asks(self) -> bool:
+        """Firefox asks its person; the others decide by themselves, at once."""
+        return "Firefox/" in str(self.js.navigator.userAgent)
+
+    @property
+    def framed(self) -> bool:
+        """The one thing that browsers tell of an opener of another origin. An opener that was cut off: False."""
+        opener = self.js.window.opener
+        return hasattr(opener, "parent") and opener.parent != opener
 
     async def persist(self) -> bool:
         """Ask the browser to keep the storage; see ports.Screen."""

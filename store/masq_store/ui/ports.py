@@ -63,6 +63,12 @@ class Screen(Protocol):
     def location(self) -> str:
         """Return the whole address of this page, without what stands after the "#"."""
 
+    severed: bool
+    """Whether no page can be reached that has opened this window."""
+
+    def came_from(self) -> str:
+        """Return the origin of the page that has opened this window, "" where the browser does not tell."""
+
     def reload(self) -> None:
         """Load the whole page again."""
 
@@ -77,6 +83,12 @@ class Screen(Protocol):
 
     async def room(self) -> Room:
         """Return what the browser says about its storage."""
+
+    persist_asks: bool
+    """Whether `persist` puts a question of the browser's own to the person, and waits for the answer."""
+
+    framed: bool
+    """Whether the page that opened this window is itself shown inside another page."""
 
     async def persist(self) -> bool:
         """Ask the browser to keep the storage for good; return whether it will."""

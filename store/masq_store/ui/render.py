@@ -13,7 +13,8 @@ NAMES = (
     "apps.html", "app.html", "entries.html", "withdraw.html",
     "settings.html", "profiles.html", "passphrase.html", "storage.html",
     "backup.html", "restore.html",
-    "devices.html", "device.html", "invite.html", "pair.html", "take.html", "removed.html",
+    "devices.html", "device.html", "copies.html", "invite.html", "pair.html", "take.html", "removed.html",
+    "severed.html", "strip.html",
     "sync.html", "app_sync.html", "relay.html",
 )  # fmt: skip
 

@@ -126,6 +126,55 @@ MAYBE_LISTED = N_("If the other device lists this one already, remove it there."
 """The engine's own sentences about a pairing hold these where they belong."""
 
 
+LINKED = {
+    "BadPairingLink": N_(
+        "This is not the link that the store's window shows, or a part of it is missing. Copy the whole link, and "
+        "paste it again."
+    ),
+    "PairingExpired": N_(
+        "The time for this link is over: it is good for ten minutes, and while the window that shows it is open. "
+        "Nothing was given. Use a new one."
+    ),
+    "PairingUsedTwice": N_(
+        "This link was used already, and it works once. Nothing was given. Use a new one; if it was not you who used "
+        "it, somebody else has seen it."
+    ),
+    "PairingGone": N_(
+        "Nobody answers at the other end of this link: the store's window or the app's page was closed, or the link is "
+        "for another page. Nothing was given. Use a new one."
+    ),
+    "PairingOffline": N_(
+        "The relay, where the app's page and the store's window meet, cannot be reached. Nothing was given. Check the "
+        "network, and use a new link."
+    ),
+    "PairingNotServed": N_(
+        "The relay, where the app's page and the store's window meet, did not take part. Nothing was given. Use a new "
+        "link, or set another relay in the store's settings."
+    ),
+    "PairingRefused": N_("Nothing was given. Use a new link if that was not what you wanted."),
+    "PairingBroken": N_(
+        "The app's page and the store's window did not understand each other. Nothing was given. Reload the app's "
+        "page, and press its button again."
+    ),
+    "OtherPage": N_(
+        "The link was used by a page of {origin}, which is not the one that opened this window. Nothing was given. "
+        "Paste a link only into the strip of your store at the lower edge of the app's page."
+    ),
+    "NoRelay": N_(
+        "This browser keeps the app's page from your store, and the app keeps its page from this window. Then they can "
+        "meet only at a relay, and none is set. Set one in your store's settings, and press the app's button again. In "
+        "Chromium it works without a relay, too, once you allow third-party cookies for your store."
+    ),
+}
+"""What is said where a link joins an app's page and the store's window; at both ends."""
+
+
+def said_of_link(error: MasqError) -> str:
+    """Return what an error says of a link between an app's page and the store's window, in the reader's language."""
+    sentence = LINKED.get(code_of(error))
+    return _(sentence, **error.fields) if sentence else said(error)
+
+
 def code_of(error: BaseException) -> str:
     """Return the error's code, by which its kind is known."""
     return str(getattr(error, "code", type(error).__name__))

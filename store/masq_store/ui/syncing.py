@@ -93,6 +93,25 @@ def holders(devices: int) -> str:
     return ngettext("{n} device holds it.", "{n} devices hold it.", devices)
 
 
+def copy_name(copy: Json) -> str:
+    """Return what a copy of one app's data is called, by the browser that keeps it apart from the store."""
+    if copy["here"]:
+        return _("{app} in this browser", app=copy["name"])
+    if copy["device"]:
+        return _("{app} in {device}", app=copy["name"], device=copy["device"])
+    return _("{app} in another browser", app=copy["name"])
+
+
+def copies_meet(relay: str) -> str:
+    """Return when copies meet the store; `relay` is the address in use, "" for none."""
+    if relay:
+        return _("A copy meets the others through the relay, and while the store's window is open.")
+    return _(
+        "Without a relay the copy meets the others only while the store's window is open: click Sync now in "
+        "the app."
+    )
+
+
 def problem(relay: Json) -> str:
     """Return why the relay is not connected, in the reader's language; "" if nothing is wrong."""
     return sentences.said(from_wire(relay["problem"])) if relay["problem"] else ""

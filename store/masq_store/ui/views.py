@@ -137,20 +137,22 @@ def app(
     edited: Edited | None = None,
     relay: str = "",
     several: bool = False,
+    copies: Sequence[Json] = (),
 ) -> Page:
     """One app: what is known about it, its entries, and its withdrawal.
 
     `entries` are (key, packed value); `opened` are the keys whose long values are shown whole; `relay` is
-    the address of the relay in use, "" for none; `several`: the profile is on other devices too.
+    the address of the relay in use, "" for none; `several`: the profile is on other devices too; `copies`
+    are those that browsers keep of its data.
     """
     model = {"app": about, "entries": entries, "more": more, "search": search, "edited": edited}
-    model |= {"relay": relay, "several": several}
+    model |= {"relay": relay, "several": several, "copies": copies}
     return _page("app.html", about["name"], moment, opened=opened, **model)
 
 
-def connect(request: Json, profile: Json, moment: Moment = CALM) -> Page:
-    """The question of the popup: may this app keep its data here?"""
-    return _page("connect.html", request["origin"], moment, request=request, profile=profile)
+def connect(request: Json, profile: Json, moment: Moment = CALM, relay: bool = True) -> Page:
+    """The question of the popup: may this app keep its data here? `relay`: copies meet there."""
+    return _page("connect.html", request["origin"], moment, request=request, profile=profile, relay=relay)
 
 
 def settings(overview: Json, look: Look = Look(), moment: Moment = CALM) -> Page:  # noqa: B008 (a constant)
@@ -160,7 +162,7 @@ def settings(overview: Json, look: Look = Look(), moment: Moment = CALM) -> Page
 
 def devices(overview: Json, moment: Moment = CALM) -> Page:
     """The devices that hold the profile, and how they stay in step."""
-    return _page("devices.html", _("Your devices"), moment, overview=overview)
+    return _page("devices.html", _("Your devices"), moment, overview=overview, copies=overview["copies"])
 
 
 def invite(overview: Json, state: Json, moment: Moment = CALM) -> Page:
@@ -215,6 +217,13 @@ def _why(state: Json) -> str:
     return sentences.said(from_wire(state["error"])) if state.get("error") else ""
 
 
+def severed(state: Json | None, why: str = "", moment: Moment = CALM) -> Page:
+    """The popup of an app whose page it cannot reach; `state`: of the link, `why` there is none."""
+    ended = sentences.said_of_link(from_wire(state["error"])) if state and state["error"] else ""
+    title = _("No link was made") if why else _("One more step")
+    return _page("severed.html", title, moment, state=state, why=why or ended)
+
+
 def removed(name: str, moment: Moment = CALM) -> Page:
     """Another device has removed this one from the profile called `name`."""
     return _page("removed.html", _("This device was removed"), moment, profile=name)
@@ -261,13 +270,32 @@ def answered(name: str, allowed: bool) -> Page:
     return message("answered", title, said, _("You can close this window."))
 
 
-def over() -> Page:
-    """The popup's question is unknown, or the app no longer waits for its answer."""
+def behind(name: str) -> Page:
+    """The popup where the copy that the browser keeps apart did not come up to date."""
+    return message(
+        "behind",
+        _("Not up to date yet"),
+        _(
+            "{name} may keep its data in your store, but its copy in this browser has not got everything, or has "
+            "not passed on everything.",
+            name=name,
+        ),
+        _("It goes on while this window is open. To try again, close it and press the app's button."),
+    )
+
+
+def over(severed: bool = False) -> Page:
+    """The popup's question is unknown, or the app no longer waits for its answer. `severed`: or it was cut off."""
+    hides = _(
+        "If you did that just now, the app hides its address from other sites, and your store cannot tell to whom it "
+        "would give access. Whoever makes the app can change that (its Referrer-Policy)."
+    )
     return message(
         "over",
         _("This question is over"),
         _("The app that asked is no longer waiting: its page was closed or reloaded, or it has its answer."),
         _("To ask again, go back to the app and press its Connect button."),
+        *([hides] if severed else []),
         home=_("Go to your store"),
     )
 

@@ -12,6 +12,7 @@ from .pair import Pair
 from .removed import Removed
 from .restore import Restore
 from .settings import Settings
+from .severed import Severed
 from .still import Nowhere, Over
 from .visit import Visit
 
@@ -32,7 +33,7 @@ KINDS: dict[str, type[Visit]] = {
 
 def visit_for(app: "App", overview: dict[str, Any], request: dict[str, Any] | None) -> Visit:
     """Return the visit for where `app` is and what is known: the present one where that has not changed."""
-    kind = Removed if overview["removed"] else _kind(app.place.page, overview["profile"], request)
+    kind = Removed if overview["removed"] else _kind(app, overview["profile"], request)
     profile = overview["profile"]["id"] if overview["profile"] else ""
     present = app.visit
     same = present and type(present) is kind and present.place == app.place
@@ -41,14 +42,15 @@ def visit_for(app: "App", overview: dict[str, Any], request: dict[str, Any] | No
     return kind(app, app.place, profile)
 
 
-def _kind(page: str, profile: dict[str, Any] | None, request: dict[str, Any] | None) -> type[Visit]:
+def _kind(app: "App", profile: dict[str, Any] | None, request: dict[str, Any] | None) -> type[Visit]:
+    page = app.place.page
     locked = bool(profile and profile["locked"])
     if page == "nowhere":
         return Nowhere
     if page == "pair":  # it brings a profile: whatever is here stays as it is
         return Pair
     if page == "connect" and not request and not locked:
-        return Over
+        return Severed if app.screen.severed and app.screen.came_from() else Over
     if not profile:
         return Restore if page == "restore" else Create
     if profile.get("failed"):

@@ -12,7 +12,12 @@ class Connect(Visit):
     def page(self) -> views.Page:
         """Return the question."""
         assert self.app.request is not None
-        return views.connect(self.app.request, self.app.overview["profile"], self.app.moment)
+        return views.connect(
+            self.app.request,
+            self.app.overview["profile"],
+            self.app.moment,
+            bool(self.app.overview["sync"]["relay"]["url"]),
+        )
 
     def acts(self) -> dict[str, Act]:
         """The two answers."""
@@ -21,7 +26,9 @@ class Connect(Visit):
     async def shown(self) -> None:
         """Allowed before: unlocking was all that was needed."""
         request = self.app.request
-        if request and request["registered"] and not self.app.moment.busy and not self.app.final:
+        moment = self.app.moment
+        waits = not moment.busy and not moment.problem and not self.app.final
+        if request and request["registered"] and waits:
             await self._answer(True)
 
     async def _answer(self, allowed: bool) -> None:
@@ -30,12 +37,15 @@ class Connect(Visit):
             return
         first = allowed and not app.overview["apps"]
         work = app.link.call("answer", self.place.nonce, allowed)
-        done, _nothing = await app.act("allow" if allowed else "deny", work)
+        done, met = await app.act("allow" if allowed else "deny", work)
         if not done:
             return
         app.waiting = ""
+        if met is False:  # it stays open: a window that closes says that all is well
+            return app.end(views.behind(request["name"]))
         app.end(views.answered(request["name"], allowed))
-        if first and not app.overview["persistent"]:
+        # A popup that waits for another answer would not close; the settings ask, too.
+        if first and not app.overview["persistent"] and not app.screen.persist_asks:
             with suppress(Exception):  # the answer has been given, whatever the browser says to this
                 await app.keep_for_good()  # from now on there is something to lose
         if app.done:

@@ -4,6 +4,7 @@ from masq_store.core.pairing import read_code
 
 from .. import views
 from ..words import _
+from .copies import remove_copy
 from .pairing import Pairing
 from .visit import Act
 
@@ -32,6 +33,7 @@ class Devices(Pairing):
             "refuse": self._refuse,
             "rename-device": self._rename,
             "remove-device": self._remove,
+            "remove-copy": lambda copy: remove_copy(self.app, copy),
         }
 
     # ---- adding one

@@ -11,6 +11,7 @@ from ..readable import date
 from ..sentences import code_of
 from ..views import Edited, Json
 from ..words import _
+from .copies import remove_copy
 from .visit import Act, Visit
 
 SEARCH_AFTER = 0.15  # seconds without a key stroke before the search runs
@@ -81,6 +82,7 @@ class Entries(Visit):
             edited=self.edited if panel == "edit" else None,
             relay=self.app.overview["sync"]["relay"]["url"],
             several=len(self.app.overview["devices"]) > 1,
+            copies=[copy for copy in self.app.overview["copies"] if copy["app"] == self.origin],
         )
 
     def acts(self) -> dict[str, Act]:
@@ -96,6 +98,7 @@ class Entries(Visit):
             "add": self._add,
             "export": self._export,
             "withdraw-confirm": self._withdraw,
+            "remove-copy": lambda copy: remove_copy(self.app, copy),
         }
 
     def choices(self) -> dict[str, Any]:

@@ -47,7 +47,6 @@ class Pairing(Visit):
             self.app.start(self._follow())
 
     async def _follow(self) -> None:
-        before = self.step
         try:
             loaded = await self.load()
         except MasqError as error:
@@ -56,6 +55,7 @@ class Pairing(Visit):
             return
         if self.app.visit is not self:
             return
+        before = self.step  # as late as this: of two that ask at once, one shows the new page
         self.take(loaded)
         moved = before != self.step
         if moved:

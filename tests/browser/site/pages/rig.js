@@ -18,7 +18,7 @@ def store(scene):
     ann["kept"] = [KEPT]
     ann["apps"] = [COUNTER | {"used_ms": now}, COUNTER | {"origin": other, "name": "A long name", "tabs": 2}]
     profiles = [] if "empty" in scene else [ann, a_profile("Bob", "", 2)]
-    made = Engine(*profiles, request=ABOUT | {"registered": False})
+    made = Engine(*profiles, request=ABOUT | {"registered": False, "apart": "apart" in scene})
     made.wait, made.wait_seconds, made.due = 0.01, 3, True
     made.devices = [HERE | {"added_ms": now}, PHONE | {"clock_off_ms": 300_000, "seen_ms": now - 900_000}]
     if "trouble" in scene:
@@ -26,6 +26,9 @@ def store(scene):
         made.sync |= {"relay": a_relay(RELAY, problem=["X", "The relay does not answer.", {}]), "refused": 2}
     if "alone" in scene:
         made.devices, made.sync = [HERE], made.sync | {"state": "off", "relay": a_relay("", "")}
+    if "apart" in scene:
+        made.copies = [COPY | {"added_ms": now}, FAR_COPY, COPY | {"id": "ff" * 8, "app": other, "name": "A long name"}]
+        made.met = "behind" not in scene
     if "removed" in scene:
         made.removed = {"profile": "Ann"}
     made.stored |= {"k001": "long " * 99, "k002": {"$bytes": "AAEC"}, "k003": ["a", {"b": 1}]}

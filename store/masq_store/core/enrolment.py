@@ -1,0 +1,116 @@
+"""What a partition and the store say to each other over a port: who asks, what is granted, and what is kept of it.
+
+Both ends are the store's own code. Still the shapes are checked: the two may be of different builds.
+
+    partition → store   {"hello": {…}}      which app asks, and which device this partition is
+    store → partition   {"grant": {…}}      the secrets of one app's space
+                        {"denied": "…"}     "refused", "closed", or "locked": the store locks, and so does the copy
+                        {"move": true}      the frame reaches the store itself now: hand everything over
+    both                {"say": [map, "…"]} a message about the app's data ("data") or its roster, in base64
+                        {"alive": true}     every second, for a port does not tell that its other end is gone
+    partition → store   {"heard": true}     it has heard that it was denied, so the window may close
+                        {"moved": true}     the copy is gone, for the store has it all
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from masq.errors import MasqError, ProtocolError
+from masq_store.core import access, keys
+from masq_store.core.relay_address import check_relay_address
+
+DATA, ROSTER = "data", "roster"
+
+ALIVE_SECONDS = 1.0
+"""How often each end says that it is there."""
+
+MOST_KNOWN = 100
+"""Enrolments that a partition may name: one for each profile that its app was used with."""
+
+SILENT_SECONDS = 4.0
+"""An end that was silent for so long is gone."""
+
+START_SECONDS = 60.0
+"""How long a partition's first word may take: its Python may have yet to be loaded, over a slow network."""
+
+
+class Hello(NamedTuple):
+    """Who asks.
+
+    `app`: as `access.check_app` returns it. `public`: a fresh X25519 key of the partition's, in hexadecimal. `known`:
+    the enrolments that this partition has had for the app, by name, and the public key of each.
+    """
+
+    origin: str
+    nonce: str
+    app: dict[str, Any]
+    public: str
+    known: dict[str, str]
+
+
+class Grant(NamedTuple):
+    """What lets a partition work with one app's data, and with nothing else.
+
+    `secret`, `roster`: the secrets of the app's space and of its roster, 32 bytes each, in hexadecimal.
+    `generation`: which of the app's spaces it is. `profile`: the profile's name. `relay`: an address, "" for none.
+    `stay`: whether the copy may open by itself after a restart.
+    `lock_minutes`: after how many minutes of rest it locks; 0: never.
+    """
+
+    origin: str
+    generation: int
+    secret: str
+    roster: str
+    profile: str
+    relay: str
+    stay: bool
+    lock_minutes: int
+
+
+def read_hello(said: Any) -> Hello:
+    """Return what a partition said of itself. Raises ProtocolError."""
+    fields = _fields(said, Hello)
+    access.check_origin(fields["origin"])
+    access.check_nonce(fields["nonce"])
+    app = fields["app"]
+    if not isinstance(app, dict):
+        raise ProtocolError("a partition must say which app it is for")
+    known = fields["known"]
+    if not isinstance(known, dict) or len(known) > MOST_KNOWN:
+        raise ProtocolError("a partition must say which enrolments it has had")
+    for public in (fields["public"], *known.values()):
+        _hexadecimal(public, keys.X25519_BYTES)
+    claims = {name: app.get(name) for name in ("name", "description", "icon")}
+    return Hello(**{**fields, "app": access.check_app(**claims)._asdict()})
+
+
+def read_grant(said: Any) -> Grant:
+    """Return what was granted. Raises ProtocolError."""
+    fields = _fields(said, Grant)
+    access.check_origin(fields["origin"])
+    for name in ("secret", "roster"):
+        _hexadecimal(fields[name], keys.SECRET_BYTES)
+    counts = all(type(fields[name]) is int and fields[name] >= 0 for name in ("generation", "lock_minutes"))
+    if not counts or type(fields["stay"]) is not bool or not isinstance(fields["profile"], str):
+        raise ProtocolError("a grant of an unknown form")
+    try:
+        relay = check_relay_address(fields["relay"]) if fields["relay"] else ""
+    except MasqError as error:
+        raise ProtocolError("a grant with an address that is no relay's") from error
+    return Grant(**{**fields, "relay": relay})
+
+
+def _fields(said: Any, kind: type[Any]) -> dict[str, Any]:
+    if not isinstance(said, dict) or not said.keys() >= set(kind._fields):
+        raise ProtocolError("an enrolment of an unknown form")
+    return {name: said[name] for name in kind._fields}  # what a later build says beyond that is left out
+
+
+def _hexadecimal(found: Any, size: int) -> None:
+    try:
+        fits = isinstance(found, str) and len(bytes.fromhex(found)) == size
+    except ValueError:
+        fits = False
+    if not fits:
+        raise ProtocolError("an enrolment with something that is no key")

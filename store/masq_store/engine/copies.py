@@ -1,0 +1,183 @@
+"""What a partition keeps on its disk of its enrolments: one record each, of which only the app's mark can be read.
+
+An enrolment is named by its space's secret, so that a window which brings the secret again finds the copy again, with
+what was written there and reached nobody. The root key of a copy follows from the secret, too, and from the partition.
+On the disk it stands wrapped under the device's key where the copy may open by itself, and under a ticket for as long
+as its pages are open; else nothing there opens it.
+"""
+
+from __future__ import annotations
+
+import binascii
+import json
+from typing import Any, NamedTuple
+
+from masq_store.core import keys
+from masq_store.core.devices import Identity, identity_of
+from masq_store.core.enrolment import Grant, read_grant
+from masq_store.core.errors import DamagedData, NewerData
+from masq_store.engine import disk
+from masq_store.engine.ports import Backend, Crypto
+from masq_store.engine.vault import TICKET_SECONDS
+from masq_store.engine.wrapping import Wrapping, content, text
+
+LAYOUT = 1
+"""The version of what this module writes."""
+
+Record = dict[str, Any]
+
+
+class Secrets(NamedTuple):
+    """What opens a copy. `id`: its enrolment's name."""
+
+    id: str
+    root: bytes
+    grant: Grant
+
+
+class Copies:
+    """The enrolments of this partition."""
+
+    def __init__(self, backend: Backend, crypto: Crypto) -> None:
+        self._backend = backend
+        self._crypto = crypto
+        self._partition = b""
+        self._records: dict[str, Record] = {}
+
+    async def check(self) -> None:
+        """See that the storage is of a version known here. Raises NewerData or DamagedData."""
+        version = await self._backend.read(disk.SCHEMA)
+        if version is not None and not version.isdigit():
+            raise DamagedData("the storage's version")
+        if version is not None and int(version) > LAYOUT:
+            raise NewerData(int(version), LAYOUT)
+
+    async def load(self) -> None:
+        """Read which enrolments there are; a new partition gets its name."""
+        kept = await self._backend.read(disk.PARTITION)
+        self._partition = kept or self._crypto.random(keys.ID_BYTES)
+        if kept is None:
+            puts = [(disk.SCHEMA, str(LAYOUT).encode()), (disk.PARTITION, self._partition)]
+            await self._backend.write(puts)
+        records = [json.loads(content) for _, content in await self._backend.scan(disk.COPIES)]
+        self._records = {record["id"]: record for record in records}
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is none."""
+        return not self._records
+
+    async def latest(self, origin: str) -> Record | None:
+        """Return the record of the enrolment that an app was last used with, None where it has none."""
+        mark = await self._mark(origin)
+        of_app = [record for record in self._records.values() if record["app"] == mark]
+        return max(of_app, key=lambda record: int(record["used"]), default=None)
+
+    async def known(self, origin: str) -> dict[str, str]:
+        """Return the public key, in hexadecimal, of each enrolment of an app, by its name."""
+        mark = await self._mark(origin)
+        return {id: record["public"] for id, record in self._records.items() if record["app"] == mark}
+
+    async def take(self, grant: Grant, identity: Identity, private: bytes) -> Secrets:
+        """Keep what was granted, and return what opens the copy; durable on return.
+
+        `identity`, `private`: this partition's as a device, where the enrolment has none yet. What an earlier
+        generation of the same app's data has left goes: it was erased.
+        """
+        secret = bytes.fromhex(grant.secret)
+        id = (await self._crypto.hkdf(secret, keys.enrolment_info(), keys.ID_BYTES)).hex()
+        root = await self._crypto.hkdf(secret, keys.partition_info(self._partition))
+        roster = (await self._crypto.hkdf(bytes.fromhex(grant.roster), keys.enrolment_info(), 16)).hex()
+        wrapping = Wrapping(self._crypto, id)
+        before = self._records.get(id) or {
+            "public": identity.public.hex(),
+            "private": await wrapping.device_key(root, private),
+        }
+        record = {
+            "layout": LAYOUT,
+            "id": id,
+            "app": await self._mark(grant.origin),
+            "roster": roster,
+            "public": before["public"],
+            "private": before["private"],
+            "grant": await wrapping.grant(root, json.dumps(grant._asdict()).encode()),
+            "device": await wrapping.by_device(root) if grant.stay else None,
+            "used": 1 + max((int(each["used"]) for each in self._records.values()), default=0),
+        }
+        erased = [other for other, each in self._records.items() if other != id and each["roster"] == roster]
+        drops = [drop for other in erased for drop in _everything(other)]
+        await self._backend.write([(disk.copy(id), json.dumps(record).encode())], drops)
+        for other in erased:
+            del self._records[other]
+        self._records[id] = record
+        return Secrets(id, root, grant)
+
+    async def identity(self, public: str) -> Identity:
+        """Return the device that a public key, in hexadecimal, stands for."""
+        return await identity_of(self._crypto, bytes.fromhex(public))
+
+    def opens_by_itself(self, id: str) -> bool:
+        """Whether the device's key opens a copy."""
+        return bool(self._records[id]["device"])
+
+    async def by_device(self, record: Record) -> Secrets | None:
+        """Open a copy with the device's key; None where it may not open by itself, or the key is gone."""
+        if not record["device"]:
+            return None
+        try:
+            root = await self._wrapping(record).open_by_device(record["device"])
+        except DamagedData:
+            return None
+        return await self._secrets(record, root) if root is not None else None
+
+    async def by_ticket(self, record: Record, ticket: str, now_ms: int) -> Secrets | None:
+        """Open a copy with a ticket; None where it does not fit, or its time is over."""
+        kept = await self._backend.read(disk.ticket(record["id"]))
+        if kept is None:
+            return None
+        wrapped = json.loads(kept)
+        if not 0 <= now_ms - wrapped["at_ms"] <= TICKET_SECONDS * 1000:
+            return None
+        try:
+            root = await self._wrapping(record).open_by_ticket(wrapped, content(ticket))
+            return await self._secrets(record, root)
+        except (DamagedData, binascii.Error):
+            return None
+
+    async def write_ticket(self, secrets: Secrets, now_ms: int) -> str:
+        """Return a new ticket, which opens the copy for whoever holds it, for a little while."""
+        ticket = self._crypto.random(keys.SECRET_BYTES)
+        await self.renew_ticket(secrets, text(ticket), now_ms)
+        return text(ticket)
+
+    async def renew_ticket(self, secrets: Secrets, ticket: str, now_ms: int) -> None:
+        """Note that the engine is at work: the ticket's time begins anew."""
+        wrapped = await Wrapping(self._crypto, secrets.id).by_ticket(secrets.root, content(ticket))
+        record = json.dumps({**wrapped, "at_ms": now_ms}).encode()
+        await self._backend.write([(disk.ticket(secrets.id), record)])
+
+    async def drop_ticket(self, id: str) -> None:
+        """Let no ticket open a copy any more."""
+        name = disk.ticket(id)
+        await self._backend.write([], [(name, name + "\0")])
+
+    async def delete(self, id: str) -> None:
+        """Erase a copy with all that belongs to it, in one transaction."""
+        await self._backend.write([], _everything(id))
+        self._records.pop(id, None)
+
+    async def _secrets(self, record: Record, root: bytes) -> Secrets:
+        granted = await self._wrapping(record).open_grant(root, record["grant"])
+        return Secrets(record["id"], root, read_grant(json.loads(granted)))
+
+    def _wrapping(self, record: Record) -> Wrapping:
+        return Wrapping(self._crypto, record["id"])
+
+    async def _mark(self, origin: str) -> str:
+        """Return what an app is called on the disk. It hides nothing: the browser files partitions by site."""
+        return (await self._crypto.sha256(self._partition + origin.encode())).hex()
+
+
+def _everything(id: str) -> list[tuple[str, str]]:
+    names = [disk.copy(id), disk.ticket(id)]
+    return [*((name, name + "\0") for name in names), disk.spaces(id)]

@@ -1,0 +1,245 @@
+"""The store's side of enrolment: partitions at the other ends of ports, and what the person lets them have.
+
+A partition asks like an app: its request is filed under the nonce of the window that is open about it. What it is
+granted is one app's space, and never more: the secrets of that space and of its roster.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from masq.errors import MasqError
+from masq_store.core import enrolment as wire
+from masq_store.core import keys
+from masq_store.core.devices import Identity, identity_of
+from masq_store.engine.far_line import OfferedLine
+from masq_store.engine.line import Line
+from masq_store.engine.ports import Port
+from masq_store.engine.profile import Profile
+
+if TYPE_CHECKING:
+    from masq_store.engine.engine import Engine
+    from masq_store.engine.pages import PageSession
+
+HEAR_SECONDS = 2.0
+"""How long a window stays open for a partition that does not say whether it has heard a no."""
+
+Lead = Callable[..., Any]
+"""Begins a line: called with the arguments of `Line` but its port."""
+
+
+class Enrolment:
+    """One partition. `asked`: by a window that the person has opened; else its app reaches the store itself by now."""
+
+    def __init__(
+        self, engine: Engine, enrolments: Enrolments, lead: Lead, *, asked: bool, page: PageSession | None
+    ) -> None:
+        self.origin = self.nonce = ""
+        self.app: dict[str, Any] = {}
+        self.hello: wire.Hello | None = None
+        self.asked = asked
+        self.page = page
+        """The window that has brought the port, where it was a port."""
+        self.space: object = None
+        """The app's space while the partition may have it; as for an app's session."""
+        self.profile: Profile | None = None
+        self.identity: Identity | None = None
+        self._engine, self._enrolments = engine, enrolments
+        self._heard = asyncio.Event()
+        self.line: Line | OfferedLine = lead(said=self._said, gone=self._gone, changed=self._changed)
+
+    def tell_status(self, status: dict[str, Any]) -> None:
+        """Tell the partition where the person has said no."""
+        if status.get("denied"):
+            self.line.post(denied=status["denied"])
+
+    @property
+    def linked(self) -> bool:
+        """Whether a link brought it: a person must say yes to that each time."""
+        return isinstance(self.line, OfferedLine)
+
+    async def met(self) -> bool:
+        """Return once both ends have the same on their disks, or it goes on no more.
+
+        False: the partition is there, and has not got everything, or not passed on everything. Raises what keeps
+        this end from taking what the partition has: QuotaExceeded, say; or a partition from getting what it was given.
+        """
+        return await self.line.met()
+
+    async def heard(self) -> None:
+        """Return once the partition has heard a no, or has had the time to: the window's end may be this worker's."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(HEAR_SECONDS):
+                await self._heard.wait()
+
+    def leave_data(self) -> None:
+        """Let the app's data go."""
+        if self.space is not None and self.profile is not None:
+            self.line.leave_data()
+            self.profile.release(self.origin)
+            self.space = None
+
+    def let_go(self) -> None:
+        """Let all of the profile go."""
+        self.leave_data()
+        self.line.leave_spaces()
+        self.profile = None
+
+    def end(self) -> None:
+        """Forget the partition; while it has a port here it will find this end silent."""
+        self.let_go()
+        self.line.close()
+
+    def _said(self, message: dict[str, Any]) -> None:
+        if "hello" in message and self.hello is None:
+            self.hello = wire.read_hello(message["hello"])
+            self.origin, self.nonce, self.app = self.hello.origin, self.hello.nonce, self.hello.app
+            self._enrolments.said_hello(self)
+        elif "moved" in message and self.identity is not None:
+            self._engine.soon(self._enrolments.moved(self))
+        elif "heard" in message:
+            self._heard.set()
+
+    def _gone(self) -> None:
+        self._enrolments.drop(self)
+
+    def _changed(self) -> None:
+        self._engine.refresh_statuses()
+
+
+class Enrolments:
+    """All partitions that have a port here just now."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._here: list[Enrolment] = []
+
+    def take(self, port: Port, *, asked: bool, page: PageSession | None = None) -> None:
+        """Take up a port that leads to a partition's worker, which will say who it is. `page`: the window's."""
+        self.lead(partial(Line, port, first_word=wire.START_SECONDS), asked=asked, page=page)
+
+    def lead(self, lead: Lead, *, asked: bool, page: PageSession | None = None) -> None:
+        """Take up a line that leads there."""
+        self._here.append(Enrolment(self._engine, self, lead, asked=asked, page=page))
+
+    def drop(self, enrolment: Enrolment) -> None:
+        """Forget a partition that has gone."""
+        enrolment.end()
+        if enrolment in self._here:
+            self._here.remove(enrolment)
+            if enrolment.asked and enrolment.hello:
+                self._engine.requests.put_away(enrolment)
+
+    def said_hello(self, enrolment: Enrolment) -> None:
+        """File its request; or, where nobody asks, let it hand over what it has. Raises ProtocolError."""
+        if enrolment.asked:
+            self._engine.requests.check(enrolment.nonce, enrolment.origin)
+            if enrolment.page is not None and enrolment.page.closed:  # before there was a request to end
+                enrolment.tell_status({"denied": "closed"})
+                return
+            self._engine.requests.file(enrolment)
+            self._engine.tell_pages(["overview"])  # its window may have stopped waiting for it
+        else:
+            self._engine.soon(self._take_back(enrolment))
+
+    def profile_opened(self) -> None:
+        """A profile was opened: perhaps it is the one that a partition was a device of."""
+        for enrolment in self._here:
+            if not enrolment.asked and enrolment.hello and enrolment.profile is None:
+                self._engine.soon(self._take_back(enrolment))
+
+    def profile_closes(self) -> None:
+        """Have all copies locked that may not stay open without the store."""
+        for enrolment in self._here:
+            if enrolment.profile is not None:
+                enrolment.let_go()
+                enrolment.line.post(denied="locked")
+
+    def end_app(self, origin: str) -> None:
+        """Take an app's space out of all partitions' hands."""
+        for enrolment in self._here:
+            if enrolment.origin == origin:
+                enrolment.leave_data()
+
+    def end(self) -> None:
+        """Let all go: the engine stops."""
+        for enrolment in list(self._here):
+            self.drop(enrolment)
+
+    async def admit(self, enrolment: Enrolment, listed: bool = True) -> None:
+        """Make a partition a device with its app's space alone. Whoever calls this holds `changing`.
+
+        `listed`: whether it comes on the list, in the place of the one before.
+        Raises Locked, and QuotaExceeded where there is no room to list it.
+        """
+        engine, hello = self._engine, enrolment.hello
+        profile = engine.profile
+        assert hello is not None and profile is not None
+        origin, generation = hello.origin, profile.generation(hello.origin)
+        secret, name = await self._enrolment_in(profile, origin)
+        public = bytes.fromhex(hello.known.get(name, hello.public))
+        enrolment.identity = await identity_of(engine.crypto, public)
+        if listed:
+            await engine.devices.enrol(profile, enrolment.identity, origin, hello.app["name"])
+        await engine.rosters.tell(profile, origin)
+        enrolment.let_go()
+        data = await profile.space(origin)
+        roster = await profile.roster(origin)
+        enrolment.profile, enrolment.space = profile, data
+        granted = wire.Grant(
+            origin=origin,
+            generation=generation,
+            secret=secret.hex(),
+            roster=(await engine.crypto.hkdf(profile.home_secret, keys.roster_info(origin))).hex(),
+            profile=profile.name,
+            relay=engine.devices.relay,
+            stay=engine.vault.stays_unlocked,
+            lock_minutes=engine.vault.lock_minutes if engine.vault.has_passphrase else 0,
+        )
+        enrolment.line.post(grant=granted._asdict())
+        enrolment.line.sync(data, roster, engine.writer)
+        await engine.note_used(profile, origin)
+
+    async def _enrolment_in(self, profile: Profile, origin: str) -> tuple[bytes, str]:
+        """Return the secret of an app's space, and the name of the enrolment in it."""
+        crypto = self._engine.crypto
+        info = keys.space_secret_info(origin, profile.generation(origin))
+        secret = await crypto.hkdf(profile.home_secret, info)
+        return secret, (await crypto.hkdf(secret, keys.enrolment_info(), keys.ID_BYTES)).hex()
+
+    async def _take_back(self, enrolment: Enrolment) -> None:
+        """Have a partition hand over what it has: its app reaches the store itself by now, so nobody need be asked."""
+        engine, hello = self._engine, enrolment.hello
+        assert hello is not None
+        async with engine.changing:
+            profile = engine.profile
+            if profile is None or profile.app(hello.origin) is None or not enrolment.line.open:
+                return
+            known = {
+                name: (await identity_of(engine.crypto, bytes.fromhex(public))).id
+                for name, public in hello.known.items()
+            }
+            _, name = await self._enrolment_in(profile, hello.origin)
+            listed = {device.id for device in engine.devices.listed() if device.app == hello.origin}
+            # Off the list without having been removed is a copy whose place another one took: a browser may keep
+            # several apart, one for each site that shows the app.
+            replaced = name in known and not engine.devices.was_removed(known[name])
+            is_listed = not listed.isdisjoint(known.values())
+            if not replaced and not is_listed:
+                return
+            with suppress(MasqError):
+                await self.admit(enrolment, is_listed)
+                enrolment.line.post(move=True)
+
+    async def moved(self, enrolment: Enrolment) -> None:
+        """Take a partition off the list: it has handed over all it had, and is gone."""
+        async with self._engine.changing:
+            profile, identity = enrolment.profile, enrolment.identity
+            if profile is not None and profile is self._engine.profile and identity is not None:
+                with suppress(MasqError):
+                    await self._engine.devices.forget(profile, identity.id)
+        self.drop(enrolment)

@@ -1,0 +1,548 @@
+"""The engine of a browser partition: copies of the data of the apps of one site, each enrolled by itself.
+
+Where a browser keeps the store's data from an app's page, the hidden frame has storage of its own, apart for each
+site. What runs there is a device that holds single spaces: never a profile's root key or home secret, nor another
+site's apps. A window of the store brings what it may have, over a port (`Line`); from then on it syncs like any device.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from masq.errors import Locked, MasqError, NotRegistered, QuotaExceeded, StorageUnavailable
+from masq_store.core import access, keys
+from masq_store.core import enrolment as wire
+from masq_store.core.devices import Identity, draw_identity
+from masq_store.core.errors import DamagedData, NewerData
+from masq_store.engine.copies import Copies, Secrets
+from masq_store.engine.copy import Copy
+from masq_store.engine.far_line import TakenLine
+from masq_store.engine.line import Line
+from masq_store.engine.ports import Backend, Crypto, Network, Port
+from masq_store.engine.relays import Relays
+from masq_store.engine.rest import LOOK_SECONDS, Idle
+from masq_store.engine.sessions import AppSession
+from masq_store.engine.severed import Severed
+from masq_store.engine.writer import Writer
+
+TELL_SECONDS = 0.1
+"""How often apps hear how their copy stands, at most."""
+
+PART_SECONDS = 10.0
+"""How long a copy that the person has taken back may take to let others have what only it holds."""
+
+
+class Partition:
+    """Who may do what here, now: the sessions, and the copies that they are for."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        crypto: Crypto,
+        *,
+        now_ms: Callable[[], int],
+        persistent: bool = False,
+        failed: Callable[[Exception], None] = lambda error: None,
+        emptied: Callable[[], None] = lambda: None,
+        network: Network | None = None,
+    ) -> None:
+        """`now_ms`: the device's clock. `failed` hears of a disk that no longer takes writes. `network`: to relays.
+
+        `emptied` is called once the last copy has been handed back: the storage is of no more use.
+        """
+        self.now_ms = now_ms
+        self.persistent = persistent
+        self.backend = backend
+        self.crypto = crypto
+        self.writer = Writer(backend, self._disk_failed)
+        self.rest = _Rest(self)
+        self.copies: dict[str, Copy] = {}
+        """The open ones, by their app's origin."""
+        self._failed, self._emptied = failed, emptied
+        self.relays = Relays(network, now_ms=now_ms, random=crypto.random) if network else None
+        self._kept = Copies(backend, crypto)
+        self._severed = Severed(self)
+        self._locked: set[str] = set()  # origins whose copy is on the disk and cannot be opened
+        self._changing = asyncio.Lock()  # held while it changes which copies are open
+        self._apps: set[AppSession] = set()
+        self._lines: dict[str, _Asked] = {}  # by origin: the newest window or store that is there
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._telling: asyncio.TimerHandle | None = None
+        self._looking: asyncio.TimerHandle | None = None
+        self._stopping = False
+        self._stopped = False
+
+    async def start(self) -> None:
+        """Claim the storage. Raises NewerData, DamagedData or StorageUnavailable; it is then left as it was."""
+        await self._kept.check()
+        await self.backend.claim()
+        await self._kept.load()
+        self._look_later()
+
+    async def stop(self) -> list[tuple[AppSession, Port, dict[str, Any]]]:
+        """Finish what is being written and give every app's port back, with its session's state."""
+        self._stopping = True
+        for session in self._apps:
+            session.pause()
+        async with self._changing:
+            for asked in list(self._lines.values()):
+                asked.line.close()
+            await self.writer.idle()
+            for copy in self.copies.values():
+                await copy.close()
+            if self._looking:
+                self._looking.cancel()
+            if self.relays:
+                self.relays.close()
+            self._stopped = True
+            await self.backend.close()
+        return [(session, *session.hand_over()) for session in self._apps]
+
+    # Sessions ----------------------------------------------------------------------------------------------
+
+    def attach(
+        self, port: Port, origin: Any, nonce: Any, app: dict[str, Any], ticket: Any = None
+    ) -> AppSession:
+        """Take up an app's port, as `Engine.attach` does. `ticket`: what the frame has kept of a worker before."""
+        access.check_origin(origin)
+        access.check_nonce(nonce)
+        session = AppSession(self, port, origin, nonce, access.check_app(**app)._asdict())
+        self._apps.add(session)
+        if self._stopping:
+            session.pause()
+        self.soon(self._arrive(session, ticket))
+        return session
+
+    def detach(self, session: AppSession) -> None:
+        """Forget an app's session: its page has gone."""
+        session.close()
+        self._severed.end(session)
+        self._apps.discard(session)
+
+    def status(self, origin: str) -> dict[str, Any]:
+        """Return what an app may know: for a stranger, nothing but that it is one."""
+        copy = self.copies.get(origin)
+        if copy is None or copy.ended:
+            return {"state": "locked" if origin in self._locked else "unregistered"}
+        return {
+            "state": "ready",
+            "access": "partitioned",
+            "profile": copy.secrets.grant.profile,
+            "sync": copy.state,
+            "devices": copy.facts.devices,
+            "persistent": self.persistent,
+            "waiting": copy.waiting,
+        }
+
+    async def _arrive(self, session: AppSession, ticket: Any) -> None:
+        origin = session.origin
+        async with self._changing:
+            if origin not in self.copies:
+                await self._open_kept(origin, ticket)
+            self._refresh(session)
+
+    def _refresh(self, session: AppSession) -> None:
+        """Bring a session to what its app may do now."""
+        copy, status = self.copies.get(session.origin), self.status(session.origin)
+        if session.closed:
+            return
+        if status["state"] != "ready" and session.told == status:
+            return
+        if copy is None or status["state"] != "ready":
+            refusal = Locked() if status["state"] == "locked" else NotRegistered(session.origin)
+            session.refuse(refusal, status)
+        elif session.space is None:
+            session.open(copy, copy.data, status)
+            session.on_ticket(copy.ticket)
+            self._severed.end(session)
+        else:
+            if copy.state == "live":
+                self._severed.needless(session)
+            if session.told != status:
+                session.tell_status(status)
+
+    # Copies come and go; whoever calls these holds `_changing` ---------------------------------------------
+
+    async def _open_kept(self, origin: str, ticket: Any) -> None:
+        """Open an app's copy, if the device's key or a ticket does."""
+        record = await self._kept.latest(origin)
+        if record is None:
+            return
+        try:
+            secrets = await self._kept.by_device(record)
+            if secrets is None and isinstance(ticket, str) and len(ticket) < 4 * keys.SECRET_BYTES:
+                secrets = await self._kept.by_ticket(record, ticket, self.now_ms())
+            if secrets is None:
+                self._locked.add(origin)
+                return
+            await self._open(secrets)
+        except MasqError as error:  # damaged, or of a newer version, or no room to begin
+            self.failed(origin, error)
+
+    async def _open(self, secrets: Secrets, granted: bool = False) -> Copy:
+        origin = secrets.grant.origin
+        public = (await self._kept.known(origin))[secrets.id]
+        identity = await self._kept.identity(public)
+        copy = await Copy.open(self.backend, self.crypto, secrets, identity.id, self._changed)
+        if granted:
+            copy.granted_again(secrets)
+        self.rest.begin()
+        self.copies[origin] = copy
+        self._locked.discard(origin)
+        copy.data.listeners.append(lambda keys, source: self._changed())
+        copy.roster.listeners.append(lambda keys, source: self._roster_changed(copy))
+        await self._give_ticket(copy)
+        await copy.meet(self.relays, self.writer, self.crypto, self.now_ms)
+        self._roster_changed(copy)
+        return copy
+
+    async def _close(self, origin: str) -> None:
+        """Let a copy go, once all that was asked of it is on the disk. What its apps say meanwhile waits."""
+        copy = self.copies.pop(origin, None)
+        if copy is not None:
+            for session in self._of(origin):
+                session.leave()
+            await self.writer.idle()
+            await copy.close()
+
+    async def _give_ticket(self, copy: Copy) -> None:
+        """Let the copy survive the end of this worker, where it does not open by itself.
+
+        A ticket given out stays: whoever holds it must not be left with one that opens nothing.
+        """
+        if self._kept.opens_by_itself(copy.secrets.id):
+            return
+        with suppress(QuotaExceeded):
+            if copy.ticket:
+                await self._kept.renew_ticket(copy.secrets, copy.ticket, self.now_ms())
+            else:
+                copy.ticket = await self._kept.write_ticket(copy.secrets, self.now_ms())
+        for session in self._of(copy.secrets.grant.origin):
+            if session.space is not None:  # the others get it with their space
+                session.on_ticket(copy.ticket)
+
+    async def _forget(self, origin: str) -> None:
+        """Erase a copy; its sessions end."""
+        copy = self.copies.get(origin)
+        if copy is not None:
+            for session in self._of(origin):
+                session.refuse(NotRegistered(origin), {"state": "unregistered"})
+                session.on_ticket(None)
+            await self._close(origin)
+            await self._kept.delete(copy.secrets.id)
+
+    async def lock(self, origin: str, rested: Copy | None = None) -> None:
+        """Close a copy until the person opens the store again. `rested`: that one, if nobody has come back to it."""
+        async with self._changing:
+            copy = self.copies.get(origin)
+            if copy is not None and (rested is None or (copy is rested and copy.locks)):
+                await self._close(origin)
+                with suppress(MasqError):  # nobody holds the ticket: what stays of it opens nothing
+                    await self._kept.drop_ticket(copy.secrets.id)
+                self._locked.add(origin)
+                for session in self._of(origin):
+                    session.on_ticket(None)
+                    self._refresh(session)
+
+    def failed(self, origin: str, error: MasqError) -> None:
+        """Tell an app's pages that its copy cannot be opened."""
+        damaged = isinstance(error, (DamagedData, NewerData))
+        for session in self._of(origin):
+            if session.space is None:
+                session.fail(StorageUnavailable(error.sentence) if damaged else error)
+
+    def _of(self, origin: str) -> list[AppSession]:
+        return [session for session in self._apps if session.origin == origin]
+
+    # What the profile's devices say ------------------------------------------------------------------------
+
+    def _roster_changed(self, copy: Copy) -> None:
+        if copy.ended:
+            self.soon(self._part(copy))
+        else:
+            self.soon(self._meet(copy))
+            self._changed()
+
+    async def _meet(self, copy: Copy) -> None:
+        async with self._changing:
+            if self.copies.get(copy.secrets.grant.origin) is copy:
+                await copy.meet(self.relays, self.writer, self.crypto, self.now_ms)
+
+    async def _part(self, copy: Copy) -> None:
+        """Erase a copy that the person has taken back; what only it holds goes to the others first, if that can be."""
+        origin = copy.secrets.grant.origin
+        for session in self._of(origin):
+            session.refuse(NotRegistered(origin), {"state": "unregistered"})
+            session.on_ticket(None)
+        erased = copy.facts.generation > copy.secrets.grant.generation
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PART_SECONDS):
+                while copy.waiting and not erased and copy.state != "off":
+                    await asyncio.sleep(TELL_SECONDS)
+        async with self._changing:
+            if self.copies.get(origin) is copy and copy.ended:
+                await self._forget(origin)
+
+    # A window of the store, or the store itself ------------------------------------------------------------
+
+    def enrol(self, port: Port, origin: Any, nonce: Any, app: dict[str, Any]) -> None:
+        """Take up a port that leads to the store, and ask there for an app's data. Raises ProtocolError."""
+        access.check_origin(origin)
+        access.check_nonce(nonce)
+        claims = access.check_app(**app)._asdict()
+        for session in self._of(origin):
+            if session.nonce == nonce:
+                self._severed.reached(session)
+        self.ask(partial(Line, port), origin, nonce, claims)
+
+    def ask(self, lead: Callable[..., Any], origin: str, nonce: str, app: dict[str, Any]) -> None:
+        """Ask for an app's data over the line that `lead` begins, called with the arguments of `Line` but its port."""
+        before = self._lines.pop(origin, None)
+        if before is not None:  # the person has clicked again
+            before.line.close()
+            if before.nonce != nonce:  # in another tab, and what the first one's window says is heard no more
+                self.gone(before)
+        self._lines[origin] = _Asked(self, lead, origin, nonce, app)
+        self.soon(self._lines[origin].begin())
+
+    def meets(self, session: AppSession) -> bool:
+        """Whether a window is there for that very page, or the app's copy is in step without one."""
+        asked = self._lines.get(session.origin)
+        copy = self.copies.get(session.origin) if session.space else None
+        own = asked is not None and asked.nonce == session.nonce
+        return own or (copy is not None and copy.state == "live")
+
+    def severed(self, session: AppSession) -> None:
+        """The app's page has opened the store's window and cannot reach it: another way is offered."""
+        self._severed.begin(session)
+
+    async def paste(self, session: AppSession, text: object) -> None:
+        """Take the link of the store's window, as the person has pasted it into the frame."""
+        await self._severed.paste(session, text)
+
+    async def known(self, origin: str) -> dict[str, str]:
+        """Return the public key of each enrolment of an app, by its name."""
+        return await self._kept.known(origin)
+
+    async def granted(self, asked: _Asked, grant: wire.Grant, identity: Identity, private: bytes) -> None:
+        """Take what the store gives: open the copy anew or again, and bring it in step."""
+        async with self._changing:
+            if grant.origin != asked.origin or not asked.line.open or self._stopping:
+                return
+            present = self.copies.get(grant.origin)
+            secrets = await self._kept.take(grant, identity, private)
+            if present is not None and present.secrets.id == secrets.id:
+                copy = present
+                copy.granted_again(secrets)
+                self.rest.begin()
+                copy.locks = False  # its person is there
+                await self._give_ticket(copy)
+                await copy.meet(self.relays, self.writer, self.crypto, self.now_ms)
+            else:
+                await self._close(grant.origin)
+                copy = await self._open(secrets, granted=True)
+            asked.copy = copy
+            if isinstance(asked.line, Line):
+                copy.line = asked.line
+                asked.line.sync(copy.data, copy.roster, self.writer)
+            for session in self._of(grant.origin):
+                self._severed.end(session)
+                self._refresh(session)
+
+    def denied(self, asked: _Asked, how: str) -> None:
+        """The person does not want it, or the window has closed, or the store locks."""
+        if how == "locked":
+            copy = asked.copy
+            if copy is not None and not copy.secrets.grant.stay:
+                self.soon(self.lock(asked.origin))
+            return
+        for session in self._of(asked.origin):
+            if session.nonce == asked.nonce:
+                self.tell_no(session, how)
+
+    def tell_no(self, session: AppSession, how: str) -> None:
+        """Tell an app that may not have its data that it waits in vain."""
+        if session.space is None:
+            session.tell_status({**self.status(session.origin), "denied": how})
+
+    def gone(self, asked: _Asked) -> None:
+        """The other end is not there any more."""
+        if self._lines.get(asked.origin) is asked:
+            del self._lines[asked.origin]
+        copy = asked.copy
+        if copy is None:
+            if isinstance(asked.line, Line):  # the other kind says itself why it ends
+                self.denied(asked, "closed")
+        else:
+            if copy.line is asked.line:
+                self.soon(self._keep_met(copy))
+            self._changed()
+
+    async def hand_back(self, asked: _Asked) -> None:
+        """Erase a copy that the store has whole: its app reaches the store itself by now."""
+        async with self._changing:
+            copy = asked.copy
+            if copy is None or not copy.line or self.copies.get(asked.origin) is not copy:
+                return
+            if self._of(asked.origin) or not copy.line.together or self.writer.busy:
+                return  # a page from before works on it: it will do at the next visit
+            await self._forget(asked.origin)
+            asked.line.post(moved=True)
+            if self._kept.empty:
+                self._emptied()
+
+    async def _note_met(self, copy: Copy) -> None:
+        async with self._changing:
+            if self.copies.get(copy.secrets.grant.origin) is copy:
+                with suppress(QuotaExceeded):  # then more is told to wait than does
+                    await copy.note_met()
+
+    async def _keep_met(self, copy: Copy) -> None:
+        async with self._changing:
+            if self.copies.get(copy.secrets.grant.origin) is copy:
+                await copy.note_met()
+                copy.line = None
+
+    # -------------------------------------------------------------------------------------------------------
+
+    def _changed(self) -> None:
+        if self._telling is None and not self._stopping:
+            self._telling = asyncio.get_running_loop().call_later(TELL_SECONDS, self._tell)
+
+    def _tell(self) -> None:
+        self._telling = None
+        for session in self._apps:
+            if not self._changing.locked():  # else whoever holds it tells them
+                self._refresh(session)
+        for asked in self._lines.values():
+            if asked.copy and asked.line.together:
+                self.soon(self._note_met(asked.copy))
+            if asked.moving and asked.copy and asked.line.together:
+                self.soon(self.hand_back(asked))
+
+    def _look_later(self) -> None:
+        self._looking = asyncio.get_running_loop().call_later(LOOK_SECONDS, self._look)
+
+    def _look(self) -> None:
+        self._look_later()
+        self.rest.look()
+        self.soon(self._renew())
+
+    async def _renew(self) -> None:
+        """Keep the tickets good, and what the store had of each copy."""
+        async with self._changing:
+            with suppress(QuotaExceeded):
+                for copy in self.copies.values():
+                    if copy.ticket:
+                        await self._kept.renew_ticket(copy.secrets, copy.ticket, self.now_ms())
+                    await copy.note_met()
+
+    def _disk_failed(self, error: Exception) -> None:
+        if not self._stopped:
+            self._failed(error)
+
+    def soon(self, work: Coroutine[Any, Any, None]) -> None:
+        """Begin some work; what goes wrong in it is seen, but for what a person could be told."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not isinstance(error, MasqError):
+            asyncio.get_running_loop().call_exception_handler(
+                {"message": "the engine of a partition failed", "exception": error}
+            )
+
+
+class _Asked:
+    """One end of the store that is there: who asks it for what, and what came of it."""
+
+    def __init__(
+        self,
+        partition: Partition,
+        lead: Callable[..., Line | TakenLine],
+        origin: str,
+        nonce: str,
+        app: dict[str, Any],
+    ) -> None:
+        self.origin, self.nonce = origin, nonce
+        self.copy: Copy | None = None
+        self.moving = False
+        self._app = app
+        self._partition = partition
+        self._identity: Identity | None = None
+        self._private = b""
+        self.line = lead(said=self._said, gone=self._gone, changed=partition._changed)
+
+    async def begin(self) -> None:
+        """Say who asks."""
+        self._identity, self._private = await draw_identity(self._partition.crypto)
+        public, known = self._identity.public.hex(), await self._partition.known(self.origin)
+        self.line.post(hello=wire.Hello(self.origin, self.nonce, self._app, public, known)._asdict())
+
+    def _said(self, message: dict[str, Any]) -> None:
+        partition = self._partition
+        if "grant" in message and self._identity is not None:
+            grant = wire.read_grant(message["grant"])
+            self.line.leave_spaces()  # what the store says from here on is for those that follow
+            partition.soon(self._take(grant, self._identity))
+        elif "denied" in message:
+            partition.denied(self, str(message["denied"]))
+            self.line.post(heard=True)
+        elif "move" in message:
+            self.moving = True
+            partition._changed()
+
+    async def _take(self, grant: wire.Grant, identity: Identity) -> None:
+        try:
+            await self._partition.granted(self, grant, identity, self._private)
+        except MasqError as error:  # there is no room for it, say
+            self._partition.failed(self.origin, error)
+
+    def _gone(self) -> None:
+        self._partition.gone(self)
+
+
+class _Rest:
+    """When copies lock by themselves: those of a profile that locks after some time of rest."""
+
+    def __init__(self, partition: Partition) -> None:
+        self._partition = partition
+        self._idle = Idle(partition.now_ms)
+
+    @property
+    def limited(self) -> bool:
+        """Whether one does."""
+        return any(copy.secrets.grant.lock_minutes for copy in self._partition.copies.values())
+
+    def begin(self) -> None:
+        """A copy is opened just now."""
+        self.look()  # the others' rest ends only where it has not been too long
+        self._idle.end()
+
+    def used(self, origin: str) -> bool:
+        """Note that somebody uses an app. False where its own copy has rested for too long: that locks now.
+
+        Apps of one site may be of profiles with different lock times: another app's is no reason to keep this one
+        waiting for a lock that never comes.
+        """
+        self.look()
+        copy = self._partition.copies.get(origin)
+        if copy is not None and copy.locks:
+            return False
+        self._idle.end()
+        return True
+
+    def look(self) -> None:
+        """Lock what has rested for too long."""
+        partition, rested = self._partition, self._idle.ms
+        for origin, copy in partition.copies.items():
+            if not copy.locks and rested >= copy.secrets.grant.lock_minutes * 60_000 > 0:
+                copy.locks = True
+                partition.soon(partition.lock(origin, copy))

@@ -1,0 +1,241 @@
+"""The kinds of app: the counter, written once, in each page of docs/apps.md; what each leaves behind and says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browser.kinds import KINDS, WORKER_ALONE, Isolating, make_page, script_of
+from browser.steps import allow, click, find, make_profile, popup, text, until, wait_text
+from conftest import Site
+
+from build.server import SiteServer
+
+COUNT = 3
+
+
+ASKS = """
+import js
+import masq
+try:
+    await masq.connect("http://store.localhost:8000", name="Asks")
+except masq.MasqError as error:
+    js.console.log("told " + error.code + ": " + str(error))
+"""
+"""A program that can do nothing but say what it was told."""
+
+STARTS = """
+from pyscript import PyWorker, window
+PyWorker(
+    "./away.py",
+    type="micropython",
+    version=window.location.origin + "/pyscript/micropython/micropython.mjs",
+    config={"files": {"http://store.localhost:8000/client/masq-0.1.0.whl": "./*"}},
+    **{"async": True},
+)
+"""
+"""A program that starts another in a worker which no element of the page stands for."""
+
+LEAVES = """
+import asyncio
+from pyscript import document
+import masq
+
+made = []
+try:
+    import pyodide.ffi as ffi
+    create = ffi.create_proxy
+
+    def create_proxy(function):
+        made.append(create(function))
+        return made[-1]
+
+    ffi.create_proxy = create_proxy
+except ImportError:
+    pass  # MicroPython, which collects them itself
+
+
+def alive():
+    count = 0
+    for proxy in made:
+        try:
+            proxy.name
+        except AttributeError:
+            count += 1
+        except Exception:
+            pass  # destroyed
+    return count
+
+
+document.title = "begins"
+while document.title != "go":
+    await asyncio.sleep(0.02)
+store = await masq.connect("http://store.localhost:8000", name="Leaves", button="#connect")
+async with store, store.watch() as changes:
+    await store.set("a", 1)
+    async for change in changes:
+        break
+for _ in range(200):
+    if not alive():
+        break
+    await asyncio.sleep(0.02)
+document.querySelector("#message").textContent = str(len(made)) + " made, " + str(alive()) + " left"
+document.title = "closed"
+"""
+"""A program that connects, closes, and counts the proxies that it has made on the way."""
+
+
+@pytest.fixture(scope="module")
+def kinds(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The built site, with a page of each kind at an address of its own."""
+    folder = tmp_path_factory.mktemp("kinds")
+    for kind in KINDS:
+        make_page(dist, folder / kind, script_of(kind))
+    make_page(
+        dist,
+        folder / "mpy-files",
+        script_of("files").replace("py", "mpy", 1).replace("pyodide", "micropython"),
+    )
+    make_page(dist, folder / "isolated", script_of("py"))
+    for kind in KINDS:
+        make_page(dist, folder / f"{kind}-leaves", script_of(kind), LEAVES)
+    for name, kind in {"asks": "worker", "asks-mpy": "mpy-worker"}.items():
+        make_page(dist, folder / name, script_of(kind), ASKS)
+    make_page(dist, folder / "asks-alone", WORKER_ALONE, ASKS)
+    make_page(dist, folder / "isolated-asks", script_of("mpy"), STARTS)
+    (folder / "isolated-asks" / "away.py").write_text(ASKS, "utf-8")
+    server = SiteServer(dist, folders={page.name: page for page in folder.iterdir()})
+    server.RequestHandlerClass = Isolating
+    server.start()
+    yield Site(server)
+    server.stop()
+
+
+def state(driver: Any) -> str:
+    """Return the state that the Connect button shows."""
+    return str(driver.find_element("css selector", "#connect").get_attribute("data-masq-state"))
+
+
+def counts(driver: Any, address: str) -> float:
+    """Connect as a person does, count, and find the number again. Returns ms to the first value, files in the cache."""
+    driver.get(address)
+    allow(driver)
+    for _ in range(COUNT):
+        click(driver, "#plus")
+    wait_text(driver, "#count", str(COUNT))
+    for _ in range(2):  # the second time everything is in the browser's cache
+        driver.refresh()
+        wait_text(driver, "#count", str(COUNT))
+    first = float(driver.execute_script("return shown"))
+    click(driver, "#minus")  # and it still works
+    wait_text(driver, "#count", str(COUNT - 1))
+    return first
+
+
+def told(capsys: Any, kind: str, milliseconds: float) -> None:
+    """Print a figure."""
+    with capsys.disabled():
+        print(f"\nfirst value in {kind}: {milliseconds:.0f} ms")
+
+
+@pytest.mark.engines
+@pytest.mark.parametrize("kind", ["py", "mpy"])
+def test_the_counter_in_the_page(browser: Callable[..., Any], kinds: Site, kind: str, capsys: Any) -> None:
+    """Connected, counted, reloaded, kept: with Pyodide and with MicroPython."""
+    driver = browser()
+    told(capsys, f"{kind} in {driver.engine}", counts(driver, kinds.url(kind)))
+
+
+@pytest.mark.parametrize("kind", ["worker", "mpy-worker", "pyodide", "files", "mpy-files", "isolated"])
+def test_the_counter_in_other_kinds(browser: Callable[..., Any], kinds: Site, kind: str, capsys: Any) -> None:
+    """The same: in workers, in Pyodide alone, with the client as files, and in an isolated page."""
+    driver = browser()
+    told(capsys, kind, counts(driver, kinds.url(kind)))
+    isolated = driver.execute_script(
+        "return [crossOriginIsolated, !!document.querySelector('script[worker]')]"
+    )
+    assert isolated == [kind in ("worker", "mpy-worker", "isolated"), "worker" in kind]
+
+
+@pytest.mark.parametrize("kind", ["worker", "isolated", "py"])
+def test_a_second_click(browser: Callable[..., Any], kinds: Site, kind: str) -> None:
+    """Clicked again, there is one window of the store still, and its answer counts."""
+    driver = browser()
+    driver.get(kinds.url(kind))
+    until(lambda: state(driver) == "connect", "the Connect button")
+    home = driver.current_window_handle
+    click(driver, "#connect")
+    first = driver.wait_window([home])
+    find(driver, "#create-profile")
+    driver.switch_to.window(home)
+    click(driver, "#connect")
+    # A page that is not isolated finds the window again; another's is replaced.
+    until(
+        lambda: len(driver.window_handles) == 2 and (first in driver.window_handles) == (kind == "py"),
+        "the first window to close",
+    )
+    with popup(driver):
+        make_profile(driver)
+        click(driver, "#allow")
+    until(lambda: state(driver) == "connected", "the answer")
+    assert driver.window_handles == [home]
+
+
+@pytest.mark.parametrize(
+    ("page", "sentence"),
+    [
+        ("asks", "Cross-Origin-Embedder-Policy: require-corp"),
+        ("asks-mpy", "Cross-Origin-Opener-Policy: same-origin"),
+        ("asks-alone", "without PyScript"),
+        ("isolated-asks", "create_named_worker"),
+    ],
+)
+def test_a_worker_without_a_page(browser: Callable[..., Any], kinds: Site, page: str, sentence: str) -> None:
+    """StorageUnavailable says what is missing: headers, PyScript, or the script element."""
+    driver = browser()
+    driver.get(kinds.url(page))
+    told = until(
+        lambda: [entry["message"] for entry in driver.console() if "told " in entry["message"]], "an error"
+    )
+    assert "told StorageUnavailable: " in told[0] and sentence in told[0] and "To change that: " in told[0]
+    assert driver.execute_script("return document.querySelectorAll('iframe').length") == 0
+
+
+@pytest.mark.parametrize("kind", ["mpy", "worker", "mpy-worker", "pyodide"])
+def test_a_refusal_reaches_the_page(browser: Callable[..., Any], kinds: Site, kind: str) -> None:
+    """An error is a sentence in every kind, and the app offers to connect again."""
+    driver = browser()
+    driver.get(kinds.url(kind))
+    until(lambda: state(driver) == "connect", "the Connect button")
+    click(driver, "#connect")
+    with popup(driver):
+        make_profile(driver)
+        click(driver, "#deny")
+    until(lambda: "refused this app access" in text(driver, "#message"), "the sentence")
+    allow(driver)
+    until(lambda: state(driver) == "connected", "the answer")
+
+
+@pytest.mark.parametrize("kind", ["py", "mpy", "worker", "mpy-worker", "pyodide"])
+def test_close_leaves_nothing(browser: Callable[..., Any], kinds: Site, kind: str) -> None:
+    """After close() the page has no frame and no listener more than before, and no proxy lives on."""
+    driver = browser()
+    driver.get(kinds.url(f"{kind}-leaves"))
+    until(lambda: driver.title == "begins", "the program")
+    listening = "return listening.filter((what) => /^(message|click) /.test(what)).sort()"
+    before = driver.execute_script(listening)
+    driver.execute_script("document.title = 'go'")
+    until(lambda: state(driver) == "connect", "the Connect button")
+    assert len(driver.execute_script(listening)) == len(before) + 3  # window, port or worker, button
+    allow(driver)
+    until(lambda: driver.title == "closed", "the end")
+    assert driver.execute_script(listening) == before
+    assert driver.execute_script("return document.querySelectorAll('iframe').length") == 0
+    made, _, left = text(driver, "#message").partition(" made, ")
+    assert left == "0 left"
+    assert (int(made) > 0) == (kind in ("py", "pyodide", "worker"))  # MicroPython's cannot be seen
+    # What is said now reaches nobody, and breaks nothing.
+    driver.run("postMessage('anyone?', '*'); document.querySelector('#connect').click();")
+    assert [entry for entry in driver.console() if entry["level"] == "SEVERE"] == []

@@ -1,0 +1,984 @@
+"""Partitioned mode: copies of single apps' data, enrolled by a window, in step with the store."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import gc
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from engine_rig import APP, OTHER, Peer, Rig
+from partition_rig import Apart, channel
+from relay_rig import relay, run
+
+from masq.errors import QuotaExceeded
+from masq_store.core import enrolment, keys
+from masq_store.core.devices import DEVICE, draw_identity, partition_value
+from masq_store.engine import line, partition
+from masq_store.engine.copies import TICKET_SECONDS
+from masq_store.engine.enrolments import HEAR_SECONDS
+from masq_store.engine.overview import overview
+from masq_store.native.memory import MemoryBackend
+from masq_store.native.websocket import NativeNetwork
+
+
+async def until(condition: Callable[[], Any], seconds: float = 15) -> None:
+    """Wait until it holds."""
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+async def with_profile(passphrase: str = "", stay: bool = True, **options: Any) -> Rig:
+    """Return a store with a profile."""
+    rig = await Rig(**options).start()
+    assert "profile" in await rig.page().call("create_profile", "Ann", passphrase, stay)
+    return rig
+
+
+async def connected(rig: Rig, apart: Apart, origin: str = APP) -> Peer:
+    """Return a tab of an app that its person has just connected."""
+    tab = apart.app(origin)
+    await apart.connect(tab)
+    return tab
+
+
+async def first_party(rig: Rig, origin: str = APP) -> Any:
+    """Return what the store itself holds of an app."""
+    assert rig.engine.profile is not None
+    return (await rig.engine.profile.space(origin)).core
+
+
+def digest(core: Any) -> str:
+    """Return the SHA-256 of everything that an app can read."""
+    return hashlib.sha256(json.dumps(core.items("")).encode()).hexdigest()
+
+
+async def in_step(rig: Rig, apart: Apart, origin: str = APP) -> None:
+    """Wait until the store and the copy have the same."""
+    core = await first_party(rig, origin)
+    await until(lambda: digest(core) == digest(apart.partition.copies[origin].data.core))
+
+
+async def synced_again(rig: Rig, apart: Apart, tab: Peer) -> None:
+    """The person clicks in a tab of an app whose copy is open; return once all that came of it is done."""
+    apart.cut()
+    store = rig.app()
+    await store.status(state="ready")
+    await store.call("increment", "clicks", 1)  # comes here over the new line alone
+    assert (await apart.connect(tab))["registered"]
+    await in_step(rig, apart)
+
+
+def listed(rig: Rig) -> list[tuple[str | None, bool]]:
+    """Return the copies that the pages show: the app of each, and whether it is in this browser."""
+    return [(copy["app"], copy["here"]) for copy in rig.engine.devices.describe_copies()]
+
+
+def test_a_partition_is_enrolled_and_counts() -> None:
+    """An app in a partition is a stranger until its person allows it, and then in step with the store both ways."""
+
+    async def story() -> None:
+        rig = await with_profile()
+        apart = await Apart(rig).start()
+        tab = apart.app()
+        assert (await tab.status()) == {"state": "unregistered"}
+        request = await apart.connect(tab)
+        assert request["origin"] == APP and request["apart"] and not request["registered"]
+        assert (await tab.status(state="ready"))["access"] == "partitioned"
+        assert await tab.call("increment", "count", 1) == 1
+        core = await first_party(rig)
+        await until(lambda: core.text("count") == "1")
+        other = rig.app(APP)
+        await other.status(state="ready")
+        await tab.call("watch", "count", False)
+        assert await other.call("increment", "count", 1) == 2
+        change = await tab.port.until(lambda message: message.get("changes"))
+        assert change[0][1] == [["count", "device", 2]]
+        assert listed(rig) == [(APP, True)]
+        await tab.status(waiting=0, devices=2, sync="live")
+
+    run(story)
+
+
+@pytest.mark.parametrize("how", ["refused", "closed", "silent"])
+def test_what_the_person_does_not_want(how: str) -> None:
+    """Refused, closed, or a window that is gone without a word: the app hears of it, and nothing was granted."""
+
+    async def story() -> None:
+        rig = await with_profile()
+        apart = await Apart(rig).start()
+        tab = apart.app()
+        nonce = apart.click(tab)
+        assert await rig.engine.person.request(nonce)
+        if how == "refused":
+            await rig.engine.person.answer(nonce, False)
+        elif how == "closed":
+            rig.engine.person.popup_gone(nonce)
+        else:
+            apart.cut()
+        status = await tab.status(denied="refused" if how == "refused" else "closed")
+        assert status["state"] == "unregistered"
+        assert apart.line and not any("grant" in json.loads(text) for text in apart.line[1].said)
+        assert not await apart.partition._kept.known(APP)
+        assert listed(rig) == []
+
+    run(story)
+
+
+@pytest.mark.parametrize("how", ["before the hello", "after it"])
+def test_a_window_that_closes_just_after_it_has_knocked(how: str) -> None:
+    """Closed before or after the app has said who it is, the window leaves no app waiting; the next one is as ever."""
+
+    async def story() -> None:
+        rig = await with_profile()
+        apart = await Apart(rig).start()
+        tab = apart.app()
+        page = rig.engine.page(Peer().port)
+        nonce = apart.click(tab, page)
+        if how == "after it":
+            assert await rig.engine.person.request(nonce)
+        rig.engine.page_gone(page)
+        rig.engine.person.popup_gone(nonce)
+        await tab.status(denied="closed")
+        assert rig.engine.requests.session(nonce) is None
+        apart.click(tab, rig.engine.page(Peer().port))
+        assert await rig.engine.person.request(nonce)
+        assert await rig.engine.person.answer(nonce, True)
+        await tab.status(state="ready")
+
+    run(story)
+
+
+def test_two_tabs_of_one_app_ask() -> None:
+    """A click in the second tab takes the first one's place: that one is told so, and has the data with the other."""
+
+    async def story() -> None:
+        rig = await with_profile()
+        apart = await Apart(rig).start()
+        first, second = apart.app(), apart.app()
+        assert await rig.engine.person.request(apart.click(first))
+        nonce = apart.click(second)
+        assert (await first.status(denied="closed"))["state"] == "unregistered"
+        assert await rig.engine.person.request(nonce)
+        assert "denied" not in second.statuses()[-1]
+        assert await rig.engine.person.answer(nonce, True)
+        await second.status(state="ready")
+        await first.status(state="ready")
+        await in_step(rig, apart)
+        nonce = apart.click(first)  # and once both have it, nobody is told anything
+        assert await rig.engine.person.request(nonce)
+        assert await rig.engine.person.answer(nonce, True)
+        await in_step(rig, apart)
+        assert all("denied" not in tab.statuses()[-1] for tab in (first, second))
+
+    run(story)
+
+
+def test_a_second_click_in_one_tab_denies_nothing() -> None:
+    """The same page asks anew: what its window says next counts, and the app goes on waiting."""
+
+    async def story() -> None:
+        rig = await with_profile()
+        apart = await Apart(rig).start()
+        tab = apart.app()
+        assert await rig.engine.person.request(apart.click(tab))
+        nonce = apart.click(tab)
+        await asyncio.sleep(0.1)
+        assert all("denied" not in status for status in tab.statuses())
+        assert await rig.engine.person.request(nonce)
+        assert await rig.engine.person.answer(nonce, True)
+        await tab.status(state="ready")
+
+    run(story)
+
+
+BEYOND = ("module", "MemoryBackend", "JoinedPort", "Rig", "Apart", "Loop")
+"""What is looked at by itself, is the other side of a port, or is shared by both sides in this test only."""
+
+
+def reachable(root: object) -> list[bytes]:
+    """Return all texts and bytes that can be reached from an object, as bytes."""
+    found, seen, todo = [], set(), [root]
+    while todo:
+        each = todo.pop()
+        if id(each) in seen or isinstance(each, type) or type(each).__name__ in BEYOND:
+            continue
+        seen.add(id(each))
+        if isinstance(each, bytes | bytearray):
+            found.append(bytes(each))
+        elif isinstance(each, str):
+            found.append(each.encode("utf-8", "surrogatepass"))
+        elif not callable(each) or hasattr(each, "__self__") or hasattr(each, "__closure__"):
+            references = gc.get_referents(each)
+            if hasattr(each, "__closure__"):  # what a function holds, not the module it stands in
+                references = [cell.cell_contents for cell in each.__closure__ or ()]
+            todo += references
+    return found
+
+
+def test_a_partition_holds_one_apps_space_only() -> None:
+    """Neither its disk nor its memory has the root key, the home secret, or another app's name, secret or data."""
+
+    async def story() -> None:
+        rig = await with_profile()
+        other = await rig.approved(OTHER)
+        await other.call("set", "other-key", "other-value")
+        apart = await Apart(rig).start()
+        tab = await connected(rig, apart)
+        await tab.call("set", "own-key", "own-value")
+        await in_step(rig, apart)
+        profile = rig.engine.profile
+        assert profile is not None
+        secret = {
+            origin: await rig.crypto.hkdf(profile.home_secret, keys.space_secret_info(origin, 0), 32)
+            for origin in (APP, OTHER)
+        }
+        roster = await rig.crypto.hkdf(profile.home_secret, keys.roster_info(OTHER), 32)
+        forbidden = [profile.root, profile.home_secret, secret[OTHER], roster]
+        forbidden = [
+            form for each in forbidden for form in (each, each.hex().encode(), base64.b64encode(each))
+        ]
+        forbidden += [OTHER.encode(), b"other-key", b"other-value"]
+        held = reachable(apart.partition)
+        stored = apart.backend.disk.stored
+        disk = [part for key, content in stored.items() for part in (str(key).encode(), content)]
+        said = [text.encode() for port in apart.line or () for text in port.said]
+        for place in (held, disk, said):
+            assert place
+            for each in forbidden:
+                assert not any(each in part for part in place), each
+        # The search does find what is there: its own secret in memory, and nothing readable on the disk.
+        assert any(secret[APP].hex().encode() in part for part in held)
+        assert any(b"own-value" in part for part in held)
+        assert not any(
+            each in part for each in (b"own-key", b"own-value", secret[APP].hex().encode()) for part in disk
+        )
+
+    run(story)
+
+
+def test_a_copy_that_stays_unlocked_opens_by_itself() -> None:
+    """After a restart it is ready without a window, with what was written while nobody else was there."""
+
+    async def story() -> None:
+        rig = await with_profile()
+        apart = await Apart(rig).start()
+        tab = await connected(rig, apart)
+        await in_step(rig, apart)
+        apart.cut()
+        await tab.status(sync="off")
+        await tab.call("set", "alone", True)
+        await tab.status(waiting=1)
+        await apart.restart()
+        again = apart.app()
+        status = await again.status(state="ready")
+        assert await again.call("get", "alone") == [True]
+        assert status["waiting"] == 1
+        await apart.connect(again)
+        await in_step(rig, apart)
+        assert (await first_party(rig)).text("alone") == "true"
+        await again.status(waiting=0)
+
+    run(story)
+
+
+def test_a_no_is_heard_before_the_window_closes() -> None:
+    """Once the store has taken a no, its worker may end with the window: the app knows by then that it was refused."""
+
+    async def story() -> None:
+        rig = await with_profile()
+        apart = await Apart(rig).start()
+        tab = apart.app()
+        nonce = apart.click(tab)
+        assert await rig.engine.person.request(nonce)
+        assert apart.line
+        apart.line[1].slow = True
+        await rig.engine.person.answer(nonce, False)
+        apart.cut()
+        status = await tab.status(denied="refused")
+        assert status["state"] == "unregistered"
+
+    run(story)
+
+
+def test_a_partition_that_hears_nothing_keeps_no_window_open() -> None:
+    """A partition that has gone, or is of a build that says nothing then, holds the answer up for a moment only."""
+
+    async def story() -> None:
+        rig = await with_profile()
+        apart = await Apart(rig).start()
+        tab = apart.app()
+        nonce = apart.click(tab)
+        assert await rig.engine.person.request(nonce)
+        apart.cut()
+        async with asyncio.timeout(HEAR_SECONDS + 5):
+            assert await rig.engine.person.answer(nonce, False)
+
+    run(story)
+
+
+def test_a_passphrase_leaves_nothing_readable() -> None:
+    """Without "stay unlocked" a copy opens by its ticket for a minute, then by nothing but the store's window."""
+
+    async def story() -> None:
+        rig = await with_profile("correct horse", False)
+        apart = await Apart(rig).start()
+        tab = await connected(rig, apart)
+        await tab.call("set", "diary", "a secret thought")
+        await in_step(rig, apart)
+        apart.cut()
+        await tab.call("set", "unsent", 1)
+        ticket = tab.ticket()
+        assert ticket
+        await apart.restart()
+        rig.now += TICKET_SECONDS * 1000 - 1
+        reloaded = apart.app(ticket=ticket)
+        await reloaded.status(state="ready")
+        assert await reloaded.call("get", "unsent") == [1]
+        await apart.restart()  # the browser was closed
+        rig.now += TICKET_SECONDS * 1000 + 1
+        later = apart.app(ticket=ticket)
+        assert await later.status() == {"state": "locked"}
+        assert await later.call("get", "diary") == ["Locked", *(await later.call("get", "diary"))[1:]]
+        for record in await apart.backend.scan("copy/"):
+            assert json.loads(record[1])["device"] is None
+        disk = b"".join(str(key).encode() + content for key, content in apart.backend.disk.stored.items())
+        for text in (b"diary", b"a secret thought", b"unsent", APP.encode(), b"Counter", b"Ann"):
+            assert text not in disk
+        await apart.connect(later)  # the window unlocks the store, and what was written here is still there
+        assert await later.call("get_many", ["diary", "unsent"]) == [
+            ["diary", "a secret thought"],
+            ["unsent", 1],
+        ]
+        await in_step(rig, apart)
+
+    run(story)
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_another_grant_leaves_the_tickets_of_open_tabs_good(which: int) -> None:
+    """Whichever tab its person syncs or connects by, each tab's ticket opens the copy for the next worker."""
+
+    async def story() -> None:
+        rig = await with_profile("correct horse", False)
+        apart = await Apart(rig).start()
+        tabs = [await connected(rig, apart), apart.app()]
+        await tabs[1].call("set", "x", 1)
+        for tab in tabs:
+            rig.now += TICKET_SECONDS * 1000
+            await synced_again(rig, apart, tab)
+        rig.now += TICKET_SECONDS * 1000
+        await apart.restart()
+        reloaded = apart.app(ticket=tabs[which].ticket())
+        await reloaded.status(state="ready")
+        assert await reloaded.call("get", "x") == [1]
+
+    run(story)
+
+
+def test_a_tab_gets_a_ticket_once_the_profile_stays_unlocked_no_more() -> None:
+    """A tab that was open before "stay unlocked" was turned off holds a ticket after the next sync."""
+
+    async def story() -> None:
+        rig = await with_profile("correct horse", True)
+        apart = await Apart(rig).start()
+        tab = await connected(rig, apart)
+        await tab.call("set", "x", 1)
+        assert tab.ticket() is None
+        await rig.engine.person.set_stay_unlocked(False)
+        await synced_again(rig, apart, tab)
+        assert tab.ticket()
+        await apart.restart()
+        reloaded = apart.app(ticket=tab.ticket())
+        await reloaded.status(state="ready")
+        assert await reloaded.call("get", "x") == [1]
+
+    run(story)
+
+
+def test_the_store_locks_and_so_does_the_copy() -> None:
+    """Locking the store while it is in touch locks the copy, which then tells its app so."""
+
+    async def story() -> None:
+        rig = await with_profile("correct horse", False)
+        apart = await Apart(rig).start()
+        tab = await connected(rig, apart)
+        await rig.engine.person.lock()
+        await tab.status(state="locked")
+        assert (await tab.call("get", "x"))[0] == "Locked"
+        assert tab.ticket() is None
+
+    run(story)
+
+
+def test_a_copy_locks_after_the_time_that_its_person_has_set() -> None:
+    """After so many minutes without use a copy is closed, also where a machine has slept through them."""
+
+    async def story() -> None:
+        rig = await with_profile("correct horse", False)
+        await rig.engine.person.set_lock_minutes(5)
+        apart = await Apart(rig).start()
+        tab = await connected(rig, apart)
+        apart.cut()
+        rig.now += 4 * 60_000
+        await tab.call("set", "x", 1)
+        rig.now += 4 * 60_000
+        assert await tab.call("get", "x") == [1]
+        rig.now += 5 * 60_000
+        assert (await tab.call("get", "x"))[0] == "Locked"
+        assert (await tab.status(state="locked")) == {"state": "locked"}
+
+    run(story)
+
+
+def test_a_copy_that_is_granted_again_has_not_rested() -> None:
+    """Its person was in the store just now: neither the next look nor a lock that was due closes it."""
+
+    async def story() -> None:
+        rig = await with_profile("correct horse", True)
+        await rig.engine.person.set_lock_minutes(5)
+        await rig.engine.person.set_stay_unlocked(False)
+        apart = await Apart(rig).start()
+        tab = await connected(rig, apart)
+        page = rig.page()
+        for idle_ms in (298_000, 301_000):
+            apart.cut()
+            for part_ms in (100_000, 100_000, idle_ms - 200_000):
+                await page.call("used")
+                rig.now += part_ms
+            await apart.connect(tab)
+            rig.now += 3_000
+            apart.partition.rest.look()
+            assert await tab.call("keys", "") == []
+
+    run(story)
+
+
+def test_a_relay_that_was_left_and_taken_again_is_the_copys_too() -> None:
+    """Granted once more after its relay had moved, a copy follows the next moves, also one back to the first."""
+
+    async def story() -> None:
+        one, other = "wss://one.example", "wss://other.example"
+        rig = await with_profile(relay=one)
+        apart = await Apart(rig).start()
+        tab = await connected(rig, apart)
+        copy = apart.partition.copies[APP]
+        await until(lambda: copy.facts.relay == one)
+        apart.cut()
+        page = rig.page()
+        await page.call("set_relay", other)
+        await apart.connect(tab)
+        assert copy is apart.partition.copies[APP]
+        await until(lambda: copy.facts.relay == other)
+        await page.call("set_relay", one)
+        await until(lambda: copy.facts.relay == one)
+
+    run(story)
+
+
+async def two_apps() -> tuple[Rig, Apart, Peer, Peer]:
+    """Return tabs of two apps of one site: the copy of the first locks after five minutes, the other's never."""
+    rig = await with_profile("correct horse", True)
+    apart = await Apart(rig).start()
+    await rig.engine.person.set_lock_minutes(5)
+    locking = await connected(rig, apart)
+    apart.cut()
+    await rig.engine.person.set_lock_minutes(0)
+    lasting = await connected(rig, apart, OTHER)
+    apart.cut()
+    return rig, apart, locking, lasting
+
+
+def test_the_lock_time_of_one_app_does_not_hold_up_another() -> None:
+    """After a sleep the app that comes first is answered, and the one whose time has passed locks all the same."""
+
+    async def story() -> None:
+        rig, _, locking, lasting = await two_apps()
+        rig.now += 5 * 60_000
+        answers = await asyncio.gather(lasting.call("get", "x"), locking.call("get", "x"))
+        assert [answers[0], answers[1][:1]] == [[], ["Locked"]]
+        assert await lasting.call("increment", "x", 1) == 1
+        assert await locking.status() == {"state": "locked"}
+
+    run(story)
+
+
+def test_an_app_that_opens_does_not_put_the_lock_of_another_off() -> None:
+    """A copy that has rested for too long locks, also where the first to come after a sleep opens another one."""
+
+    async def story() -> None:
+        rig, apart, _, _ = await two_apps()
+        await apart.restart()
+        locking = apart.app()
+        await locking.status(state="ready")
+        rig.now += 5 * 60_000
+        lasting = apart.app(OTHER)
+        await lasting.status(state="ready")
+        assert (await locking.call("get", "x"))[:1] == ["Locked"]
+        assert await lasting.call("get", "x") == []
+
+    run(story)
+
+
+def test_a_clock_set_back_puts_no_copys_lock_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set back, the clock counts from there on: the copy locks after its time, not once the clock has caught up."""
+
+    async def story() -> None:
+        monkeypatch.setattr(partition, "LOOK_SECONDS", 0.01)
+        rig = await with_profile("correct horse", False)
+        await rig.engine.person.set_lock_minutes(5)
+        apart = await Apart(rig).start()
+        tab = await connected(rig, apart)
+        apart.cut()
+        rig.now -= 60 * 60_000
+        await asyncio.sleep(0.1)  # it looks
+        rig.now += 5 * 60_000 - 1
+        await asyncio.sleep(0.1)
+        assert tab.statuses()[-1]["state"] == "ready"
+        rig.now += 1
+        assert await tab.status(state="locked")
+
+    run(story)
+
+
+def test_a_wiped_partition_comes_back_in_one_click() -> None:
+    """All that was in step is there again, nobody is asked anything, and the store lists one copy, not two."""
+
+    async def story() -> None:
+        rig = await with_profile()
+        apart = await Apart(rig).start()
+        tab = await connected(rig, apart)
+        await tab.call("update", [[f"key {n}", n] for n in range(3_000)])
+        await tab.call("increment", "count", 7)
+        await in_step(rig, apart)
+        before = digest(await first_party(rig))
+        wiped = await Apart(rig, MemoryBackend()).start()
+        again = wiped.app()
+        assert await again.status() == {"state": "unregistered"}
+        assert (await wiped.connect(again))["registered"]
+        await in_step(rig, wiped)
+        assert digest(await first_party(rig)) == before
+        assert await again.call("get", "count") == [7]
+        assert listed(rig) == [(APP, True)]
+
+    run(story)
+
+
+def test_a_withdrawn_app_ends_in_its_copy_too() -> None:
+    """Withdrawn in the store, the app hears NotRegistered, and the copy is erased; what only it held went first."""
+
+    async def story() -> None:
+        rig = await with_profile()
+        apart = await Apart(rig).start()
+        tab = await connected(rig, apart)
+        await tab.call("set", "kept", 1)
+        await in_step(rig, apart)
+        await rig.engine.person.withdraw(APP)
+        await tab.status(state="unregistered")
+        assert (await tab.call("get", "kept"))[0] == "NotRegistered"
+        await until(lambda: APP not in apart.partition.copies)
+        assert not await apart.backend.scan("space/")
+
+    run(story)
+
+
+def test_a_removed_copy_is_erased_and_asks_again() -> None:
+    """Removed in the store's list, a copy goes; the app's button then asks, although the app is approved."""
+
+    async def story() -> None:
+        rig = await with_profile()
+        apart = await Apart(rig).start()
+        tab = await connected(rig, apart)
+        await in_step(rig, apart)
+        (copy,) = rig.engine.devices.describe_copies()
+        await rig.engine.devices.remove(copy["id"])
+        await tab.status(state="unregistered")
+        await until(lambda: APP not in apart.partition.copies)
+        assert listed(rig) == []
+        request = await apart.connect(tab)
+        assert not request["registered"]
+        assert listed(rig) == [(APP, True)]
+        assert (await apart.connect(tab))["registered"]  # asked once, it is a copy like any other
+
+    run(story)
+
+
+def test_all_copies_of_a_browser_are_removed_together() -> None:
+    """An app used on its own site and inside others has several copies here; the one that is listed stands for all."""
+
+    async def story() -> None:
+        rig = await with_profile()
+        places = [await Apart(rig).start() for _ in range(3)]
+        tabs = [await connected(rig, apart) for apart in places]
+        assert listed(rig) == [(APP, True)]
+        (copy,) = rig.engine.devices.describe_copies()
+        await rig.engine.devices.remove(copy["id"])
+        for apart, tab in zip(places, tabs, strict=True):
+            await tab.status(state="unregistered")
+            await until(lambda apart=apart: APP not in apart.partition.copies)
+        assert listed(rig) == []
+
+    run(story)
+
+
+def test_a_copy_is_listed_with_the_device_that_keeps_it() -> None:
+    """By its present name: this browser's copy first; one of a device that is not listed any more has none."""
+
+    async def story() -> None:
+        rig = await with_profile()
+        engine, profile = rig.engine, rig.engine.profile
+        assert profile is not None and engine.devices.own is not None
+        apart = await Apart(rig).start()
+        far = [(await draw_identity(rig.crypto))[0] for _ in range(3)]
+        await engine.devices.add(profile, "Telephone", far[0])
+        entries = [
+            (DEVICE + of.id, partition_value("Tasks", of, rig.now, OTHER, host))
+            for of, host in zip(far[1:], (far[0].id, "0" * 16), strict=True)
+        ]
+        await profile.write_home(entries, rig.now)
+        await connected(rig, apart)
+        await engine.devices.rename(engine.devices.own.id, "Desk")
+        shown = [(copy["name"], copy["device"], copy["here"]) for copy in engine.devices.describe_copies()]
+        assert shown[0] == ("Counter", "Desk", True)
+        assert sorted(shown[1:], key=str) == [("Tasks", "Telephone", False), ("Tasks", None, False)]
+        assert [device["name"] for device in engine.devices.describe()] == ["Desk", "Telephone"]
+
+    run(story)
+
+
+def test_connecting_a_copy_is_using_the_app() -> None:
+    """The store's pages say when an app was last used, also where it never reaches the store itself."""
+
+    async def story() -> None:
+        rig = await with_profile()
+        apart = await Apart(rig).start()
+        tab = await connected(rig, apart)
+        rig.now += 3 * 24 * 3600 * 1000
+        await apart.connect(tab)
+        assert [app["used_ms"] for app in (await overview(rig.engine))["apps"]] == [rig.now]
+
+    run(story)
+
+
+def test_a_copy_that_cannot_come_up_to_date_is_not_said_to_be() -> None:
+    """Whose disk is full says so: the copy's after a pause, the store's own at once, as QuotaExceeded."""
+
+    async def story() -> None:
+        rig = await with_profile()
+        own = await rig.approved(APP)
+        await own.call("update", [[f"key {n}", "x" * 1_000] for n in range(100)])
+        apart = await Apart(rig, MemoryBackend(quota=30_000)).start()
+        tab = apart.app()
+        nonce = apart.click(tab)
+        assert await rig.engine.person.request(nonce)
+        assert await rig.engine.person.answer(nonce, True) is False
+        assert (await tab.status(state="ready"))["access"] == "partitioned"
+        rig.engine.person.popup_gone(nonce)
+        apart.backend.disk.quota = None
+        nonce = apart.click(tab)
+        assert await rig.engine.person.request(nonce)
+        assert await rig.engine.person.answer(nonce, True) is True
+        rig.engine.person.popup_gone(nonce)
+        apart.cut()
+        rig.backend.disk.quota = rig.backend.disk.used + 2_000
+        await tab.call("update", [[f"more {n}", "x" * 1_000] for n in range(100)])
+        nonce = apart.click(tab)
+        assert await rig.engine.person.request(nonce)
+        with pytest.raises(QuotaExceeded):
+            await rig.engine.person.answer(nonce, True)
+        assert (await tab.status())["waiting"] > 0
+        rig.backend.disk.quota = None
+        assert await rig.engine.person.answer(nonce, True) is True
+        await tab.status(waiting=0)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(line, "MEET_SECONDS", 0.5)
+        run(story)
+
+
+def test_a_backlog_of_which_a_part_did_not_fit_is_not_taken_as_whole() -> None:
+    """What comes in several messages, the first of which the disk could not take, comes again with the next window."""
+
+    async def story() -> None:
+        rig = await with_profile()
+        own = await rig.approved(APP)
+        wanted = {f"key {n:03}": "x" * 1_000 for n in range(300)}
+        await own.call("update", list(wanted.items()))
+        apart = await Apart(rig, MemoryBackend(quota=150_000)).start()
+        tab = apart.app()
+        nonce = apart.click(tab)
+        assert await rig.engine.person.request(nonce)
+        assert await rig.engine.person.answer(nonce, True) is False
+        assert 0 < len(await tab.call("keys", "")) < 300
+        rig.engine.person.popup_gone(nonce)
+        apart.cut()
+        apart.backend.disk.quota = None
+        await apart.connect(tab)
+        await in_step(rig, apart)
+        assert dict(await tab.call("items", "")) == wanted
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(line, "MEET_SECONDS", 0.5)
+        run(story)
+
+
+def test_a_partition_that_starts_slowly_is_waited_for() -> None:
+    """Its Python may have to be loaded first: the line is kept, and the window that gave up is told when it asks."""
+
+    async def story() -> None:
+        rig = await with_profile()
+        page = Peer()
+        rig.engine.page(page.port)
+        apart = await Apart(rig).start()
+        tab = apart.app()
+        end = apart.knock()
+        await until(lambda: len(end.said) > 20)  # it says all the time that it is there, and hears nothing
+        assert end.open
+        before = len(page.port.heard)
+        nonce = apart.started(tab)
+        assert (await rig.engine.person.request(nonce) or {})["origin"] == APP
+        await until(lambda: {"masq": 1, "events": [["overview"]]} in page.port.heard[before:])
+        await rig.engine.person.answer(nonce, True)
+        await tab.status(state="ready")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(line, "ALIVE_SECONDS", 0.01)
+        patch.setattr(line, "SILENT_SECONDS", 0.1)
+        run(story)
+
+
+def test_a_partition_that_never_starts_is_let_go() -> None:
+    """The wait for its first word has an end."""
+
+    async def story() -> None:
+        rig = await with_profile()
+        apart = await Apart(rig).start()
+        end = apart.knock()
+        await until(lambda: not end.open)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(line, "ALIVE_SECONDS", 0.01)
+        patch.setattr(enrolment, "START_SECONDS", 0.1)
+        run(story)
+
+
+def test_erased_data_goes_from_the_copy() -> None:
+    """An app whose data was erased begins empty in its copy, too, once its person has connected it again."""
+
+    async def story() -> None:
+        rig = await with_profile()
+        apart = await Apart(rig).start()
+        tab = await connected(rig, apart)
+        await tab.call("set", "old", 1)
+        await in_step(rig, apart)
+        await rig.engine.person.withdraw(APP, erase=True)
+        await tab.status(state="unregistered")
+        await until(lambda: APP not in apart.partition.copies)
+        await apart.connect(tab)
+        assert await tab.call("keys", "") == []
+        assert len(await apart.backend.scan("copy/")) == 1
+
+    run(story)
+
+
+def test_two_apps_of_one_site() -> None:
+    """Apps of one site share a partition: each is approved by itself, and sees its own data only."""
+
+    async def story() -> None:
+        rig = await with_profile()
+        apart = await Apart(rig).start()
+        one = await connected(rig, apart)
+        other = apart.app(OTHER)
+        assert await other.status() == {"state": "unregistered"}
+        await apart.connect(other)
+        await one.call("set", "whose", "one")
+        await other.call("set", "whose", "other")
+        assert [await tab.call("get", "whose") for tab in (one, other)] == [["one"], ["other"]]
+        await in_step(rig, apart, OTHER)
+        assert sorted(listed(rig)) == [(APP, True), (OTHER, True)]
+
+    run(story)
+
+
+def test_another_profile_has_another_copy() -> None:
+    """Connected from another profile the app sees that one's data; back again, nothing of the first is lost."""
+
+    async def story() -> None:
+        rig = await with_profile()
+        first = rig.engine.vault.active
+        assert first is not None
+        apart = await Apart(rig).start()
+        tab = await connected(rig, apart)
+        await tab.call("set", "whose", "Ann's")
+        apart.cut()
+        await tab.call("set", "unsent", "Ann's")
+        await rig.page().call("create_profile", "Ben", "", True)
+        await apart.connect(tab)
+        await tab.status(profile="Ben")
+        assert await tab.call("keys", "") == []
+        await tab.call("set", "whose", "Ben's")
+        await rig.engine.person.switch_profile(first["id"])
+        await apart.connect(tab)
+        await tab.status(profile="Ann")
+        assert await tab.call("items", "") == [["unsent", "Ann's"], ["whose", "Ann's"]]
+        await in_step(rig, apart)
+
+    run(story)
+
+
+def test_third_party_storage_is_allowed_later() -> None:
+    """The app reaches the store itself by now: its copy hands over what it has, once, and is gone."""
+
+    async def story() -> None:
+        rig = await with_profile()
+        apart = await Apart(rig).start()
+        tab = await connected(rig, apart)
+        await tab.call("increment", "count", 5)
+        await in_step(rig, apart)
+        apart.cut()
+        await tab.call("increment", "count", 2)
+        await tab.call("update", [[f"key {n}", n] for n in range(1_000)])
+        wanted = digest(apart.partition.copies[APP].data.core)
+        apart.partition.detach(tab.session)  # type: ignore[attr-defined]
+        await apart.restart()
+        shared = rig.app()
+        await shared.status(state="ready")
+        apart.come_back()
+        await until(lambda: listed(rig) == [])
+        assert await shared.call("get", "count") == [7]
+        assert digest(await first_party(rig)) == wanted
+        assert not await apart.backend.scan("copy/") and not await apart.backend.scan("space/")
+        apart.come_back()  # the next page's frame: nothing is left to be handed over, or doubled
+        await asyncio.sleep(0.1)
+        assert await shared.call("get", "count") == [7]
+
+    run(story)
+
+
+def test_of_two_copies_in_one_browser_none_is_lost() -> None:
+    """The app has a copy on its own site and one on another; each hands over what it has, but not a removed one."""
+
+    async def story() -> None:
+        rig = await with_profile()
+        own, elsewhere, removed = [await Apart(rig).start() for _ in range(3)]
+        for number, apart in enumerate((removed, own, elsewhere)):
+            tab = await connected(rig, apart)
+            await in_step(rig, apart)
+            if apart is removed:
+                (copy,) = rig.engine.devices.describe_copies()
+                await rig.engine.devices.remove(copy["id"])
+                await tab.status(state="unregistered")
+            apart.cut()
+            if apart is not removed:
+                await tab.call("increment", "count", 10**number)
+            apart.partition.detach(tab.session)  # type: ignore[attr-defined]
+        shared = rig.app()
+        await shared.status(state="ready")
+        for apart in (own, elsewhere):
+            apart.come_back()
+            await until(lambda apart=apart: not apart.partition.copies)
+            left = [(APP, True)] if apart is own else []
+            await until(lambda left=left: listed(rig) == left)
+        assert await shared.call("get", "count") == [110]
+        removed.come_back()
+        await asyncio.sleep(0.1)
+        assert removed.line and not any("grant" in json.loads(text) for text in removed.line[1].said)
+        assert listed(rig) == []
+
+    run(story)
+
+
+def test_a_stranger_at_the_port_gets_nothing() -> None:
+    """What is no hello of a partition ends the line: nothing is filed, granted or listed."""
+
+    async def story() -> None:
+        rig = await with_profile()
+        nonce = "0" * 32
+        good = {"origin": APP, "nonce": nonce, "app": {"name": "Counter"}, "public": "ab" * 32, "known": {}}
+        bad: list[Any] = [
+            None,
+            {},
+            {**good, "origin": "null"},
+            {**good, "origin": "http://evil.example"},
+            {**good, "nonce": "1"},
+            {**good, "app": {"name": ""}},
+            {**good, "app": None},
+            {**good, "public": "ab"},
+            {**good, "public": 7},
+            {**good, "known": {"x": "zz"}},
+            {**good, "known": []},
+        ]
+        for hello in bad:
+            mine, theirs = channel()
+            mine.listen(lambda text: None)
+            rig.engine.enrolments.take(theirs, asked=True)
+            mine.post(json.dumps({"masq": 1, "hello": hello}))
+            await until(lambda: not rig.engine.enrolments._here)
+            assert rig.engine.requests.session(nonce) is None
+        mine, theirs = channel()
+        rig.engine.enrolments.take(theirs, asked=False)  # nobody was asked: it must be a device already
+        mine.post(json.dumps({"masq": 1, "hello": {**good, "known": {"00": "ab" * 32}}}))
+        await asyncio.sleep(0.1)
+        assert not any("grant" in json.loads(text) for text in theirs.said)
+
+    run(story)
+
+
+def test_a_partition_meets_others_at_the_relay(tmp_path: Path) -> None:
+    """With a relay, a copy whose window is closed stays in step, and hears there that it was withdrawn."""
+
+    async def story() -> None:
+        async with relay(tmp_path) as running:
+            url = f"ws://127.0.0.1:{running.port}"
+            rig = await with_profile(network=NativeNetwork(), relay=url)
+            apart = await Apart(rig).start()
+            tab = await connected(rig, apart)
+            apart.cut()
+            await tab.call("set", "by", "relay")
+            core = await first_party(rig)
+            await until(lambda: core.text("by") == '"relay"')
+            await tab.status(sync="live", waiting=0)
+            shared = rig.app()
+            await shared.status(state="ready")
+            await shared.call("set", "back", 1)
+            await until(lambda: apart.partition.copies[APP].data.core.text("back") == "1")
+            await rig.engine.person.withdraw(APP)
+            await tab.status(state="unregistered")
+            await until(lambda: APP not in apart.partition.copies)
+            await rig.engine.stop()
+            await apart.partition.stop()
+
+    run(story)
+
+
+def test_a_wiped_partition_gets_what_the_relay_has(tmp_path: Path) -> None:
+    """What was written in a copy by the relay's help is there after the copy, and its window's store, were away."""
+
+    async def story() -> None:
+        async with relay(tmp_path) as running:
+            url = f"ws://127.0.0.1:{running.port}"
+            rig = await with_profile(network=NativeNetwork(), relay=url)
+            apart = await Apart(rig).start()
+            tab = await connected(rig, apart)
+            await in_step(rig, apart)
+            apart.cut()
+            await rig.engine.stop()  # Firefox: the store's worker ends with its window
+            await tab.call("increment", "count", 3)
+            await until(lambda: apart.partition.status(APP)["waiting"] == 0)  # its app is told a little later
+            await apart.partition.stop()
+            await rig.restart()
+            wiped = await Apart(rig).start()
+            again = await connected(rig, wiped)
+            async with asyncio.timeout(15):
+                while await again.call("get", "count") != [3]:
+                    await asyncio.sleep(0.01)
+            await rig.engine.stop()
+            await wiped.partition.stop()
+
+    run(story)
