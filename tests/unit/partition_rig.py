@@ -122,13 +122,18 @@ class Apart:
     def knock(self, page: PageSession | None = None) -> JoinedPort:
         """The store has its end of a new channel; the partition's Python is yet to start. Returns the store's end."""
         self.line = channel()
+        return self.store_started(page)
+
+    def store_started(self, page: PageSession | None = None) -> JoinedPort:
+        """The store's Python is there and takes its end of the channel. Returns that end."""
+        assert self.line
         self.rig.engine.enrolments.take(self.line[1], asked=True, page=page)
         return self.line[1]
 
     def started(self, tab: Peer) -> str:
         """The partition's Python is there and takes its end of the channel. Returns the nonce."""
+        self.line = self.line or channel()
         session: Any = tab.session  # type: ignore[attr-defined]
-        assert self.line
         self.partition.enrol(self.line[0], session.origin, session.nonce, CLAIMS)
         return str(session.nonce)
 

@@ -753,6 +753,46 @@ def test_a_partition_that_starts_slowly_is_waited_for() -> None:
         run(story)
 
 
+def test_a_store_that_starts_slowly_is_waited_for() -> None:
+    """While the store's Python is yet to be loaded it says nothing: the app goes on waiting, and then has its data."""
+
+    async def story() -> None:
+        rig = await with_profile()
+        apart = await Apart(rig).start()
+        tab = apart.app()
+        nonce = apart.started(tab)
+        assert apart.line
+        end = apart.line[0]
+        await until(lambda: len(end.said) > 20)  # it says all the time that it is there, and hears nothing
+        assert end.open and "denied" not in tab.statuses()[-1]
+        apart.store_started()
+        assert await rig.engine.person.request(nonce)
+        await rig.engine.person.answer(nonce, True)
+        await tab.status(state="ready")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(line, "ALIVE_SECONDS", 0.01)
+        patch.setattr(line, "SILENT_SECONDS", 0.1)
+        run(story)
+
+
+def test_a_store_that_never_starts_is_let_go() -> None:
+    """The app hears that nobody answers, and another click asks anew."""
+
+    async def story() -> None:
+        rig = await with_profile()
+        apart = await Apart(rig).start()
+        tab = apart.app()
+        apart.started(tab)
+        await tab.status(denied="closed")
+        assert (await apart.connect(tab))["origin"] == APP
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(line, "ALIVE_SECONDS", 0.01)
+        patch.setattr(enrolment, "START_SECONDS", 0.1)
+        run(story)
+
+
 def test_a_partition_that_never_starts_is_let_go() -> None:
     """The wait for its first word has an end."""
 

@@ -32,7 +32,7 @@ SILENT_SECONDS = 4.0
 """An end that was silent for so long is gone."""
 
 START_SECONDS = 60.0
-"""How long a partition's first word may take: its Python may have yet to be loaded, over a slow network."""
+"""How long the first word of either end may take: its Python may have yet to be loaded, over a slow network."""
 
 
 class Hello(NamedTuple):

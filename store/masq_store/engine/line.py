@@ -54,6 +54,7 @@ class Line:
         self._open = True
         self._timer = self._loop.call_later(ALIVE_SECONDS, self._beat)
         port.listen(self._receive)
+        self.post(alive=True)  # the first word: from here on silence means that this end is gone
 
     def post(self, **message: Any) -> None:
         """Send a message."""

@@ -297,7 +297,7 @@ class Partition:
         for session in self._of(origin):
             if session.nonce == nonce:
                 self._severed.reached(session)
-        self.ask(partial(Line, port), origin, nonce, claims)
+        self.ask(partial(Line, port, first_word=wire.START_SECONDS), origin, nonce, claims)
 
     def ask(self, lead: Callable[..., Any], origin: str, nonce: str, app: dict[str, Any]) -> None:
         """Ask for an app's data over the line that `lead` begins, called with the arguments of `Line` but its port."""
