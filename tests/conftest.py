@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from browser import engines
 from browser.outcomes import Outcomes
+from browser.words import CRASHED
 
 from build.places import CACHE, DIST, ROOT
 from build.server import SiteServer
@@ -18,6 +19,7 @@ DEFAULT = "chromium-allowed"
 """The surroundings of a test that is not marked `engines`."""
 
 OUTCOMES = pytest.StashKey[Outcomes]()
+BROWSERS = pytest.StashKey[list[Any]]()
 
 
 class Site:
@@ -62,6 +64,7 @@ def surroundings(request: pytest.FixtureRequest) -> str:
 def browser(request: pytest.FixtureRequest, surroundings: str) -> Iterator[Callable[..., Any]]:
     """Start browsers: `browser(profile=…)`, `browser("firefox")`. They end with the test, pictured if it fails."""
     started: list[Any] = []
+    request.node.stash[BROWSERS] = started
 
     def start(name: str = surroundings, **options: Any) -> Any:
         started.append(engines.start(name, **options))
@@ -100,6 +103,22 @@ def _picture(driver: Any, name: str) -> None:
         print(f"no picture of {safe}: {error}")
         if hasattr(driver, "errors"):
             print("its standard error ended with:", *driver.errors()[-20:], sep="\n")
+
+
+class BrowserCrashed(Exception):
+    """A test failed in whose browser a process has crashed: a frame's or a worker's, which no driver tells of."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Any:
+    """Say so where a browser's process has crashed during a test that fails: what it saw may have come of that."""
+    try:
+        return (yield)
+    except Exception as error:
+        dumps = [str(dump) for driver in item.stash.get(BROWSERS, []) for dump in driver.crashes()]
+        if dumps:
+            raise BrowserCrashed(f"{CRASHED}; dumps: {', '.join(dumps)}") from error
+        raise
 
 
 @pytest.hookimpl(wrapper=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -11,6 +12,8 @@ from browser import processes
 from browser.words import PATIENCE_SECONDS, Words, wait_for
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
+
+from build.places import CACHE
 
 __all__ = ["Browser", "wait_for"]
 
@@ -83,8 +86,13 @@ class Browser(Words, webdriver.Chrome):
             options.binary_location = binary
         self._log: list[dict[str, Any]] = []
         self._errors = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115 (as long as the browser)
+        (CACHE / "crashes").mkdir(parents=True, exist_ok=True)
+        self._dumps = Path(tempfile.mkdtemp(dir=CACHE / "crashes"))
         driver = shutil.which("chromedriver") or "chromedriver"
-        super().__init__(options=options, service=Service(driver, log_output=self._errors))
+        service = Service(
+            driver, log_output=self._errors, env={**os.environ, "BREAKPAD_DUMP_LOCATION": str(self._dumps)}
+        )
+        super().__init__(options=options, service=service)
         self.set_script_timeout(PATIENCE_SECONDS)
         self.set_page_load_timeout(PATIENCE_SECONDS)
 
@@ -106,6 +114,12 @@ class Browser(Words, webdriver.Chrome):
             super().quit()
         finally:
             self.drop_place()
+            if not self.crashes():
+                shutil.rmtree(self._dumps, ignore_errors=True)
+
+    def crashes(self) -> list[Path]:
+        """Return a minidump of each process of the browser that has crashed; they stay in `.cache/crashes`."""
+        return list(self._dumps.glob("*/*.dmp"))
 
     def errors(self) -> list[str]:
         """Return the lines of the browser's processes on their standard error: why one crashed, say."""

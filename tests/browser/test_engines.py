@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 from browser.steps import connect_test_app, find, finished, make_profile, py, start, until
+from browser.words import CRASHED
 from conftest import Site
+from selenium.common.exceptions import WebDriverException
 
 
 @pytest.mark.engines
@@ -102,3 +104,15 @@ def worker_of(driver: Any) -> str:
         return list(found) if len(found) == 1 else None
 
     return str(until(look, "one worker to be alive")[0])
+
+
+@pytest.mark.browser
+def test_a_crash_is_told_of_at_once(browser: Callable[..., Any]) -> None:
+    """A wait in a page that has crashed ends with that word and not with its time, and the crash leaves a dump."""
+    driver = browser()
+    with pytest.raises(WebDriverException, match=CRASHED):
+        driver.get("chrome://crash")
+    with pytest.raises(WebDriverException, match=CRASHED):
+        driver.find("#anything")
+    for dump in until(driver.crashes, "a dump"):
+        dump.unlink()  # nobody needs to read that one

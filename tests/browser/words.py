@@ -81,6 +81,10 @@ class Words(WebDriver):
         """End the browser's process as a power cut would: SIGKILL, nothing is written any more."""
         processes.kill_all(self.pid)
 
+    def crashes(self) -> list[Path]:
+        """Return what the browser has kept of each process of its own that has crashed, if it keeps that."""
+        return []
+
     def console(self) -> list[dict[str, Any]]:
         """Return everything the console has said so far: dicts with `level`, `message`, `source`."""
         raise NotImplementedError
