@@ -1022,3 +1022,40 @@ def test_a_wiped_partition_gets_what_the_relay_has(tmp_path: Path) -> None:
             await wiped.partition.stop()
 
     run(story)
+
+
+def test_what_is_written_in_one_profiles_copy_reaches_no_other_profile() -> None:
+    """Over a line that lasts, the store goes on with another profile: what the first one's copy says is not merged."""
+
+    async def story() -> None:
+        rig = await with_profile("correct horse", True)
+        first = rig.engine.vault.active
+        assert first is not None
+        apart = await Apart(rig).start()
+        tab = await connected(rig, apart)
+        await rig.page().call("create_profile", "Ben", "", True)
+        second = rig.engine.vault.active
+        assert second is not None
+        await synced_as(rig, apart, tab, "Ben")
+        await rig.engine.person.switch_profile(first["id"])
+        await synced_as(rig, apart, tab, "Ann")
+        apart.come_back()  # the store gives its storage to another tab; this one works on the copy all the same
+        await until(lambda: apart.partition.copies[APP].state == "live")
+        await rig.engine.person.lock()
+        assert await tab.call("set", "diary", "Ann's") is None  # the copy stays open, for it may
+        await rig.engine.person.switch_profile(second["id"])
+        await tab.status(profile="Ben")
+        assert (await first_party(rig)).keys("") == []
+        await in_step(rig, apart)
+        assert await tab.call("keys", "") == []
+
+    run(story)
+
+
+async def synced_as(rig: Rig, apart: Apart, tab: Peer, profile: str) -> None:
+    """The person clicks while that profile is open in the store."""
+    apart.cut()
+    await apart.connect(tab)
+    await tab.status(profile=profile)
+    await in_step(rig, apart)
+    apart.cut()

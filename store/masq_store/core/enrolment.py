@@ -6,7 +6,9 @@ Both ends are the store's own code. Still the shapes are checked: the two may be
     store → partition   {"grant": {…}}      the secrets of one app's space
                         {"denied": "…"}     "refused", "closed", or "locked": the store locks, and so does the copy
                         {"move": true}      the frame reaches the store itself now: hand everything over
-    both                {"say": [map, "…"]} a message about the app's data ("data") or its roster, in base64
+    both                {"say": [map, "…"], "turn": n}
+                                            a message about the app's data ("data") or its roster, in base64; `turn`:
+                                            of which grant's spaces, the first one's being 1
                         {"alive": true}     every second, for a port does not tell that its other end is gone
     partition → store   {"heard": true}     it has heard that it was denied, so the window may close
                         {"moved": true}     the copy is gone, for the store has it all

@@ -200,6 +200,7 @@ class Enrolments:
             stay=engine.vault.stays_unlocked,
             lock_minutes=engine.vault.lock_minutes if engine.vault.has_passphrase else 0,
         )
+        enrolment.line.turn()
         enrolment.line.post(grant=granted._asdict())
         enrolment.line.sync(data, roster, engine.writer)
         await engine.note_used(profile, origin)

@@ -69,6 +69,9 @@ class FarLine(Encounter):
     def sync(self, data: OpenSpace, roster: OpenSpace, writer: Writer) -> None:
         """Leave that to the relay."""
 
+    def turn(self) -> None:
+        """There are no spaces."""
+
     def leave_spaces(self) -> None:
         """There are none."""
 

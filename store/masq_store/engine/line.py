@@ -46,7 +46,8 @@ class Line:
         self._port = port
         self._said, self._gone, self._changed = said, gone, changed
         self._spaces: dict[str, SpaceLine] = {}
-        self._early: list[tuple[str, bytes]] = []  # said before the spaces were open here
+        self._turn = 0  # counts the grants: what is said of one's spaces must not reach another's
+        self._early: list[tuple[str, bytes]] | None = None  # said before the spaces were open here
         self._loop = asyncio.get_running_loop()
         self._heard = False
         self._silences = 0
@@ -63,11 +64,11 @@ class Line:
 
     def sync(self, data: OpenSpace, roster: OpenSpace, writer: Writer) -> None:
         """Keep the two in step with the other end's from now on."""
+        early = self._early or []
         self.leave_spaces()
         for name, space in ((DATA, data), (ROSTER, roster)):
             line = self._spaces[name] = SpaceLine(space, writer, self._sayer(name), self._changed)
             line.start()
-        early, self._early = self._early, []
         for name, content in early:
             self._hear(name, content)
 
@@ -89,8 +90,15 @@ class Line:
             raise self.problem
         return self.together or not self.syncing
 
+    def turn(self) -> None:
+        """Let the spaces go, for those of a grant that is given now, or was just taken."""
+        self.leave_spaces()
+        self._turn += 1
+        self._early = []
+
     def leave_spaces(self) -> None:
-        """Let the spaces go, for others to follow."""
+        """Let the spaces go. What is said of them from now on is not heard."""
+        self._early = None
         self.leave_data()
         for line in self._spaces.values():
             line.stop()
@@ -141,7 +149,8 @@ class Line:
         return next((line.problem for line in self._spaces.values() if line.problem), None)
 
     def _sayer(self, name: str) -> Callable[[bytes], None]:
-        return lambda content: self.post(say=[name, base64.b64encode(content).decode()])
+        turn = self._turn
+        return lambda content: self.post(say=[name, base64.b64encode(content).decode()], turn=turn)
 
     def _receive(self, text: str) -> None:
         self._heard, self._patience = True, SILENT_SECONDS
@@ -151,7 +160,8 @@ class Line:
                 raise ProtocolError("a line carries messages of this protocol only")
             if "say" in message:
                 name, content = message["say"]
-                self._hear(name, base64.b64decode(content, validate=True))
+                if message.get("turn", self._turn) == self._turn:  # an older build's end does not count
+                    self._hear(name, base64.b64decode(content, validate=True))
             elif "alive" not in message:
                 self._said(message)
         except (MasqError, TypeError, ValueError, binascii.Error):
@@ -161,7 +171,7 @@ class Line:
         if name in self._spaces:
             self._spaces[name].hear(content)
         elif name in (DATA, ROSTER):
-            if not self._spaces:
+            if not self._spaces and self._early is not None:
                 self._early.append((name, content))
         else:
             raise ProtocolError("a line has no such map")

@@ -346,7 +346,7 @@ class Partition:
                 await self._close(grant.origin)
                 copy = await self._open(secrets, granted=True)
             asked.copy = copy
-            if isinstance(asked.line, Line):
+            if isinstance(asked.line, Line) and asked.grant is grant:  # else another one is about to follow
                 copy.line = asked.line
                 asked.line.sync(copy.data, copy.roster, self.writer)
             for session in self._of(grant.origin):
@@ -472,6 +472,8 @@ class _Asked:
         app: dict[str, Any],
     ) -> None:
         self.origin, self.nonce = origin, nonce
+        self.grant: wire.Grant | None = None
+        """What the store has given last."""
         self.copy: Copy | None = None
         self.moving = False
         self._app = app
@@ -490,7 +492,8 @@ class _Asked:
         partition = self._partition
         if "grant" in message and self._identity is not None:
             grant = wire.read_grant(message["grant"])
-            self.line.leave_spaces()  # what the store says from here on is for those that follow
+            self.line.turn()  # what the store says from here on is for the spaces that follow
+            self.grant = grant
             partition.soon(self._take(grant, self._identity))
         elif "denied" in message:
             partition.denied(self, str(message["denied"]))
