@@ -1059,3 +1059,24 @@ async def synced_as(rig: Rig, apart: Apart, tab: Peer, profile: str) -> None:
     await tab.status(profile=profile)
     await in_step(rig, apart)
     apart.cut()
+
+
+@pytest.mark.parametrize("how", ["locks", "goes to another profile"])
+def test_a_store_that_lets_go_keeps_no_copy_in_step(how: str) -> None:
+    """A copy that may stay open says that it is out of touch, so that its button works; what it had is known."""
+
+    async def story() -> None:
+        rig = await with_profile("correct horse", True)
+        apart = await Apart(rig).start()
+        tab = await connected(rig, apart)
+        await tab.call("set", "x", 1)
+        await tab.status(sync="live", waiting=0)
+        if how == "locks":
+            await rig.engine.person.lock()
+        else:
+            await rig.page().call("create_profile", "Ben", "", True)
+        await tab.status(sync="off", waiting=0)
+        await tab.call("set", "x", 2)
+        await tab.status(sync="off", waiting=1)
+
+    run(story)

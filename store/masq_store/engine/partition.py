@@ -359,6 +359,8 @@ class Partition:
             copy = asked.copy
             if copy is not None and not copy.secrets.grant.stay:
                 self.soon(self.lock(asked.origin))
+            elif copy is not None:  # it stays open, and nobody keeps it in step any more
+                self.soon(self._keep_met(copy))
             return
         for session in self._of(asked.origin):
             if session.nonce == asked.nonce:
@@ -402,10 +404,14 @@ class Partition:
                     await copy.note_met()
 
     async def _keep_met(self, copy: Copy) -> None:
+        """Let the line of a copy go, but not what the other end is known to have."""
         async with self._changing:
-            if self.copies.get(copy.secrets.grant.origin) is copy:
-                await copy.note_met()
+            if self.copies.get(copy.secrets.grant.origin) is copy and copy.line is not None:
+                with suppress(QuotaExceeded):  # then it is known until the copy closes
+                    await copy.note_met()
+                copy.line.leave_spaces()
                 copy.line = None
+        self._changed()
 
     # -------------------------------------------------------------------------------------------------------
 
