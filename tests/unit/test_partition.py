@@ -1080,3 +1080,35 @@ def test_a_store_that_lets_go_keeps_no_copy_in_step(how: str) -> None:
         await tab.status(sync="off", waiting=1)
 
     run(story)
+
+
+class SlowTickets(MemoryBackend):
+    """A disk that takes its time, in seconds, for the notes by which copies survive a reload."""
+
+    seconds = 0.0
+
+    async def write(self, puts: Any, drops: Any = ()) -> None:
+        """Write, later."""
+        if any(key.startswith("ticket/") for key, _ in puts):
+            await asyncio.sleep(self.seconds)
+        await super().write(puts, drops)
+
+
+def test_what_changes_while_the_partition_is_busy_is_told_afterwards() -> None:
+    """While tickets go to a slow disk nobody is told how a copy stands; then they are, though nothing else happens."""
+
+    async def story() -> None:
+        rig = await with_profile("correct horse", False)
+        backend = SlowTickets()
+        apart = await Apart(rig, backend).start()
+        tab = await connected(rig, apart)
+        await in_step(rig, apart)
+        apart.cut()
+        await tab.status(sync="off", waiting=0)
+        backend.seconds = 4 * partition.TELL_SECONDS
+        apart.partition._look()
+        await asyncio.sleep(0)
+        await tab.call("set", "x", 1)
+        await tab.status(waiting=1)
+
+    run(story)

@@ -421,9 +421,11 @@ class Partition:
 
     def _tell(self) -> None:
         self._telling = None
+        if self._changing.locked():  # a session may be between two copies: a little later
+            self._changed()
+            return
         for session in self._apps:
-            if not self._changing.locked():  # else whoever holds it tells them
-                self._refresh(session)
+            self._refresh(session)
         for asked in self._lines.values():
             if asked.copy and asked.line.together:
                 self.soon(self._note_met(asked.copy))
