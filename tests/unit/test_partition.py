@@ -1082,14 +1082,14 @@ def test_a_store_that_lets_go_keeps_no_copy_in_step(how: str) -> None:
     run(story)
 
 
-class SlowTickets(MemoryBackend):
-    """A disk that takes its time, in seconds, for the notes by which copies survive a reload."""
+class SlowDisk(MemoryBackend):
+    """A disk that takes its time, in seconds, for writing what stands under a prefix."""
 
-    seconds = 0.0
+    prefix, seconds = "", 0.0
 
     async def write(self, puts: Any, drops: Any = ()) -> None:
         """Write, later."""
-        if any(key.startswith("ticket/") for key, _ in puts):
+        if any(key.startswith(self.prefix) for key, _ in puts):
             await asyncio.sleep(self.seconds)
         await super().write(puts, drops)
 
@@ -1099,16 +1099,41 @@ def test_what_changes_while_the_partition_is_busy_is_told_afterwards() -> None:
 
     async def story() -> None:
         rig = await with_profile("correct horse", False)
-        backend = SlowTickets()
+        backend = SlowDisk()
         apart = await Apart(rig, backend).start()
         tab = await connected(rig, apart)
         await in_step(rig, apart)
         apart.cut()
         await tab.status(sync="off", waiting=0)
-        backend.seconds = 4 * partition.TELL_SECONDS
+        backend.prefix, backend.seconds = "ticket/", 4 * partition.TELL_SECONDS
         apart.partition._look()
         await asyncio.sleep(0)
         await tab.call("set", "x", 1)
         await tab.status(waiting=1)
+
+    run(story)
+
+
+def test_a_call_that_waits_for_a_lock_which_does_not_come_is_answered() -> None:
+    """The copy has rested for too long, but before it locks the store grants it anew: what was asked is answered."""
+
+    async def story() -> None:
+        rig = await with_profile("correct horse", True)
+        await rig.engine.person.set_lock_minutes(5)
+        backend = SlowDisk()
+        apart = await Apart(rig, backend).start()
+        tab = await connected(rig, apart)
+        apart.cut()
+        backend.prefix, backend.seconds = "copy/", 0.1
+        rig.now += 3 * 60_000
+        await rig.page().call("used")
+        rig.now += 3 * 60_000  # the copy is to lock, the store is not
+        nonce = apart.click(tab)
+        assert await rig.engine.person.request(nonce)
+        answer = asyncio.ensure_future(rig.engine.person.answer(nonce, True))
+        await until(lambda: apart.partition._changing.locked())  # the grant is being taken
+        assert await tab.call("increment", "count", 1) == 1
+        assert await answer
+        assert await tab.call("get", "count") == [1]
 
     run(story)

@@ -352,6 +352,7 @@ class Partition:
             for session in self._of(grant.origin):
                 self._severed.end(session)
                 self._refresh(session)
+                session.go_on()  # what waits for a lock that does not come
 
     def denied(self, asked: _Asked, how: str) -> None:
         """The person does not want it, or the window has closed, or the store locks."""

@@ -131,6 +131,11 @@ class AppSession:
         self.tell_status(status)
         self._answer_early()
 
+    def go_on(self) -> None:
+        """Answer what came when it was time to lock: the person is there after all, and it does not lock."""
+        if self._space is not None:
+            self._answer_early()
+
     def fail(self, error: MasqError) -> None:
         """Tell the app that its data cannot be opened, and refuse everything because of that."""
         self._post({"error": to_wire(error)})
