@@ -19,7 +19,7 @@ from relay_rig import relay, run
 from masq.errors import QuotaExceeded
 from masq_store.core import enrolment, keys
 from masq_store.core.devices import DEVICE, draw_identity, partition_value
-from masq_store.engine import line, partition
+from masq_store.engine import line, partition, spaces
 from masq_store.engine.copies import TICKET_SECONDS
 from masq_store.engine.enrolments import HEAR_SECONDS
 from masq_store.engine.overview import overview
@@ -1137,3 +1137,42 @@ def test_a_call_that_waits_for_a_lock_which_does_not_come_is_answered() -> None:
         assert await tab.call("get", "count") == [1]
 
     run(story)
+
+
+def test_of_a_copy_that_is_removed_while_it_catches_up_nothing_stays(tmp_path: Path) -> None:
+    """What was read last makes the copy write a checkpoint: it is not written behind the copy's erasing."""
+
+    async def story() -> None:
+        async with relay(tmp_path) as running:
+            rig = await with_profile(network=NativeNetwork(), relay=f"ws://127.0.0.1:{running.port}")
+            backend = SlowDisk()
+            apart = await Apart(rig, backend).start()
+            tab = await connected(rig, apart)
+            apart.cut()
+            store = rig.app()
+            await store.status(state="ready")
+            await tab.call("set", "y", 1)
+            await tab.status(sync="live", waiting=0)
+            (copy,) = apart.partition.copies.values()
+            open_many, opening = apart.crypto.open_many, asyncio.Event()
+
+            async def later(*arguments: Any) -> list[bytes]:
+                opening.set()
+                await asyncio.sleep(0.05)
+                return await open_many(*arguments)
+
+            apart.crypto.open_many = later  # type: ignore[method-assign]
+            backend.prefix, backend.seconds = copy.data._checkpoint, 0.2
+            await store.call("set", "x", 1)
+            await opening.wait()
+            async with apart.partition._changing:
+                await apart.partition._forget(APP)
+            await asyncio.sleep(0.5)
+            assert not await backend.scan("space/")
+            await rig.engine.stop()
+            await apart.partition.stop()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(spaces, "LEAST_TAIL", 0)
+        patch.setattr(spaces, "RECORD_COST", 1 << 20)
+        run(story)

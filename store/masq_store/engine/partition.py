@@ -208,6 +208,7 @@ class Partition:
                 session.leave()
             await self.writer.idle()
             await copy.close()
+            await self.writer.idle()  # what was read last may have begun a checkpoint
 
     async def _give_ticket(self, copy: Copy) -> None:
         """Let the copy survive the end of this worker, where it does not open by itself.
