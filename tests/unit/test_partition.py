@@ -1083,15 +1083,16 @@ def test_a_store_that_lets_go_keeps_no_copy_in_step(how: str) -> None:
 
 
 class SlowDisk(MemoryBackend):
-    """A disk that takes its time, in seconds, for writing what stands under a prefix."""
+    """A disk that takes its time for what stands under a prefix: seconds to write it, and to say that it has."""
 
-    prefix, seconds = "", 0.0
+    prefix, seconds, says = "", 0.0, 0.0
 
     async def write(self, puts: Any, drops: Any = ()) -> None:
         """Write, later."""
-        if any(key.startswith(self.prefix) for key, _ in puts):
-            await asyncio.sleep(self.seconds)
+        slow = any(key.startswith(self.prefix) for key, _ in puts)
+        await asyncio.sleep(self.seconds * slow)
         await super().write(puts, drops)
+        await asyncio.sleep(self.says * slow)
 
 
 def test_what_changes_while_the_partition_is_busy_is_told_afterwards() -> None:
@@ -1176,3 +1177,28 @@ def test_of_a_copy_that_is_removed_while_it_catches_up_nothing_stays(tmp_path: P
         patch.setattr(spaces, "LEAST_TAIL", 0)
         patch.setattr(spaces, "RECORD_COST", 1 << 20)
         run(story)
+
+
+def test_of_a_copy_whose_data_was_erased_nothing_is_written_after_its_erasing() -> None:
+    """Out of touch, an app goes on with the erased data until its person clicks: nothing of that copy stays."""
+
+    async def story() -> None:
+        rig = await with_profile()
+        backend = SlowDisk()
+        apart = await Apart(rig, backend).start()
+        tab = await connected(rig, apart)
+        apart.cut()
+        before = apart.partition.copies[APP].secrets.id
+        await rig.engine.person.withdraw(APP, erase=True)
+        backend.prefix, backend.says = "copy/", 0.1
+        nonce = apart.click(tab)
+        assert await rig.engine.person.request(nonce)
+        answer = asyncio.ensure_future(rig.engine.person.answer(nonce, True))
+        while not answer.done():
+            await asyncio.wait_for(tab.call("set", "x", 1), 5)
+            await asyncio.sleep(0.01)
+        await in_step(rig, apart)
+        await asyncio.sleep(0.2)
+        assert not await backend.scan(f"space/{before}/")
+
+    run(story)

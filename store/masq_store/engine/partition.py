@@ -345,6 +345,8 @@ class Partition:
                 await copy.meet(self.relays, self.writer, self.crypto, self.now_ms)
             else:
                 await self._close(grant.origin)
+                if present is not None and present.secrets.id not in await self._kept.known(grant.origin):
+                    await self._kept.delete(present.secrets.id)  # it was erased; this came after that
                 copy = await self._open(secrets, granted=True)
             asked.copy = copy
             if isinstance(asked.line, Line) and asked.grant is grant:  # else another one is about to follow
