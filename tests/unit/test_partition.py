@@ -1202,3 +1202,23 @@ def test_of_a_copy_whose_data_was_erased_nothing_is_written_after_its_erasing() 
         assert not await backend.scan(f"space/{before}/")
 
     run(story)
+
+
+def test_a_copy_that_has_locked_is_not_opened_by_another_tab() -> None:
+    """After its time of rest a copy that stays unlocked is locked for all tabs, until the store opens it again."""
+
+    async def story() -> None:
+        rig = await with_profile("correct horse", True)
+        await rig.engine.person.set_lock_minutes(5)
+        apart = await Apart(rig).start()
+        tab = await connected(rig, apart)
+        apart.cut()
+        rig.now += 5 * 60_000
+        assert (await tab.call("get", "x"))[0] == "Locked"
+        other = apart.app()
+        assert (await other.status())["state"] == "locked"
+        assert (await tab.status())["state"] == "locked"
+        await apart.connect(other)
+        await tab.status(state="ready")
+
+    run(story)

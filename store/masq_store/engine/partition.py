@@ -173,7 +173,8 @@ class Partition:
         if record is None:
             return
         try:
-            secrets = await self._kept.by_device(record)
+            locked = origin in self._locked  # also one that the device's key opens waits for its person then
+            secrets = None if locked else await self._kept.by_device(record)
             if secrets is None and isinstance(ticket, str) and len(ticket) < 4 * keys.SECRET_BYTES:
                 secrets = await self._kept.by_ticket(record, ticket, self.now_ms())
             if secrets is None:
