@@ -1222,3 +1222,18 @@ def test_a_copy_that_has_locked_is_not_opened_by_another_tab() -> None:
         await tab.status(state="ready")
 
     run(story)
+
+
+def test_a_window_reloaded_in_vain_leaves_no_copy_in_step() -> None:
+    """The line to a window ends as soon as another one takes its place; if nothing comes of that, the app hears it."""
+
+    async def story() -> None:
+        rig = await with_profile()
+        apart = await Apart(rig).start()
+        tab = await connected(rig, apart)
+        await tab.status(sync="live")
+        apart.click(tab)
+        apart.cut()
+        await tab.status(sync="off")
+
+    run(story)

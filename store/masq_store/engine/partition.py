@@ -306,7 +306,8 @@ class Partition:
         before = self._lines.pop(origin, None)
         if before is not None:  # the person has clicked again
             before.line.close()
-            if before.nonce != nonce:  # in another tab, and what the first one's window says is heard no more
+            # In another tab: what the first one's window says is heard no more. Or the copy was in step by it.
+            if before.nonce != nonce or before.copy is not None:
                 self.gone(before)
         self._lines[origin] = _Asked(self, lead, origin, nonce, app)
         self.soon(self._lines[origin].begin())
