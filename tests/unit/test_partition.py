@@ -1237,3 +1237,20 @@ def test_a_window_reloaded_in_vain_leaves_no_copy_in_step() -> None:
         await tab.status(sync="off")
 
     run(story)
+
+
+def test_what_the_store_has_is_known_after_a_restart() -> None:
+    """A worker that ends right after the store has got a change does not say later that it waits."""
+
+    async def story() -> None:
+        rig = await with_profile()
+        apart = await Apart(rig).start()
+        tab = await connected(rig, apart)
+        await in_step(rig, apart)
+        await tab.status(sync="live", waiting=0)
+        await tab.call("set", "x", 1)
+        await until(lambda: apart.partition.copies[APP].waiting == 0)
+        await apart.restart()
+        assert (await apart.app().status(state="ready"))["waiting"] == 0
+
+    run(story)

@@ -134,15 +134,18 @@ class Copy:
 
     async def close(self) -> None:
         """Let it go: nobody uses it any more, and the writer is idle."""
+        vector = self.line.vector if self.line else None
         if self.line is not None:
             self.line.leave_spaces()
         await self.leave()
         with suppress(MasqError):
-            await self.note_met()
+            await self._note_met(vector)
 
     async def note_met(self) -> None:
         """Keep what the store has, so that what reached nobody is known after a restart, too. Raises QuotaExceeded."""
-        vector = self.line.vector if self.line else None
+        await self._note_met(self.line.vector if self.line else None)
+
+    async def _note_met(self, vector: dict[str, int] | None) -> None:
         if vector and vector != self._met:
             self._met = dict(vector)
             await self.data.keep_met(json.dumps(self._met).encode())
