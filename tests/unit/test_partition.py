@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 from engine_rig import APP, OTHER, Peer, Rig
-from partition_rig import Apart, channel
+from partition_rig import Apart, JoinedPort, channel
 from relay_rig import relay, run
 
 from masq.errors import QuotaExceeded
 from masq_store.core import enrolment, keys
 from masq_store.core.devices import DEVICE, draw_identity, partition_value
-from masq_store.engine import line, partition, spaces
+from masq_store.engine import line, partition, space_line, spaces
 from masq_store.engine.copies import TICKET_SECONDS
 from masq_store.engine.enrolments import HEAR_SECONDS
 from masq_store.engine.overview import overview
@@ -1254,3 +1254,42 @@ def test_what_the_store_has_is_known_after_a_restart() -> None:
         assert (await apart.app().status(state="ready"))["waiting"] == 0
 
     run(story)
+
+
+@pytest.mark.parametrize("end", [0, 1])
+def test_a_backlog_that_takes_its_time_is_waited_for(end: int) -> None:
+    """As long as messages of it arrive, at the store or at the copy, the window waits."""
+
+    async def story() -> None:
+        rig = await with_profile()
+        apart = await Apart(rig).start()
+        tab = await connected(rig, apart)
+        apart.cut()
+        store = rig.app()
+        await store.status(state="ready")
+        backlog = [[f"key {n:02}", "x" * 100] for n in range(50)]
+        await (tab, store)[end].call("update", backlog)
+        nonce = apart.click(tab)
+        assert apart.line
+        one_by_one(apart.line[end], 0.04)
+        assert await rig.engine.person.request(nonce)
+        assert await rig.engine.person.answer(nonce, True) is True
+        assert len(await (store, tab)[end].call("keys", "")) == 50
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(line, "MEET_SECONDS", 0.5)
+        patch.setattr(space_line, "PIECE_BYTES", 10)
+        run(story)
+
+
+def one_by_one(end: JoinedPort, seconds: float) -> None:
+    """Have what is posted at one end arrive at the other with a pause before each message."""
+    post, queue = end.post, asyncio.Queue[str]()
+    end.post = queue.put_nowait  # type: ignore[method-assign]
+
+    async def deliver() -> None:
+        while end.open:
+            post(await queue.get())
+            await asyncio.sleep(seconds)
+
+    end.delivery = asyncio.ensure_future(deliver())  # type: ignore[attr-defined]

@@ -79,9 +79,9 @@ class Line:
         """
         with suppress(TimeoutError):
             async with asyncio.timeout(MEET_SECONDS) as limit:
-                before: Any = None
+                before = -1
                 while self.syncing and not self.together and not self.problem:
-                    now = (self.vector, self.waiting)
+                    now = sum(line.heard for line in self._spaces.values())
                     if now != before:  # it goes on: that may take as long as it needs
                         before = now
                         limit.reschedule(self._loop.time() + MEET_SECONDS)

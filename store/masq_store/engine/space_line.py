@@ -43,6 +43,8 @@ class SpaceLine:
         """
         self.peer: dict[str, int] | None = None
         """What the other end has on its disk; None before its first word."""
+        self.heard = 0
+        """How many messages have come: as long as there are more, it goes on."""
         self._space = space
         self._writer = writer
         self._say = say
@@ -79,6 +81,7 @@ class SpaceLine:
         message = sync_wire.parse(content)
         if self._over:
             return
+        self.heard += 1
         if isinstance(message, Check):
             self.peer = dict(message.vector)
             _raise_to(self._sent, message.vector)
@@ -105,8 +108,8 @@ class SpaceLine:
         def settle(applied: Applied | None, error: MasqError | None) -> None:
             self._merging -= 1
             self.problem = self.problem or error
-            if not message.more and not self._over and not self.problem:
-                self._tell_vector()
+            if not self._over and not self.problem:
+                self._tell_vector()  # after a part of a message, too: the other end sees that it goes on
             self._changed()
 
         self._merging += 1
