@@ -1293,3 +1293,22 @@ def one_by_one(end: JoinedPort, seconds: float) -> None:
             await asyncio.sleep(seconds)
 
     end.delivery = asyncio.ensure_future(deliver())  # type: ignore[attr-defined]
+
+
+def test_a_profile_that_is_deleted_takes_its_copies_along() -> None:
+    """Deleted from this device, a profile goes from the copies of this browser too, where they are in touch."""
+
+    async def story() -> None:
+        rig = await with_profile()
+        apart = await Apart(rig).start()
+        tab = await connected(rig, apart)
+        await tab.call("set", "diary", "a secret thought")
+        await in_step(rig, apart)
+        active = rig.engine.vault.active
+        assert active is not None
+        await rig.engine.person.delete_profile(active["id"])
+        await tab.status(state="unregistered")
+        await until(lambda: APP not in apart.partition.copies)
+        assert not await apart.backend.scan("copy/") and not await apart.backend.scan("space/")
+
+    run(story)

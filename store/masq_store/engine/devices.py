@@ -178,13 +178,7 @@ class Devices:
             self._known(device)
             if self.own is not None and device == self.own.id:
                 raise InvalidValue("this is the device you are using: delete the profile here instead")
-            entry = profile.home_value(DEVICE + device)
-            gone = layout.of_device(device, (key for key, _ in profile.home_items()))
-            removed = {"ms": self._engine.now_ms(), **{of: entry[of] for of in ("app", "in") if of in entry}}
-            entries: list[tuple[str, Any]] = [
-                (REMOVED + each, removed) for each in (device, *layout.before(entry))
-            ]
-            await self._write(profile, entries + [(key, None) for key in gone])
+            await self._write(profile, self._removal(profile, device))
 
     async def set_relay(self, url: str | None) -> None:
         """Meet at another relay: "" at none, None at the store's choice. Raises BadRelayAddress, Locked."""
@@ -278,10 +272,18 @@ class Devices:
             self._noting = False
 
     async def depart(self) -> None:
-        """Leave the list, for the profile is about to be deleted here. Whoever calls this holds `changing`."""
+        """Leave the list, for the profile is about to be deleted here. Whoever calls this holds `changing`.
+
+        The copies that this browser keeps apart are to go, too: nobody could take them back any more.
+        """
         profile, own = self._profile, self.own
         if profile is not None and own is not None:
-            with suppress(QuotaExceeded):  # then the others list it on, and can remove it
+            copies = [device for device in self.listed() if device.host == own.id]
+            with suppress(MasqError):  # no room: then the others list it on, and can remove it
+                entries = [entry for copy in copies for entry in self._removal(profile, copy.id)]
+                await self._write(profile, entries)
+                for origin in {copy.app for copy in copies if copy.app}:
+                    await self._engine.rosters.tell(profile, origin)
                 await self.forget(profile, own.id)
 
     # What other devices have decided -----------------------------------------------------------------------
@@ -334,6 +336,14 @@ class Devices:
                 engine.tell_pages(["overview"])
 
     # -------------------------------------------------------------------------------------------------------
+
+    def _removal(self, profile: Profile, device: str) -> list[tuple[str, Any]]:
+        """Return what takes a device off the list, and tells it to erase what it has."""
+        entry = profile.home_value(DEVICE + device)
+        gone = layout.of_device(device, (key for key, _ in profile.home_items()))
+        removed = {"ms": self._engine.now_ms(), **{of: entry[of] for of in ("app", "in") if of in entry}}
+        told: list[tuple[str, Any]] = [(REMOVED + each, removed) for each in (device, *layout.before(entry))]
+        return told + [(key, None) for key in gone]
 
     def _is_removed(self, profile: Profile) -> bool:
         own = profile.secrets.identity
