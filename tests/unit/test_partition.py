@@ -18,7 +18,7 @@ from relay_rig import relay, run
 
 from masq.errors import QuotaExceeded
 from masq_store.core import enrolment, keys
-from masq_store.core.devices import DEVICE, draw_identity, partition_value
+from masq_store.core.devices import DEVICE, REMOVED, ROSTER, draw_identity, partition_value
 from masq_store.engine import line, partition, space_line, spaces
 from masq_store.engine.copies import TICKET_SECONDS
 from masq_store.engine.enrolments import HEAR_SECONDS
@@ -1310,5 +1310,26 @@ def test_a_profile_that_is_deleted_takes_its_copies_along() -> None:
         await tab.status(state="unregistered")
         await until(lambda: APP not in apart.partition.copies)
         assert not await apart.backend.scan("copy/") and not await apart.backend.scan("space/")
+
+    run(story)
+
+
+def test_a_device_that_is_removed_is_removed_with_its_copies() -> None:
+    """Whoever removes a lost telephone removes what its browser keeps of single apps, too."""
+
+    async def story() -> None:
+        rig = await with_profile()
+        engine, profile = rig.engine, rig.engine.profile
+        assert profile is not None
+        await rig.approved(APP)
+        far, copy = [(await draw_identity(rig.crypto))[0] for _ in range(2)]
+        await engine.devices.add(profile, "Telephone", far)
+        entry = partition_value("Counter", copy, rig.now, APP, far.id)
+        await profile.write_home([(DEVICE + copy.id, entry), (ROSTER + APP, True)], rig.now)
+        await engine.devices.remove(far.id)
+        assert listed(rig) == []
+        assert engine.devices.was_removed(copy.id)
+        roster = await profile.roster(APP)
+        await until(lambda: roster.core.has(REMOVED + copy.id))
 
     run(story)

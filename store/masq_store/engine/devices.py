@@ -172,13 +172,17 @@ class Devices:
             await self._write(profile, [(DEVICE + device, {**entry, "name": name})])
 
     async def remove(self, device: str) -> None:
-        """Have another device erase its copy of the profile, when it next connects. Raises InvalidValue, Locked."""
+        """Have another device erase its copy of the profile, when it next connects. Raises InvalidValue, Locked.
+
+        The copies that its browser keeps apart go with it.
+        """
         async with self._engine.changing:
             profile = self._open()
             self._known(device)
             if self.own is not None and device == self.own.id:
                 raise InvalidValue("this is the device you are using: delete the profile here instead")
-            await self._write(profile, self._removal(profile, device))
+            gone = [device, *(each.id for each in self.listed() if each.host == device)]
+            await self._write(profile, [entry for each in gone for entry in self._removal(profile, each)])
 
     async def set_relay(self, url: str | None) -> None:
         """Meet at another relay: "" at none, None at the store's choice. Raises BadRelayAddress, Locked."""
