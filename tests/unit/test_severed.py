@@ -629,6 +629,23 @@ def test_a_strip_of_the_worker_before_takes_the_link(tmp_path: Path) -> None:
     play(tmp_path, story)
 
 
+@pytest.mark.parametrize("state", ["look", "wait"])
+def test_a_strip_whose_worker_ends_takes_another_link(tmp_path: Path, state: str) -> None:
+    """A link in use ends with the worker, for a newer build say: the strip tells, and asks for the next one."""
+
+    async def story(s: Scene) -> None:
+        page, window = await s.asked() if state == "wait" else await s.severed()
+        if state == "look":
+            link = await window.link()
+            await s.running.relay.stop()
+            await page.paste(link)
+            await page.shows("look")
+        await s.apart.partition.stop()
+        assert (page.strips[-1] or {})["state"] == "end"
+
+    play(tmp_path, story)
+
+
 @pytest.mark.parametrize("locked", [False, True])
 def test_a_copy_out_of_touch_asks_for_a_link(tmp_path: Path, locked: bool) -> None:
     """While it is in step a copy never asks; once its relay was left for another one, a link brings it there."""

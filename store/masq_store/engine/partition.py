@@ -89,6 +89,7 @@ class Partition:
         for session in self._apps:
             session.pause()
         async with self._changing:
+            self._severed.stop()
             for asked in list(self._lines.values()):
                 asked.line.close()
             await self.writer.idle()

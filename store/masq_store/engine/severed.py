@@ -12,7 +12,7 @@ from weakref import WeakSet
 
 from masq.errors import MasqError, to_wire
 from masq_store.core.enrolment_link import NOT_NOW
-from masq_store.core.errors import PairingUsedTwice
+from masq_store.core.errors import PairingGone, PairingUsedTwice
 from masq_store.engine.far_line import TakenLine
 from masq_store.engine.sessions import AppSession
 
@@ -49,6 +49,12 @@ class Severed:
             line.close()
         if self._shown.pop(session, None) is not None and not session.closed:
             session.on_strip(None)
+
+    def stop(self) -> None:
+        """Give up the links in use: this worker ends. The next one takes the next link."""
+        for session, line in self._used.items():
+            line.told = lambda: None
+            self._show(session, {"state": "end", "error": to_wire(PairingGone())})
 
     def needless(self, session: AppSession) -> None:
         """The copy is in step without a link: ask for none, unless one is in use."""
