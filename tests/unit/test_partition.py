@@ -1333,3 +1333,29 @@ def test_a_device_that_is_removed_is_removed_with_its_copies() -> None:
         await until(lambda: roster.core.has(REMOVED + copy.id))
 
     run(story)
+
+
+def test_a_copy_that_is_granted_again_outlives_its_removal() -> None:
+    """Killed before it could erase itself, a removed copy is opened by the next grant: what it had heard is over."""
+
+    async def story() -> None:
+        rig = await with_profile("correct horse", False)
+        apart = await Apart(rig).start()
+        tab = await connected(rig, apart)
+        await tab.call("set", "x", 1)
+        await in_step(rig, apart)
+        copy, kept = apart.partition.copies[APP], dict[str, bytes]()
+        copy.roster.listeners.append(lambda keys, source: kept.update(apart.backend.disk.stored))
+        (entry,) = rig.engine.devices.describe_copies()
+        await rig.engine.devices.remove(entry["id"])
+        await until(lambda: copy.ended)
+        apart.backend.disk.stored = kept
+        await apart.restart()
+        tab = apart.app()
+        await tab.status(state="locked")
+        assert not (await apart.connect(tab))["registered"]
+        await asyncio.sleep(0.5)
+        assert tab.statuses()[-1]["state"] == "ready"
+        assert await tab.call("get", "x") == [1]
+
+    run(story)

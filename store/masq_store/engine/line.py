@@ -134,6 +134,11 @@ class Line:
         return self.syncing and all(line.together for line in self._spaces.values())
 
     @property
+    def hearing(self) -> bool:
+        """Whether the rosters of both ends are yet to become the same."""
+        return self._open and ROSTER in self._spaces and not self._spaces[ROSTER].together
+
+    @property
     def waiting(self) -> int:
         """How many changes of the app's data the other end lacks."""
         return self._spaces[DATA].waiting if DATA in self._spaces else 0

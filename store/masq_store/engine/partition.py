@@ -276,7 +276,10 @@ class Partition:
                 await copy.meet(self.relays, self.writer, self.crypto, self.now_ms)
 
     async def _part(self, copy: Copy) -> None:
-        """Erase a copy that the person has taken back; what only it holds goes to the others first, if that can be."""
+        """Erase a copy that the person has taken back; what only it holds goes to the others first, if that can be.
+
+        Where the store has just granted it anew, what it had heard before that is over.
+        """
         origin = copy.secrets.grant.origin
         for session in self._of(origin):
             session.refuse(NotRegistered(origin), {"state": "unregistered"})
@@ -284,7 +287,9 @@ class Partition:
         erased = copy.facts.generation > copy.secrets.grant.generation
         with suppress(TimeoutError):
             async with asyncio.timeout(PART_SECONDS):
-                while copy.waiting and not erased and copy.state != "off":
+                while (copy.waiting and not erased and copy.state != "off") or (
+                    copy.line is not None and copy.line.hearing
+                ):
                     await asyncio.sleep(TELL_SECONDS)
         async with self._changing:
             if self.copies.get(origin) is copy and copy.ended:

@@ -64,7 +64,7 @@ class Rosters:
             (key, text) for key, text in wanted.items() if present.get(key) != text
         ]
         entries += [(key, None) for key in present if key.startswith(roster.REMOVED) and key not in wanted]
-        if entries:
+        if entries or space.pending:  # perhaps told a moment ago, and not on the disk yet
             now = self._engine.now_ms()
             await write_together(self._engine.writer, [(space, lambda: space.core.write(entries, now))])
 
