@@ -1359,3 +1359,22 @@ def test_a_copy_that_is_granted_again_outlives_its_removal() -> None:
         assert await tab.call("get", "x") == [1]
 
     run(story)
+
+
+def test_a_window_hears_that_the_app_it_asks_about_has_gone() -> None:
+    """The app's page is closed while the person thinks: the window looks again, and asks no more."""
+
+    async def story() -> None:
+        rig = await with_profile()
+        page = Peer()
+        rig.engine.page(page.port)
+        apart = await Apart(rig).start()
+        nonce = apart.click(apart.app())
+        assert await rig.engine.person.request(nonce)
+        await asyncio.sleep(0.1)
+        before = len(page.port.heard)
+        apart.cut()
+        await until(lambda: rig.engine.requests.session(nonce) is None)
+        assert {"masq": 1, "events": [["overview"]]} in page.port.heard[before:]
+
+    run(story)

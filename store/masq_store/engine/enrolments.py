@@ -133,6 +133,7 @@ class Enrolments:
             self._here.remove(enrolment)
             if enrolment.asked and enrolment.hello:
                 self._engine.requests.put_away(enrolment)
+                self._engine.tell_pages(["overview"])  # its window asks in vain
 
     def said_hello(self, enrolment: Enrolment) -> None:
         """File its request; or, where nobody asks, let it hand over what it has. Raises ProtocolError."""
