@@ -1378,3 +1378,25 @@ def test_a_window_hears_that_the_app_it_asks_about_has_gone() -> None:
         assert {"masq": 1, "events": [["overview"]]} in page.port.heard[before:]
 
     run(story)
+
+
+def test_a_partition_that_another_app_is_in_does_not_vanish() -> None:
+    """One app's copy was handed back, and another app of the site waits for its person: it ends once that has gone."""
+
+    async def story() -> None:
+        rig = await with_profile()
+        apart = await Apart(rig).start()
+        vanished: list[bool] = []
+        apart.partition._emptied = lambda: vanished.append(True)
+        tab = await connected(rig, apart)
+        await in_step(rig, apart)
+        apart.partition.detach(tab.session)  # type: ignore[attr-defined]
+        other = apart.app(OTHER)
+        await other.status(state="unregistered")
+        apart.come_back()
+        await until(lambda: listed(rig) == [])
+        assert not vanished
+        apart.partition.detach(other.session)  # type: ignore[attr-defined]
+        assert vanished
+
+    run(story)

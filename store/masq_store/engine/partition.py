@@ -73,6 +73,7 @@ class Partition:
         self._tasks: set[asyncio.Task[None]] = set()
         self._telling: asyncio.TimerHandle | None = None
         self._looking: asyncio.TimerHandle | None = None
+        self._handed_back = False
         self._stopping = False
         self._stopped = False
 
@@ -123,6 +124,7 @@ class Partition:
         session.close()
         self._severed.end(session)
         self._apps.discard(session)
+        self._end_if_empty()
 
     def status(self, origin: str) -> dict[str, Any]:
         """Return what an app may know: for a stranger, nothing but that it is one."""
@@ -406,8 +408,13 @@ class Partition:
                 return  # a page from before works on it: it will do at the next visit
             await self._forget(asked.origin)
             asked.line.post(moved=True)
-            if self._kept.empty:
-                self._emptied()
+            self._handed_back = True
+            self._end_if_empty()
+
+    def _end_if_empty(self) -> None:
+        """Let the storage go once the store has all that was in it, and no app is here that may yet want it."""
+        if self._handed_back and self._kept.empty and not self._apps and not self._stopping:
+            self._emptied()
 
     async def _note_met(self, copy: Copy) -> None:
         async with self._changing:
