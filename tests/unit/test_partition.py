@@ -16,7 +16,7 @@ from engine_rig import APP, OTHER, Peer, Rig
 from partition_rig import Apart, JoinedPort, channel
 from relay_rig import relay, run
 
-from masq.errors import QuotaExceeded
+from masq.errors import ProtocolError, QuotaExceeded
 from masq_store.core import enrolment, keys
 from masq_store.core.devices import DEVICE, REMOVED, ROSTER, draw_identity, partition_value
 from masq_store.engine import line, partition, space_line, spaces
@@ -1398,5 +1398,27 @@ def test_a_partition_that_another_app_is_in_does_not_vanish() -> None:
         assert not vanished
         apart.partition.detach(other.session)  # type: ignore[attr-defined]
         assert vanished
+
+    run(story)
+
+
+def test_an_app_that_goes_while_it_is_let_in_keeps_no_space_open() -> None:
+    """The partition is gone before the grant is given: the window says so, and the space is given back."""
+
+    async def story() -> None:
+        store = SlowDisk()
+        rig = await with_profile(backend=store)
+        apart = await Apart(rig).start()
+        nonce = apart.click(apart.app())
+        assert await rig.engine.person.request(nonce)
+        (enrolment,) = rig.engine.enrolments._here
+        store.prefix, store.seconds = "space/", 0.1
+        answer = asyncio.ensure_future(rig.engine.person.answer(nonce, True))
+        await asyncio.sleep(0.15)
+        rig.engine.enrolments.drop(enrolment)  # as when it has been silent for too long
+        with pytest.raises(ProtocolError):
+            await answer
+        profile = rig.engine.profile
+        assert profile is not None and not profile._users[APP]
 
     run(story)

@@ -12,7 +12,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from masq.errors import MasqError
+from masq.errors import MasqError, ProtocolError
 from masq_store.core import enrolment as wire
 from masq_store.core import keys
 from masq_store.core.devices import Identity, identity_of
@@ -175,7 +175,7 @@ class Enrolments:
         """Make a partition a device with its app's space alone. Whoever calls this holds `changing`.
 
         `listed`: whether it comes on the list, in the place of the one before.
-        Raises Locked, and QuotaExceeded where there is no room to list it.
+        Raises Locked, ProtocolError where it has gone, and QuotaExceeded where there is no room to list it.
         """
         engine, hello = self._engine, enrolment.hello
         profile = engine.profile
@@ -190,6 +190,9 @@ class Enrolments:
         enrolment.let_go()
         data = await profile.space(origin)
         roster = await profile.roster(origin)
+        if not enrolment.line.open:  # it was dropped meanwhile, and will not be again
+            profile.release(origin)
+            raise ProtocolError("the app that asked is no longer open")
         enrolment.profile, enrolment.space = profile, data
         granted = wire.Grant(
             origin=origin,
