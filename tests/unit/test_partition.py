@@ -402,6 +402,79 @@ def test_a_tab_gets_a_ticket_once_the_profile_stays_unlocked_no_more() -> None:
     run(story)
 
 
+@pytest.mark.parametrize("way", ["a line", "a relay", "the next grant"])
+def test_a_copy_locks_as_the_profile_does_from_now_on(way: str, tmp_path: Path) -> None:
+    """A passphrase and a lock time that are set later reach a copy: once its browser was closed nothing opens it."""
+
+    async def story(**options: Any) -> None:
+        rig = await with_profile(**options)
+        apart = await Apart(rig).start()
+        tab = await connected(rig, apart)
+        await tab.call("set", "diary", "a secret thought")
+        await in_step(rig, apart)
+        if way != "a line":
+            apart.cut()
+        await rig.engine.person.change_passphrase("", "correct horse")
+        await rig.engine.person.set_stay_unlocked(False)
+        await rig.engine.person.set_lock_minutes(5)
+        if way == "the next grant":
+            await apart.connect(tab)
+            apart.cut()
+        copy = apart.partition.copies[APP]
+        await until(lambda: not copy.secrets.grant.stay and copy.secrets.grant.lock_minutes == 5)
+        await until(tab.ticket)
+        assert [json.loads(record)["device"] for _, record in await apart.backend.scan("copy/")] == [None]
+        rig.now += 5 * 60_000
+        assert (await tab.call("get", "diary"))[0] == "Locked"
+        await tab.status(state="locked")
+        await apart.restart()
+        later = apart.app(ticket=tab.ticket())
+        assert await later.status() == {"state": "locked"}
+        await apart.connect(later)
+        assert await later.call("get", "diary") == ["a secret thought"]
+        await rig.engine.person.set_stay_unlocked(True)
+        await until(lambda: apart.partition.copies[APP].secrets.grant.stay)
+        await apart.restart()
+        await apart.app().status(state="ready")
+        await rig.engine.stop()
+        await apart.partition.stop()
+
+    async def story_by_relay() -> None:
+        async with relay(tmp_path) as running:
+            await story(network=NativeNetwork(), relay=f"ws://127.0.0.1:{running.port}")
+
+    run(story_by_relay if way == "a relay" else story)
+
+
+def test_a_grant_is_newer_than_what_the_copy_has_heard_before() -> None:
+    """Granted without "stay unlocked", a copy that heard nothing more does not open by what it was told earlier."""
+
+    async def story() -> None:
+        rig = await with_profile("correct horse", True)
+        await rig.engine.person.set_lock_minutes(5)
+        apart = await Apart(rig).start()
+        tab = await connected(rig, apart)
+        await in_step(rig, apart)
+        apart.cut()
+        rig.now += 5 * 60_000
+        assert (await tab.call("get", "x"))[0] == "Locked"
+        await tab.status(state="locked")
+        await rig.engine.person.set_stay_unlocked(False)
+        nonce = apart.click(tab)
+        assert apart.line
+        whole = apart.line[1].post
+        apart.line[1].post = lambda text: None if '"say"' in text else whole(text)  # type: ignore[method-assign]
+        await rig.engine.person.request(nonce)
+        answer = asyncio.create_task(rig.engine.person.answer(nonce, True))
+        await tab.status(state="ready")
+        await until(tab.ticket)
+        await apart.restart()
+        await answer
+        assert await apart.app().status() == {"state": "locked"}
+
+    run(story)
+
+
 def test_the_store_locks_and_so_does_the_copy() -> None:
     """Locking the store while it is in touch locks the copy, which then tells its app so."""
 

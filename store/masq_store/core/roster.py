@@ -5,6 +5,7 @@ these must know. The app cannot reach it, and a partition only reads it.
 | --- | --- |
 | `app` | `{"approved", "generation", "relay", "devices"}`, see `Facts` |
 | `removed/<id>` | `{"ms"}`: that partition is to erase its copy |
+| `locks/<id>` | `{"stay", "minutes"}`, see `Locks`: as the person has set it in that partition's browser |
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from typing import Any, NamedTuple
 
 from masq import messages
 from masq.errors import MasqError
+from masq_store.core.access import MAX_LOCK_MINUTES
 from masq_store.core.relay_address import check_relay_address
 
-APP, REMOVED = "app", "removed/"
+APP, REMOVED, LOCKS = "app", "removed/", "locks/"
 
 
 class Facts(NamedTuple):
@@ -29,6 +31,27 @@ class Facts(NamedTuple):
     generation: int
     relay: str
     devices: int
+
+
+class Locks(NamedTuple):
+    """What stands under `locks/<id>`.
+
+    `stay`: may the copy open by itself after a restart? `minutes`: after how many of rest it locks; 0: never.
+    """
+
+    stay: bool
+    minutes: int
+
+
+def read_locks(text: str | None) -> Locks | None:
+    """Return when a copy locks; None where a roster does not say, or nothing that can be read."""
+    try:
+        entry: Any = messages.decode(text) if text is not None else None
+        stay, minutes = (entry[name] for name in Locks._fields)
+    except (MasqError, TypeError, LookupError):
+        return None
+    fine = type(stay) is bool and type(minutes) is int and 0 <= minutes <= MAX_LOCK_MINUTES
+    return Locks(stay, minutes) if fine else None
 
 
 def read_facts(text: str | None) -> Facts | None:

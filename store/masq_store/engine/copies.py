@@ -100,8 +100,7 @@ class Copies:
             "roster": roster,
             "public": before["public"],
             "private": before["private"],
-            "grant": await wrapping.grant(root, json.dumps(grant._asdict()).encode()),
-            "device": await wrapping.by_device(root) if grant.stay else None,
+            **await self._granted(wrapping, root, grant),
             "used": 1 + max((int(each["used"]) for each in self._records.values()), default=0),
         }
         erased = [other for other, each in self._records.items() if other != id and each["roster"] == roster]
@@ -111,6 +110,20 @@ class Copies:
             del self._records[other]
         self._records[id] = record
         return Secrets(id, root, grant)
+
+    async def keep_grant(self, secrets: Secrets, grant: Grant) -> Secrets:
+        """Keep what a grant of before has become, and return what opens the copy; durable on return."""
+        wrapping, record = Wrapping(self._crypto, secrets.id), self._records[secrets.id]
+        changed = {**record, **await self._granted(wrapping, secrets.root, grant)}
+        await self._backend.write([(disk.copy(secrets.id), json.dumps(changed).encode())])
+        self._records[secrets.id] = changed
+        return secrets._replace(grant=grant)
+
+    async def _granted(self, wrapping: Wrapping, root: bytes, grant: Grant) -> Record:
+        return {
+            "grant": await wrapping.grant(root, json.dumps(grant._asdict()).encode()),
+            "device": await wrapping.by_device(root) if grant.stay else None,
+        }
 
     async def identity(self, public: str) -> Identity:
         """Return the device that a public key, in hexadecimal, stands for."""

@@ -47,7 +47,9 @@ class Copy:
         self.locks = False
         """Whether it has rested for too long and locks as soon as it can: it counts as locked already."""
         self.line: Line | None = None
-        self._older: Register | None = None  # what the roster said when the store granted the copy once more
+        self._older: dict[
+            str, Register | None
+        ] = {}  # what the roster said when the copy was granted once more
         self._met = met  # what the store had on its disk when they last met
         self._changed = changed
         self._relay = ""
@@ -74,7 +76,7 @@ class Copy:
     def granted_again(self, secrets: Secrets) -> None:
         """Take the store's word, which is newer than what the roster here says."""
         self.secrets = secrets
-        self._older = self.roster.core.register(roster.APP)
+        self._older = {key: self.roster.core.register(key) for key in (roster.APP, self._locks_key)}
 
     def release(self, origin: str) -> None:
         """A session lets go of the data, which stays in memory all the same."""
@@ -87,9 +89,25 @@ class Copy:
         grant = self.secrets.grant
         said = roster.read_facts(self.roster.core.text(roster.APP))
         # The relay may have moved while this copy was out of touch. By its stamp, for it may move back.
-        if said and self.roster.core.register(roster.APP) == self._older:
+        if said and self._is_older(roster.APP):
             return said._replace(relay=grant.relay)
         return said or roster.Facts(True, grant.generation, grant.relay, 1)
+
+    @property
+    def locks_as(self) -> roster.Locks:
+        """When it locks, as the person has set it in the store of this browser; before that: what was granted."""
+        grant = self.secrets.grant
+        said = roster.read_locks(self.roster.core.text(self._locks_key))
+        if said is None or self._is_older(self._locks_key):
+            return roster.Locks(grant.stay, grant.lock_minutes)
+        return said
+
+    @property
+    def _locks_key(self) -> str:
+        return roster.LOCKS + self.identity
+
+    def _is_older(self, key: str) -> bool:
+        return key in self._older and self.roster.core.register(key) == self._older[key]
 
     @property
     def ended(self) -> bool:

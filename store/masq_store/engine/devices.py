@@ -250,6 +250,18 @@ class Devices:
             for each in removed
         )
 
+    def copies(self, origin: str) -> dict[str, bool]:
+        """Return the ids of an app's partitions, and whether each is this browser's.
+
+        Those whose place another one took are among them: they may be at work all the same.
+        """
+        return {
+            id: self.own is not None and each.host == self.own.id
+            for each in self.listed()
+            if each.app == origin and self._profile is not None
+            for id in (*layout.before(self._profile.home_value(DEVICE + each.id)), each.id)
+        }
+
     def was_removed(self, device: str) -> bool:
         """Whether the person has removed a device."""
         return self._profile is not None and self._profile.home_value(REMOVED + device) is not None

@@ -194,6 +194,7 @@ class Enrolments:
             profile.release(origin)
             raise ProtocolError("the app that asked is no longer open")
         enrolment.profile, enrolment.space = profile, data
+        locks = engine.vault.copies_lock
         granted = wire.Grant(
             origin=origin,
             generation=generation,
@@ -201,8 +202,8 @@ class Enrolments:
             roster=(await engine.crypto.hkdf(profile.home_secret, keys.roster_info(origin))).hex(),
             profile=profile.name,
             relay=engine.devices.relay,
-            stay=engine.vault.stays_unlocked,
-            lock_minutes=engine.vault.lock_minutes if engine.vault.has_passphrase else 0,
+            stay=locks.stay,
+            lock_minutes=locks.minutes,
         )
         enrolment.line.turn()
         enrolment.line.post(grant=granted._asdict())

@@ -269,13 +269,22 @@ class Partition:
         if copy.ended:
             self.soon(self._part(copy))
         else:
-            self.soon(self._meet(copy))
+            self.soon(self._heed(copy))
             self._changed()
 
-    async def _meet(self, copy: Copy) -> None:
+    async def _heed(self, copy: Copy) -> None:
         async with self._changing:
             if self.copies.get(copy.secrets.grant.origin) is copy:
                 await copy.meet(self.relays, self.writer, self.crypto, self.now_ms)
+                await self._lock_as_told(copy)
+
+    async def _lock_as_told(self, copy: Copy) -> None:
+        """Let a copy open by itself, or no more, as the profile does since its person has changed that."""
+        grant, told = copy.secrets.grant, copy.locks_as
+        wanted = grant._replace(stay=told.stay, lock_minutes=told.minutes)
+        if wanted != grant:
+            copy.secrets = await self._kept.keep_grant(copy.secrets, wanted)
+            await self._give_ticket(copy)
 
     async def _part(self, copy: Copy) -> None:
         """Erase a copy that the person has taken back; what only it holds goes to the others first, if that can be.

@@ -145,6 +145,7 @@ class Person:
                     await engine.vault.root_by_passphrase(present)
             await engine.vault.set_passphrase(profile.root, new)
             await engine.rest.issue(profile.root)
+            engine.rosters.look()
             engine.tell_pages(["overview"])
 
     async def set_stay_unlocked(self, stay: bool) -> None:
@@ -154,6 +155,7 @@ class Person:
             profile = self._profile()
             await engine.vault.set_stay_unlocked(profile.root, stay)
             await engine.rest.issue(profile.root)
+            engine.rosters.look()
             engine.tell_pages(["overview"])
 
     async def set_lock_minutes(self, minutes: int) -> None:
@@ -162,6 +164,7 @@ class Person:
             self._profile()
             await self._engine.vault.set_lock_minutes(minutes)
             self._engine.rest.settings_changed()
+            self._engine.rosters.look()
             self._engine.tell_pages(["overview"])
 
     async def told_persistent(self, persistent: bool) -> None:

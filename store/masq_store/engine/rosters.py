@@ -59,11 +59,17 @@ class Rosters:
             entry = messages.decode(text)
             if isinstance(entry, dict) and entry.get("app") == origin:
                 wanted[roster.REMOVED + key[len(layout.REMOVED) :]] = messages.encode({"ms": entry.get("ms")})
+        copies = self._engine.devices.copies(origin)
+        for id, here in copies.items():
+            if here:
+                wanted[roster.LOCKS + id] = messages.encode(self._engine.vault.copies_lock._asdict())
         present: dict[str, str] = dict(space.core.items(""))
         entries: list[tuple[str, str | None]] = [
             (key, text) for key, text in wanted.items() if present.get(key) != text
         ]
         entries += [(key, None) for key in present if key.startswith(roster.REMOVED) and key not in wanted]
+        locks = (key for key in present if key.startswith(roster.LOCKS))
+        entries += [(key, None) for key in locks if key[len(roster.LOCKS) :] not in copies]
         if entries or space.pending:  # perhaps told a moment ago, and not on the disk yet
             now = self._engine.now_ms()
             await write_together(self._engine.writer, [(space, lambda: space.core.write(entries, now))])

@@ -13,6 +13,7 @@ from masq_store.core import access, keys
 from masq_store.core.devices import Identity, draw_identity
 from masq_store.core.errors import DamagedData, NewerData, WrongPassphrase
 from masq_store.core.padding import pad, unpad
+from masq_store.core.roster import Locks
 from masq_store.engine import disk
 from masq_store.engine.ports import Backend, Crypto
 from masq_store.engine.wrapping import Wrapping
@@ -203,6 +204,11 @@ class Vault:
                 f"the time must be a whole number of minutes, at most {access.MAX_LOCK_MINUTES}"
             )
         await self._write({**self._record(), "lock_minutes": minutes})
+
+    @property
+    def copies_lock(self) -> Locks:
+        """When the copies of the active profile's data that this browser keeps apart lock: as the profile itself."""
+        return Locks(self.stays_unlocked, self.lock_minutes if self.has_passphrase else 0)
 
     # This device in the active profile ---------------------------------------------------------------------
 
