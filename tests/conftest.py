@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from browser import engines
 from browser.outcomes import Outcomes
@@ -14,6 +15,12 @@ from browser.words import CRASHED
 
 from build.places import CACHE, DIST, ROOT
 from build.server import SiteServer
+
+# A machine that is busy for a moment says nothing of the code: no example is timed. Speed is bench/'s.
+hypothesis.settings.register_profile(
+    "masq", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("masq")
 
 DEFAULT = "chromium-allowed"
 """The surroundings of a test that is not marked `engines`."""

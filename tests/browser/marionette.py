@@ -59,7 +59,7 @@ NAMES = {
 }
 """What Marionette calls Selenium's commands."""
 
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 110.0
 """How long an answer may take: longer than a script or a page may."""
 
 

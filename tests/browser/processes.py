@@ -7,7 +7,7 @@ import signal
 import time
 from pathlib import Path
 
-PATIENCE_SECONDS = 10
+PATIENCE_SECONDS = 60
 
 
 def find(*words: str, without: tuple[bytes, ...] = ()) -> int:

@@ -9,13 +9,15 @@ from contextlib import contextmanager
 from typing import Any
 
 from selenium.common.exceptions import (
+    ElementClickInterceptedException,
+    ElementNotInteractableException,
     NoSuchElementException,
     NoSuchWindowException,
     StaleElementReferenceException,
 )
 from selenium.webdriver.common.by import By
 
-PATIENCE = 60.0
+PATIENCE = 100.0
 """Seconds after which a condition that has not come about has failed; the machine may be busy."""
 
 
@@ -55,7 +57,12 @@ def click(driver: Any, selector: str) -> None:
         element = driver.find_element(By.CSS_SELECTOR, selector)
         if not (element.is_displayed() and element.is_enabled()):
             return False
-        element.click()
+        try:
+            element.click()
+        except NoSuchWindowException:
+            pass  # it has closed by that very click
+        except (ElementClickInterceptedException, ElementNotInteractableException):
+            return False
         return True
 
     until(press, f"a click on {selector}")

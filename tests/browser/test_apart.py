@@ -169,7 +169,7 @@ def test_third_party_storage_is_allowed_later(
     assert py(alone, "return [store.status.access, store.status.sync]") == ["partitioned", "off"]
     # Two at least: of what was written before, the window's end may have kept some from the store.
     until(lambda: text(alone, "#connect").startswith("Sync now ("), "the app to know what is only here")
-    assert py(alone, "return store.status.waiting") >= 2
+    until(lambda: py(alone, "return store.status.waiting") >= 2, "both to be told")
     before = digest(alone)
     alone.quit()
     shared = browser("chromium-allowed", profile=tmp_path)

@@ -314,7 +314,7 @@ def test_a_frame_that_never_answers(other_app: Any, site: Site) -> None:
     )
     assert (outcome["error"], outcome["fields"]["seconds"]) == ("ConnectionTimeout", 0.8)
     assert "frame" in outcome["sentence"]
-    assert 0.5 < py(other_app, "return took") < 3
+    assert 0.5 < py(other_app, "return took") < 20
     assert other_app.run("return document.querySelectorAll('iframe').length") == 0
     state = other_app.find_element("css selector", "#connect").get_attribute("data-masq-state")
     assert state == "failed" and other_app.find_element("css selector", "#connect").is_enabled()
@@ -331,14 +331,14 @@ def test_an_address_without_a_store(other_app: Any, site: Site) -> None:
 def test_a_call_that_is_never_answered(other_app: Any, site: Site) -> None:
     """A store that lets an app in and then says nothing: the call raises ConnectionTimeout after `timeout`."""
     url = site.url("hostile") + "/mute"
-    py(other_app, f"global store\nstore = await masq.connect({url!r}, name='App', timeout=4)")
+    py(other_app, f"global store\nstore = await masq.connect({url!r}, name='App', timeout=15)")
     outcomes = py(
         other_app,
         "calls = store.get('key'), store.set('key', 1), store.increment('n'), store.delete('key')\n"
         "ends = await asyncio.gather(*calls, return_exceptions=True)\n"
         "return [[type(end).__name__, end.seconds] for end in ends]",
     )
-    assert outcomes == [["ConnectionTimeout", 4]] * 4
+    assert outcomes == [["ConnectionTimeout", 15]] * 4
     py(other_app, "store.close()")
 
 

@@ -83,8 +83,13 @@ def pages(quiet: Site) -> Iterator[Callable[[str], Any]]:
 
     def shown(surroundings: str) -> Any:
         if surroundings not in drivers:
-            drivers[surroundings] = engines.start(surroundings)
-            boot(drivers[surroundings], quiet)
+            driver = engines.start(surroundings)
+            try:
+                boot(driver, quiet)
+            except BaseException:
+                driver.quit()
+                raise
+            drivers[surroundings] = driver
         return drivers[surroundings]
 
     yield shown
@@ -293,9 +298,10 @@ import os, time
 full = await make_indexeddb()
 await full.claim()
 await full.write([("a", b"1"), ("b", b"2")])
+large = os.urandom(3_000_000)
 began = time.monotonic()
-await raises(QuotaExceeded, full.write([("a", b"3"), ("c", os.urandom(3_000_000))], [("b", "c")]))
-assert time.monotonic() - began < 1, time.monotonic() - began
+await raises(QuotaExceeded, full.write([("a", b"3"), ("c", large)], [("b", "c")]))
+took = time.monotonic() - began
 assert await full.scan("") == [("a", b"1"), ("b", b"2")]
 await full.write([("a", b"2")])
 """,
@@ -303,7 +309,12 @@ await full.write([("a", b"2")])
         resize(None)
         check(
             driver,
-            'await full.write([("c", bytes(3_000_000))])\nassert len(await full.read("c")) == 3_000_000',
+            """
+began = time.monotonic()
+await full.write([("c", large)])
+assert len(await full.read("c")) == 3_000_000
+assert took < max(1, 3 * (time.monotonic() - began)), took  # on a slow machine what fits takes long, too
+""",
         )
 
 
@@ -319,6 +330,7 @@ def test_an_app_on_a_full_disk(browser: Callable[..., Any], site: Site) -> None:
         outcome = outcome_of(
             driver,
             f"""{RANDOM_TEXT}
+globals()['text'] = text
 began = time.monotonic()
 try:
     await store.update({{'kept': 'after', 'big': text, 'bigger': text[::-1], 'more': text[5:]}})
@@ -327,7 +339,6 @@ finally:
         )
         assert outcome.get("error") == "QuotaExceeded", outcome
         assert len(outcome["sentence"]) > 40
-        assert py(driver, "return took") < 1
         assert py(driver, "return await store.items()") == {"kept": "before"}
         # Of writes that share a tick, only those fail that must.
         parts = py(
@@ -342,6 +353,14 @@ return [type(result).__name__ for result in results]""",
         there = {"kept": "before", "small": 1, "n": 1}
         assert py(driver, "return await store.items()") == there
         resize(None)
+        fits = """
+began = time.monotonic()
+await store.update({'kept': 'after', 'big': text, 'bigger': text[::-1], 'more': text[5:]})
+needed = time.monotonic() - began
+await asyncio.gather(store.delete('bigger'), store.delete('more'), store.set('kept', 'before'))
+return took < max(1, 3 * needed), took"""
+        quick, took = py(driver, fits)
+        assert quick, took  # on a slow machine what fits takes long, too
         py(driver, "await store.set('big', 'fits now')")
         driver.refresh()
         connect_test_app(driver, site.url("app"))

@@ -14,10 +14,7 @@ from browser.test_at_rest import dump
 
 def says(driver: Any, gist: str) -> None:
     """Wait until the page's error has these words in it."""
-    until(
-        lambda: gist in text(driver, "#error"),
-        f"an error that says {gist!r}; it says {text(driver, '#error')!r}",
-    )
+    until(lambda: gist in text(driver, "#error"), f"an error that says {gist!r}")
 
 
 def holds_nothing(driver: Any, store: str) -> None:

@@ -73,7 +73,7 @@ def test_messages_of_another_window_are_ignored(app: Any, site: Site) -> None:
     app.run(TELL, "to app")
     assert py(app, "return [await store.increment('a'), store.status.state]") == [2, "ready"]
     # Nor while it connects.
-    start(app, "again", "await masq.connect('" + site.url("hostile") + "/silent', name='App', timeout=1)")
+    start(app, "again", "await masq.connect('" + site.url("hostile") + "/silent', name='App', timeout=10)")
     until(lambda: app.run("return document.querySelectorAll('iframe').length") == 3, "the silent frame")
     app.run(TELL, "to app")
     assert finished(app, "again")["error"] == "ConnectionTimeout"
@@ -166,7 +166,7 @@ def test_the_stores_page_is_not_framed(app: Any, site: Site) -> None:
     app.switch_to.frame(app.find_element("css selector", "iframe[name=embedded]"))
     assert app.find_elements("css selector", "#page, #apps, #create-profile") == []
     app.switch_to.default_content()
-    assert any("frame-ancestors" in message for message in app.policy_errors())
+    until(lambda: any("frame-ancestors" in said for said in app.policy_errors()), "the browser to say why")
 
 
 class Opaque(Handler):

@@ -214,7 +214,7 @@ def test_a_dead_worker_is_replaced(app: Any) -> None:
             (worker,) = tools.workers()
             tools.call("Target.closeTarget", targetId=worker["targetId"])
             until(
-                lambda old=worker: tools.workers() and tools.workers()[0]["targetId"] != old["targetId"],
+                lambda old=worker: [each for each in tools.workers() if each["targetId"] != old["targetId"]],
                 "the next worker",
             )
             wait_for_writes(app, 50)

@@ -51,6 +51,7 @@ def clicked(driver: Any, app: str) -> tuple[str, str]:
     home = driver.current_window_handle
     click(driver, "#connect")
     window = driver.wait_window([home])
+    until(lambda: "#connect=" in driver.current_url, "the store's page")
     assert driver.run("return window.opener") is None
     return home, window
 

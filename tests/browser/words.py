@@ -17,8 +17,8 @@ from selenium.webdriver.remote.webelement import WebElement
 
 T = TypeVar("T")
 
-PATIENCE_SECONDS = 30.0
-"""How long a wait lasts by default: a cold start of Python on a busy machine takes a few seconds."""
+PATIENCE_SECONDS = 100.0
+"""How long a wait lasts by default: two cold starts of Python on a busy machine may take half a minute."""
 
 CRASHED = "tab crashed"
 """What a driver says where Chromium's renderer has ended by itself; pyproject.toml has such a test run once more."""

@@ -18,7 +18,7 @@ def test_a_reply_that_never_comes_raises_connection_timeout():
         start = time.monotonic()
         with pytest.raises(ConnectionTimeout) as caught:
             await store.get("a")
-        assert 0.2 <= time.monotonic() - start < 0.5
+        assert 0.2 <= time.monotonic() - start < 5
         assert caught.value.seconds == 0.2
         fake.mute = False
         assert await store.get("a", 1) == 1

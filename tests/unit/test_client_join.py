@@ -266,6 +266,16 @@ def test_a_no_is_an_answer(reason):
     run(scene())
 
 
+async def told_of(frame, calls):
+    """Wait until the store has heard just these calls, and for a moment, in which no more of them come."""
+    for _ in range(1000):
+        if [call[1] for call in frame.store.calls()] == calls:
+            break
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.03)
+    assert [call[1] for call in frame.store.calls()] == calls
+
+
 def test_a_window_that_cannot_be_reached_is_told_once(monkeypatch):
     """Opened and out of reach: the store hears of it once for each window, and the frame is shown while it asks."""
     monkeypatch.setattr(session, "WINDOW_SECONDS", 0.005)
@@ -275,20 +285,17 @@ def test_a_window_that_cannot_be_reached_is_told_once(monkeypatch):
         frame.store.say(status={"state": "unregistered"})
         await asyncio.sleep(0.03)
         frame.severed = True
-        await asyncio.sleep(0.03)
-        assert [call[1] for call in frame.store.calls()] == []  # no window was opened
+        await told_of(frame, [])  # no window was opened
         for clicks in (1, 2):
             FakeButton.last.click()
-            await asyncio.sleep(0.03)
-            assert [call[1] for call in frame.store.calls()] == ["severed"] * clicks
+            await told_of(frame, ["severed"] * clicks)
         frame.say(frame="strip", shown=True)
         frame.say(frame="strip", shown=False)
         assert frame.shown == [True, False]
         frame.store.say(status=READY)
         store = await task
         FakeButton.last.click()
-        await asyncio.sleep(0.03)
-        assert [call[1] for call in frame.store.calls()] == ["severed"] * 2
+        await told_of(frame, ["severed"] * 2)
         await store.close()
 
     run(scene())
@@ -307,23 +314,19 @@ def test_a_connected_button_tells_of_a_window_that_cannot_be_reached(monkeypatch
         told = []
         for status in ({"state": "locked"}, {"state": "locked"}, {"state": "unregistered"}, APART):
             frame.store.say(status=status)
-            await asyncio.sleep(0.03)
-            assert [call[1] for call in frame.store.calls()] == told  # no window was opened
+            await told_of(frame, told)  # no window was opened
             frame.blocked = True
             FakeButton.last.click()
-            await asyncio.sleep(0.03)
-            assert [call[1] for call in frame.store.calls()] == told
+            await told_of(frame, told)
             frame.blocked = False
             FakeButton.last.click()
-            await asyncio.sleep(0.03)
             told.append("severed")
-            assert [call[1] for call in frame.store.calls()] == told
+            await told_of(frame, told)
         frame.severed = False
         FakeButton.last.click()
         await store.close()
         frame.severed = True
-        await asyncio.sleep(0.03)
-        assert [call[1] for call in frame.store.calls()] == told
+        await told_of(frame, told)
 
     run(scene())
 

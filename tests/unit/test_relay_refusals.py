@@ -5,6 +5,7 @@ import contextlib
 import os
 import struct
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -430,6 +431,8 @@ def test_a_burst_of_casts_reaches_a_reader_that_reads(tmp_path):
 
             def slow(works, now):
                 assert gate.wait(20)
+                while r.relay.slow:  # the reader shares the relay's loop, and needs its turns to read
+                    time.sleep(0.001)
                 return commit(works, now)
 
             r.relay._disk.commit = slow
