@@ -3,7 +3,7 @@
 import asyncio
 
 from french import french
-from ui_rig import COUNTER, Engine, a_profile, opened, press, run, settle, type_into, until
+from ui_rig import COPY, COUNTER, FAR_COPY, Engine, a_profile, opened, press, run, settle, type_into, until
 
 from masq_store.ui import words
 
@@ -53,7 +53,7 @@ async def test_a_profile_is_renamed():
 
 @run
 async def test_deleting_a_profile_asks_once_by_name():
-    """The question names the profile and what is erased; the active one's end leads to the apps."""
+    """The question names the profile, what is erased, and what may not be; the active one's end leads to the apps."""
     engine = two()
     ann, bob = (profile["id"] for profile in engine.profiles)
     app, screen = await opened(engine, "#/settings")
@@ -63,6 +63,13 @@ async def test_deleting_a_profile_asks_once_by_name():
     assert engine.called("delete_profile") == [] and screen.focused == f"open-delete-profile-{bob}"
     await press(app, "open-delete-profile", ann)
     assert screen.has("Delete the profile of Ann?") and screen.has("the data of 1 app")
+    assert not screen.has("copies-go-too")
+    engine.copies = [FAR_COPY, COPY]
+    app, screen = await opened(engine, "#/settings")
+    await press(app, "open-delete-profile", bob)
+    assert not screen.has("copies-go-too")
+    await press(app, "open-delete-profile", ann)
+    assert screen.has("copies-go-too")
     await press(app, "delete-profile", ann)
     assert screen.place == "#/" and "Bob" in screen.top
     assert screen.has("Ann&#39;s profile and its data were deleted from this device.")
