@@ -335,9 +335,11 @@ class _Joining:
     def _attach_again(self, channel: Channel) -> None:
         self._silent = True
         self._severed = False  # what was told there is forgotten
-        channel.lost(self.frame.attach(self.details, self._take_text))
-        if self._store is not None:
-            self._store.reopen()
+        post = self.frame.attach(self.details, self._take_text)
+        if self._store is None:
+            channel.lost(post)
+        else:
+            self._store.reopen(post)
 
     def _take_text(self, text: str) -> None:
         self._silent = False

@@ -172,13 +172,14 @@ class Store:
         self._end_watches(error)
         self._finish()
 
-    def reopen(self) -> None:
-        """Open the watches again: the channel goes on over a new port.
+    def reopen(self, post: "Callable[[str], object]") -> None:
+        """Go on over another port, and open the watches again there.
 
         They begin with what is there, so that no last state is missed, and ask for the keys, so that what was
         deleted in between is told too.
         """
-        watches, self._watches = self._watches, {}
+        watches, self._watches = self._watches, {}  # before calls fail: that of a new one may be among them
+        self._channel.lost(post)
         for watch in [watches[number] for number in sorted(watches)]:
             self._open(watch, True)
             self._ask_keys(watch, watch.present_are)

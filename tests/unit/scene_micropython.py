@@ -225,12 +225,15 @@ async def main():
 
     pending = store.get("n")
     write = store.set("n", 1)
+    watch = store.watch("late")
     await asyncio.sleep(0.01)
     say_nothing(False)
-    channel.lost(post)
-    store.reopen()
+    store.reopen(post)
     assert await pending == -2
     await refused(masq.Disconnected, lambda: write)
+    store.set("late", 1)
+    assert (await watch.__anext__()).value == 1  # its call had no answer when the store was lost
+    await watch.aclose()
 
     task = asyncio.create_task(store.get("n"))
     await asyncio.sleep(0)

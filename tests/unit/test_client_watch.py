@@ -172,8 +172,7 @@ def test_after_a_loss_nothing_is_missed():
         await take(watch, 3)
         fake.watches.clear()
         fake.data = {"a": 2, "b": 1}
-        store._channel.lost(fake.post)
-        store.reopen()
+        store.reopen(fake.post)
         changes = {change.key: change for change in await take(watch, 3)}
         assert changes["a"] == Change("a", 2, False, "self")
         assert changes["c"] == Change("c", None, True, "device")
