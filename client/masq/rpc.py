@@ -258,7 +258,7 @@ class Channel:
 
     async def _watch_silence(self) -> None:
         """End calls that were sent before a silence of `timeout` seconds began. Runs while calls are out."""
-        heard = self._heard
+        heard, this = self._heard, self._watchdog
         marks = [self._number]  # the newest call at each look since something was heard
         while self._waiting:
             await asyncio.sleep(self.timeout / WATCHDOG_LOOKS)
@@ -269,7 +269,10 @@ class Channel:
             if len(marks) > WATCHDOG_LOOKS:
                 oldest = marks.pop(0)
                 overdue = [number for number in self._waiting if number <= oldest]
+                # The channel may end by this, and in MicroPython a task cannot cancel itself.
+                self._watchdog = None
                 self._fail_waiting(ConnectionTimeout(self.timeout, "the store's answer"), overdue)
+                self._watchdog = this
         self._watchdog = None
 
 

@@ -240,7 +240,10 @@ async def main():
     task.cancel()
     await refused(asyncio.CancelledError, lambda: task)
 
-    await store.close()
+    say_nothing(True)
+    write = store.set("n", 1)
+    await asyncio.create_task(asyncio.wait_for(store.close(), 5))  # the last answer never comes
+    await refused(masq.ConnectionTimeout, lambda: write)
     await reader
     assert states == ["ready", "closed"], states
     await refused(masq.Disconnected, lambda: store.get("n"))
