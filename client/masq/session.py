@@ -199,13 +199,19 @@ class _Joining:
         self._fault(ConnectionTimeout(self.timeout, self._waiting_for))
 
     def watch_window(self) -> None:
-        """Have the store's frame ask for the window's link where this page has cut the window off."""
+        """Have the store's frame ask for the window's link where this page has cut the window off.
+
+        While the person is waited for, also hear of it where the page takes the frame out.
+        """
         self._stop_watching()
         self._watcher = asyncio.create_task(self._watch_window())
 
     async def _watch_window(self) -> None:
         # Once there is a Store, each click begins a watch of its own, which ends when the store has been told.
         while self.state != "ready" if self._store is None else not self._severed:
+            if self._store is None and self.frame.removed:  # later it is `_keep` that looks
+                self._fault(Disconnected("the page has removed the store's frame"))
+                return
             if self.asked and not self._severed and self.frame.severed and self.channel is not None:
                 self._severed = True
                 try:

@@ -379,6 +379,27 @@ def test_progress_puts_the_timeout_off():
     run(scene())
 
 
+def test_a_frame_that_the_page_removes_is_not_waited_for(monkeypatch):
+    """Taken out while the person is asked: connect and register raise Disconnected, and can be called again."""
+    monkeypatch.setattr(session, "WINDOW_SECONDS", 0.005)
+
+    async def scene():
+        for begin in (
+            lambda: masq.connect(URL, name="Test", button="#connect"),
+            lambda: masq.register(URL, name="Test"),
+        ):
+            task = asyncio.create_task(begin())
+            await asyncio.sleep(0.01)
+            frames[-1].say(frame="ready")
+            frames[-1].store.say(status={"state": "unregistered"})
+            await asyncio.sleep(0.03)
+            assert not task.done()
+            frames[-1].removed = True
+            await refused(asyncio.wait_for(task, 1), masq.Disconnected)
+
+    run(scene())
+
+
 def test_the_frame_can_say_no():
     """No storage, another version: each has its error."""
 
