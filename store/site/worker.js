@@ -1,6 +1,7 @@
 // The SharedWorker: ports wait here until Python is up and takes them. What they say waits in them.
 const waiting = [];
-let take = (port) => waiting.push(port);
+const wait = (port) => waiting.push(port);
+let take = wait;
 
 // Pages and frames queue for this lock; when it is granted to them, this worker is gone.
 const id = crypto.randomUUID();
@@ -17,10 +18,7 @@ function say(tell) {
   waiting.forEach(greet);
 }
 
-self.onconnect = ({ ports: [port] }) => {
-  take(port);
-  greet(port);
-};
+self.onconnect = ({ ports: [port] }) => (take(port), greet(port));
 
 async function start() {
   const { startPython } = await import("./python.js");
@@ -29,7 +27,10 @@ async function start() {
   for (const port of waiting.splice(0)) take(port);
 }
 
-start().catch((error) => {
+// A reload is a new try, for it may well find this worker again: what failed may have passed.
+const failed = (error) => {
   console.error("The store could not start.", error);
   say({ frame: "unavailable", reason: String(error), setting: "" });
-});
+  take = (port) => ((take = wait), wait(port), delete said.tell, start().catch(failed));
+};
+start().catch(failed);
