@@ -27,7 +27,7 @@ class FarFrame(Frame):
         on_fault: "Callable[[MasqError], object]",
     ) -> None:
         super().__init__(url, on_message, on_fault)
-        self._leaving = ""  # what goes to the frame with the port that is on its way
+        self._leaving: list[str] = []  # what goes to the frame with each port that is on its way
         script = __import__("polyscript").currentScript
         self._exit = ffi.Listener(script.xworker, "message", self._arrived)
 
@@ -39,13 +39,13 @@ class FarFrame(Frame):
     def _hand_over(self, text: str, port: "Any") -> None:
         import js
 
-        self._leaving = text
+        self._leaving.append(text)
         js.postMessage(text, ffi.array(port))
 
     def _arrived(self, event: "Any") -> None:
         """Pass on, in the page, what this worker has sent there."""
-        if self._leaving and event.data == self._leaving:
-            self._leaving = ""
+        if self._leaving and event.data == self._leaving[0]:
+            self._leaving.pop(0)
             self._iframe.contentWindow.postMessage(event.data, self.origin, event.ports)
 
     def _read(self, event: "Any") -> "Any":
