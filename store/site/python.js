@@ -2,14 +2,17 @@
 import * as bridge from "./bridge.js";
 import build from "./build.js";
 
+// Without this Pyodide puts Python on stacks of its own, which the store has no use for, and which
+// crash Chromium where its heap profiler looks at them (docs/decisions/0010).
+delete WebAssembly.Suspending;
+
 const at = (path) => new URL(path, import.meta.url).href;
 const runtime = at(build.runtime);
 
 // Fills `memory` from the snapshot's file, which holds only what is neither zero nor in `same`.
 async function unfold(memory, report) {
   const { body } = await fetch(at(build.snapshot));
-  const file = new Uint8Array(build.runs.at(-1)[2]);
-  let loaded = 0;
+  let [file, loaded] = [new Uint8Array(build.runs.at(-1)[2]), 0];
   const write = (part) => (file.set(part, loaded), report((loaded += part.length), file.length));
   await body.pipeTo(new WritableStream({ write }));
   for (const [start, a, b] of build.runs) memory.set(file.subarray(a, b), start);

@@ -30,6 +30,12 @@ FLAGS = (
     "--window-size=1100,900",
 )
 
+HEAP_PROFILER = "HeapProfilerReporting"
+"""Chromium's heap profiler, which it turns on by itself in some of its starts (docs/decisions/0010)."""
+
+EVERY_START = "nonstable-probability/1.0/stable-probability/1.0"
+SAMPLES = "renderer-sampling-rate-bytes/1000/sampling-rate/1000"
+
 ALLOW, BLOCK = 1, 2
 """What a content setting says."""
 
@@ -43,6 +49,7 @@ class Browser(Words, webdriver.Chrome):
         refuse_storage: refuse every page cookies and whatever else it might keep, as a person can.
         popup_blocker: leave the blocker on, as people have it; the driver turns it off otherwise.
         dark: ask pages for their dark look.
+        heap_profiler: have Chromium look at the stacks that allocate, and often; it does not at all otherwise.
         flags: further command-line flags.
         preferences: further preferences of the profile.
     """
@@ -57,6 +64,7 @@ class Browser(Words, webdriver.Chrome):
         refuse_storage: bool = False,
         popup_blocker: bool = False,
         dark: bool = False,
+        heap_profiler: bool = False,
         flags: tuple[str, ...] = (),
         preferences: dict[str, Any] | None = None,
     ) -> None:
@@ -64,6 +72,8 @@ class Browser(Words, webdriver.Chrome):
         options = webdriver.ChromeOptions()
         for flag in (*FLAGS, f"--user-data-dir={self.profile}", *flags):
             options.add_argument(flag)
+        profiler = f"--enable-features={HEAP_PROFILER}:{EVERY_START}/{SAMPLES}"
+        options.add_argument(profiler if heap_profiler else f"--disable-features={HEAP_PROFILER}")
         if dark:
             options.add_argument("--force-dark-mode")
         options.add_experimental_option(
