@@ -29,7 +29,8 @@ def test_the_store_boots_from_its_snapshot(browser: Callable[..., Any], site: Si
 def connected(driver: Any) -> None:
     """Connect the test app, which has been allowed before, and leave its Store in the global `store`."""
     start(driver, "again", "global store\nstore = await masq.connect(STORE, name='Test app')")
-    assert "error" not in finished(driver, "again")
+    ended = finished(driver, "again")
+    assert "error" not in ended, ended["sentence"]
 
 
 @pytest.mark.engines

@@ -20,6 +20,9 @@ GENERATION = 0  # known to bridge.js too
 
 LAST = "\U0010ffff"
 
+PASSING = ("UnknownError", "AbortError", "TimeoutError")
+"""Names of what can keep a database from opening for a moment: the disk's faults, as the IndexedDB spec names them."""
+
 
 class IndexedDB:
     """One database."""
@@ -33,7 +36,10 @@ class IndexedDB:
 
     @classmethod
     async def open(cls, name: str = DATABASE) -> IndexedDB:
-        """Open the database, made if need be. Raises StorageUnavailable."""
+        """Open the database, made if need be.
+
+        Raises StorageUnavailable, and Disconnected where the browser may open it a moment later.
+        """
         import js
         from pyodide.ffi import create_once_callable, create_proxy
 
@@ -48,6 +54,8 @@ class IndexedDB:
         try:
             database = await _result(request)
         except _Failed as failed:
+            if failed.name in PASSING:
+                raise Disconnected(f"IndexedDB does not open ({failed.name})") from None
             raise StorageUnavailable(
                 f"IndexedDB does not open ({failed.name})", "site data (cookies) for the store"
             ) from None
@@ -57,14 +65,14 @@ class IndexedDB:
 
     async def read(self, key: str) -> bytes | None:
         """Return the bytes under `key`, or None."""
-        found = await _read(self._read_store().get(key))
+        found = await _read(_readable(self._database, RECORDS).get(key))
         return None if found is None else found.to_bytes()  # an empty one counts as false
 
     async def scan(self, prefix: str) -> list[tuple[str, bytes]]:
         """Return every (key, bytes) whose key starts with `prefix`, ordered by key."""
         import js
 
-        store = self._read_store()
+        store = _readable(self._database, RECORDS)
         everything = js.IDBKeyRange.bound(prefix, prefix + LAST)
         # Both requests before the first wait: the transaction ends when nothing is pending.
         keys, values = store.getAllKeys(everything), store.getAll(everything)
@@ -110,9 +118,13 @@ class IndexedDB:
 
         store.get(GENERATION).onsuccess = create_once_callable(take)
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        failed = Disconnected("the browser did not write to its disk")
+
+        def abort(event: Any) -> None:
+            why = transaction.error.name if transaction.error else "AbortError"
+            done.set_exception(Disconnected(f"the browser did not write to its disk ({why})"))
+
         transaction.oncomplete = create_once_callable(lambda event: done.set_result(None))
-        transaction.onabort = create_once_callable(lambda event: done.set_exception(failed))
+        transaction.onabort = create_once_callable(abort)
         await done
         self._generation = claimed[0]
         return claimed[0]
@@ -133,14 +145,6 @@ class IndexedDB:
         """Return the place for keys that cannot be turned into bytes."""
         return KeyStore(self._database)
 
-    def _read_store(self) -> Any:
-        from pyodide.ffi import JsException
-
-        try:
-            return self._database.transaction(RECORDS, "readonly").objectStore(RECORDS)
-        except JsException as error:
-            raise Disconnected(f"the store's database has been closed ({error.name})") from None
-
 
 class KeyStore:
     """Keeps CryptoKey objects, where the browser can store them."""
@@ -149,8 +153,8 @@ class KeyStore:
         self._database = js_database
 
     async def get(self, name: str) -> Any:
-        """Return the key called `name`, or None."""
-        return await _result(self._database.transaction(KEYS).objectStore(KEYS).get(name)) or None
+        """Return the key called `name`, or None. Raises Disconnected where the browser cannot read its disk."""
+        return await _read(_readable(self._database, KEYS).get(name)) or None
 
     async def put(self, name: str, key: Any) -> Any:
         """Store `key` and return what reading it back gives; None where the browser cannot."""
@@ -169,6 +173,16 @@ class _Failed(Exception):
     def __init__(self, name: str) -> None:
         super().__init__(name)
         self.name = name
+
+
+def _readable(js_database: Any, name: str) -> Any:
+    """Return an object store to read from. Raises Disconnected where the database has been closed."""
+    from pyodide.ffi import JsException
+
+    try:
+        return js_database.transaction(name, "readonly").objectStore(name)
+    except JsException as error:
+        raise Disconnected(f"the store's database has been closed ({error.name})") from None
 
 
 def _read(request: Any) -> Coroutine[Any, Any, Any]:

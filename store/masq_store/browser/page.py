@@ -6,7 +6,7 @@ import asyncio
 import json
 from typing import Any
 
-from masq.errors import MasqError
+from masq.errors import MasqError, from_wire
 from masq.rpc import Channel
 from masq_store.browser import knock, offline
 from masq_store.browser.ports import BrowserPort
@@ -82,7 +82,8 @@ class Window:
             js.window.close()  # a newer one is open about the same request
         elif message.get("tell", {}).get("frame") == "unavailable":
             # The pages show it in the answer's place.
-            self._channel.fail(MasqError(message["tell"]["reason"]))
+            told = message["tell"]
+            self._channel.fail(from_wire(told["error"]) if "error" in told else MasqError(told["reason"]))
 
 
 class Link:

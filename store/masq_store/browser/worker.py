@@ -16,10 +16,11 @@ import time
 from typing import Any
 
 from masq import messages
-from masq.errors import MasqError, to_wire
+from masq.errors import MasqError, StorageUnavailable, to_wire
 from masq_store.browser import host, locks, strip
-from masq_store.browser.indexeddb import IndexedDB
+from masq_store.browser.indexeddb import DATABASE, IndexedDB
 from masq_store.browser.ports import BrowserPort, PagePort
+from masq_store.browser.starting import started
 from masq_store.browser.webcrypto import WebCrypto
 from masq_store.browser.websocket import BrowserNetwork
 from masq_store.core.access import nonce_in
@@ -72,7 +73,7 @@ class Worker:
         self._url = url
         self._name = APART if apart else ENGINE
         self._engine: Engine | Partition | None = None
-        self._failure: str | None = None
+        self._failure: MasqError | None = None
         self._moved: str | None = None  # the address of the worker that has taken over
         self._lines: list[Line] = []
         self._held: locks.Held | None = None
@@ -90,14 +91,16 @@ class Worker:
             if self._held is None:
                 await self._retire({})
                 return
-            self._engine = await (self._start_apart() if self._name == APART else self._start())
+            self._engine = await started(self._make, self._try_failed)
         except MasqError as error:
-            self._failure = error.sentence
+            self._failure = error
         except Exception as error:  # what nobody foresaw is shown, and answered, too
-            self._failure = f"{type(error).__name__}: {error}"
+            self._failure = MasqError(f"{type(error).__name__}: {error}")
             raise
         else:
             self._say_who_serves()  # to those that asked while we were starting
+            if isinstance(self._engine, Engine):
+                asyncio.ensure_future(host.tell_relay(self._engine.backend, self._engine.set_default_relay))
         finally:
             if self._engine is None:
                 self._release()  # for a worker that fares better
@@ -105,36 +108,31 @@ class Worker:
                 for line in list(self._lines):
                     line.serve(self._engine, self._failure)
 
-    async def _start(self) -> Engine:
-        backend = await IndexedDB.open()
-        engine = Engine(
+    async def _make(self) -> Engine | Partition:
+        backend = await IndexedDB.open(APART if self._name == APART else DATABASE)
+        crypto = WebCrypto(backend.keys())
+        persistent = await _persisted()
+        if self._name == APART:
+            return Partition(
+                backend,
+                crypto,
+                now_ms=_now_ms,
+                persistent=persistent,
+                failed=self._disk_failed,
+                emptied=lambda: asyncio.ensure_future(self._vanish(backend)),
+                network=BrowserNetwork(),
+            )
+        return Engine(
             backend,
-            WebCrypto(backend.keys()),
+            crypto,
             now_ms=_now_ms,
-            persistent=await _persisted(),
+            persistent=persistent,
             version=self._version,
             build=self._build,
             failed=self._disk_failed,
             network=BrowserNetwork(),
             device_name=host.device_name(),
         )
-        await engine.start()
-        asyncio.ensure_future(host.tell_relay(backend, engine.set_default_relay))
-        return engine
-
-    async def _start_apart(self) -> Partition:
-        backend = await IndexedDB.open(APART)
-        partition = Partition(
-            backend,
-            WebCrypto(backend.keys()),
-            now_ms=_now_ms,
-            persistent=await _persisted(),
-            failed=self._disk_failed,
-            emptied=lambda: asyncio.ensure_future(self._vanish(backend)),
-            network=BrowserNetwork(),
-        )
-        await partition.start()
-        return partition
 
     async def _vanish(self, backend: IndexedDB) -> None:
         """End, with the storage: a partition that holds nothing any more must not be started again."""
@@ -260,10 +258,15 @@ class Worker:
         js.console.warn("Another worker of the store has taken over.")
         js.self.close()
 
+    def _try_failed(self, reason: str) -> None:
+        import js
+
+        js.console.warn(f"The store's storage failed as it started, so it is tried again: {reason}")
+
     def _disk_failed(self, error: Exception) -> None:
         import js
 
-        js.console.error(f"The store's disk no longer takes writes: {error}")
+        js.console.error(f"The store's disk no longer works: {error}")
         # This engine is of no more use: frames see its lock go, and attach to a new one.
         js.self.close()
 
@@ -281,14 +284,14 @@ class Line:
         self._worker = worker
         self._js_port = js_port
         self._engine: Engine | Partition | None = None
-        self._failure: str | None = None
+        self._failure: MasqError | None = None
         self._moved: str | None = None
         self._waiting: list[tuple[str, dict[str, Any], list[Any]]] = []
         self._page_session: PageSession | None = None
         self._proxy: Any = None
         self._listen()
 
-    def serve(self, engine: Engine | Partition | None, failure: str | None) -> None:
+    def serve(self, engine: Engine | Partition | None, failure: MasqError | None) -> None:
         """Do what was asked so far, and what will be, by `engine`; or tell why there is none."""
         self._engine, self._failure = engine, failure
         waiting, self._waiting = self._waiting, []
@@ -342,8 +345,8 @@ class Line:
 
     def _take(self, text: str, message: dict[str, Any], ports: list[Any]) -> None:
         if self._engine is None:
-            failed = {"frame": "unavailable", "reason": self._failure, "setting": ""}
-            self._tell({"tell": failed})
+            assert self._failure is not None
+            self._tell({"tell": _unavailable(self._failure)})
         elif "attach" in message and len(ports) == 1:
             self._attach(self._engine, message["attach"], BrowserPort(ports[0]))
         elif "enrol" in message and len(ports) == 1:
@@ -418,6 +421,13 @@ class Line:
 
     def _tell(self, message: dict[str, Any]) -> None:
         self._js_port.postMessage(messages.dumps({"masq": messages.PROTOCOL, **message}))
+
+
+def _unavailable(failure: MasqError) -> dict[str, Any]:
+    """Return what a frame tells its app, and the pages show, where there is no engine."""
+    known = isinstance(failure, StorageUnavailable)
+    why = failure.fields if known else {"reason": failure.sentence, "setting": ""}
+    return {"frame": "unavailable", **why, "error": to_wire(failure)}
 
 
 def _said_of(attach: dict[str, Any]) -> tuple[Any, dict[str, Any]]:

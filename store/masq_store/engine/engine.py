@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from masq.errors import Locked, MasqError, NotRegistered, QuotaExceeded, StorageUnavailable
+from masq.errors import Disconnected, Locked, MasqError, NotRegistered, QuotaExceeded, StorageUnavailable
 from masq_store.core import access
 from masq_store.core.errors import DamagedData, NewerData
 from masq_store.engine.devices import Devices
@@ -51,7 +51,7 @@ class Engine:
         device_name: str = "This device",
         default_relay: str = "",
     ) -> None:
-        """`now_ms`: the device's clock. `failed` hears of a disk that no longer takes writes.
+        """`now_ms`: the device's clock. `failed` hears of a disk that no longer gives or takes.
 
         `network`: the way to relays; without one nothing is synced. `device_name`: what this device is called until
         the person says otherwise. `default_relay`: the relay where the person has chosen none; "": none.
@@ -68,7 +68,7 @@ class Engine:
         self.profile: Profile | None = None
         self.failure: MasqError | None = None  # why the active profile cannot be opened
         self._failed = failed
-        self.writer = Writer(backend, self._disk_failed)
+        self.writer = Writer(backend, self.disk_failed)
         self.vault = Vault(backend, crypto)
         self.requests = Requests()
         self.person = Person(self)
@@ -216,6 +216,9 @@ class Engine:
         if session.space is None:
             try:
                 space = await profile.space(session.origin)
+            except Disconnected as error:
+                self.disk_failed(error)  # the app stays waiting for the engine after this one
+                return
             except MasqError as error:  # damaged, written by a newer version, or no room to begin
                 damaged = isinstance(error, (DamagedData, NewerData))
                 session.fail(StorageUnavailable(error.sentence) if damaged else error)
@@ -360,7 +363,8 @@ class Engine:
             if session.space or ticket is None:
                 session.on_ticket(ticket)
 
-    def _disk_failed(self, error: Exception) -> None:
+    def disk_failed(self, error: Exception) -> None:
+        """Say once and for all that the disk no longer gives or takes: another engine may fare better."""
         if not self._stopped:
             self._failed(error)
 
@@ -373,5 +377,7 @@ class Engine:
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         error = None if task.cancelled() else task.exception()
-        if error is not None and not isinstance(error, MasqError):
+        if isinstance(error, Disconnected):
+            self.disk_failed(error)
+        elif error is not None and not isinstance(error, MasqError):
             raise error  # to the loop's handler: a defect must be seen

@@ -13,7 +13,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from masq.errors import Locked, MasqError, NotRegistered, QuotaExceeded, StorageUnavailable
+from masq.errors import Disconnected, Locked, MasqError, NotRegistered, QuotaExceeded, StorageUnavailable
 from masq_store.core import access, keys
 from masq_store.core import enrolment as wire
 from masq_store.core.devices import Identity, draw_identity
@@ -50,7 +50,7 @@ class Partition:
         emptied: Callable[[], None] = lambda: None,
         network: Network | None = None,
     ) -> None:
-        """`now_ms`: the device's clock. `failed` hears of a disk that no longer takes writes. `network`: to relays.
+        """`now_ms`: the device's clock. `failed` hears of a disk that no longer gives or takes. `network`: to relays.
 
         `emptied` is called once the last copy has been handed back: the storage is of no more use.
         """
@@ -255,6 +255,9 @@ class Partition:
 
     def failed(self, origin: str, error: MasqError) -> None:
         """Tell an app's pages that its copy cannot be opened."""
+        if isinstance(error, Disconnected):
+            self._disk_failed(error)  # they stay waiting for the engine after this one
+            return
         damaged = isinstance(error, (DamagedData, NewerData))
         for session in self._of(origin):
             if session.space is None:
@@ -490,7 +493,9 @@ class Partition:
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         error = None if task.cancelled() else task.exception()
-        if error is not None and not isinstance(error, MasqError):
+        if isinstance(error, Disconnected):
+            self._disk_failed(error)
+        elif error is not None and not isinstance(error, MasqError):
             asyncio.get_running_loop().call_exception_handler(
                 {"message": "the engine of a partition failed", "exception": error}
             )

@@ -55,7 +55,7 @@ class Device:
         """`network`: the way to relays, such as `NativeNetwork()`; without one nothing is synced.
 
         `now_ms`: the device's clock. `name`: what the person's other devices call it. `relay`: the one to use where
-        the person has chosen none; "": none. `failed` hears of a disk that no longer takes writes: close it then.
+        the person has chosen none; "": none. `failed` hears of a disk that no longer works: close it then.
         """
         self.folder = folder
         self.name = name
