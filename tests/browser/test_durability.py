@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from browser.steps import connect_test_app, py
+from browser.steps import connect_test_app, find, finished, py, start
 from conftest import Site
 
 KEYS = 10_000
@@ -81,3 +81,29 @@ def test_killed_while_writing(browser: Callable[..., Any], site: Site, tmp_path:
     connect_test_app(second, site.url("app"))
     values = py(second, "return await store.get_many(['a', 'b'])")
     assert values["a"] == values["b"] >= acknowledged
+
+
+def test_a_value_that_the_browser_has_lost(browser: Callable[..., Any], site: Site, tmp_path: Path) -> None:
+    """Where Chromium has lost the file of a large value, that one app hears of damage, and all others go on."""
+    first = browser(profile=tmp_path)
+    connect_test_app(first, site.url("other"))
+    py(first, "await store.set('small', 1)")
+    connect_test_app(first, site.url("app"))
+    py(first, "await store.set('large', 'masq ' * 50_000)")  # Chromium keeps what is over 64 KiB in a file
+    first.quit()
+    files = [file for file in tmp_path.rglob("*.indexeddb.blob/**/*") if file.is_file()]
+    assert files
+    for file in files:
+        file.unlink()
+
+    second = browser(profile=tmp_path)
+    second.get(site.url("app"))
+    start(second, "connect", "await masq.connect(STORE, name='Test app')")
+    refused = finished(second, "connect")
+    assert refused["error"] == "StorageUnavailable"
+    assert "Damaged: something that the browser cannot read any more" in refused["sentence"]
+    connect_test_app(second, site.url("other"))
+    assert py(second, "return await store.get('small')") == 1
+    second.new_tab(site.store)
+    listed = find(second, "#apps").text
+    assert listed.count("Test app") == 2

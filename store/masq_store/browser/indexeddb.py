@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
 
 from masq.errors import Disconnected, QuotaExceeded, StorageUnavailable
 from masq_store.browser.promises import Promises
 from masq_store.browser.scratch import Scratch
-from masq_store.core.errors import Superseded
+from masq_store.core.errors import DamagedData, Superseded
 
 DATABASE = "masq"
 VERSION = 1
@@ -23,6 +23,11 @@ LAST = "\U0010ffff"
 PASSING = ("UnknownError", "AbortError", "TimeoutError")
 """Names of what can keep a database from opening for a moment: the disk's faults, as the IndexedDB spec names them."""
 
+SECOND_LOOK_SECONDS = 0.5
+"""After this a value that could not be read is read once more, before it counts as lost."""
+
+Found = TypeVar("Found")
+
 
 class IndexedDB:
     """One database."""
@@ -33,6 +38,7 @@ class IndexedDB:
         self._promises = Promises()
         self._content = Scratch()
         self._no_drops = _array()
+        self._lost: set[str] = set()  # keys of what the browser could not read at a second look either
 
     @classmethod
     async def open(cls, name: str = DATABASE) -> IndexedDB:
@@ -56,28 +62,40 @@ class IndexedDB:
         except _Failed as failed:
             if failed.name in PASSING:
                 raise Disconnected(f"IndexedDB does not open ({failed.name})") from None
-            raise StorageUnavailable(
-                f"IndexedDB does not open ({failed.name})", "site data (cookies) for the store"
-            ) from None
+            full = failed.name == "QuotaExceededError"
+            setting = "free some of this device's disk" if full else "site data (cookies) for the store"
+            raise StorageUnavailable(f"IndexedDB does not open ({failed.name})", setting) from None
         # Another tab's newer version wants to upgrade: let it, our next write then says so.
         database.onversionchange = create_proxy(lambda event: database.close())
         return cls(database)
 
     async def read(self, key: str) -> bytes | None:
-        """Return the bytes under `key`, or None."""
-        found = await _read(_readable(self._database, RECORDS).get(key))
+        """Return the bytes under `key`, or None.
+
+        Raises Disconnected, and DamagedData where the browser has lost this value alone.
+        """
+
+        async def look() -> Any:
+            return await _result(_readable(self._database, RECORDS).get(key))
+
+        found = await self._steadily(key, look)
         return None if found is None else found.to_bytes()  # an empty one counts as false
 
     async def scan(self, prefix: str) -> list[tuple[str, bytes]]:
-        """Return every (key, bytes) whose key starts with `prefix`, ordered by key."""
+        """Return every (key, bytes) whose key starts with `prefix`, ordered by key. Raises as `read` does."""
         import js
 
-        store = _readable(self._database, RECORDS)
         everything = js.IDBKeyRange.bound(prefix, prefix + LAST)
-        # Both requests before the first wait: the transaction ends when nothing is pending.
-        keys, values = store.getAllKeys(everything), store.getAll(everything)
-        found_keys, found_values = await asyncio.gather(_read(keys), _read(values))
-        return [(key, value.to_bytes()) for key, value in zip(found_keys.to_py(), found_values, strict=True)]
+
+        async def look() -> Any:
+            store = _readable(self._database, RECORDS)
+            # Both requests before the first wait: the transaction ends when nothing is pending.
+            return await asyncio.gather(
+                _result(store.getAllKeys(everything)), _result(store.getAll(everything))
+            )
+
+        keys, values = await self._steadily(prefix, look)
+        return [(key, value.to_bytes()) for key, value in zip(keys.to_py(), values, strict=True)]
 
     async def write(self, puts: Sequence[tuple[str, bytes]], drops: Sequence[tuple[str, str]] = ()) -> None:
         """Write a batch, all or nothing, and return once its transaction is complete."""
@@ -141,6 +159,31 @@ class IndexedDB:
         """Close the database."""
         self._database.close()
 
+    async def _steadily(self, key: str, look: Callable[[], Awaitable[Found]]) -> Found:
+        """Return what `look` reads at `key`, at a second look if need be.
+
+        Chromium and Firefox keep large values in files of their own, and where such a file is lost that value
+        alone is: https://github.com/w3c/IndexedDB/issues/423. It must not pass for the whole storage's end.
+        """
+        try:
+            return await look()
+        except _Failed as failed:
+            await self._probe(failed)
+        if key not in self._lost:
+            await asyncio.sleep(SECOND_LOOK_SECONDS)
+        try:
+            return await look()
+        except _Failed as failed:
+            self._lost.add(key)
+            raise DamagedData(f"something that the browser cannot read any more ({failed.name})") from None
+
+    async def _probe(self, failed: _Failed) -> None:
+        """Return if the database gives anything at all. Raises Disconnected."""
+        try:
+            await _result(_readable(self._database, RECORDS).get(GENERATION))
+        except _Failed:
+            raise _unread(failed) from None
+
     def keys(self) -> KeyStore:
         """Return the place for keys that cannot be turned into bytes."""
         return KeyStore(self._database)
@@ -154,7 +197,10 @@ class KeyStore:
 
     async def get(self, name: str) -> Any:
         """Return the key called `name`, or None. Raises Disconnected where the browser cannot read its disk."""
-        return await _read(_readable(self._database, KEYS).get(name)) or None
+        try:
+            return await _result(_readable(self._database, KEYS).get(name)) or None
+        except _Failed as failed:
+            raise _unread(failed) from None
 
     async def put(self, name: str, key: Any) -> Any:
         """Store `key` and return what reading it back gives; None where the browser cannot."""
@@ -185,17 +231,8 @@ def _readable(js_database: Any, name: str) -> Any:
         raise Disconnected(f"the store's database has been closed ({error.name})") from None
 
 
-def _read(request: Any) -> Coroutine[Any, Any, Any]:
-    """Return what a request gives. Awaiting raises Disconnected where the browser cannot read its disk."""
-    asked = _result(request)  # at once: a request may be done before anybody awaits it
-
-    async def answer() -> Any:
-        try:
-            return await asked
-        except _Failed as error:
-            raise Disconnected(f"the browser did not read its disk ({error.name})") from None
-
-    return answer()
+def _unread(failed: _Failed) -> Disconnected:
+    return Disconnected(f"the browser did not read its disk ({failed.name})")
 
 
 def _result(request: Any) -> asyncio.Future[Any]:

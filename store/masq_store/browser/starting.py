@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
-from masq.errors import Disconnected, MasqError, StorageUnavailable
+from masq.errors import Disconnected, StorageUnavailable
 
 PAUSES = (0.25, 1.0, 3.0)
 """Seconds before each further try. An app's `connect`, which waits 30 s, has time for all of them."""
@@ -53,7 +53,7 @@ async def _started(make: Callable[[], Awaitable[Engine]]) -> Engine:
     engine = await make()
     try:
         await engine.start()
-    except MasqError:
+    except BaseException:
         await engine.stop()  # nothing of it may go on beside the one that takes its place
         raise
     return engine

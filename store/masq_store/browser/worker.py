@@ -100,7 +100,7 @@ class Worker:
         else:
             self._say_who_serves()  # to those that asked while we were starting
             if isinstance(self._engine, Engine):
-                asyncio.ensure_future(host.tell_relay(self._engine.backend, self._engine.set_default_relay))
+                self._engine.soon(host.tell_relay(self._engine.backend, self._engine.set_default_relay))
         finally:
             if self._engine is None:
                 self._release()  # for a worker that fares better
@@ -138,8 +138,10 @@ class Worker:
         """End, with the storage: a partition that holds nothing any more must not be started again."""
         import js
 
-        await backend.destroy()
-        js.self.close()
+        try:
+            await backend.destroy()
+        finally:
+            js.self.close()
 
     def connect(self, js_port: Any) -> None:
         """Take a new port."""
@@ -183,6 +185,7 @@ class Worker:
             silent = 0
             while not waiting.done() and not sent_on.done():
                 if silent == LOOKS:
+                    waiting.add_done_callback(_pass_on)
                     return await locks.acquire(self._name, steal=True, stolen=self._robbed)
                 self._heard = False
                 self._wish()
@@ -194,8 +197,7 @@ class Worker:
             self._waiting = False
             sent_on.cancel()
         if self._moved:
-            # The lock may still come to us one day: pass it on at once.
-            waiting.add_done_callback(lambda done: done.result() and done.result().release())
+            waiting.add_done_callback(_pass_on)
             return None
         return waiting.result()
 
@@ -421,6 +423,12 @@ class Line:
 
     def _tell(self, message: dict[str, Any]) -> None:
         self._js_port.postMessage(messages.dumps({"masq": messages.PROTOCOL, **message}))
+
+
+def _pass_on(granted: asyncio.Future[locks.Held | None]) -> None:
+    """Give back a lock that still comes to us though we no longer wait for it."""
+    if not granted.exception() and (held := granted.result()):
+        held.release()
 
 
 def _unavailable(failure: MasqError) -> dict[str, Any]:

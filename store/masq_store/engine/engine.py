@@ -68,7 +68,7 @@ class Engine:
         self.profile: Profile | None = None
         self.failure: MasqError | None = None  # why the active profile cannot be opened
         self._failed = failed
-        self.writer = Writer(backend, self.disk_failed)
+        self.writer = Writer(backend, self._disk_failed)
         self.vault = Vault(backend, crypto)
         self.requests = Requests()
         self.person = Person(self)
@@ -195,8 +195,12 @@ class Engine:
         try:
             if self.rest.fits(ticket):
                 await self.rest.offer(ticket)
-        finally:
+        except Disconnected:
+            raise  # `soon` tells of it, and the app stays waiting for the engine after this one
+        except BaseException:
             await self._settle(session)
+            raise
+        await self._settle(session)
 
     async def _settle(self, session: AppSession) -> None:
         async with self.changing:
@@ -217,7 +221,7 @@ class Engine:
             try:
                 space = await profile.space(session.origin)
             except Disconnected as error:
-                self.disk_failed(error)  # the app stays waiting for the engine after this one
+                self.heed(error)  # the app stays waiting for the engine after this one
                 return
             except MasqError as error:  # damaged, written by a newer version, or no room to begin
                 damaged = isinstance(error, (DamagedData, NewerData))
@@ -260,19 +264,24 @@ class Engine:
         except MasqError as error:
             if self.profile is None:
                 self.failure = error
-            await self.refresh_all()
+            if not isinstance(error, Disconnected):  # else they stay waiting for the engine after this one
+                await self.refresh_all()
             raise
         await self.refresh_all()
 
     async def open_again(self, secrets: Unlocked | None) -> None:
         """After something else has failed: open the profile that was open, or else the active one if that can be."""
-        with suppress(MasqError):
+        try:
             if secrets:
                 await self.open_profile(secrets)
                 return
-        if self.profile is None:
-            with suppress(MasqError):
+        except MasqError as error:
+            self.heed(error)
+        try:
+            if self.profile is None:
                 await self.open_active()
+        except MasqError as error:
+            self.heed(error)
 
     async def open_profile(self, secrets: Unlocked) -> None:
         """Take up a profile whose secrets are known. Raises DamagedData, NewerData, QuotaExceeded."""
@@ -363,8 +372,11 @@ class Engine:
             if session.space or ticket is None:
                 session.on_ticket(ticket)
 
-    def disk_failed(self, error: Exception) -> None:
-        """Say once and for all that the disk no longer gives or takes: another engine may fare better."""
+    def heed(self, error: MasqError) -> None:
+        """Take note of an error that goes no further: if it is the disk's, this engine has come to its end."""
+        self.writer.heed(error)
+
+    def _disk_failed(self, error: Exception) -> None:
         if not self._stopped:
             self._failed(error)
 
@@ -377,7 +389,7 @@ class Engine:
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         error = None if task.cancelled() else task.exception()
-        if isinstance(error, Disconnected):
-            self.disk_failed(error)
-        elif error is not None and not isinstance(error, MasqError):
+        if isinstance(error, MasqError):
+            self.heed(error)
+        elif error is not None:
             raise error  # to the loop's handler: a defect must be seen

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from masq import messages
-from masq.errors import Disconnected, InvalidValue, Locked, MasqError, NotRegistered, ProtocolError, to_wire
+from masq.errors import InvalidValue, Locked, MasqError, NotRegistered, ProtocolError, to_wire
 from masq_store.core.space import Applied
 from masq_store.engine import backup as backups
 from masq_store.engine.device_calls import DEVICE_METHODS, DeviceCalls
@@ -101,8 +101,7 @@ class PageSession:
             reply = [number, await do(*arguments)]
         except MasqError as error:
             reply = [number, None, to_wire(error)]
-            if isinstance(error, Disconnected):  # only a disk raises that; the page hears it first
-                asyncio.get_running_loop().call_soon(self._engine.disk_failed, error)
+            asyncio.get_running_loop().call_soon(self._engine.heed, error)  # the page hears it first
         except Exception as error:  # the page gets an answer all the same, and the console the traceback
             self._post({"replies": [[number, None, to_wire(ProtocolError(f"the store failed: {error!r}"))]]})
             raise

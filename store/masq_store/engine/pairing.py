@@ -210,8 +210,8 @@ class Pairing(Encounter):
         try:
             identity = await identity_of(self._engine.crypto, public)
             await self._engine.devices.add(self._profile, name, identity)
-        except MasqError:
-            pass  # the disk is full, or the profile was closed: the new device lists itself
+        except MasqError as error:  # the disk is full, or the profile was closed: the new device lists itself
+            self._engine.heed(error)
         self._done = True
         self._changed()
 
@@ -230,6 +230,7 @@ class Pairing(Encounter):
             )
         except MasqError as error:
             self._end(ProfileNotKept(error.sentence))
+            self._engine.heed(error)
             return
         await self._engine.first_copy()
         self._done = True

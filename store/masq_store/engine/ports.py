@@ -19,17 +19,20 @@ class Backend(Protocol):
     """An ordered map from string keys to bytes, written in atomic batches."""
 
     async def read(self, key: str) -> bytes | None:
-        """Return the bytes under `key`, or None."""
+        """Return the bytes under `key`, or None.
+
+        Raises Disconnected where the disk gives nothing, and DamagedData where it has lost what stands there.
+        """
 
     async def scan(self, prefix: str) -> list[tuple[str, bytes]]:
-        """Return every (key, bytes) whose key starts with `prefix`, ordered by key."""
+        """Return every (key, bytes) whose key starts with `prefix`, ordered by key. Raises as `read` does."""
 
     async def write(self, puts: Sequence[tuple[str, bytes]], drops: Sequence[tuple[str, str]] = ()) -> None:
         """Write a batch, all or nothing, and return once it is durable.
 
         `drops` are half-open key ranges `[first, end)`, dropped before the puts are made.
-        Raises QuotaExceeded where the disk is full (nothing changed) and Superseded where a newer engine
-        has claimed the storage.
+        Raises QuotaExceeded where the disk is full (nothing changed), Superseded where a newer engine
+        has claimed the storage, and Disconnected where the disk takes nothing.
         """
 
     async def claim(self) -> int:

@@ -307,7 +307,11 @@ class Profile:
             for generation in range(max(0, over - OUTLIVED), over):
                 space_id = await self._space_id(keys.space_id_info(origin, generation))
                 first = disk.numbered(disk.checkpoint(self.id, space_id), 0)
-                if await self._backend.read(first) is not None:
+                try:
+                    there = await self._backend.read(first) is not None
+                except DamagedData:
+                    there = True  # it need not be read to be dropped
+                if there:
                     found.append(space_id)
         return found
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from masq import messages
@@ -88,8 +87,10 @@ class Rosters:
             while self._again and (profile := self._profile):
                 self._again = False
                 for origin in self.origins():
-                    with suppress(MasqError):  # closed meanwhile, or no room: at the next change, or opening
+                    try:
                         await self.tell(profile, origin)
+                    except MasqError as error:  # closed meanwhile, or no room: at the next change, or opening
+                        self._engine.heed(error)
         finally:
             self._telling = False
 

@@ -250,8 +250,9 @@ class SpaceSync:
                     await self._keep_place()
             except QuotaExceeded as error:
                 self._give_up(error)
-            except MasqError as error:  # the disk failed: the engine ends
+            except MasqError as error:
                 self.problem = error
+                self._writer.heed(error)
             except Exception as error:  # a defect must be seen, and must not stop this device for good
                 asyncio.get_running_loop().call_exception_handler(
                     {"message": "the sync of a space failed", "exception": error}

@@ -147,8 +147,10 @@ class ProfileSync:
                     await self.leave(origin)
             for origin in self._engine.rosters.origins() if self._profile is profile else ():
                 if origin not in self._rosters:
-                    with suppress(MasqError):
+                    try:
                         await self._start_roster(profile, origin)
+                    except MasqError as error:
+                        self._engine.heed(error)
             # What is in use comes first: opening a space may take a while.
             for origin in sorted(wanted, key=lambda origin: -self._engine.tabs(origin)):
                 if self._look_again or self._profile is not profile:
@@ -158,8 +160,8 @@ class ProfileSync:
                         await self._start_app(profile, origin, wanted[origin])
                     except QuotaExceeded:
                         asyncio.get_running_loop().call_later(AGAIN_SECONDS, self.look)
-                    except MasqError:
-                        pass  # damaged or from a newer version: its app and page say so
+                    except MasqError as error:  # damaged or from a newer version: its app and page say so
+                        self._engine.heed(error)
         self._changed()
 
     async def farewell(self, seconds: float) -> None:

@@ -97,6 +97,11 @@ class Writer:
         """Whether anything is on its way to the disk, checkpoints included."""
         return bool(self._writing or self._checkpoints)
 
+    def heed(self, error: MasqError) -> None:
+        """Take note of an error from beside this writer: if it is the disk's, the engine has come to its end."""
+        if isinstance(error, Disconnected):
+            self._failed(error)
+
     async def idle(self) -> None:
         """Return once everything written so far has been settled, checkpoints included."""
         while self.busy:

@@ -1,0 +1,368 @@
+"""A disk that fails, for a moment, for good, or in one place: what goes on, what is tried again, who hears of it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+from engine_rig import APP, OTHER, Rig
+from partition_rig import Apart
+from test_engine import code, run
+from test_partition import first_party, in_step, until, with_profile
+
+from masq.errors import Disconnected, MasqError, QuotaExceeded, StorageUnavailable
+from masq_store.browser.starting import REMEDY, started
+from masq_store.core.errors import DamagedData
+from masq_store.engine import disk
+from masq_store.native.memory import MemoryBackend, MemoryDisk
+
+REASON = "the browser did not read its disk (UnknownError)"
+
+
+def failing(disk: MemoryDisk, at: int) -> tuple[MemoryBackend, list[int]]:
+    """Return a backend that loses its database at operation number `at`, and what is left until then."""
+    backend, left = MemoryBackend(disk), [at]
+
+    def counted(work: Any) -> Any:
+        async def operation(*arguments: Any) -> Any:
+            left[0] -= 1
+            if left[0] < 0:
+                raise Disconnected(REASON)
+            return await work(*arguments)
+
+        return operation
+
+    for name in ("read", "scan", "write", "claim"):
+        setattr(backend, name, counted(getattr(backend, name)))
+    return backend, left
+
+
+def engines(rig: Rig, *ats: int) -> Any:
+    """Return what makes the store's engine anew: the first ones over a disk that fails, then over one that works."""
+    backends = [failing(rig.backend.disk, at)[0] for at in ats]
+
+    async def make() -> Any:
+        rig.backend = backends.pop(0) if backends else MemoryBackend(rig.backend.disk)
+        rig.engine = rig._engine()
+        return rig.engine
+
+    return make
+
+
+def test_a_disk_that_fails_for_a_moment_is_asked_again() -> None:
+    """Wherever in its start the disk fails, the store comes up at the next try with what was kept, and works."""
+
+    async def scenario() -> None:
+        rig = await Rig().start()
+        tab = await rig.approved()
+        await tab.call("set", "a", 1)
+        for count in range(100):
+            said: list[str] = []
+            await rig.engine.stop()
+            await started(engines(rig, count), said.append, [0])
+            if not said:
+                break
+            assert said == [REASON]
+            tab = rig.app()
+            await tab.status(state="ready")
+            assert await tab.call("increment", "n", 1) == count + 1
+            assert await tab.call("get", "a") == [1]
+        assert 5 < count < 100  # so often a start asks its disk
+        assert rig.failures == []
+
+    run(scenario())
+
+
+def test_a_disk_that_fails_as_an_app_comes() -> None:
+    """An engine whose disk fails when it opens an app's data says so; the app is served by the engine after it."""
+
+    async def scenario() -> None:
+        rig = await Rig().start()
+        tab = await rig.approved()
+        await tab.call("set", "a", 1)
+        await rig.engine.stop()
+        rig.backend, left = failing(rig.backend.disk, 1000)
+        rig.engine = rig._engine()
+        await rig.engine.start()
+        left[0] = 0
+        tab = rig.app()
+        await until(lambda: rig.failures)
+        assert isinstance(rig.failures[0], Disconnected)
+        assert tab.port.heard == []  # neither an error nor that it is a stranger
+        (port, state) = [(port, state) for _, port, state in await rig.engine.stop()][0]
+        await started(engines(rig), [].append, [0])
+        nonce = state["app"].pop("nonce")
+        session = rig.engine.attach(port, state["origin"], nonce, state["app"])
+        session.resume((), state["seen"], state["early"], state["shown"])
+        await tab.status(state="ready")
+        assert await tab.call("get", "a") == [1]
+
+    run(scenario())
+
+
+def test_a_disk_that_fails_under_a_page() -> None:
+    """A page whose call met the failing disk is told, and so is whoever runs the engine."""
+
+    async def scenario() -> None:
+        rig = await Rig().start()
+        await rig.approved()
+        await rig.engine.stop()
+        rig.backend, left = failing(rig.backend.disk, 1000)
+        rig.engine = rig._engine()
+        await rig.engine.start()
+        left[0] = 0
+        assert code(await rig.page().call("create_profile", "Bob", "", True)) == "Disconnected"
+        await asyncio.sleep(0)  # the answer goes out first
+        assert isinstance(rig.failures[0], Disconnected)
+
+    run(scenario())
+
+
+def test_a_partitions_disk_too() -> None:
+    """A partition whose disk fails as it starts has its copy at the next try."""
+
+    async def scenario() -> None:
+        rig = await with_profile()
+        apart = await Apart(rig).start()
+        tab = apart.app()
+        await apart.connect(tab)
+        await tab.call("set", "a", 1)
+        apart.cut()
+        await apart.partition.stop()
+        backends = [failing(apart.backend.disk, 1)[0], MemoryBackend(apart.backend.disk)]
+
+        async def make() -> Any:
+            apart.backend = backends.pop(0)
+            return apart._partition()
+
+        said: list[str] = []
+        apart.partition = await started(make, said.append, [0])
+        again = apart.app()
+        await again.status(state="ready")
+        assert await again.call("get", "a") == [1]
+        assert said == [REASON]
+
+    run(scenario())
+
+
+def test_a_partitions_disk_that_fails_as_an_app_comes() -> None:
+    """The app does not hear that it is a stranger: it waits for the next worker."""
+
+    async def scenario() -> None:
+        rig = await with_profile()
+        apart = await Apart(rig).start()
+        tab = apart.app()
+        await apart.connect(tab)
+        apart.cut()
+        await apart.partition.stop()
+        apart.backend, left = failing(apart.backend.disk, 1000)
+        apart.partition = apart._partition()
+        await apart.partition.start()
+        left[0] = 0
+        again = apart.app()
+        await until(lambda: apart.failures)
+        assert isinstance(apart.failures[0], Disconnected)
+        assert again.port.heard == []
+
+    run(scenario())
+
+
+def test_a_disk_that_fails_as_a_ticket_is_shown() -> None:
+    """An app whose frame holds a good ticket does not hear that the profile is locked."""
+
+    async def scenario() -> None:
+        rig = await with_profile("correct horse", stay=False)
+        tab = await rig.approved()
+        ticket = tab.ticket()
+        assert ticket
+        await rig.engine.stop()
+        rig.backend, left = failing(rig.backend.disk, 1000)
+        rig.engine = rig._engine()
+        await rig.engine.start()
+        left[0] = 0
+        again = rig.app(ticket=ticket)
+        await until(lambda: rig.failures)
+        assert isinstance(rig.failures[0], Disconnected)
+        assert again.port.heard == []
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("first", [QuotaExceeded("full"), Disconnected(REASON)])
+def test_a_disk_that_fails_while_a_profile_is_brought_back(first: MasqError) -> None:
+    """A new profile finds no room, and the one before cannot be opened again for a moment: the engine ends for that."""
+
+    async def scenario() -> None:
+        rig = await Rig().start()
+        tab = await rig.approved()
+        await tab.call("watch", "", False)
+        backend = rig.backend
+
+        async def fail(*arguments: Any) -> Any:
+            raise Disconnected(REASON)
+
+        async def write(*arguments: Any) -> None:
+            for name in ("read", "scan", "write"):
+                setattr(backend, name, fail)
+            raise first
+
+        setattr(backend, "write", write)  # noqa: B010 -- a method, as mypy sees it
+        tab.port.heard.clear()
+        assert code(await rig.page().call("create_profile", "Bob", "", True)) == first.code
+        await until(lambda: rig.failures)
+        assert not [message for message in tab.port.heard if "error" in message or "ended" in message]
+        assert {status["state"] for status in tab.statuses()} <= {"ready"}
+
+    run(scenario())
+
+
+def test_what_was_lost_is_erased_all_the_same() -> None:
+    """An app's data that cannot be read is erased on the person's word, and the store starts again after it."""
+
+    async def scenario() -> None:
+        rig = await Rig().start()
+        await (await rig.approved()).call("set", "a", 1)
+        await (await rig.approved(OTHER)).call("set", "b", 1)
+        assert rig.engine.profile is not None
+        lost = (await rig.engine.profile.space(OTHER))._checkpoint
+
+        def without(backend: MemoryBackend) -> MemoryBackend:
+            def part(work: Any) -> Any:
+                async def operation(key: str) -> Any:
+                    if key.startswith(lost):
+                        raise DamagedData("something that the browser cannot read any more (NotFoundError)")
+                    return await work(key)
+
+                return operation
+
+            for name in ("read", "scan"):
+                setattr(backend, name, part(getattr(backend, name)))
+            return backend
+
+        async def make() -> Any:
+            rig.backend = without(MemoryBackend(rig.backend.disk))
+            rig.engine = rig._engine()
+            return rig.engine
+
+        await rig.engine.stop()
+        rig.engine = await started(make, [].append, [])
+        tab, other, page = rig.app(), rig.app(OTHER), rig.page()
+        assert await tab.call("get", "a") == [1]
+        assert code(await other.call("get", "b")) == "StorageUnavailable"
+        assert len((await page.call("overview"))["apps"]) == 2
+        await page.call("withdraw", OTHER, True)
+        assert not [key for key in rig.backend.disk.stored if key.startswith(lost)]
+        await rig.engine.stop()
+        rig.engine = await started(make, [].append, [])
+        assert await rig.app().call("get", "a") == [1]
+        assert rig.failures == []
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("what", ["its data", "its grant", "its record"])
+def test_a_damaged_copy_is_mended_by_a_click(what: str) -> None:
+    """A copy that cannot be read any more asks for its person, and has what the store has after a click."""
+
+    async def scenario() -> None:
+        rig = await with_profile()
+        apart = await Apart(rig).start()
+        tab = apart.app()
+        await apart.connect(tab)
+        await tab.call("set", "a", 1)
+        await in_step(rig, apart)
+        apart.cut()
+        await apart.partition.stop()
+        stored = apart.backend.disk.stored
+        for key, content in stored.items():
+            if what == "its data" and "/checkpoint/" in key:
+                stored[key] = content[:-1] + bytes([content[-1] ^ 1])
+            elif what == "its record" and key.startswith(disk.COPIES):
+                stored[key] = content[:-5]
+            elif what == "its grant" and key.startswith(disk.COPIES):
+                record = json.loads(content)
+                record["grant"]["sealed"] = "AAAA" + record["grant"]["sealed"][4:]
+                stored[key] = json.dumps(record).encode()
+        apart.backend = MemoryBackend(apart.backend.disk)
+        apart.partition = apart._partition()
+        await apart.partition.start()
+        again = apart.app()
+        await again.status()
+        assert again.statuses()[-1]["state"] in ("locked", "unregistered")
+        assert not [message for message in again.port.heard if "error" in message]
+        await apart.connect(again)
+        await in_step(rig, apart)
+        assert await again.call("get", "a") == [1]
+
+    run(scenario())
+
+
+def test_an_older_backup_does_not_cost_a_newer_copy() -> None:
+    """A store that went back to before an app was erased leaves the newer copy, and finds it when it gets there."""
+
+    async def scenario() -> None:
+        rig = await with_profile()
+        apart = await Apart(rig).start()
+        tab = apart.app()
+        await apart.connect(tab)
+        await in_step(rig, apart)
+        apart.cut()
+        backup = await rig.engine.person.write_backup("correct horse")
+        await rig.engine.person.withdraw(APP, True)
+        await apart.connect(tab)
+        await in_step(rig, apart)
+        apart.cut()
+        await tab.call("set", "only here", 1)
+        restored = await Rig().start()
+        await restored.engine.person.restore(
+            await restored.engine.person.read_backup(backup, "correct horse")
+        )
+        apart.rig = restored
+        await apart.connect(tab)
+        assert await tab.call("get", "only here") == []
+        await in_step(restored, apart)
+        await restored.engine.person.withdraw(APP, True)
+        await until(lambda: APP not in apart.partition.copies)
+        await apart.connect(tab)
+        assert await tab.call("get", "only here") == [1]
+        await in_step(restored, apart)
+        assert (await first_party(restored)).items("only here")
+        copies = [key for key in apart.backend.disk.stored if key.startswith(disk.COPIES)]
+        assert len(copies) == 1
+
+    run(scenario())
+
+
+def test_a_disk_that_goes_on_failing() -> None:
+    """The last try's failure is told as storage that cannot be reached, with what a person can do."""
+
+    async def scenario() -> None:
+        rig = await Rig().start()
+        await rig.approved()
+        await rig.engine.stop()
+        said: list[str] = []
+        with pytest.raises(StorageUnavailable) as told:
+            await started(engines(rig, 0, 1, 2), said.append, [0, 0])
+        assert said == [REASON] * 2
+        assert told.value.fields == {"reason": REASON, "setting": REMEDY}
+        assert told.value.sentence.endswith(f"To change that: {REMEDY}.")
+
+    run(scenario())
+
+
+def test_what_another_try_does_not_mend() -> None:
+    """Damaged data is told of at once: it is not a matter of the moment."""
+
+    async def scenario() -> None:
+        rig = await Rig().start()
+        await rig.approved()
+        await rig.engine.stop()
+        rig.backend.disk.stored[disk.SCHEMA] = b"?"
+        said: list[str] = []
+        with pytest.raises(DamagedData):
+            await started(engines(rig), said.append, [0])
+        assert said == []
+
+    run(scenario())
