@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from typing import Any
 
 import pytest
-from engine_rig import APP, OTHER, Rig
+from engine_rig import OTHER, Rig
 from partition_rig import Apart
 from test_engine import code, run
-from test_partition import first_party, in_step, until, with_profile
+from test_partition import until, with_profile
 
 from masq.errors import Disconnected, MasqError, QuotaExceeded, StorageUnavailable
 from masq_store.browser.starting import REMEDY, started
@@ -258,79 +257,6 @@ def test_what_was_lost_is_erased_all_the_same() -> None:
         rig.engine = await started(make, [].append, [])
         assert await rig.app().call("get", "a") == [1]
         assert rig.failures == []
-
-    run(scenario())
-
-
-@pytest.mark.parametrize("what", ["its data", "its grant", "its record"])
-def test_a_damaged_copy_is_mended_by_a_click(what: str) -> None:
-    """A copy that cannot be read any more asks for its person, and has what the store has after a click."""
-
-    async def scenario() -> None:
-        rig = await with_profile()
-        apart = await Apart(rig).start()
-        tab = apart.app()
-        await apart.connect(tab)
-        await tab.call("set", "a", 1)
-        await in_step(rig, apart)
-        apart.cut()
-        await apart.partition.stop()
-        stored = apart.backend.disk.stored
-        for key, content in stored.items():
-            if what == "its data" and "/checkpoint/" in key:
-                stored[key] = content[:-1] + bytes([content[-1] ^ 1])
-            elif what == "its record" and key.startswith(disk.COPIES):
-                stored[key] = content[:-5]
-            elif what == "its grant" and key.startswith(disk.COPIES):
-                record = json.loads(content)
-                record["grant"]["sealed"] = "AAAA" + record["grant"]["sealed"][4:]
-                stored[key] = json.dumps(record).encode()
-        apart.backend = MemoryBackend(apart.backend.disk)
-        apart.partition = apart._partition()
-        await apart.partition.start()
-        again = apart.app()
-        await again.status()
-        assert again.statuses()[-1]["state"] in ("locked", "unregistered")
-        assert not [message for message in again.port.heard if "error" in message]
-        await apart.connect(again)
-        await in_step(rig, apart)
-        assert await again.call("get", "a") == [1]
-
-    run(scenario())
-
-
-def test_an_older_backup_does_not_cost_a_newer_copy() -> None:
-    """A store that went back to before an app was erased leaves the newer copy, and finds it when it gets there."""
-
-    async def scenario() -> None:
-        rig = await with_profile()
-        apart = await Apart(rig).start()
-        tab = apart.app()
-        await apart.connect(tab)
-        await in_step(rig, apart)
-        apart.cut()
-        backup = await rig.engine.person.write_backup("correct horse")
-        await rig.engine.person.withdraw(APP, True)
-        await apart.connect(tab)
-        await in_step(rig, apart)
-        apart.cut()
-        await tab.call("set", "only here", 1)
-        restored = await Rig().start()
-        await restored.engine.person.restore(
-            await restored.engine.person.read_backup(backup, "correct horse")
-        )
-        apart.rig = restored
-        await apart.connect(tab)
-        assert await tab.call("get", "only here") == []
-        await in_step(restored, apart)
-        await restored.engine.person.withdraw(APP, True)
-        await until(lambda: APP not in apart.partition.copies)
-        await apart.connect(tab)
-        assert await tab.call("get", "only here") == [1]
-        await in_step(restored, apart)
-        assert (await first_party(restored)).items("only here")
-        copies = [key for key in apart.backend.disk.stored if key.startswith(disk.COPIES)]
-        assert len(copies) == 1
 
     run(scenario())
 

@@ -168,21 +168,14 @@ class IndexedDB:
         try:
             return await look()
         except _Failed as failed:
-            await self._probe(failed)
+            await _probe(self._database, failed)
         if key not in self._lost:
             await asyncio.sleep(SECOND_LOOK_SECONDS)
         try:
             return await look()
         except _Failed as failed:
             self._lost.add(key)
-            raise DamagedData(f"something that the browser cannot read any more ({failed.name})") from None
-
-    async def _probe(self, failed: _Failed) -> None:
-        """Return if the database gives anything at all. Raises Disconnected."""
-        try:
-            await _result(_readable(self._database, RECORDS).get(GENERATION))
-        except _Failed:
-            raise _unread(failed) from None
+            raise _lost(failed) from None
 
     def keys(self) -> KeyStore:
         """Return the place for keys that cannot be turned into bytes."""
@@ -196,11 +189,12 @@ class KeyStore:
         self._database = js_database
 
     async def get(self, name: str) -> Any:
-        """Return the key called `name`, or None. Raises Disconnected where the browser cannot read its disk."""
+        """Return the key called `name`, or None. Raises as `IndexedDB.read` does."""
         try:
             return await _result(_readable(self._database, KEYS).get(name)) or None
         except _Failed as failed:
-            raise _unread(failed) from None
+            await _probe(self._database, failed)
+            raise _lost(failed) from None
 
     async def put(self, name: str, key: Any) -> Any:
         """Store `key` and return what reading it back gives; None where the browser cannot."""
@@ -231,8 +225,16 @@ def _readable(js_database: Any, name: str) -> Any:
         raise Disconnected(f"the store's database has been closed ({error.name})") from None
 
 
-def _unread(failed: _Failed) -> Disconnected:
-    return Disconnected(f"the browser did not read its disk ({failed.name})")
+async def _probe(js_database: Any, failed: _Failed) -> None:
+    """Return if the database gives anything at all, though something could not be read. Raises Disconnected."""
+    try:
+        await _result(_readable(js_database, RECORDS).get(GENERATION))
+    except _Failed:
+        raise Disconnected(f"the browser did not read its disk ({failed.name})") from None
+
+
+def _lost(failed: _Failed) -> DamagedData:
+    return DamagedData(f"something that the browser cannot read any more ({failed.name})")
 
 
 def _result(request: Any) -> asyncio.Future[Any]:

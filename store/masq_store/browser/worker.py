@@ -435,7 +435,9 @@ def _unavailable(failure: MasqError) -> dict[str, Any]:
     """Return what a frame tells its app, and the pages show, where there is no engine."""
     known = isinstance(failure, StorageUnavailable)
     why = failure.fields if known else {"reason": failure.sentence, "setting": ""}
-    return {"frame": "unavailable", **why, "error": to_wire(failure)}
+    # What nobody foresaw has no code that the pages know: they show the reason as it is.
+    error = {} if type(failure) is MasqError else {"error": to_wire(failure)}
+    return {"frame": "unavailable", **why, **error}
 
 
 def _said_of(attach: dict[str, Any]) -> tuple[Any, dict[str, Any]]:

@@ -24,9 +24,6 @@ from masq_store.engine.wrapping import Wrapping, content, text
 LAYOUT = 1
 """The version of what this module writes."""
 
-FIELDS = {"id", "app", "roster", "public", "private", "grant", "device", "used"}
-"""What every record has; `generation`, which came later, is 0 where it is absent."""
-
 Record = dict[str, Any]
 
 
@@ -62,8 +59,8 @@ class Copies:
         if kept is None:
             puts = [(disk.SCHEMA, str(LAYOUT).encode()), (disk.PARTITION, self._partition)]
             await self._backend.write(puts)
-        records = [_read(content) for _, content in await self._backend.scan(disk.COPIES)]
-        self._records = {record["id"]: record for record in records if record}
+        records = [json.loads(content) for _, content in await self._backend.scan(disk.COPIES)]
+        self._records = {record["id"]: record for record in records}
 
     @property
     def empty(self) -> bool:
@@ -85,8 +82,7 @@ class Copies:
         """Keep what was granted, and return what opens the copy; durable on return.
 
         `identity`, `private`: this partition's as a device, where the enrolment has none yet. What an earlier
-        generation of the same app's data has left goes: it was erased. What a later one has left stays, for a
-        store that was brought back from an older backup may get there again.
+        generation of the same app's data has left goes: it was erased.
         """
         secret = bytes.fromhex(grant.secret)
         id = (await self._crypto.hkdf(secret, keys.enrolment_info(), keys.ID_BYTES)).hex()
@@ -102,17 +98,12 @@ class Copies:
             "id": id,
             "app": await self._mark(grant.origin),
             "roster": roster,
-            "generation": grant.generation,
             "public": before["public"],
             "private": before["private"],
             **await self._granted(wrapping, root, grant),
             "used": 1 + max((int(each["used"]) for each in self._records.values()), default=0),
         }
-        erased = [
-            other
-            for other, each in self._records.items()
-            if each["roster"] == roster and each.get("generation", 0) < grant.generation
-        ]
+        erased = [other for other, each in self._records.items() if other != id and each["roster"] == roster]
         drops = [drop for other in erased for drop in _everything(other)]
         await self._backend.write([(disk.copy(id), json.dumps(record).encode())], drops)
         for other in erased:
@@ -183,10 +174,6 @@ class Copies:
         name = disk.ticket(id)
         await self._backend.write([], [(name, name + "\0")])
 
-    async def clear(self, id: str) -> None:
-        """Erase what a copy holds; it stays enrolled."""
-        await self._backend.write([], [disk.spaces(id)])
-
     async def delete(self, id: str) -> None:
         """Erase a copy with all that belongs to it, in one transaction."""
         await self._backend.write([], _everything(id))
@@ -202,15 +189,6 @@ class Copies:
     async def _mark(self, origin: str) -> str:
         """Return what an app is called on the disk. It hides nothing: the browser files partitions by site."""
         return (await self._crypto.sha256(self._partition + origin.encode())).hex()
-
-
-def _read(content: bytes) -> Record | None:
-    """Return a record; None for one that is damaged: the next grant writes it anew."""
-    try:
-        record = json.loads(content)
-        return record if record.keys() >= FIELDS else None
-    except (ValueError, AttributeError):
-        return None
 
 
 def _everything(id: str) -> list[tuple[str, str]]:

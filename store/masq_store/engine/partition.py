@@ -186,9 +186,7 @@ class Partition:
             await self._open(secrets)
         except Disconnected:
             raise  # `soon` tells of it, and the app stays waiting for the engine after this one
-        except DamagedData:
-            self._locked.add(origin)  # a window of the store mends it: see `granted`
-        except MasqError as error:  # of a newer version, or no room to begin
+        except MasqError as error:  # damaged, or of a newer version, or no room to begin
             self.failed(origin, error)
 
     async def _open(self, secrets: Secrets, granted: bool = False) -> Copy:
@@ -373,12 +371,7 @@ class Partition:
                 await self._close(grant.origin)
                 if present is not None and present.secrets.id not in await self._kept.known(grant.origin):
                     await self._kept.delete(present.secrets.id)  # it was erased; this came after that
-                try:
-                    copy = await self._open(secrets, granted=True)
-                except DamagedData as error:  # nobody can read it any more; the store has what had reached it
-                    _report("a damaged copy is made anew", error)
-                    await self._kept.clear(secrets.id)
-                    copy = await self._open(secrets, granted=True)
+                copy = await self._open(secrets, granted=True)
             asked.copy = copy
             if isinstance(asked.line, Line) and asked.grant is grant:  # else another one is about to follow
                 copy.line = asked.line
@@ -505,11 +498,9 @@ class Partition:
         if isinstance(error, MasqError):
             self.writer.heed(error)
         elif error is not None:
-            _report("the engine of a partition failed", error)
-
-
-def _report(what: str, error: BaseException) -> None:
-    asyncio.get_running_loop().call_exception_handler({"message": what, "exception": error})
+            asyncio.get_running_loop().call_exception_handler(
+                {"message": "the engine of a partition failed", "exception": error}
+            )
 
 
 class _Asked:

@@ -135,8 +135,8 @@ class OpenSpace:
         await self._keep_note(self._met, content)
 
     async def _read_note(self, name: str) -> bytes | None:
-        record = await self._backend.read(name)
         try:
+            record = await self._backend.read(name)
             return None if record is None else (await self._sealer.open(PLACE, [record], START))[0]
         except DamagedData:
             return None
