@@ -32,8 +32,8 @@ async def started(
 ) -> Engine:
     """Return an engine that `make` has made, started. `failed` is told why a try ended that is not the last.
 
-    A browser can fail to give what it holds, and give it a moment later: Firefox just after it was killed,
-    Safari when its storage process has ended and starts anew.
+    A browser can fail to give what it holds, and hold it all the same: Firefox did so once, just after it had been
+    killed.
 
     Raises StorageUnavailable where the last try failed so too, and whatever else an engine's start raises.
     """
