@@ -67,7 +67,7 @@ def _make() -> list[str]:
     """Make the environment if it is not whole. Returns the command that installs into it."""
     if _has_pip():
         return [str(environment_python()), "-m", "pip"]
-    print("Making a virtual environment in .venv …", flush=True)
+    print(f"Making a virtual environment in {VENV.name} …", flush=True)
     shutil.rmtree(VENV, ignore_errors=True)  # half-finished, or of a Python that is gone
     failed = "this Python has no ensurepip"
     if importlib.util.find_spec("ensurepip"):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 DIST = ROOT / "dist"
 CACHE = ROOT / ".cache"
-VENV = ROOT / ".venv"
+VENV = ROOT / os.environ.get("MASQ_VENV", ".venv")
 NODE_MODULES = ROOT / "node_modules"
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]

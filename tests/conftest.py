@@ -11,7 +11,9 @@ import hypothesis
 import pytest
 from browser import engines
 from browser.outcomes import Outcomes
+from browser.pool import Pool
 from browser.words import CRASHED
+from summary import FIGURE, Summary
 
 from build.places import CACHE, DIST, ROOT
 from build.server import SiteServer
@@ -26,7 +28,8 @@ DEFAULT = "chromium-allowed"
 """The surroundings of a test that is not marked `engines`."""
 
 OUTCOMES = pytest.StashKey[Outcomes]()
-BROWSERS = pytest.StashKey[list[Any]]()
+BROWSERS = pytest.StashKey[list[list[Any]]]()
+"""The browsers of a test, by the fixtures that gave them."""
 
 
 class Site:
@@ -67,26 +70,67 @@ def surroundings(request: pytest.FixtureRequest) -> str:
     return str(getattr(request, "param", DEFAULT))
 
 
+@pytest.fixture(scope="session")
+def pool(request: pytest.FixtureRequest) -> Iterator[Pool]:
+    """The browsers that tests share."""
+    running = Pool(request.config.stash[OUTCOMES].started)
+    yield running
+    running.close()
+
+
 @pytest.fixture
-def browser(request: pytest.FixtureRequest, surroundings: str) -> Iterator[Callable[..., Any]]:
-    """Start browsers: `browser(profile=…)`, `browser("firefox")`. They end with the test, pictured if it fails."""
+def browser(request: pytest.FixtureRequest, surroundings: str, pool: Pool) -> Iterator[Callable[..., Any]]:
+    """Give browsers: `browser()`, each of them a device. Other tests had them before, at other origins.
+
+    What restarts, kills or sets up a browser, or looks at all that runs in one, takes `own_browser`.
+    """
+    taken: list[Any] = []
+
+    def take(name: str = surroundings) -> Any:
+        taken.append(pool.take(name))
+        return taken[-1]
+
+    yield from _with_pictures(request, take, taken)
+    for driver in taken:
+        if has_failed(request.node) or driver.crashes():
+            pool.end(driver)
+        else:
+            pool.give_back(driver)
+
+
+@pytest.fixture
+def own_browser(
+    request: pytest.FixtureRequest, surroundings: str, pool: Pool
+) -> Iterator[Callable[..., Any]]:
+    """Start browsers for this test alone: `own_browser(profile=…)`, `own_browser("firefox")`. They end with it."""
     started: list[Any] = []
-    request.node.stash[BROWSERS] = started
 
     def start(name: str = surroundings, **options: Any) -> Any:
+        pool.close()  # what no test has need not take this one's time
         started.append(engines.start(name, **options))
         request.config.stash[OUTCOMES].started(started[-1], name)
         return started[-1]
 
-    yield start
-    failed = getattr(request.node, "has_failed", False)
-    for number, driver in enumerate(started):
-        if failed:
-            _picture(driver, f"{request.node.name}-{number}")
-        try:
-            driver.quit()
-        except Exception as error:  # killed by its test, or crashed: there is nothing to end any more
-            print(f"browser {number} was gone: {type(error).__name__}")
+    yield from _with_pictures(request, start, started)
+    for driver in started:
+        engines.end(driver)
+
+
+def _with_pictures(
+    request: pytest.FixtureRequest, give: Callable[..., Any], given: list[Any]
+) -> Iterator[Callable[..., Any]]:
+    """Let the test have its browsers. If it fails, take a picture of each of their windows."""
+    there = request.node.stash.setdefault(BROWSERS, [])
+    there.append(given)
+    yield give
+    if has_failed(request.node):
+        for number, driver in enumerate(given):
+            _picture(driver, f"{request.node.name}-{there.index(given)}-{number}")
+
+
+def has_failed(item: pytest.Item) -> bool:
+    """Say whether a test has failed, or what it stands on."""
+    return bool(getattr(item, "has_failed", False))
 
 
 @pytest.fixture
@@ -112,6 +156,12 @@ def _picture(driver: Any, name: str) -> None:
             print("its standard error ended with:", *driver.errors()[-20:], sep="\n")
 
 
+@pytest.fixture
+def figure(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Have the run's summary tell a figure: `figure("first value in py: 311 ms")`."""
+    return lambda text: request.node.user_properties.append((FIGURE, text))
+
+
 class BrowserCrashed(Exception):
     """A test failed in whose browser a process has crashed: a frame's or a worker's, which no driver tells of."""
 
@@ -122,7 +172,8 @@ def pytest_runtest_call(item: pytest.Item) -> Any:
     try:
         return (yield)
     except Exception as error:
-        dumps = [str(dump) for driver in item.stash.get(BROWSERS, []) for dump in driver.crashes()]
+        drivers = [driver for given in item.stash.get(BROWSERS, []) for driver in given]
+        dumps = [str(dump) for driver in drivers for dump in driver.crashes()]
         if dumps:
             raise BrowserCrashed(f"{CRASHED}; dumps: {', '.join(dumps)}") from error
         raise
@@ -138,34 +189,67 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add `--browser`, which tests/run.py passes on."""
+    """Add what tests/run.py passes on."""
     choices = [*engines.ENGINES, "all"]
     parser.addoption(
         "--browser", choices=choices, default="all", help="run tests in this browser engine only"
     )
+    parser.addoption(
+        "--quick", action="store_true", help="of the tests in browsers only those marked `quick`"
+    )
+    parser.addoption(
+        "--again", type=int, default=1, metavar="N", help="run each test N times, and none a second time"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Note how tests go in which surroundings."""
-    config.stash[OUTCOMES] = Outcomes(CACHE / "matrix.json")
+    """Note how tests go in which surroundings, and how long they take."""
+    config.stash[OUTCOMES] = Outcomes(CACHE / "matrix.json", written=not hasattr(config, "workerinput"))
     config.pluginmanager.register(config.stash[OUTCOMES])
+    config.pluginmanager.register(Summary())
+    if config.option.again > 1:
+        config.option.reruns = 0
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run what is marked `engines` in all surroundings, or in those that the marker names."""
     if marker := metafunc.definition.get_closest_marker("engines"):
         metafunc.parametrize("surroundings", engines.surroundings_of(*marker.args), indirect=True)
+    if (times := metafunc.config.option.again) > 1:
+        metafunc.fixturenames.append("turn")
+        metafunc.parametrize("turn", range(1, times + 1))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark what starts a browser, and leave out what another engine than the chosen one is needed for."""
-    chosen, away = config.getoption("browser"), []
+    """Mark what starts a browser, leave out what was not asked for, and put the rest in order.
+
+    Tests without a browser come first: they are quick, and find most. Those in the same surroundings stand together, so
+    that they find a browser which runs already.
+    """
     for item in items:
-        if "browser" in getattr(item, "fixturenames", ()) or "/tests/browser/" in item.path.as_posix():
+        if {"browser", "own_browser"} & set(getattr(item, "fixturenames", ())) or (
+            "/tests/browser/" in item.path.as_posix()
+        ):
             item.add_marker("browser")
-            name = item.callspec.params.get("surroundings", DEFAULT) if hasattr(item, "callspec") else DEFAULT
-            if chosen not in ("all", engines.SURROUNDINGS[name].engine):
-                away.append(item)
-    if away:
-        config.hook.pytest_deselected(items=away)
-        items[:] = [item for item in items if item not in set(away)]
+    away = {item for item in items if not _asked_for(config, item)}
+    config.hook.pytest_deselected(items=list(away))
+    names = ["", *engines.SURROUNDINGS]
+    items[:] = sorted(
+        (item for item in items if item not in away), key=lambda item: names.index(surroundings_of(item))
+    )
+
+
+def _asked_for(config: pytest.Config, item: pytest.Item) -> bool:
+    name = surroundings_of(item)
+    if not name:
+        return True
+    if config.option.quick and not item.get_closest_marker("quick"):
+        return False
+    return config.option.browser in ("all", engines.SURROUNDINGS[name].engine)
+
+
+def surroundings_of(item: pytest.Item) -> str:
+    """Return the surroundings that a test runs in, "" where it needs no browser."""
+    if item.get_closest_marker("browser") is None:
+        return ""
+    return str(item.callspec.params.get("surroundings", DEFAULT)) if hasattr(item, "callspec") else DEFAULT

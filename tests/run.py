@@ -1,8 +1,14 @@
 #!/usr/bin/env python3
-"""Run every test, on a machine that has nothing but Python 3.11+. Arguments go through to pytest.
+"""Run every test, on a machine that has nothing but Python 3.11+. Other arguments go through to pytest.
 
-`--browser chromium|firefox|webkit|all` says in which engines; all by default. Makes the virtual environment, gets the
-engines from the system where it may, builds dist/, runs pytest.
+    python3 tests/run.py                    everything, in Chromium, Firefox and WebKit
+    python3 tests/run.py --quick            what needs no browser, and the main story in Chromium: every few minutes
+    python3 tests/run.py --browser firefox  of the tests in browsers those in one engine: chromium, firefox or webkit
+    python3 tests/run.py --again 20 NAME    the tests with NAME in their names, 20 times each: does one fail at times?
+    python3 tests/run.py --python PATH      with another Python, in an environment of its own
+
+Makes the virtual environment, gets the engines from the system where it may, builds dist/, and runs pytest with a
+process for each core.
 """
 
 import argparse
@@ -15,21 +21,31 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
+MOST_PROCESSES = 4
+"""Each has browsers of its own, which take a gigabyte."""
+
 
 def main() -> int:
     """Prepare and test; returns pytest's exit status."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--browser", choices=["chromium", "firefox", "webkit", "all"], default="all")
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--again", nargs=2, metavar=("N", "NAME"))
+    parser.add_argument("--python", metavar="PATH")
+    chosen, rest = parser.parse_known_args()
+    if chosen.python:
+        return under_another(chosen.python)
     from build.environment import enter
 
     enter(__file__, ("build", "relay", "test"))
-    from browser.engines import ENGINES
+    from browser.engines import CHROMIUM, ENGINES
 
     from build.node import install_packages
     from build.places import BuildError
     from build.whole import make_dist
 
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("--browser", choices=[*ENGINES, "all"], default="all")
-    chosen, rest = parser.parse_known_args()
+    if chosen.quick:
+        chosen.browser = CHROMIUM
     for engine in ENGINES if chosen.browser == "all" else (chosen.browser,):
         prepare_browser(engine)
     try:
@@ -38,8 +54,31 @@ def main() -> int:
     except BuildError as error:
         print(error, file=sys.stderr)
         return 1
-    command = [sys.executable, "-m", "pytest", "--browser", chosen.browser, *rest]
-    return subprocess.call(command, cwd=ROOT)
+    command = [sys.executable, "-m", "pytest", "--browser", chosen.browser, *processes()]
+    command += ["--quick"] if chosen.quick else []
+    command += ["--again", chosen.again[0], "-k", chosen.again[1]] if chosen.again else []
+    return subprocess.call([*command, *rest], cwd=ROOT)
+
+
+def processes() -> list[str]:
+    """Return what has pytest use all cores: a process for each, and who has no more tests takes some of another."""
+    number = min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2, MOST_PROCESSES)
+    return ["-n", str(number), "--dist", "worksteal"]
+
+
+def under_another(python: str) -> int:
+    """Do what was asked for under another Python, in an environment beside this checkout's own."""
+    program = shutil.which(python)
+    if program is None:
+        sys.exit(f"There is no Python at {python}.")
+    ask = "import sys; print('%d.%d' % sys.version_info[:2])"
+    version = subprocess.run([program, "-c", ask], capture_output=True, text=True, check=True).stdout.strip()
+    at = sys.argv.index("--python") if "--python" in sys.argv else None
+    words = [word for word in sys.argv[1:] if not word.startswith("--python=")]
+    if at is not None:
+        del words[at - 1 : at + 1]
+    environment = dict(os.environ, MASQ_VENV=f".venv-{version}")
+    return subprocess.call([program, __file__, *words], env=environment)
 
 
 def prepare_browser(engine: str) -> None:

@@ -2,59 +2,39 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from browser.serving import Served
+from browser.sites import copy_of, serve
 from conftest import Site
 
 from build.lock import build_lock
 from build.node import install_packages
-from build.places import DEFAULT_STORE, NODE_MODULES, ROOT
+from build.places import DEFAULT_STORE, NODE_MODULES
 from build.server import Handler, SiteServer
-
-APPS = ROOT / "tests" / "browser" / "site"
-PYODIDE = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip", "pyodide-lock.json")
-
-
-def copy_of(dist: Path, target: Path) -> Path:
-    """Return a copy of `dist` in which tests may change files: links for what is large, never written through."""
-    shutil.copytree(dist, target, copy_function=_link)
-    for name in ("app", "other", "third"):
-        shutil.copytree(APPS / "app", target / name)
-        (target / name / "pyodide").mkdir()
-        for file in PYODIDE:
-            _link(str(NODE_MODULES / "pyodide" / file), str(target / name / "pyodide" / file))
-    for name in ("hostile", "stranger"):
-        shutil.copytree(APPS / "hostile", target / name)
-    return target
-
-
-def _link(source: str, target: str) -> None:
-    try:
-        os.link(source, target)
-    except OSError:  # another file system
-        shutil.copy2(source, target)
 
 
 @pytest.fixture(scope="session")
-def site(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """The built site with the test apps `app`, `other`, `third` and `hostile`, on a free port."""
-    server = SiteServer(copy_of(dist, tmp_path_factory.mktemp("site") / "dist"))
-    server.start()
+def built(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of dist/, with the test apps beside the store: for all tests that change nothing in it."""
+    return copy_of(dist, tmp_path_factory.mktemp("built") / "dist")
+
+
+@pytest.fixture
+def site(built: Path) -> Iterator[Site]:
+    """The built site with the test apps `app`, `other`, `third` and `hostile`, at origins that no test had before."""
+    server = serve(built)
     yield Site(server)
     server.stop()
 
 
 @pytest.fixture
 def own_site(dist: Path, tmp_path: Path) -> Iterator[Site]:
-    """As `site`, but for one test, which may change its files."""
-    server = SiteServer(copy_of(dist, tmp_path / "dist"))
-    server.start()
+    """As `site`, of files that the test may change."""
+    server = serve(copy_of(dist, tmp_path / "dist"))
     yield Site(server)
     server.stop()
 
@@ -88,10 +68,8 @@ class SameSite(Handler):
 @pytest.fixture
 def beside(site: Site) -> Iterator[SiteServer]:
     """A server on another port, for an app of the store's own site."""
-    server = SiteServer(site.server.dist)
-    server.RequestHandlerClass = SameSite
+    server = serve(site.server.dist, SameSite)
     server.store = site.store  # type: ignore[attr-defined]
-    server.start()
     yield server
     server.stop()
 
@@ -110,9 +88,7 @@ class WithApp(Handler):
 @pytest.fixture
 def inside(site: Site) -> Iterator[Site]:
     """As `site`, with the test app at the store's own origin: in WebKit no other page sees the store's storage."""
-    server = SiteServer(site.server.dist)
-    server.RequestHandlerClass = WithApp
-    server.start()
+    server = serve(site.server.dist, WithApp)
     yield Site(server)
     server.stop()
 
@@ -120,9 +96,18 @@ def inside(site: Site) -> Iterator[Site]:
 @pytest.fixture
 def app(browser: Callable[..., Any], site: Site) -> Any:
     """A browser in which the test app is connected: its Store is the Python global `store`."""
+    return _connected(browser(), site)
+
+
+@pytest.fixture
+def own_app(own_browser: Callable[..., Any], site: Site) -> Any:
+    """As `app`, in a browser that no other test has."""
+    return _connected(own_browser(), site)
+
+
+def _connected(driver: Any, site: Site) -> Any:
     from browser.steps import connect_test_app
 
-    driver = browser()
     connect_test_app(driver, site.url("app"))
     return driver
 

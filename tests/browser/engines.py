@@ -9,6 +9,8 @@ import ctypes.util
 import shutil
 from typing import Any, NamedTuple
 
+from browser.phases import END, START, phase
+
 CHROMIUM, FIREFOX, WEBKIT = ENGINES = ("chromium", "firefox", "webkit")
 
 
@@ -85,14 +87,24 @@ def start(name: str, **options: Any) -> Any:
     if sentence := lacking(engine):
         raise RuntimeError(sentence)
     options.setdefault("third_party_cookies", allowed)
-    if engine == FIREFOX:
-        from browser.firefox import Firefox
+    with phase(START):
+        if engine == FIREFOX:
+            from browser.firefox import Firefox
 
-        return Firefox(**options)
-    if engine == WEBKIT:
-        from browser.webkit import WebKit
+            return Firefox(**options)
+        if engine == WEBKIT:
+            from browser.webkit import WebKit
 
-        return WebKit(**options)
-    from browser.harness import Browser
+            return WebKit(**options)
+        from browser.harness import Browser
 
-    return Browser(**options)
+        return Browser(**options)
+
+
+def end(driver: Any) -> None:
+    """End a browser, also one that its test has killed, or that has crashed."""
+    try:
+        with phase(END):
+            driver.quit()
+    except Exception as error:
+        print(f"a browser was gone: {type(error).__name__}")

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from browser.marionette import Marionette
-from browser.words import PATIENCE_SECONDS, Words, wait_for
+from browser.waiting import PATIENCE_SECONDS
+from browser.words import Words, wait_for
 from selenium import webdriver
 
 PREFERENCES: dict[str, Any] = {
@@ -91,6 +92,7 @@ class Firefox(Words):
         command += ["--profile", str(self.profile), *flags]
         environment = dict(os.environ, MOZ_HEADLESS_WIDTH="1100", MOZ_HEADLESS_HEIGHT="900")
         self._output = self.profile / "firefox.log"
+        self._forgotten = 0  # bytes of it
         with self._output.open("wb") as log:
             self._program = subprocess.Popen(
                 command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
@@ -132,9 +134,17 @@ class Firefox(Words):
 
     def console(self) -> list[dict[str, Any]]:
         """Return everything the console has said so far: dicts with `level`, `message`, `source`."""
-        said = SAID.findall(self._output.read_text(errors="replace"))
+        said = SAID.findall(self._printed()[self._forgotten :].decode(errors="replace"))
         entries = [
             {"level": LEVELS.get(level, "INFO"), "message": message, "source": "console-api"}
             for level, message in said
         ]
         return entries + list(self._line.in_the_browser(ERRORS))
+
+    def forget_console(self) -> None:
+        """Have `console` begin anew."""
+        self._line.in_the_browser("Services.console.reset();")
+        self._forgotten = len(self._printed())
+
+    def _printed(self) -> bytes:
+        return self._output.read_bytes()

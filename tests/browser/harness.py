@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from browser import processes
-from browser.words import PATIENCE_SECONDS, Words, wait_for
+from browser.waiting import PATIENCE_SECONDS
+from browser.words import Words, wait_for
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
@@ -140,3 +141,8 @@ class Browser(Words, webdriver.Chrome):
         """Return everything the console has said so far: dicts with `level`, `message`, `source`."""
         self._log += self.get_log("browser")
         return self._log
+
+    def forget_console(self) -> None:
+        """Have `console` begin anew."""
+        self.get_log("browser")
+        self._log.clear()

@@ -10,6 +10,7 @@ import json
 import socket
 from typing import Any
 
+from browser.waiting import PATIENCE_SECONDS
 from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.remote.command import Command
 
@@ -59,7 +60,7 @@ NAMES = {
 }
 """What Marionette calls Selenium's commands."""
 
-PATIENCE_SECONDS = 110.0
+ANSWER_SECONDS = PATIENCE_SECONDS * 1.1
 """How long an answer may take: longer than a script or a page may."""
 
 
@@ -67,7 +68,7 @@ class Marionette:
     """The connection to one Firefox, in the place of Selenium's own to a driver."""
 
     def __init__(self, port: int) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port), PATIENCE_SECONDS)
+        self._socket = socket.create_connection(("127.0.0.1", port), ANSWER_SECONDS)
         self._incoming = self._socket.makefile("rb")
         self._number = 0
         self._receive()  # its greeting

@@ -6,12 +6,11 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from browser.conftest import copy_of
+from browser.sites import copy_of, serve
 from browser.tap import Tap
 from conftest import Site
 
 from build.relay import LocalRelay
-from build.server import SiteServer
 
 
 class Meeting(Site):
@@ -21,13 +20,12 @@ class Meeting(Site):
     """
 
     def __init__(self, dist: Path, folder: Path) -> None:
-        super().__init__(SiteServer(copy_of(dist, folder / "dist")))
+        super().__init__(serve(copy_of(dist, folder / "dist")))
         self.kept = folder / "relay"
         self._relay: LocalRelay | None = None
         self.start_relay()
         self.tap = Tap(self.relay_port)
         self.server.relay = self.tap.url
-        self.server.start()
 
     @property
     def relay_port(self) -> int:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from pathlib import Path
 
-PATIENCE_SECONDS = 60
+from browser.waiting import looks
 
 
 def find(*words: str, without: tuple[bytes, ...] = ()) -> int:
@@ -31,11 +30,10 @@ def kill_all(pid: int) -> None:
             os.kill(one, signal.SIGKILL)
         except ProcessLookupError:
             continue
-    end = time.monotonic() + PATIENCE_SECONDS
-    while any(map(_runs, family)):
-        if time.monotonic() > end:
-            raise TimeoutError(f"processes {family} do not end")
-        time.sleep(0.02)
+    for _ in looks():
+        if not any(map(_runs, family)):
+            return
+    raise TimeoutError(f"processes {family} do not end")
 
 
 def _family(pid: int) -> list[int]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from browser.phases import APP, CONSENT, STORE, phase
+from browser.waiting import PATIENCE_SECONDS, looks
 from selenium.common.exceptions import (
     ElementClickInterceptedException,
     ElementNotInteractableException,
@@ -17,45 +18,36 @@ from selenium.common.exceptions import (
 )
 from selenium.webdriver.common.by import By
 
-PATIENCE = 100.0
-"""Seconds after which a condition that has not come about has failed; the machine may be busy."""
 
-
-def until(condition: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
+def until(condition: Callable[[], Any], what: str, seconds: float = PATIENCE_SECONDS) -> Any:
     """Return the first true result of `condition`; fails naming `what` after `seconds`."""
-    end = time.monotonic() + seconds
-    while True:
+    for _ in looks(seconds):
         try:
             result = condition()
         except (NoSuchElementException, StaleElementReferenceException):
-            result = None
+            continue
         if result:
             return result
-        assert time.monotonic() < end, f"waited {seconds:.0f} s for {what}"
-        time.sleep(0.02)
+    raise AssertionError(f"waited {seconds:.0f} s for {what}")
 
 
 def find(driver: Any, selector: str) -> Any:
     """Return the element once it is there and shown."""
 
-    def look() -> Any:
-        element = driver.find_element(By.CSS_SELECTOR, selector)
-        return element if element.is_displayed() else None
-
-    return until(look, f"{selector} on {driver.title!r}")
+    return until(lambda: driver.shown(selector), f"{selector} on {driver.title!r}")
 
 
 def is_shown(driver: Any, selector: str) -> bool:
     """Say whether the element is there and shown now."""
-    return any(element.is_displayed() for element in driver.find_elements(By.CSS_SELECTOR, selector))
+    return driver.shown(selector) is not None
 
 
 def click(driver: Any, selector: str) -> None:
     """Click the element once it can be clicked."""
 
     def press() -> bool:
-        element = driver.find_element(By.CSS_SELECTOR, selector)
-        if not (element.is_displayed() and element.is_enabled()):
+        element = driver.shown(selector)
+        if element is None or not element.is_enabled():
             return False
         try:
             element.click()
@@ -70,8 +62,7 @@ def click(driver: Any, selector: str) -> None:
 
 def text(driver: Any, selector: str) -> str:
     """Return the text of the element, "" where it is not there."""
-    found = driver.find_elements(By.CSS_SELECTOR, selector)
-    return str(found[0].text) if found else ""
+    return str(driver.text(selector))
 
 
 def wait_text(driver: Any, selector: str, wanted: str) -> None:
@@ -218,7 +209,7 @@ def finished(driver: Any, name: str) -> dict[str, Any]:
 
 def connect_test_app(driver: Any, url: str, name: str = "Test app") -> None:
     """Open the test app, allow it, and leave its Store in the global `store`."""
-    driver.get(url)
+    open_app(driver, url)
     start(
         driver,
         "connect",
@@ -226,18 +217,26 @@ def connect_test_app(driver: Any, url: str, name: str = "Test app") -> None:
     )
     if reconnects(driver):
         return
-    allow(driver)
-    assert "error" not in finished(driver, "connect")
+    with phase(CONSENT):
+        allow(driver)
+        assert "error" not in finished(driver, "connect")
+
+
+def open_app(driver: Any, url: str) -> None:
+    """Open a test app, and wait until its Python is up."""
+    with phase(APP):
+        driver.get(url)
+        py(driver, "return 1")
 
 
 def reconnects(driver: Any) -> bool:
     """Say whether the app may work already, without being allowed once more."""
-    state = until(
-        lambda: (
-            driver.find_element(By.CSS_SELECTOR, "#connect").get_attribute("data-masq-state")
-            in ("connect", "locked", "connected", "apart")
-            and driver.find_element(By.CSS_SELECTOR, "#connect")
-        ),
-        "the Connect button",
-    ).get_attribute("data-masq-state")
-    return state in ("connected", "apart")
+    with phase(STORE):
+        known = ("connect", "locked", "connected", "apart")
+        shown = until(lambda: (state := button_state(driver)) in known and state, "the Connect button")
+    return shown in ("connected", "apart")
+
+
+def button_state(driver: Any) -> str:
+    """Return what the app's Connect button shows: "connect", "connected", "locked", …"""
+    return driver.find_element(By.CSS_SELECTOR, "#connect").get_attribute("data-masq-state") or ""

@@ -22,9 +22,9 @@ def test_blocked_third_party_cookies(browser: Callable[..., Any], site: Site) ->
     assert driver.run("return document.querySelectorAll('iframe').length") == 0
 
 
-def test_a_browser_without_shared_workers(browser: Callable[..., Any], site: Site) -> None:
+def test_a_browser_without_shared_workers(own_browser: Callable[..., Any], site: Site) -> None:
     """Where there is no SharedWorker the app hears StorageUnavailable, and the store's page says so in words."""
-    driver = browser(flags=("--disable-blink-features=SharedWorker", "--disable-shared-workers"))
+    driver = own_browser(flags=("--disable-blink-features=SharedWorker", "--disable-shared-workers"))
     driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": "delete window.SharedWorker"})
     driver.get(site.url("other"))
     outcome = outcome_of(driver, "await masq.connect(STORE, name='Test app')")
@@ -33,9 +33,9 @@ def test_a_browser_without_shared_workers(browser: Callable[..., Any], site: Sit
     assert "current one" in driver.find_element("css selector", "main").text
 
 
-def test_pages_without_https(browser: Callable[..., Any], site: Site) -> None:
+def test_pages_without_https(own_browser: Callable[..., Any], site: Site) -> None:
     """An app or a store that came over plain http says at once that it needs https."""
-    driver = browser(flags=("--host-resolver-rules=MAP *.plain.test 127.0.0.1",))
+    driver = own_browser(flags=("--host-resolver-rules=MAP *.plain.test 127.0.0.1",))
     driver.get(f"http://app.plain.test:{site.server.port}")
     outcome = outcome_of(driver, "await masq.connect(STORE, name='Test app')")
     assert outcome["error"] == "StorageUnavailable"

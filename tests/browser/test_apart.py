@@ -99,10 +99,10 @@ def one_click(driver: Any) -> None:
 
 @pytest.mark.engines("apart")
 def test_the_partition_holds_one_apps_space_only(
-    browser: Callable[..., Any], site: Site, tmp_path: Path
+    own_browser: Callable[..., Any], site: Site, tmp_path: Path
 ) -> None:
     """What stands in the partition's storage names no other app, and no key, value or name in clear; nor a profile."""
-    driver = browser(profile=tmp_path)
+    driver = own_browser(profile=tmp_path)
     driver.get(site.store)
     make_profile(driver, "Ann Secret", "hunter2 words", stay_unlocked=True)
     find(driver, "#apps")
@@ -129,10 +129,10 @@ def test_the_partition_holds_one_apps_space_only(
 
 @pytest.mark.engines("apart")
 def test_a_wiped_partition_comes_back_in_one_click(
-    browser: Callable[..., Any], meeting: Meeting, tmp_path: Path
+    own_browser: Callable[..., Any], meeting: Meeting, tmp_path: Path
 ) -> None:
     """The browser has cleared what it kept for the app's page: Connect brings all of it back, and asks nothing."""
-    driver = browser(profile=tmp_path)
+    driver = own_browser(profile=tmp_path)
     connect_test_app(driver, meeting.url("app"))
     py(driver, "await store.update({f'key {n}': n for n in range(1000)})\nawait store.increment('count', 7)")
     before = digest(driver)
@@ -142,7 +142,7 @@ def test_a_wiped_partition_comes_back_in_one_click(
     )
     in_frame(driver, WIPE)
     driver.quit()
-    again = browser(profile=tmp_path)
+    again = own_browser(profile=tmp_path)
     connecting(again, meeting.url("app"))
     assert state(again) == "connect"
     one_click(again)
@@ -155,14 +155,14 @@ def test_a_wiped_partition_comes_back_in_one_click(
 
 @pytest.mark.engines("chromium-blocked")
 def test_third_party_storage_is_allowed_later(
-    browser: Callable[..., Any], site: Site, tmp_path: Path
+    own_browser: Callable[..., Any], site: Site, tmp_path: Path
 ) -> None:
     """A person allows it: the app goes over to the store itself, nothing is lost or doubled, the copy is gone."""
-    first = browser(profile=tmp_path)
+    first = own_browser(profile=tmp_path)
     connect_test_app(first, site.url("app"))
     py(first, "await store.update({f'key {n}': n for n in range(500)})\nawait store.increment('count', 5)")
     first.quit()
-    alone = browser(profile=tmp_path)  # the copy opens by itself, and nothing of the store is there
+    alone = own_browser(profile=tmp_path)  # the copy opens by itself, and nothing of the store is there
     connecting(alone, site.url("app"))
     assert "error" not in finished(alone, "connect")
     py(alone, "await store.increment('count', 2)\nawait store.set('only here', True)")
@@ -172,7 +172,7 @@ def test_third_party_storage_is_allowed_later(
     until(lambda: py(alone, "return store.status.waiting") >= 2, "both to be told")
     before = digest(alone)
     alone.quit()
-    shared = browser("chromium-allowed", profile=tmp_path)
+    shared = own_browser("chromium-allowed", profile=tmp_path)
     connecting(shared, site.url("app"))
     assert "error" not in finished(shared, "connect")
     assert py(shared, "return store.status.access") == "shared"
@@ -189,16 +189,16 @@ def test_third_party_storage_is_allowed_later(
 
 @pytest.mark.engines("apart")
 def test_sync_now_without_a_relay(
-    browser: Callable[..., Any], site: Site, differs: Callable[[str], bool], tmp_path: Path
+    own_browser: Callable[..., Any], site: Site, differs: Callable[[str], bool], tmp_path: Path
 ) -> None:
     """Without a relay the button says how many changes are only here; a click brings copy and store in step."""
-    driver = browser(profile=tmp_path)
+    driver = own_browser(profile=tmp_path)
     connect_test_app(driver, site.url("app"))
     py(driver, "await store.set('one', 1)")
     # Then no window of the store is open, nor its worker at work.
     if not differs("the-partition-ends-with-the-browser"):
         driver.quit()
-        driver = browser(profile=tmp_path)
+        driver = own_browser(profile=tmp_path)
         connecting(driver, site.url("app"))
         assert "error" not in finished(driver, "connect")
     py(driver, "await store.set('two', 2)\nawait store.set('three', 3)")
@@ -217,10 +217,10 @@ def test_sync_now_without_a_relay(
 
 @pytest.mark.engines("apart")
 def test_a_passphrase_that_does_not_stay_unlocked(
-    browser: Callable[..., Any], meeting: Meeting, differs: Callable[[str], bool], tmp_path: Path
+    own_browser: Callable[..., Any], meeting: Meeting, differs: Callable[[str], bool], tmp_path: Path
 ) -> None:
     """Reloaded, the copy is open; once the browser was closed only the passphrase opens it, and nothing is lost."""
-    first = browser(profile=tmp_path)
+    first = own_browser(profile=tmp_path)
     first.get(meeting.store)
     make_profile(first, "Ann", "hunter2 words", stay_unlocked=False)
     find(first, "#apps")
@@ -237,7 +237,7 @@ def test_a_passphrase_that_does_not_stay_unlocked(
         "the relay to have it",
     )
     first.quit()
-    second = browser(profile=tmp_path)
+    second = own_browser(profile=tmp_path)
     connecting(second, meeting.url("app"))
     lost = differs("the-partition-ends-with-the-browser")
     assert state(second) == ("connect" if lost else "locked")
@@ -252,10 +252,10 @@ def test_a_passphrase_that_does_not_stay_unlocked(
 
 @pytest.mark.engines
 def test_storage_that_is_refused_entirely(
-    browser: Callable[..., Any], site: Site, differs: Callable[[str], bool]
+    own_browser: Callable[..., Any], site: Site, differs: Callable[[str], bool]
 ) -> None:
     """A browser that lets no site keep anything: StorageUnavailable names the setting, at once."""
-    driver = browser(refuse_storage=True)
+    driver = own_browser(refuse_storage=True)
     driver.get(site.url("app"))
     outcome = outcome_of(driver, "await masq.connect(STORE, name='Test app')")
     if differs("data-is-kept-without-cookies"):

@@ -68,9 +68,9 @@ def switch_to(driver: Any, site: Site, name: str) -> None:
     until(lambda: find(driver, "#who").text == name, f"{name} to be active")
 
 
-def test_nothing_stands_in_clear(browser: Callable[..., Any], site: Site, tmp_path: Path) -> None:
+def test_nothing_stands_in_clear(own_browser: Callable[..., Any], site: Site, tmp_path: Path) -> None:
     """After real use no key name, value, app, origin or passphrase is in the storage, nor in the browser's files."""
-    driver = browser(profile=tmp_path)
+    driver = own_browser(profile=tmp_path)
     driver.get(site.store)
     make_profile(driver, "Ann", "hunter2 words", stay_unlocked=True)
     find(driver, "#apps")

@@ -67,9 +67,9 @@ def look_into(driver: Any, file: Path, words: str = WORDS) -> None:
     click(driver, "#look")
 
 
-def test_backup_wipe_restore(browser: Callable[..., Any], site: Site, tmp_path: Path) -> None:
+def test_backup_wipe_restore(own_browser: Callable[..., Any], site: Site, tmp_path: Path) -> None:
     """A whole profile comes back in another browser, equal by a digest of each app; the command line reads it too."""
-    first = browser(preferences=with_downloads(tmp_path / "downloads"))
+    first = own_browser(preferences=with_downloads(tmp_path / "downloads"))
     digests = {}
     for name in ("app", "other"):
         connect_test_app(first, site.url(name))
@@ -79,7 +79,7 @@ def test_backup_wipe_restore(browser: Callable[..., Any], site: Site, tmp_path: 
     file = backed_up(first, site, tmp_path / "downloads")
     first.quit()
 
-    second = browser()
+    second = own_browser()
     second.get(site.store)
     click(second, "#have-backup")
     look_into(second, file, "other words")
@@ -119,9 +119,9 @@ def test_backup_wipe_restore(browser: Callable[..., Any], site: Site, tmp_path: 
         assert [len(items), hashlib.sha256(listed.encode()).hexdigest()] == [count, digest]
 
 
-def test_an_old_backup_undoes_nothing(browser: Callable[..., Any], site: Site, tmp_path: Path) -> None:
+def test_an_old_backup_undoes_nothing(own_browser: Callable[..., Any], site: Site, tmp_path: Path) -> None:
     """Restored over newer edits, an old backup brings back only what is missing; nothing newer is undone."""
-    driver = browser(preferences=with_downloads(tmp_path / "downloads"))
+    driver = own_browser(preferences=with_downloads(tmp_path / "downloads"))
     connect_test_app(driver, site.url("app"))
     py(
         driver,
@@ -146,9 +146,9 @@ def test_an_old_backup_undoes_nothing(browser: Callable[..., Any], site: Site, t
     assert py(driver, "return await store.increment('count')") == 8
 
 
-def test_damaged_files_change_nothing(browser: Callable[..., Any], site: Site, tmp_path: Path) -> None:
+def test_damaged_files_change_nothing(own_browser: Callable[..., Any], site: Site, tmp_path: Path) -> None:
     """Fifty files damaged at random places are each refused with a sentence, and no byte of the storage changes."""
-    driver = browser(preferences=with_downloads(tmp_path / "downloads"))
+    driver = own_browser(preferences=with_downloads(tmp_path / "downloads"))
     driver.get(site.store)
     make_profile(driver, "Ann")
     find(driver, "#apps")

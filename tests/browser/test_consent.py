@@ -96,9 +96,9 @@ def test_closed(browser: Callable[..., Any], site: Site, differs: Callable[[str]
 
 
 @pytest.mark.engines("each")
-def test_blocked(browser: Callable[..., Any], site: Site) -> None:
+def test_blocked(own_browser: Callable[..., Any], site: Site) -> None:
     """A window that the browser blocks gives PopupBlocked, within a second."""
-    driver = browser(popup_blocker=True)
+    driver = own_browser(popup_blocker=True)
     driver.get(site.url("app"))
     start(driver, "connect", "await masq.register(STORE, name='Test app')")  # not from a click: blocked
     outcome = finished(driver, "connect")
@@ -182,10 +182,10 @@ def test_the_question_names_the_origin_first(browser: Callable[..., Any], site: 
 
 @pytest.mark.engines("each")
 def test_locked_after_a_restart(
-    browser: Callable[..., Any], site: Site, differs: Callable[[str], bool], tmp_path: Any
+    own_browser: Callable[..., Any], site: Site, differs: Callable[[str], bool], tmp_path: Any
 ) -> None:
     """With a passphrase and without staying unlocked: Locked after a restart, and Connect becomes Unlock."""
-    first = browser(profile=tmp_path)
+    first = own_browser(profile=tmp_path)
     ask(first, site)
     click(first, "#connect")
     with popup(first):
@@ -193,7 +193,7 @@ def test_locked_after_a_restart(
         click(first, "#allow")
     assert "error" not in finished(first, "connect")
     first.quit()
-    second = browser(profile=tmp_path)
+    second = own_browser(profile=tmp_path)
     second.get(site.url("app"))
     # Where nothing of the app is left in its partition, only the window knows that the profile is locked.
     error, shown = (

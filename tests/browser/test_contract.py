@@ -15,14 +15,15 @@ import crypto as crypto_contract
 import network as network_contract
 import pytest
 from browser import engines
-from browser.conftest import APPS, copy_of
 from browser.devtools import DevTools
+from browser.sites import APPS, copy_of, serve
 from browser.steps import connect_test_app, outcome_of, py
 from conftest import Site
 from relay_rig import Command
 
 from build.places import ROOT
-from build.server import SiteServer
+
+pytestmark = pytest.mark.quick
 
 PREPARE = """
 import asyncio, itertools, json
@@ -70,8 +71,7 @@ def quiet(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site
     """As `site`; at the store's own origin there is a quiet page, too, in which Python runs."""
     copy = copy_of(dist, tmp_path_factory.mktemp("contract") / "dist")
     shutil.copytree(APPS / "contract", copy / "store" / "contract")
-    server = SiteServer(copy)
-    server.start()
+    server = serve(copy)
     yield Site(server)
     server.stop()
 

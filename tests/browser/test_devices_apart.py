@@ -11,10 +11,10 @@ from browser.meeting import Meeting
 from browser.steps import connect_test_app, py, until
 
 
-def test_never_there_together(browser: Callable[..., Any], meeting: Meeting, tmp_path: Path) -> None:
+def test_never_there_together(own_browser: Callable[..., Any], meeting: Meeting, tmp_path: Path) -> None:
     """One edits and leaves, the other comes, finds it, edits and leaves; the first one comes back and finds that."""
     first, second = tmp_path / "first", tmp_path / "second"
-    one, two = browser(profile=first), browser(profile=second)
+    one, two = own_browser(profile=first), own_browser(profile=second)
     pair(one, two, meeting.store)
     two.quit()
     connect_test_app(one, meeting.url("app"))
@@ -22,7 +22,7 @@ def test_never_there_together(browser: Callable[..., Any], meeting: Meeting, tmp
     wait_sent(one, meeting.store)
     one.quit()
 
-    two = browser(profile=second)
+    two = own_browser(profile=second)
     arrive(two, meeting.store, meeting.url("app"))
     until(lambda: py(two, "return await store.get('said')") == "by the first", "what the first one has said")
     assert py(two, "return await store.get('count')") == 2
@@ -30,7 +30,7 @@ def test_never_there_together(browser: Callable[..., Any], meeting: Meeting, tmp
     wait_sent(two, meeting.store)
     two.quit()
 
-    one = browser(profile=first)
+    one = own_browser(profile=first)
     connect_test_app(one, meeting.url("app"))
     until(
         lambda: py(one, "return await store.get('said')") == "by the second", "what the second one has said"

@@ -18,11 +18,11 @@ def counts(*drivers: Any) -> list[Any]:
 
 
 def test_a_copied_and_a_restored_folder(
-    browser: Callable[..., Any], meeting: Meeting, tmp_path: Path
+    own_browser: Callable[..., Any], meeting: Meeting, tmp_path: Path
 ) -> None:
     """Both copies count at once, and yesterday's copy comes back: every device ends with each increment once."""
     mine, copied, kept = tmp_path / "mine", tmp_path / "copied", tmp_path / "kept"
-    one, two = browser(profile=mine), browser()
+    one, two = own_browser(profile=mine), own_browser()
     pair(one, two, meeting.store)
     connect_test_app(one, meeting.url("app"))
     py(one, "await store.increment('count', 1)")
@@ -32,7 +32,7 @@ def test_a_copied_and_a_restored_folder(
     shutil.copytree(mine, copied, symlinks=True, ignore=shutil.ignore_patterns("Singleton*"))
     shutil.copytree(mine, kept, symlinks=True, ignore=shutil.ignore_patterns("Singleton*"))
 
-    one, twin = browser(profile=mine), browser(profile=copied)
+    one, twin = own_browser(profile=mine), own_browser(profile=copied)
     for driver, by in ((one, 10), (twin, 100)):
         connect_test_app(driver, meeting.url("app"))
         py(driver, f"await store.increment('count', {by})\nawait store.set('by {by}', True)")
@@ -41,7 +41,7 @@ def test_a_copied_and_a_restored_folder(
     one.quit()
     twin.quit()
 
-    one = browser(profile=kept)  # as it was before all that
+    one = own_browser(profile=kept)  # as it was before all that
     connect_test_app(one, meeting.url("app"))
     py(one, "await store.increment('count', 1000)")
     until(

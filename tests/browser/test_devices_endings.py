@@ -57,9 +57,9 @@ def test_wrong_digits_a_no_and_a_used_link(browser: Callable[..., Any], meeting:
     assert [e["message"] for e in old.console() + new.console() if e["level"] == "SEVERE"] == []
 
 
-def test_browsers_that_end_midway(browser: Callable[..., Any], meeting: Meeting, tmp_path: Path) -> None:
+def test_browsers_that_end_midway(own_browser: Callable[..., Any], meeting: Meeting, tmp_path: Path) -> None:
     """A browser killed in the middle keeps no half profile, the other side gets out, and a new link works."""
-    old, new = browser(), browser(profile=tmp_path)
+    old, new = own_browser(), own_browser(profile=tmp_path)
     old.get(meeting.store)
     make_profile(old)
     find(old, "#apps")
@@ -69,7 +69,7 @@ def test_browsers_that_end_midway(browser: Callable[..., Any], meeting: Meeting,
     find(old, "input#pair-code")
     click(old, "#pair-refuse")
     until(lambda: is_shown(old, "#add-device"), "the old one's way out")
-    new = browser(profile=tmp_path)
+    new = own_browser(profile=tmp_path)
     holds_nothing(new, meeting.store)
     add(old, new, meeting.store, "Telephone")
     assert names(old) == ["Chromium on Linux", "Telephone"]

@@ -56,7 +56,7 @@ def test_every_text_arrives(browser: Callable[..., Any], meeting: Meeting) -> No
     assert all_of(one, "") == all_of(two, "")
 
 
-def test_the_relay_sees_none_of_it(browser: Callable[..., Any], meeting: Meeting) -> None:
+def test_the_relay_sees_none_of_it(own_browser: Callable[..., Any], meeting: Meeting) -> None:
     """Known texts are in nothing that the relay receives or keeps, and short values are all of one size there."""
     texts = [
         "shopping list of Zoë",
@@ -66,7 +66,7 @@ def test_the_relay_sees_none_of_it(browser: Callable[..., Any], meeting: Meeting
         "steps walked",
     ]
     listed, value, person, telephone, counter = texts
-    one, two = browser(), browser()
+    one, two = own_browser(), own_browser()
     pair(one, two, meeting.store, profile=person, name=telephone)
     connect_test_app(one, meeting.url("app"), "An app of secrets")
     arrive(two, meeting.store, meeting.url("app"))

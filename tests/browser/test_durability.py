@@ -38,10 +38,10 @@ return [opened, (time.perf_counter() - began) / reads]
 
 
 def test_ten_thousand_keys_survive_a_kill(
-    browser: Callable[..., Any], site: Site, tmp_path: Path, capsys: Any
+    own_browser: Callable[..., Any], site: Site, tmp_path: Path, figure: Callable[[str], None]
 ) -> None:
     """10,000 keys of 200 bytes, acknowledged, are all there after SIGKILL; times beside an empty space's."""
-    first = browser(profile=tmp_path)
+    first = own_browser(profile=tmp_path)
     connect_test_app(first, site.url("third"))
     connect_test_app(first, site.url("other"))  # the empty space to compare with
     connect_test_app(first, site.url("app"))
@@ -49,7 +49,7 @@ def test_ten_thousand_keys_survive_a_kill(
     first.kill()
     assert sorted(acknowledged) == list(range(KEYS))
 
-    second = browser(profile=tmp_path)
+    second = own_browser(profile=tmp_path)
     connect_test_app(second, site.url("third"))  # starts the worker: the openings below are of a space alone
     times = {}
     for name in ("other", "app"):
@@ -58,16 +58,14 @@ def test_ten_thousand_keys_survive_a_kill(
         times[name] = py(second, TIMES)
     found = py(second, "return await store.items('key/')")
     assert found == {f"key/{n:05d}": f"{n:05d} " * 33 + "ab" for n in range(KEYS)}
-    with capsys.disabled():
-        print(
-            f"\n  opening: empty {times['other'][0] * 1000:.0f} ms, 10,000 keys {times['app'][0] * 1000:.0f} ms; "
-            f"get: empty {times['other'][1] * 1e6:.0f} µs, 10,000 keys {times['app'][1] * 1e6:.0f} µs"
-        )
+    for name, keys in {"other": "none", "app": "10,000"}.items():
+        opened, get = times[name]
+        figure(f"a space of {keys} keys: opened in {opened * 1000:.0f} ms, a get in {get * 1e6:.0f} µs")
 
 
-def test_killed_while_writing(browser: Callable[..., Any], site: Site, tmp_path: Path) -> None:
+def test_killed_while_writing(own_browser: Callable[..., Any], site: Site, tmp_path: Path) -> None:
     """Killed in the middle of writing: every acknowledged write is there, and each batch is there whole or not."""
-    first = browser(profile=tmp_path)
+    first = own_browser(profile=tmp_path)
     connect_test_app(first, site.url("app"))
     first.execute_script(
         "window.start('writing', arguments[0])",
@@ -77,15 +75,17 @@ def test_killed_while_writing(browser: Callable[..., Any], site: Site, tmp_path:
     while acknowledged < 200:
         acknowledged = py(first, "return done")
     first.kill()
-    second = browser(profile=tmp_path)
+    second = own_browser(profile=tmp_path)
     connect_test_app(second, site.url("app"))
     values = py(second, "return await store.get_many(['a', 'b'])")
     assert values["a"] == values["b"] >= acknowledged
 
 
-def test_a_value_that_the_browser_has_lost(browser: Callable[..., Any], site: Site, tmp_path: Path) -> None:
+def test_a_value_that_the_browser_has_lost(
+    own_browser: Callable[..., Any], site: Site, tmp_path: Path
+) -> None:
     """Where Chromium has lost the file of a large value, that one app hears of damage, and all others go on."""
-    first = browser(profile=tmp_path)
+    first = own_browser(profile=tmp_path)
     connect_test_app(first, site.url("other"))
     py(first, "await store.set('small', 1)")
     connect_test_app(first, site.url("app"))
@@ -96,7 +96,7 @@ def test_a_value_that_the_browser_has_lost(browser: Callable[..., Any], site: Si
     for file in files:
         file.unlink()
 
-    second = browser(profile=tmp_path)
+    second = own_browser(profile=tmp_path)
     second.get(site.url("app"))
     start(second, "connect", "await masq.connect(STORE, name='Test app')")
     refused = finished(second, "connect")

@@ -34,9 +34,9 @@ def connected(driver: Any) -> None:
 
 
 @pytest.mark.engines
-def test_count_reload_restart(browser: Callable[..., Any], inside: Site, tmp_path: Path) -> None:
+def test_count_reload_restart(own_browser: Callable[..., Any], inside: Site, tmp_path: Path) -> None:
     """What an app counted is there after a reload, in another tab, and after the browser was restarted."""
-    first = browser(profile=tmp_path)
+    first = own_browser(profile=tmp_path)
     connect_test_app(first, f"{inside.store}/near/")
     assert py(first, "return [await store.increment('n') for _ in range(3)]") == [1, 2, 3]
     first.refresh()
@@ -55,7 +55,7 @@ def test_count_reload_restart(browser: Callable[..., Any], inside: Site, tmp_pat
     first.new_tab(inside.store)
     assert "Test app" in find(first, f'#apps [data-origin="{inside.store}"]').text
     first.quit()
-    second = browser(profile=tmp_path)
+    second = own_browser(profile=tmp_path)
     second.get(f"{inside.store}/near/")
     connected(second)
     assert py(second, "return await store.increment('n')") == 5
@@ -63,13 +63,15 @@ def test_count_reload_restart(browser: Callable[..., Any], inside: Site, tmp_pat
 
 
 @pytest.mark.engines
-def test_a_killed_browser_loses_nothing(browser: Callable[..., Any], inside: Site, tmp_path: Path) -> None:
+def test_a_killed_browser_loses_nothing(
+    own_browser: Callable[..., Any], inside: Site, tmp_path: Path
+) -> None:
     """What the app was told is kept is there after SIGKILL."""
-    first = browser(profile=tmp_path)
+    first = own_browser(profile=tmp_path)
     connect_test_app(first, f"{inside.store}/near/")
     told = py(first, "return [await store.increment('n') for _ in range(20)][-1]")
     first.kill()
-    second = browser(profile=tmp_path)
+    second = own_browser(profile=tmp_path)
     second.get(f"{inside.store}/near/")
     connected(second)
     assert py(second, "return await store.get('n')") == told
@@ -108,9 +110,9 @@ def worker_of(driver: Any) -> str:
 
 
 @pytest.mark.browser
-def test_a_crash_is_told_of_at_once(browser: Callable[..., Any]) -> None:
+def test_a_crash_is_told_of_at_once(own_browser: Callable[..., Any]) -> None:
     """A wait in a page that has crashed ends with that word and not with its time, and the crash leaves a dump."""
-    driver = browser()
+    driver = own_browser()
     with pytest.raises(WebDriverException, match=CRASHED):
         driver.get("chrome://crash")
     with pytest.raises(WebDriverException, match=CRASHED):

@@ -22,12 +22,13 @@ from browser.steps import (
 )
 
 
+@pytest.mark.quick
 @pytest.mark.engines
 def test_the_main_story(
-    served: Served, browser: Callable[..., Any], surroundings: str, tmp_path: Path
+    served: Served, own_browser: Callable[..., Any], surroundings: str, tmp_path: Path
 ) -> None:
     """An app is connected, counts, is reloaded, is live in two tabs, sees no other app's data, and is withdrawn."""
-    driver = browser(profile=tmp_path)
+    driver = own_browser(profile=tmp_path)
     counter, tasks = served.demo("counter"), served.demo("tasks")
     driver.get(counter)
     allow(driver)
@@ -70,10 +71,10 @@ def test_the_main_story(
 
 @pytest.mark.engines
 def test_the_number_is_there_after_a_restart(
-    served: Served, browser: Callable[..., Any], differs: Callable[[str], bool], tmp_path: Path
+    served: Served, own_browser: Callable[..., Any], differs: Callable[[str], bool], tmp_path: Path
 ) -> None:
     """A browser that was closed shows the same number again, without a click."""
-    first = browser(profile=tmp_path)
+    first = own_browser(profile=tmp_path)
     first.get(served.demo("counter"))
     allow(first)
     click(first, "#plus")
@@ -82,7 +83,7 @@ def test_the_number_is_there_after_a_restart(
     entry = f'#apps [data-origin="{served.demo("counter")}"]'
     until(lambda: "1 entry" in text(first, entry), "the store to have it")
     first.quit()
-    second = browser(profile=tmp_path)
+    second = own_browser(profile=tmp_path)
     second.get(served.demo("counter"))
     if differs("the-partition-ends-with-the-browser"):
         connect_counter(second)

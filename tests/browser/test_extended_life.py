@@ -26,21 +26,22 @@ if WHEN == "posted":
 
 
 @pytest.mark.parametrize("when", ["posted", "first acknowledged"])
-def test_a_reload_while_writes_are_under_way(app: Any, when: str) -> None:
+def test_a_reload_while_writes_are_under_way(own_app: Any, when: str) -> None:
     """300 writes, and the only tab reloads meanwhile: each that was acknowledged is there, in the same worker."""
-    with DevTools(app) as tools:
+    with DevTools(own_app) as tools:
         (before,) = tools.workers()
-        address = app.current_url
-        app.execute_script("py(arguments[0])", POST.replace("WHEN", repr(when)))
+        address = own_app.current_url
+        own_app.execute_script("py(arguments[0])", POST.replace("WHEN", repr(when)))
         until(
             lambda: (
-                app.execute_script("return performance.getEntriesByType('navigation')[0].type") == "reload"
+                own_app.execute_script("return performance.getEntriesByType('navigation')[0].type")
+                == "reload"
             ),
             "the reload",
         )
-        acknowledged = int(app.execute_script("return localStorage.acknowledged ?? 0"))
-        connect_test_app(app, address)
-        there = py(app, "return await store.items('w/')")
+        acknowledged = int(own_app.execute_script("return localStorage.acknowledged ?? 0"))
+        connect_test_app(own_app, address)
+        there = py(own_app, "return await store.items('w/')")
         (after,) = tools.workers()
     print(f"300 writes posted, {acknowledged} acknowledged before the reload, {len(there)} there")
     assert after["targetId"] == before["targetId"]
@@ -51,12 +52,12 @@ def test_a_reload_while_writes_are_under_way(app: Any, when: str) -> None:
         assert len(there) == 300  # the worker had them, and outlived the page
 
 
-def test_the_worker_goes_on_between_pages(app: Any, site: Any) -> None:
+def test_the_worker_goes_on_between_pages(own_app: Any, site: Any) -> None:
     """The only tab goes elsewhere and comes back: the same worker answers, without starting anew."""
-    py(app, "await store.set('a', 1)")
-    with DevTools(app) as tools:
+    py(own_app, "await store.set('a', 1)")
+    with DevTools(own_app) as tools:
         (before,) = tools.workers()
-        app.get("about:blank")
-        connect_test_app(app, site.url("app"))
-        assert py(app, "return await store.get('a')") == 1
+        own_app.get("about:blank")
+        connect_test_app(own_app, site.url("app"))
+        assert py(own_app, "return await store.get('a')") == 1
         assert [worker["targetId"] for worker in tools.workers()] == [before["targetId"]]

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser.conftest import copy_of
 from browser.devtools import DevTools
+from browser.sites import serve
 from browser.steps import connect_test_app, finished, outcome_of, py, start, until
 from conftest import Site
 
-from build.server import Handler, SiteServer
+from build.server import Handler
 
 EMBED = """
     const frame = document.createElement("iframe");
@@ -140,9 +140,9 @@ def test_no_app_speaks_as_a_page_of_the_store(app: Any, site: Site) -> None:
     assert py(app, "return store.status.state") == "ready"
 
 
-def test_the_frame_alone_does_nothing(browser: Callable[..., Any], site: Site) -> None:
+def test_the_frame_alone_does_nothing(own_browser: Callable[..., Any], site: Site) -> None:
     """Opened as a page of its own, frame.html takes no port and starts no worker."""
-    driver = opened(browser(), site.store + "/frame.html")
+    driver = opened(own_browser(), site.store + "/frame.html")
     heard = driver.run("""
         const { port1, port2 } = new MessageChannel();
         const heard = [];
@@ -182,11 +182,9 @@ class Opaque(Handler):
 
 
 @pytest.fixture
-def opaque(dist: Path, tmp_path: Path) -> Iterator[Site]:
+def opaque(built: Path) -> Iterator[Site]:
     """The built site, whose test app is sandboxed."""
-    server = SiteServer(copy_of(dist, tmp_path / "dist"))
-    server.RequestHandlerClass = Opaque
-    server.start()
+    server = serve(built, Opaque)
     yield Site(server)
     server.stop()
 

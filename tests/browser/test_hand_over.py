@@ -102,9 +102,9 @@ def begin(driver: Any) -> None:
     )
 
 
-def test_a_newer_build_takes_over(browser: Callable[..., Any], own_site: Site) -> None:
+def test_a_newer_build_takes_over(own_browser: Callable[..., Any], own_site: Site) -> None:
     """A newer build takes over while an app writes: no write fails or is lost, watchers go on, the old worker ends."""
-    driver = browser()
+    driver = own_browser()
     connect_test_app(driver, own_site.url("app"))
     begin(driver)
     tab = driver.current_window_handle
@@ -135,9 +135,9 @@ def test_a_newer_build_takes_over(browser: Callable[..., Any], own_site: Site) -
         assert outcome_of(driver, "await store.get('total')")["error"] == "NotRegistered"
 
 
-def test_an_older_page_finds_the_newer_worker(browser: Callable[..., Any], own_site: Site) -> None:
+def test_an_older_page_finds_the_newer_worker(own_browser: Callable[..., Any], own_site: Site) -> None:
     """Pages and frames of an older build are sent on to the newer worker: none is stuck, and none loads for ever."""
-    driver = browser()
+    driver = own_browser()
     connect_test_app(driver, own_site.url("app"))
     py(driver, "await store.set('a', 1)")
     store = own_site.server.dist / "store"
@@ -172,9 +172,11 @@ def test_an_older_page_finds_the_newer_worker(browser: Callable[..., Any], own_s
     assert driver.execute_script("return window.stayed") is True
 
 
-def test_builds_that_start_together_agree_on_the_newer(browser: Callable[..., Any], own_site: Site) -> None:
+def test_builds_that_start_together_agree_on_the_newer(
+    own_browser: Callable[..., Any], own_site: Site
+) -> None:
     """Workers of two builds that start at the same moment agree on the newer one, and the other ends."""
-    driver = browser()
+    driver = own_browser()
     store = own_site.server.dist / "store"
     for variant in ("index.html", "index.html.br", "index.html.gz"):
         if (store / variant).exists():
@@ -205,11 +207,11 @@ def test_builds_that_start_together_agree_on_the_newer(browser: Callable[..., An
             until(lambda: not tools.workers(), "the worker to end")
 
 
-def test_a_dead_worker_is_replaced(app: Any) -> None:
+def test_a_dead_worker_is_replaced(own_app: Any) -> None:
     """The worker dies while an app works: reads go on, a write raises Disconnected or is there, watchers go on."""
-    py(app, "await store.update({'gone': 1, 'kept': 'as it was'})")
-    begin(app)
-    with DevTools(app) as tools:
+    py(own_app, "await store.update({'gone': 1, 'kept': 'as it was'})")
+    begin(own_app)
+    with DevTools(own_app) as tools:
         for _ in range(2):
             (worker,) = tools.workers()
             tools.call("Target.closeTarget", targetId=worker["targetId"])
@@ -217,40 +219,40 @@ def test_a_dead_worker_is_replaced(app: Any) -> None:
                 lambda old=worker: [each for each in tools.workers() if each["targetId"] != old["targetId"]],
                 "the next worker",
             )
-            wait_for_writes(app, 50)
-    stop_writing(app)
-    assert py(app, ALL_THERE) == []
-    lost = py(app, "return len(failed)")
+            wait_for_writes(own_app, 50)
+    stop_writing(own_app)
+    assert py(own_app, ALL_THERE) == []
+    lost = py(own_app, "return len(failed)")
     assert lost <= 4  # at most the ones in flight
     until(
-        lambda: py(app, "return set(seen) >= {f'w/{number:06}' for number in acknowledged}"),
+        lambda: py(own_app, "return set(seen) >= {f'w/{number:06}' for number in acknowledged}"),
         "the watcher to catch up",
     )
-    assert py(app, "return [store.status.state, await store.get('kept')]") == ["ready", "as it was"]
+    assert py(own_app, "return [store.status.state, await store.get('kept')]") == ["ready", "as it was"]
 
 
-def test_calls_in_flight_when_the_worker_dies(app: Any) -> None:
+def test_calls_in_flight_when_the_worker_dies(own_app: Any) -> None:
     """Of calls that are out when the worker dies, reads get their answer and no write is lost silently."""
-    py(app, "await store.set('kept', 'as it was')")
-    with DevTools(app) as tools:
+    py(own_app, "await store.set('kept', 'as it was')")
+    with DevTools(own_app) as tools:
         (worker,) = tools.workers()
         # It dies with the calls in its queue: it stands still first. Not in a debugger: to one that is attached
         # when a worker ends, the next worker is attached as well, and waits for it before it starts.
         session = tools.attach(worker)
         tools.call("Runtime.evaluate", session, expression="setTimeout(() => { for (;;); })")
         tools.call("Target.detachFromTarget", sessionId=session)
-        start(app, "read", "return await store.get('kept')")
-        start(app, "write", "await store.set('late', 1)")
-        start(app, "count", "return await store.increment('n')")
-        until(lambda: py(app, "return store._channel.outstanding") == 3, "the calls to be sent")
+        start(own_app, "read", "return await store.get('kept')")
+        start(own_app, "write", "await store.set('late', 1)")
+        start(own_app, "count", "return await store.increment('n')")
+        until(lambda: py(own_app, "return store._channel.outstanding") == 3, "the calls to be sent")
         tools.call("Target.closeTarget", targetId=worker["targetId"])
     for name in ("read", "write", "count"):
-        until(lambda name=name: app.execute_script("return later[arguments[0]]", name), f"{name} to end")
-    assert app.execute_script("return later.read.result") == "as it was", app.execute_script(
+        until(lambda name=name: own_app.execute_script("return later[arguments[0]]", name), f"{name} to end")
+    assert own_app.execute_script("return later.read.result") == "as it was", own_app.execute_script(
         "return later.read"
     )
     for name, key in (("write", "late"), ("count", "n")):
-        outcome = app.execute_script("return later[arguments[0]]", name)
+        outcome = own_app.execute_script("return later[arguments[0]]", name)
         assert outcome.get("error", "Disconnected") == "Disconnected", outcome
         if "error" not in outcome:
-            assert py(app, f"return await store.get({key!r})") == 1
+            assert py(own_app, f"return await store.get({key!r})") == 1

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser.conftest import copy_of
+from browser.sites import at_new_origin, copy_of, serve
 from browser.steps import connect_test_app, find, outcome_of, py, text, until
 from conftest import Site
 
@@ -44,7 +44,8 @@ def plain(dist: Path, tmp_path: Path) -> Iterator[str]:
     copy_of(dist, tmp_path / "below")
     for path in (tmp_path / "below").rglob("_headers"):
         path.unlink()
-    server = Server(("127.0.0.1", 0), functools.partial(Plain, directory=str(tmp_path)))
+    handler = functools.partial(Plain, directory=str(tmp_path))
+    server = at_new_origin(lambda port: Server(("127.0.0.1", port), handler))
     port = server.server_address[1]
     app = tmp_path / "below" / "app" / "app.js"
     source = app.read_text("utf-8").replace(DEFAULT_STORE, f"http://store.localhost:{port}/below/store")
@@ -117,14 +118,11 @@ def test_a_site_that_was_copied_without_variants(
     browser: Callable[..., Any], dist: Path, tmp_path: Path
 ) -> None:
     """The compressed variants are an extra: without one of them the store starts all the same."""
-    from build.server import SiteServer
-
     copy = copy_of(dist, tmp_path / "dist")
     for pattern in ("*.br", "*.gz"):
         for path in copy.rglob(pattern):
             path.unlink()
-    server = SiteServer(copy)
-    server.start()
+    server = serve(copy)
     try:
         driver = browser()
         driver.get(Site(server).store)

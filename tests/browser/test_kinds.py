@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 from browser.kinds import KINDS, WORKER_ALONE, Isolating, make_page, script_of
+from browser.sites import serve
 from browser.steps import allow, click, find, make_profile, popup, text, until, wait_text
 from conftest import Site
-
-from build.server import SiteServer
 
 COUNT = 3
 
@@ -106,9 +105,7 @@ def kinds(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site
     make_page(dist, folder / "asks-alone", WORKER_ALONE, ASKS)
     make_page(dist, folder / "isolated-asks", script_of("mpy"), STARTS)
     (folder / "isolated-asks" / "away.py").write_text(ASKS, "utf-8")
-    server = SiteServer(dist, folders={page.name: page for page in folder.iterdir()})
-    server.RequestHandlerClass = Isolating
-    server.start()
+    server = serve(dist, Isolating, folders={page.name: page for page in folder.iterdir()})
     yield Site(server)
     server.stop()
 
@@ -134,25 +131,23 @@ def counts(driver: Any, address: str) -> float:
     return first
 
 
-def told(capsys: Any, kind: str, milliseconds: float) -> None:
-    """Print a figure."""
-    with capsys.disabled():
-        print(f"\nfirst value in {kind}: {milliseconds:.0f} ms")
-
-
 @pytest.mark.engines
 @pytest.mark.parametrize("kind", ["py", "mpy"])
-def test_the_counter_in_the_page(browser: Callable[..., Any], kinds: Site, kind: str, capsys: Any) -> None:
+def test_the_counter_in_the_page(
+    browser: Callable[..., Any], kinds: Site, kind: str, figure: Callable[[str], None]
+) -> None:
     """Connected, counted, reloaded, kept: with Pyodide and with MicroPython."""
     driver = browser()
-    told(capsys, f"{kind} in {driver.engine}", counts(driver, kinds.url(kind)))
+    figure(f"first value in {kind} in {driver.engine}: {counts(driver, kinds.url(kind)):.0f} ms")
 
 
 @pytest.mark.parametrize("kind", ["worker", "mpy-worker", "pyodide", "files", "mpy-files", "isolated"])
-def test_the_counter_in_other_kinds(browser: Callable[..., Any], kinds: Site, kind: str, capsys: Any) -> None:
+def test_the_counter_in_other_kinds(
+    browser: Callable[..., Any], kinds: Site, kind: str, figure: Callable[[str], None]
+) -> None:
     """The same: in workers, in Pyodide alone, with the client as files, and in an isolated page."""
     driver = browser()
-    told(capsys, kind, counts(driver, kinds.url(kind)))
+    figure(f"first value in {kind}: {counts(driver, kinds.url(kind)):.0f} ms")
     isolated = driver.execute_script(
         "return [crossOriginIsolated, !!document.querySelector('script[worker]')]"
     )

@@ -65,7 +65,7 @@ return {
 @pytest.mark.engines("each")
 @pytest.mark.parametrize("after", [0, 1, 300, 700])
 def test_the_worker_ends_amid_a_thousand_writes(
-    browser: Callable[..., Any], inside: Site, after: int, capsys: Any
+    browser: Callable[..., Any], inside: Site, after: int, figure: Callable[[str], None]
 ) -> None:
     """The worker ends after so many of 1,000 writes: each has raised Disconnected or is there, whole; none hangs."""
     driver = browser()
@@ -74,8 +74,7 @@ def test_the_worker_ends_amid_a_thousand_writes(
     start(driver, "write", WRITE.replace("AFTER", str(after)).replace("IN_FLIGHT", str(IN_FLIGHT)))
     assert "error" not in finished(driver, "write")
     found = py(driver, JUDGE)
-    with capsys.disabled():
-        print(f"\n  {driver.engine}, ended after {after}: {found}")
+    figure(f"{driver.engine}, the worker ended after {after} writes: {found}")
     assert found["missing"] == [] and found["else"] == {}
     assert found["acknowledged"] + found["raised"] == 1000
     assert found["acknowledged"] >= after and found["raised"] > 0

@@ -35,9 +35,9 @@ def locked_when_closed(driver: Any, site: Site) -> str:
     return str(driver.current_window_handle)
 
 
-def test_a_reload_does_not_lock(browser: Callable[..., Any], site: Site) -> None:
+def test_a_reload_does_not_lock(own_browser: Callable[..., Any], site: Site) -> None:
     """The store's only page, reloaded, shows the apps; so it does when the worker died meanwhile."""
-    driver = browser()
+    driver = own_browser()
     locked_when_closed(driver, site)
     driver.refresh()
     until(lambda: is_shown(driver, "#apps") or is_shown(driver, "#unlock"), "the store's page")
@@ -51,9 +51,9 @@ def test_a_reload_does_not_lock(browser: Callable[..., Any], site: Site) -> None
     assert not is_shown(driver, "#unlock")
 
 
-def test_a_dead_worker_does_not_lock_an_app(browser: Callable[..., Any], site: Site) -> None:
+def test_a_dead_worker_does_not_lock_an_app(own_browser: Callable[..., Any], site: Site) -> None:
     """The worker dies with only an app's tab open: the app goes on without being told Locked."""
-    driver = browser()
+    driver = own_browser()
     store = locked_when_closed(driver, site)
     driver.new_tab(site.url("app"))
     connect_test_app(driver, site.url("app"))
@@ -71,9 +71,9 @@ def test_a_dead_worker_does_not_lock_an_app(browser: Callable[..., Any], site: S
     assert "locked" not in finished(driver, "states")["result"]
 
 
-def test_a_newer_build_does_not_lock(browser: Callable[..., Any], own_site: Site) -> None:
+def test_a_newer_build_does_not_lock(own_browser: Callable[..., Any], own_site: Site) -> None:
     """A newer build takes over an app of a profile that is open only for now: the app notices nothing."""
-    driver = browser()
+    driver = own_browser()
     locked_when_closed(driver, own_site)
     driver.new_tab(own_site.url("app"))
     connect_test_app(driver, own_site.url("app"))
@@ -91,14 +91,14 @@ def test_a_newer_build_does_not_lock(browser: Callable[..., Any], own_site: Site
     assert finished(driver, "states")["result"] in (["ready"], ["ready", "closed"], ["closed"], [])
 
 
-def test_a_restart_locks(browser: Callable[..., Any], site: Site, tmp_path: Path) -> None:
+def test_a_restart_locks(own_browser: Callable[..., Any], site: Site, tmp_path: Path) -> None:
     """After a restart of the browser the app's button says Unlock, and the passphrase brings its data back."""
-    first = browser(profile=tmp_path)
+    first = own_browser(profile=tmp_path)
     locked_when_closed(first, site)
     connect_test_app(first, site.url("app"))
     py(first, "await store.set('a', 1)")
     first.quit()
-    second = browser(profile=tmp_path)
+    second = own_browser(profile=tmp_path)
     second.get(site.url("app"))
     assert outcome_of(second, "await masq.connect(STORE, name='Test app')")["error"] == "Locked"
     second.get(site.url("other"))
@@ -140,12 +140,14 @@ def unlocks(driver: Any, words: str) -> bool:
     return is_shown(driver, "#apps")
 
 
-def test_killed_while_the_passphrase_changes(browser: Callable[..., Any], site: Site, tmp_path: Path) -> None:
+def test_killed_while_the_passphrase_changes(
+    own_browser: Callable[..., Any], site: Site, tmp_path: Path
+) -> None:
     """The browser dies at several moments of a change: the old or the new passphrase opens the store each time."""
     opened = []
     present = WORDS
     for number, seconds in enumerate((0.0, 0.06, 0.12, 0.25, 1.0)):
-        driver = browser(profile=tmp_path)
+        driver = own_browser(profile=tmp_path)
         driver.get(site.store)
         if number == 0:
             make_profile(driver, "Ann", WORDS, stay_unlocked=False)

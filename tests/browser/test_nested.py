@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from browser.conftest import SameSite
+from browser.sites import serve
 from browser.steps import (
     click,
     connect_test_app,
@@ -23,8 +24,6 @@ from browser.steps import (
 )
 from browser.test_frames import EMBED
 from conftest import Site
-
-from build.server import SiteServer
 
 CONNECT = "global store\nstore = await masq.connect(STORE, name='Test app', button='#connect')"
 
@@ -98,10 +97,8 @@ def test_ports_are_apart_and_paths_are_not(
     """An app below a path is the app of its origin; one on another port of the same host is another app."""
     dist = own_site.server.dist
     shutil.copytree(dist / "app", dist / "app" / "below" / "a-path")
-    elsewhere = SiteServer(dist)
-    elsewhere.RequestHandlerClass = SameSite
+    elsewhere = serve(dist, SameSite)
     elsewhere.store = own_site.store  # type: ignore[attr-defined]
-    elsewhere.start()
     request.addfinalizer(elsewhere.stop)
     driver = browser()
     connect_test_app(driver, own_site.url("app"))

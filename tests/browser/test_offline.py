@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser.conftest import copy_of
 from browser.devtools import DevTools
+from browser.sites import at_new_origin, copy_of
 from browser.steps import allow, click, connect_test_app, find, py, text, until, wait_text
 from browser.test_hand_over import (
     ALL_THERE,
@@ -68,7 +68,7 @@ class Network:
 
     def __init__(self, dist: Path) -> None:
         self.dist = dist
-        self.server = Plug(dist)
+        self.server = at_new_origin(lambda port: Plug(dist, port=port))
         self.site = Site(self.server)
         self.server.start()
 
@@ -159,10 +159,10 @@ def build_shown(driver: Any) -> str:
 
 
 def test_store_and_counter_work_without_a_network(
-    browser: Callable[..., Any], network: Network, tmp_path: Path
+    own_browser: Callable[..., Any], network: Network, tmp_path: Path
 ) -> None:
     """With the network off the store shows its apps and the counter counts on; after a browser restart too."""
-    driver = browser(profile=tmp_path / "profile")
+    driver = own_browser(profile=tmp_path / "profile")
     count_once(driver, network)
     network.off(driver)
     driver.refresh()
@@ -174,7 +174,7 @@ def test_store_and_counter_work_without_a_network(
     find(driver, f'#apps [data-origin="{network.site.counter}"]')
     driver.quit()
 
-    driver = browser(profile=tmp_path / "profile")
+    driver = own_browser(profile=tmp_path / "profile")
     driver.get(network.site.counter)
     wait_text(driver, "#count", "2")
     click(driver, "#plus")
@@ -188,9 +188,9 @@ def test_store_and_counter_work_without_a_network(
     wait_text(driver, "#count", "3")
 
 
-def test_a_newer_build_is_offered(browser: Callable[..., Any], network: Network) -> None:
+def test_a_newer_build_is_offered(own_browser: Callable[..., Any], network: Network) -> None:
     """An open page of the store offers a newer build: used while an app writes, it loses no write, and it is kept."""
-    driver = browser()
+    driver = own_browser()
     connect_test_app(driver, network.site.url("app"))
     begin(driver)
     tab = driver.current_window_handle
@@ -265,10 +265,10 @@ def test_half_of_a_build_is_not_kept(browser: Callable[..., Any], network: Netwo
 
 
 def test_an_app_last_opened_two_builds_ago(
-    browser: Callable[..., Any], network: Network, tmp_path: Path
+    own_browser: Callable[..., Any], network: Network, tmp_path: Path
 ) -> None:
     """An app that was not opened since two newer builds came works without a network, with the newest one's worker."""
-    driver = browser(profile=tmp_path / "profile")
+    driver = own_browser(profile=tmp_path / "profile")
     count_once(driver, network)
     driver.get(network.site.store)
     find(driver, "#apps [data-origin]")
@@ -280,7 +280,7 @@ def test_an_app_last_opened_two_builds_ago(
     assert len(names) == 2 and first not in names
     network.off(driver)
     driver.quit()
-    driver = browser(profile=tmp_path / "profile")
+    driver = own_browser(profile=tmp_path / "profile")
     driver.get(network.site.counter)
     wait_text(driver, "#count", "1")
     click(driver, "#plus")
@@ -290,9 +290,9 @@ def test_an_app_last_opened_two_builds_ago(
     assert old in script  # the frame is still the old one
 
 
-def test_a_network_that_does_not_answer(browser: Callable[..., Any], network: Network) -> None:
+def test_a_network_that_does_not_answer(own_browser: Callable[..., Any], network: Network) -> None:
     """Where connections stay without an answer, the store opens from what is kept, after a short wait."""
-    driver = browser()
+    driver = own_browser()
     driver.get(network.site.store)
     find(driver, "#create-profile")
     wait_kept(driver)
@@ -322,12 +322,12 @@ def test_what_nobody_keeps_is_left_alone(browser: Callable[..., Any], network: N
     assert [path for path in driver.run(kept, name) if path.startswith("/client/")] == []
 
 
-def test_a_plain_host_below_a_path(browser: Callable[..., Any], dist: Path, tmp_path: Path) -> None:
+def test_a_plain_host_below_a_path(own_browser: Callable[..., Any], dist: Path, tmp_path: Path) -> None:
     """On a host that sends no header of ours, below a path, the store is kept, and opens when that host is gone."""
     copy_of(dist, tmp_path / "below")
     server = Server(("127.0.0.1", 0), functools.partial(Plain, directory=str(tmp_path)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    driver = browser()
+    driver = own_browser()
     address = f"http://store.localhost:{server.server_address[1]}/below/store/"
     try:
         driver.get(address)
@@ -342,9 +342,9 @@ def test_a_plain_host_below_a_path(browser: Callable[..., Any], dist: Path, tmp_
     assert is_off(driver, address + "nobody-keeps-this")
 
 
-def test_it_can_be_installed(browser: Callable[..., Any], network: Network) -> None:
+def test_it_can_be_installed(own_browser: Callable[..., Any], network: Network) -> None:
     """Chromium finds the manifest without fault and would install the store; nothing is logged as an error."""
-    driver = browser()
+    driver = own_browser()
     driver.get(network.site.store)
     find(driver, "#create-profile")
     manifest = driver.execute_cdp_cmd("Page.getAppManifest", {})
@@ -356,9 +356,9 @@ def test_it_can_be_installed(browser: Callable[..., Any], network: Network) -> N
     assert [entry for entry in driver.console() if entry["level"] == "SEVERE"] == []
 
 
-def test_where_service_workers_are_refused(browser: Callable[..., Any], network: Network) -> None:
+def test_where_service_workers_are_refused(own_browser: Callable[..., Any], network: Network) -> None:
     """Where the browser refuses a service worker, the store works as it did, and no error is logged."""
-    driver = browser()
+    driver = own_browser()
     refuse = (
         "navigator.serviceWorker.register = () => Promise.reject(new DOMException('no', 'SecurityError'))"
     )

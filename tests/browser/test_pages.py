@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 from browser.harness import Browser, wait_for
 from browser.readable import faults
+from browser.sites import serve
 from conftest import Site
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select
 
 from build.places import ROOT
-from build.server import SiteServer
 
 APP = "#/app/http%3A%2F%2Fcounter.localhost%3A8000"
 RIG = ROOT / "tests" / "browser" / "site" / "pages" / "rig.js"
@@ -66,8 +66,7 @@ def pages(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
     shutil.copy(RIG, target)
     shutil.copy(ROOT / "tests" / "unit" / "ui_rig.py", target)
     (folder / "index").mkdir()
-    server = SiteServer(folder)
-    server.start()
+    server = serve(folder)
     yield Site(server).url("pages")
     server.stop()
 
@@ -144,9 +143,9 @@ def test_the_wait_after_a_wrong_passphrase_counts_down(browser: Any, pages: str)
 
 
 @pytest.mark.browser
-def test_files_go_in_and_out(browser: Any, pages: str, tmp_path: Path) -> None:
+def test_files_go_in_and_out(own_browser: Any, pages: str, tmp_path: Path) -> None:
     """A backup and an export are saved byte for byte, and a chosen file reaches the engine byte for byte."""
-    driver = browser()
+    driver = own_browser()
     driver.execute_cdp_cmd(
         "Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path / "saved")}
     )
@@ -278,20 +277,19 @@ def test_a_camera_reads_the_code(browser: Any, pages: str) -> None:
 
 
 @pytest.mark.browser
-def test_no_page_violates_accessibility_or_scrolls_sideways(browser: Any, pages: str, axe: str) -> None:
+@pytest.mark.parametrize("wanted", ["en", "fr"])
+@pytest.mark.parametrize(("scene", "address", "presses"), EVERY_PAGE)
+def test_no_page_violates_accessibility_or_scrolls_sideways(
+    browser: Any, pages: str, axe: str, scene: str, address: str, presses: tuple[str, ...], wanted: str
+) -> None:
     """axe-core finds nothing in either theme, and at 360 pixels nothing sticks out, in both languages."""
     driver = browser()
-    found = []
-    for wanted in ("en", "fr"):
-        for scene, address, presses in EVERY_PAGE:
-            show(driver, pages, scene, address, wanted)
-            for press in ("", *presses):
-                if press.startswith("step:"):
-                    come_to(driver, press.removeprefix("step:"))
-                elif press:
-                    driver.find(press).click()
-                    wait_for(lambda: focus(driver) not in ("BODY", ""), what="the focus in what opened")
-                themes = ("light", "dark") if wanted == "en" else ("light",)
-                said = faults(driver, axe, themes)
-                found += [f"{wanted} {scene} {address} {press}: {fault}" for fault in said]
-    assert found == []
+    show(driver, pages, scene, address, wanted)
+    for press in ("", *presses):
+        if press.startswith("step:"):
+            come_to(driver, press.removeprefix("step:"))
+        elif press:
+            driver.find(press).click()
+            wait_for(lambda: focus(driver) not in ("BODY", ""), what="the focus in what opened")
+        themes = ("light", "dark") if wanted == "en" else ("light",)
+        assert (press, faults(driver, axe, themes)) == (press, [])

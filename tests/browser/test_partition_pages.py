@@ -67,11 +67,11 @@ def speak(driver: Any, language: str) -> None:
 
 @pytest.mark.parametrize("language", list(WORDS))
 def test_from_the_question_to_the_removal(
-    browser: Callable[..., Any], site: Site, axe: str, tmp_path: Path, language: str
+    own_browser: Callable[..., Any], site: Site, axe: str, tmp_path: Path, language: str
 ) -> None:
     """The window asks and says what is special; app and store then tell where the data is, and what waits."""
     said = WORDS[language]
-    first = browser("chromium-blocked", profile=tmp_path)
+    first = own_browser("chromium-blocked", profile=tmp_path)
     first.get(site.store)
     speak(first, language)
     first.refresh()
@@ -90,7 +90,7 @@ def test_from_the_question_to_the_removal(
     until(lambda: is_counting(first), "the counter to be connected")
     first.quit()
     # No window of the store is open, nor is its worker at work: what is counted now is nowhere else.
-    driver = browser("chromium-blocked", profile=tmp_path)
+    driver = own_browser("chromium-blocked", profile=tmp_path)
     driver.get(site.counter)
     until(lambda: is_counting(driver), "the counter to open by itself")
     assert text(driver, "#connect") == "Sync now" and state(driver) == "apart"

@@ -50,9 +50,9 @@ def test_every_file_of_the_store_carries_the_headers(site: Site) -> None:
     assert status == 404 and headers["Content-Security-Policy"] == EVERYWHERE
 
 
-def test_no_policy_error_in_the_whole_story(browser: Callable[..., Any], site: Site) -> None:
+def test_no_policy_error_in_the_whole_story(own_browser: Callable[..., Any], site: Site) -> None:
     """Connect, allow, both demos, the list of apps, one app's page, withdrawal: no console names the policy."""
-    driver = browser()
+    driver = own_browser()
     complaints: list[str] = []
     with DevTools(driver) as tools:
         driver.get(site.counter)
@@ -80,9 +80,9 @@ def test_no_policy_error_in_the_whole_story(browser: Callable[..., Any], site: S
     assert complaints == []
 
 
-def test_a_breach_would_be_seen(browser: Callable[..., Any], site: Site) -> None:
+def test_a_breach_would_be_seen(own_browser: Callable[..., Any], site: Site) -> None:
     """What the policy forbids is stopped, in page and worker, and the tests' look at the console finds it."""
-    driver = browser()
+    driver = own_browser()
     driver.get(site.store)
     find(driver, "#create-profile")
     outcome = driver.run(

@@ -12,8 +12,7 @@ from typing import Any
 
 import pytest
 from browser.harness import wait_for
-
-from build.server import SiteServer
+from browser.sites import at_new_origin, serve
 
 BOOT = """
     const scripts = await (await fetch("./")).text();
@@ -67,9 +66,9 @@ def test_random_differs_between_restores(site: Any, browser: Callable[..., Any])
     assert boot(driver, site.store)["random"] != boot(driver, site.store)["random"]
 
 
-def test_chromiums_heap_profiler_meets_no_strange_stack(site: Any, browser: Callable[..., Any]) -> None:
+def test_chromiums_heap_profiler_meets_no_strange_stack(site: Any, own_browser: Callable[..., Any]) -> None:
     """Where Chromium looks at the stacks of allocations, as it does for some people, Python boots all the same."""
-    driver = browser(heap_profiler=True)
+    driver = own_browser(heap_profiler=True)
     assert boot(driver, site.store)["sum"] == 6
     driver.run(ALLOCATE)
     assert driver.crashes() == []
@@ -95,8 +94,7 @@ def test_a_damaged_snapshot_falls_back(copy: Path, browser: Callable[..., Any], 
         snapshot.write_bytes(content)
     elif harm == "short":
         snapshot.write_bytes(content[:-100_000])
-    server = SiteServer(copy.parent)
-    server.start()
+    server = serve(copy.parent)
     try:
         driver = browser()
         result = boot(driver, server.url("store"))
@@ -116,7 +114,7 @@ class QuietHandler(http.server.SimpleHTTPRequestHandler):
 def test_a_plain_file_server_and_a_sub_path(dist: Path, browser: Callable[..., Any]) -> None:
     """Behind Python's own file server, below a path, Python boots from the snapshot all the same."""
     handler = functools.partial(QuietHandler, directory=str(dist))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server = at_new_origin(lambda port: http.server.ThreadingHTTPServer(("127.0.0.1", port), handler))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         driver = browser()
@@ -127,9 +125,9 @@ def test_a_plain_file_server_and_a_sub_path(dist: Path, browser: Callable[..., A
         server.server_close()
 
 
-def test_the_theme_is_set_before_python(site: Any, browser: Callable[..., Any]) -> None:
+def test_the_theme_is_set_before_python(site: Any, own_browser: Callable[..., Any]) -> None:
     """The page has the chosen theme without Python; one that may keep nothing starts all the same, and is quiet."""
-    driver = browser()
+    driver = own_browser()
     driver.get(site.store + "/" + QUIET)
     driver.execute_script("localStorage['masq/theme'] = 'dark'")
     driver.execute_cdp_cmd("Network.enable", {})

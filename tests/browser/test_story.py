@@ -30,9 +30,9 @@ def counted(driver: Any, number: int) -> None:
     wait_text(driver, "#count", str(number))
 
 
-def test_count_reload_restart(browser: Callable[..., Any], site: Site, tmp_path: Path) -> None:
+def test_count_reload_restart(own_browser: Callable[..., Any], site: Site, tmp_path: Path) -> None:
     """A number counted in the demo is there after a reload and after the browser was restarted."""
-    first = browser(profile=tmp_path)
+    first = own_browser(profile=tmp_path)
     first.get(site.counter)
     allow(first)
     for _ in range(3):
@@ -43,7 +43,7 @@ def test_count_reload_restart(browser: Callable[..., Any], site: Site, tmp_path:
     first.refresh()
     counted(first, 2)
     first.quit()
-    second = browser(profile=tmp_path)
+    second = own_browser(profile=tmp_path)
     second.get(site.counter)
     counted(second, 2)
     assert second.policy_errors() == []

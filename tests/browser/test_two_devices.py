@@ -13,10 +13,10 @@ from browser.steps import click, connect_counter, find, make_profile, text, unti
 
 @pytest.mark.engines
 def test_the_six_steps_of_the_whitepaper(
-    served: Served, browser: Callable[..., Any], surroundings: str
+    served: Served, own_browser: Callable[..., Any], surroundings: str
 ) -> None:
     """A counter on device 1, a link to device 2, the same value there, and changes flow both ways."""
-    one, two = browser(), browser()
+    one, two = own_browser(), own_browser()
     own = OWN_NAME[one.engine]
     # 1. Device 1 opens the store, and enables pairing.
     one.get(served.store)

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from browser import processes, webkit_window
-from browser.words import PATIENCE_SECONDS, Words
+from browser.waiting import PATIENCE_SECONDS
+from browser.words import Words
 from selenium import webdriver
 from selenium.webdriver.webkitgtk.service import Service
 
@@ -66,6 +67,7 @@ class WebKit(Words, webdriver.WebKitGTK):
         self._screen = Screen()
         self._output = self.profile / "webkit.log"
         self._output.unlink(missing_ok=True)
+        self._forgotten = 0  # bytes of it
         options = webdriver.WebKitGTKOptions()
         options.binary_location = sys.executable
         arguments = [webkit_window.__file__, str(self.profile), "--automation"]
@@ -124,5 +126,14 @@ class WebKit(Words, webdriver.WebKitGTK):
                 "message": f"{where} {message}".strip(),
                 "source": source or "page",
             }
-            for where, source, level, message in SAID.findall(self._output.read_text(errors="replace"))
+            for where, source, level, message in SAID.findall(
+                self._printed()[self._forgotten :].decode(errors="replace")
+            )
         ]
+
+    def forget_console(self) -> None:
+        """Have `console` begin anew."""
+        self._forgotten = len(self._printed())
+
+    def _printed(self) -> bytes:
+        return self._output.read_bytes()

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 from browser import processes
-from selenium.common.exceptions import WebDriverException
+from browser.waiting import PATIENCE_SECONDS, looks
+from selenium.common.exceptions import NoSuchWindowException, WebDriverException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webdriver import WebDriver
 from selenium.webdriver.remote.webelement import WebElement
 
 T = TypeVar("T")
-
-PATIENCE_SECONDS = 100.0
-"""How long a wait lasts by default: two cold starts of Python on a busy machine may take half a minute."""
 
 CRASHED = "tab crashed"
 """What a driver says where Chromium's renderer has ended by itself; pyproject.toml has such a test run once more."""
@@ -33,9 +31,8 @@ def wait_for(condition: Callable[[], T], timeout: float = PATIENCE_SECONDS, what
     An exception of the driver (an element that is not there yet, a page that changes) counts as not yet. That the page
     has crashed does not: it will never be there, and the test's failure must say so.
     """
-    end = time.monotonic() + timeout
     last: object = None
-    while True:
+    for _ in looks(timeout):
         try:
             result = condition()
             if result:
@@ -45,11 +42,15 @@ def wait_for(condition: Callable[[], T], timeout: float = PATIENCE_SECONDS, what
             if CRASHED in str(error):
                 raise
             last = error
-        if time.monotonic() > end:
-            raise TimeoutError(
-                f"Waited {timeout:g} s for {what or getattr(condition, '__name__', condition)}: {last!r}"
-            )
-        time.sleep(0.02)
+    raise TimeoutError(
+        f"Waited {timeout:g} s for {what or getattr(condition, '__name__', condition)}: {last!r}"
+    )
+
+
+SHOWN = """
+    const isShown = (one) => one.getClientRects().length && one.checkVisibility({ visibilityProperty: true });
+"""
+"""One question to the browser. The driver's own way to tell takes several, with scripts of 50 KB."""
 
 
 class Words(WebDriver):
@@ -85,20 +86,39 @@ class Words(WebDriver):
         """Return what the browser has kept of each process of its own that has crashed, if it keeps that."""
         return []
 
+    def begin_anew(self) -> None:
+        """Be as after the start: one window, which is empty, and a console that has said nothing."""
+        known = self.window_handles
+        self.switch_to.window(known[0])  # for the one that we were in may have closed
+        self.switch_to.new_window("tab")
+        empty = self.current_window_handle
+        for name in known:
+            with suppress(NoSuchWindowException):  # a window of the store's that was just closing
+                self.switch_to.window(name)
+                self.close()
+        self.switch_to.window(empty)
+        self.forget_console()
+
     def console(self) -> list[dict[str, Any]]:
         """Return everything the console has said so far: dicts with `level`, `message`, `source`."""
+        raise NotImplementedError
+
+    def forget_console(self) -> None:
+        """Have `console` begin anew."""
         raise NotImplementedError
 
     def find(self, selector: str) -> WebElement:
         """Return the element, waiting until it is there and visible."""
 
-        def visible() -> WebElement | None:
-            element = self.find_element(By.CSS_SELECTOR, selector)
-            return element if element.is_displayed() else None
-
-        element = wait_for(visible, what=f"{selector} on {self._where()}")
+        element = wait_for(lambda: self.shown(selector), what=f"{selector} on {self._where()}")
         assert element is not None
         return element
+
+    def shown(self, selector: str) -> WebElement | None:
+        """Return the first element of these that is visible now."""
+        find = "return [...document.querySelectorAll(arguments[0])].find(isShown) ?? null;"
+        found: WebElement | None = self.execute_script(SHOWN + find, selector)
+        return found
 
     def click(self, selector: str) -> None:
         """Click the element once it is visible and takes clicks, as a person would: with an activation."""
@@ -111,8 +131,9 @@ class Words(WebDriver):
 
     def text(self, selector: str) -> str:
         """Return the element's visible text, or "" where there is none."""
-        found = self.find_elements(By.CSS_SELECTOR, selector)
-        return found[0].text if found else ""
+        read = "const one = document.querySelector(arguments[0]);"
+        read += "return one && isShown(one) ? one.innerText.trim() : '';"
+        return str(self.execute_script(SHOWN + read, selector))
 
     def wait_text(self, selector: str, expected: str, timeout: float = PATIENCE_SECONDS) -> None:
         """Wait until the element's text is `expected`."""

@@ -1,9 +1,16 @@
-// A test app: bare Pyodide with the shipped client. Tests run Python in it by `py(code)`.
+// A test app: Pyodide with the shipped client. Tests run Python in it by `py(code)`.
+import { startPython } from "./python.js";
+
 globalThis.storeAddress = "http://store.localhost:8000";
 
 async function start() {
-  const { loadPyodide } = await import("./pyodide/pyodide.mjs");
-  const python = await loadPyodide();
+  const python = await startPython();
+  // It comes from the store's snapshot. Of the store an app has nothing but the client, which it fetches.
+  python.runPython(`
+import sys
+for name in [name for name in sys.modules if name.split(".")[0] in ("masq", "masq_store")]:
+    del sys.modules[name]
+`);
   const wheel = await fetch(`${storeAddress}/client/masq-0.1.0.whl`);
   python.unpackArchive(await wheel.arrayBuffer(), "zip");
   python.globals.set("STORE", storeAddress);
