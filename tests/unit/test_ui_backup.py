@@ -3,7 +3,20 @@
 import asyncio
 import json
 
-from ui_rig import ADDRESS, BACKUP, KEPT, ORIGIN, Engine, a_profile, opened, press, run, settle, type_into
+from ui_rig import (
+    ABOUT,
+    ADDRESS,
+    BACKUP,
+    KEPT,
+    ORIGIN,
+    Engine,
+    a_profile,
+    opened,
+    press,
+    run,
+    settle,
+    type_into,
+)
 
 from masq.errors import MasqError
 from masq_store.core.errors import DamagedBackup
@@ -85,16 +98,7 @@ async def test_restoring_shows_what_is_in_the_file_and_asks():
 @run
 async def test_restoring_where_there_is_nothing_makes_the_profile():
     """From the first page, with a passphrase for this device; back at the question that waits, if one does."""
-    engine = Engine(
-        request={
-            "origin": ORIGIN,
-            "name": "C",
-            "description": "",
-            "icon": None,
-            "registered": False,
-            "apart": False,
-        }
-    )
+    engine = Engine(request=ABOUT)
     app, screen = await opened(engine, "#connect=0123")
     assert screen.has("I have a backup")
     screen.go("#/restore")

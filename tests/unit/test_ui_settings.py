@@ -3,7 +3,20 @@
 import asyncio
 
 from french import french
-from ui_rig import COPY, COUNTER, FAR_COPY, Engine, a_profile, opened, press, run, settle, type_into, until
+from ui_rig import (
+    ABOUT,
+    COPY,
+    COUNTER,
+    FAR_COPY,
+    Engine,
+    a_profile,
+    opened,
+    press,
+    run,
+    settle,
+    type_into,
+    until,
+)
 
 from masq_store.ui import words
 
@@ -186,7 +199,7 @@ async def test_the_first_app_that_is_allowed_asks_for_persistent_storage():
     for apps, person, asked in (([], False, 1), ([COUNTER], False, 0), ([], True, 0)):
         engine = two()
         engine.active["apps"] = apps
-        engine.asked = COUNTER | {"registered": False}
+        engine.asked = ABOUT
         app, screen = await opened(engine, "#connect=n1")
         screen.persist_asks = person
         await press(app, "allow")
@@ -219,7 +232,7 @@ async def test_a_profile_switched_elsewhere_ends_what_was_open_here():
 async def test_the_popup_has_no_way_that_leaves_its_question():
     """The header shows whose store it is, and no links."""
     engine = two("right")
-    engine.asked = COUNTER | {"registered": False}
+    engine.asked = ABOUT
     _app, screen = await opened(engine, "#connect=n1")
     assert "Ann" in screen.top and "href" not in screen.top and "button" not in screen.top
     await asyncio.sleep(0)
@@ -230,7 +243,7 @@ async def test_the_popup_ends_even_if_the_browser_fails_to_keep_the_data():
     """The answer has been given: what the browser says to persistent storage does not hold it up."""
     engine, heard = two(), []
     engine.active["apps"] = []
-    engine.asked = COUNTER | {"registered": False}
+    engine.asked = ABOUT
     app, screen = await opened(engine, "#connect=n1", done=heard.append)
 
     async def fail():

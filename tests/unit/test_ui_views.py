@@ -5,7 +5,23 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from ui_rig import COPY, FAR_COPY, HERE, LINK, PAIRING, PHONE, RELAY, a_relay
+from ui_rig import (
+    ABOUT,
+    CLAIMS,
+    COPY,
+    COUNTER,
+    FAR_COPY,
+    HERE,
+    KEPT,
+    LINK,
+    PAIRING,
+    PHONE,
+    RELAY,
+    Engine,
+    a_profile,
+    a_relay,
+    checked,
+)
 
 from masq.errors import to_wire
 from masq_store.core.errors import PairingGone
@@ -13,8 +29,11 @@ from masq_store.ui import render, syncing, views
 from masq_store.ui.views import Edited, Look, Moment, Notice, Panel, Problem
 
 EVIL = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>&{{ 7*7 }}"
-PROFILE = {"id": "p", "name": "Ann", "locked": False, "passphrase": True}
-PROFILE |= {"stays_unlocked": False, "lock_minutes": 15}
+PROFILE = Engine(a_profile("Ann", "right")).overview()["profile"] | {
+    "id": "p",
+    "locked": False,
+    "lock_minutes": 15,
+}
 
 ALLOWED = {  # every element and attribute that pages may hold
     "a": {"href", "aria-current"},
@@ -113,10 +132,12 @@ class Reader(HTMLParser):
 
 def an_app(**fields):
     """An app as the engine describes it."""
-    about = {"origin": "http://counter.localhost:8000", "name": "Counter", "description": "It counts."}
-    about |= {"sync": syncing.APP_OFF, "apart": False, "registered": False, "framed": False, "linked": False}
-    about |= {"icon": None, "approved_ms": 0, "used_ms": 0, "keys": 2, "bytes": 30, "tabs": 1}
-    return about | fields
+    return checked(COUNTER | {"description": "It counts.", "keys": 2, "tabs": 1} | fields, COUNTER)
+
+
+def asks(app, **fields):
+    """What the popup knows of an app that asks: see `App.request`."""
+    return ABOUT | {name: app[name] for name in CLAIMS} | {"framed": False} | fields
 
 
 def evil_app():
@@ -137,7 +158,8 @@ def an_overview(profile, *apps, **fields):
     known = {"profile": profile, "profiles": [mine, other], "apps": list(apps), "kept": []}
     known |= {"backup": {"due": False, "last_ms": None}, "keeps_keys": "kept", "persistent": False}
     known |= {"sync": syncing.OFF, "devices": [], "copies": [], "removed": None}
-    return known | {"build": 7, "version": "0.1.0"} | fields
+    known |= {"build": 7, "version": "0.1.0"} | fields
+    return checked(known, Engine().overview())
 
 
 def in_step(**fields):
@@ -161,7 +183,7 @@ def synced_pages(app, name):
         yield "devices", views.devices(here)
         yield "settings", views.settings(here, moment=Moment(problem=Problem(name, "relay-address")))
     yield "app", views.app(app, ENTRIES, Moment(panel=Panel("withdraw")), relay=name, several=True)
-    kept = [app | {"origin": "https://kept.example"}]
+    kept = [{key: app[key] for key in KEPT} | {"origin": "https://kept.example"}]
     erasing = Moment(panel=Panel("erase", kept[0]["origin"]))
     yield "apps", views.apps(an_overview(profile, kept=kept, devices=devices), erasing)
     yield "settings", views.settings(here, moment=Moment(panel=Panel("delete-profile", "p")))
@@ -207,12 +229,13 @@ def pages(app, name):
     problem = Moment(
         busy="unlock", slow=True, problem=Problem(name, "passphrase", LATER), notice=Notice(name)
     )
-    kept = app | {"origin": "https://kept.example"}
+    kept = {key: app[key] for key in KEPT} | {"origin": "https://kept.example"}
+    asked, apart = asks(app), asks(app, apart=True)
     yield "create", views.create()
-    yield "create", views.create(Moment(problem=Problem(name, "profile-name")), app)
+    yield "create", views.create(Moment(problem=Problem(name, "profile-name")), asked)
     yield "create", views.create(another=True)
     yield "unlock", views.unlock(profile)
-    yield "unlock", views.unlock(profile, problem, app, here["profiles"])
+    yield "unlock", views.unlock(profile, problem, asked, here["profiles"])
     yield "apps", views.apps(an_overview(profile), problem)
     yield "apps", views.apps(an_overview(profile, app, app | {"origin": "http://b", "tabs": 0}))
     due = {"due": True, "last_ms": 5}
@@ -235,14 +258,13 @@ def pages(app, name):
     yield "app", views.app(app, ENTRIES, edit, edited=Edited(EVIL, "\n" + EVIL, 1))
     yield "app", views.app(app, ENTRIES, edit, edited=Edited("gone", EVIL, 1))
     yield "app", views.app(app, ENTRIES, Moment(busy="export", progress=(1, 2)))
-    yield "connect", views.connect(app, profile)
-    yield "connect", views.connect(app, profile, Moment(problem=Problem(name), slow=True, busy="allow"))
-    apart = app | {"apart": True}
+    yield "connect", views.connect(asked, profile)
+    yield "connect", views.connect(asked, profile, Moment(problem=Problem(name), slow=True, busy="allow"))
     yield "connect", views.connect(apart, profile)
     yield "connect", views.connect(apart, profile, Moment(busy="allow", slow=True), relay=False)
-    for asked in (app, apart):
+    for each in (asked, apart):
         for moment in (Moment(busy="allow", slow=True), Moment(problem=Problem(name))):
-            yield "connect", views.connect(asked | {"registered": True}, profile, moment)
+            yield "connect", views.connect(each | {"registered": True}, profile, moment)
     yield "settings", views.settings(here, Look("fr", "dark", 10, 100, True), problem)
     yield "settings", views.settings(an_overview(bare, keeps_keys="plain"))
     yield (
@@ -331,7 +353,7 @@ def test_the_header_leads_to_the_settings_and_locks():
             views.app(an_app(), ENTRIES, Moment(panel=Panel("withdraw"))),
             {"withdraw-confirm", "withdraw-erase", "close"},
         ),
-        (views.connect(an_app(), PROFILE), {"app-origin", "allow", "deny"}),
+        (views.connect(asks(an_app()), PROFILE), {"app-origin", "allow", "deny"}),
         (
             views.settings(an_overview(PROFILE)),
             {
@@ -401,7 +423,7 @@ def test_the_apps_carry_their_origins():
 
 def test_the_question_names_the_origin_first():
     """In the popup the origin stands before what the app calls itself."""
-    text = Reader(views.connect(an_app(), PROFILE).html).text
+    text = Reader(views.connect(asks(an_app()), PROFILE).html).text
     assert -1 < text.index("http://counter.localhost:8000") < text.index("Counter")
 
 
@@ -417,7 +439,7 @@ def test_a_problem_stands_beside_its_field():
 
 def test_an_icon_that_is_no_image_is_not_shown():
     """Only a data: image becomes an image; any other address becomes the app's letter."""
-    reader = Reader(views.connect(an_app(icon="https://track.example/x.png"), PROFILE).html)
+    reader = Reader(views.connect(asks(an_app(icon="https://track.example/x.png")), PROFILE).html)
     assert "img" not in [tag for tag, _given in reader.elements]
 
 

@@ -1,27 +1,44 @@
-"""For the tests of the pages: an engine and a window made of Python."""
+"""For the tests of the pages: an engine and a window made of Python.
+
+What the engine here answers is checked against the real one's answers by test_ui_engine_fake.py.
+"""
 
 import asyncio
 import time
 from base64 import b64decode, b64encode
 from functools import wraps
 
-from masq.errors import InvalidValue, Locked, NotRegistered
-from masq_store.core.errors import BadPairingLink, WrongBackupPassphrase, WrongPassphrase
+from masq import messages
+from masq.errors import InvalidValue, Locked, NotRegistered, ProtocolError, to_wire
+from masq_store.core import access
+from masq_store.core.errors import (
+    NoRelay,
+    NotABackup,
+    PairingExpired,
+    PairingRefused,
+    WrongBackupPassphrase,
+    WrongPassphrase,
+)
+from masq_store.core.pairing import read_code
+from masq_store.core.pairing_link import read_link
+from masq_store.core.relay_address import check_relay_address
 from masq_store.ui import syncing
 from masq_store.ui.app import App
 from masq_store.ui.ports import Room
 
 ORIGIN = "http://counter.localhost:8000"
 ADDRESS = "#/app/http%3A%2F%2Fcounter.localhost%3A8000"
-ABOUT = {
-    "origin": ORIGIN,
-    "name": "Counter",
-    "description": "",
-    "icon": None,
-    "apart": False,
-    "linked": False,
+CLAIMS = {"origin": ORIGIN, "name": "Counter", "description": "", "icon": None}
+ABOUT = CLAIMS | {"registered": False, "apart": False, "linked": False}
+"""What an app asks."""
+COUNTER = CLAIMS | {
+    "approved_ms": 0,
+    "used_ms": 0,
+    "keys": 120,
+    "bytes": 30,
+    "tabs": 0,
+    "sync": syncing.APP_OFF,
 }
-COUNTER = ABOUT | {"approved_ms": 0, "used_ms": 0, "keys": 120, "bytes": 30, "tabs": 0}
 KEPT = {"origin": "https://notes.example", "name": "Notes", "icon": None, "keys": 3, "bytes": 900}
 BACKUP = bytes(range(256)) * 5000
 RELAY = "wss://relay.example/sync"
@@ -40,6 +57,14 @@ PAIRING = {
     "role": "old", "state": "connecting", "link": None, "until_ms": None, "code": None, "again": False,
     "profile": None, "device": None, "name": "Chromium on Linux", "error": None,
 }  # fmt: skip
+OFFER = {"state": "connecting", "link": None, "until_ms": None, "error": None}
+PAIRING_STATES = {
+    "connecting", "waiting", "answered", "ask-code", "given", "show-code", "ask-take", "agreed", "copying", "asking",
+    "done", "ended",
+}  # fmt: skip
+OVER = ("done", "ended")
+SYNC_STATES = ("off", "offline", "catching-up", "live")
+UNTIL_MS = 1_800_000_000_000
 
 
 def a_profile(name, passphrase="", number=1):
@@ -55,6 +80,12 @@ def a_profile(name, passphrase="", number=1):
         "apps": [COUNTER],
         "kept": [],
     }
+
+
+def checked(found, model):
+    """Return what a test has set, once it has the keys that the engine gives."""
+    assert set(found) == set(model), f"the engine gives {sorted(model)}, not {sorted(found)}"
+    return dict(found)
 
 
 def a_relay(url, own=None, problem=None):
@@ -75,9 +106,12 @@ class Engine:
         self.wait = 0.0
         self.wait_seconds = 0
         self.due = False
+        self.backup_ms = None
         self.persistent = False
         self.keeps_keys = "kept"
         self.files = {}
+        self.made = False
+        self.read = set()
         self.sync = syncing.OFF | {"state": "live", "relay": a_relay(RELAY)}
         self.devices = [HERE]
         self.copies = []
@@ -99,8 +133,15 @@ class Engine:
         """The arguments of each call of `method`."""
         return [call[1:] for call in self.calls if call[0] == method]
 
+    def _mine(self):
+        """The open profile."""
+        if not self.active or self.active["locked"]:
+            raise Locked()
+        return self.active
+
     def overview(self):
         """Everything the pages begin with."""
+        assert self.sync["state"] in SYNC_STATES and self.app_sync["state"] in SYNC_STATES
         mine = self.active
         hidden = not mine or mine["locked"]
         names = ("id", "name", "locked", "failed", "stays_unlocked", "lock_minutes")
@@ -110,81 +151,117 @@ class Engine:
                 {"id": p["id"], "name": p["name"], "active": p is mine, "passphrase": bool(p["word"])}
                 for p in self.profiles
             ],
-            "apps": [] if hidden else mine["apps"],
-            "kept": [] if hidden else mine["kept"],
-            "backup": {"due": self.due, "last_ms": None},
+            "apps": [] if hidden else [self._app(app) for app in mine["apps"]],
+            "kept": [] if hidden else [checked(app, KEPT) for app in mine["kept"]],
+            "backup": {"due": self.due, "last_ms": None if hidden else self.backup_ms},
             "keeps_keys": self.keeps_keys,
-            "sync": self.sync,
-            "devices": [] if hidden else self.devices,
-            "copies": [] if hidden else self.copies,
+            "sync": checked(self.sync, syncing.OFF),
+            "devices": [] if hidden else [checked(one, HERE) for one in self.devices],
+            "copies": [] if hidden else [checked(one, COPY) for one in self.copies],
             "removed": self.removed,
             "persistent": self.persistent,
             "build": 1,
             "version": "0.1.0",
         }
 
+    def _app(self, app):
+        return checked(app, COUNTER) | {"sync": checked(self.app_sync, syncing.APP_OFF)}
+
     # ---- profiles
 
     def create_profile(self, name, passphrase, stay_unlocked):
         """A new profile, open and active."""
+        access.check_profile_name(name)
         self.active = a_profile(name, passphrase, len(self.profiles) + 1)
-        self.active |= {"locked": False, "apps": [], "stays_unlocked": stay_unlocked}
+        self.active |= {"locked": False, "apps": [], "stays_unlocked": stay_unlocked or not passphrase}
         self.profiles.append(self.active)
         return self.overview()
 
-    def switch_profile(self, profile):
+    def _profile(self, profile_id):
+        for profile in self.profiles:
+            if profile["id"] == profile_id:
+                return profile
+        raise InvalidValue("there is no such profile on this device")
+
+    def _open(self, profile):
+        self.active = profile
+        self.read.clear()
+        if profile and not profile["failed"]:
+            profile["locked"] = not profile["stays_unlocked"]
+
+    def switch_profile(self, profile_id):
         """Another one is active."""
-        [self.active] = [p for p in self.profiles if p["id"] == profile]
+        profile = self._profile(profile_id)
+        if profile is not self.active:
+            self._open(profile)
         return self.overview()
 
     def rename_profile(self, name):
         """A new name."""
+        mine = self._mine()
         if name == "bad":
             raise InvalidValue("nobody is called that")
-        self.active["name"] = name
+        mine["name"] = access.check_profile_name(name)
         return self.overview()
 
-    def delete_profile(self, profile):
+    def delete_profile(self, profile_id):
         """It is gone."""
-        self.profiles = [p for p in self.profiles if p["id"] != profile]
-        if self.active["id"] == profile:
-            self.active = self.profiles[0] if self.profiles else None
+        gone = self._profile(profile_id)
+        self.profiles = [p for p in self.profiles if p is not gone]
+        if self.active is gone:
+            self._open(self.profiles[0] if self.profiles else None)
         return self.overview()
 
     def _check(self, passphrase):
         if passphrase != self.active["word"]:
-            raise WrongPassphrase(self.wait_seconds)
+            raise WrongPassphrase(float(self.wait_seconds))
 
     def unlock(self, passphrase, stay_unlocked):
         """Open, if it is the passphrase."""
-        self._check(passphrase)
-        self.active["locked"] = False
+        if not self.active:
+            raise Locked()
+        if self.active["locked"]:
+            self._check(passphrase)
+            self.active["locked"] = False
+            self.active["stays_unlocked"] |= stay_unlocked
         return self.overview()
 
     def lock(self):
         """Closed."""
-        self.active["locked"] = True
+        if self.active and not self.active["locked"]:
+            if not self.active["word"]:
+                raise ProtocolError("a profile without a passphrase cannot be locked")
+            self.active["locked"] = True
+            self.read.clear()
         return self.overview()
 
     def change_passphrase(self, present, new):
         """Another passphrase."""
-        self._check(present)
-        self.active |= {"word": new, "stays_unlocked": not new}
+        mine = self._mine()
+        if mine["word"]:
+            self._check(present)
+        mine |= {"word": new, "stays_unlocked": mine["stays_unlocked"] or not new}
         return self.overview()
 
     def set_stay_unlocked(self, stay):
         """The choice."""
-        self.active["stays_unlocked"] = stay
+        mine = self._mine()
+        if not stay and not mine["word"]:
+            raise InvalidValue("a profile without a passphrase stays unlocked")
+        mine["stays_unlocked"] = stay
         return self.overview()
 
     def set_lock_minutes(self, minutes):
         """The choice."""
-        self.active["lock_minutes"] = minutes
+        mine = self._mine()
+        if not 0 <= minutes <= access.MAX_LOCK_MINUTES:
+            raise InvalidValue("the time must be a whole number of minutes")
+        mine["lock_minutes"] = minutes
         return self.overview()
 
-    def told_persistent(self, persisted):
+    def told_persistent(self, persistent):
         """What the browser said."""
-        self.persistent = persisted
+        self.persistent = persistent
 
     def used(self):
         """Somebody types."""
@@ -193,62 +270,101 @@ class Engine:
 
     def app(self, origin):
         """One app."""
-        if not self.active["apps"] or origin != ORIGIN:
-            raise NotRegistered(origin)
-        return COUNTER | {"sync": self.app_sync}
+        for app in self._mine()["apps"]:
+            if app["origin"] == origin:
+                return self._app(app)
+        raise NotRegistered(origin)
 
-    def entries(self, origin, search, after, limit, profile=""):
+    def entries(self, origin, search, after, limit, profile_id=""):
         """A page of entries."""
-        if profile and profile != self.active["id"]:
+        messages.check_prefix(search)
+        if limit < 1:
+            raise InvalidValue("limit must be a positive int")
+        self.app(origin)
+        if profile_id and profile_id != self.active["id"]:
             raise Locked()
         found = [[k, v] for k, v in sorted(self.stored.items()) if search.lower() in k.lower() and k > after]
         return {"entries": found[:limit], "more": len(found) > limit}
 
     def set_entry(self, origin, key, packed):
         """Written."""
+        messages.check_key(key)
+        messages.encode_packed(packed)
+        self.app(origin)
         self.stored[key] = packed
 
     def delete_entry(self, origin, key):
         """Gone."""
+        messages.check_key(key)
+        self.app(origin)
         return self.stored.pop(key, None) is not None
 
     def withdraw(self, origin, erase=False):
-        """Forget the app."""
-        self.active["apps"] = []
+        """Forget the app; what it keeps stays, unless that goes too."""
+        mine = self._mine()
+        gone = [app for app in mine["apps"] if app["origin"] == origin]
+        mine["apps"] = [app for app in mine["apps"] if app not in gone]
+        if not erase:
+            mine["kept"] = [*mine["kept"], *({name: app[name] for name in KEPT} for app in gone)]
 
     def erase(self, origin):
         """Erase what it left."""
-        self.active["kept"] = []
+        mine = self._mine()
+        if any(app["origin"] == origin for app in mine["apps"]):
+            raise ProtocolError("withdraw the app first")
+        mine["kept"] = [app for app in mine["kept"] if app["origin"] != origin]
 
     def request(self, nonce, seconds=10):
         """What the popup is about."""
-        return self.asked
+        return self.asked and checked(self.asked, ABOUT)
 
     def answer(self, nonce, allow):
         """The answer."""
+        if not self.asked:
+            raise ProtocolError("the app that asked is no longer open")
+        if not allow:
+            return True
+        mine, origin = self._mine(), self.asked["origin"]
+        if not any(app["origin"] == origin for app in mine["apps"]):
+            mine["apps"] = [*mine["apps"], COUNTER | {name: self.asked[name] for name in CLAIMS}]
+            mine["kept"] = [app for app in mine["kept"] if app["origin"] != origin]
         return self.met
 
     # ---- devices
 
     def set_relay(self, url):
         """Another relay."""
-        if url and not url.startswith("wss://"):
-            raise InvalidValue("a relay's address begins with wss://")
+        if url:
+            check_relay_address(url)
+        self._mine()
         used = RELAY if url is None else url
         self.sync = self.sync | {"relay": a_relay(used, url), "state": "live" if used else "off"}
 
     def set_sync(self, origin, on):
         """The choice."""
+        if type(on) is not bool:
+            raise InvalidValue("the sync is either on or off")
+        self.app(origin)
         self.app_sync = self.app_sync | {"on": on}
+
+    def _device(self, device):
+        self._mine()
+        if device not in [one["id"] for one in [*self.devices, *self.copies]]:
+            raise InvalidValue("there is no such device in this profile")
 
     def rename_device(self, device, name):
         """A new name."""
         if name == "bad":
             raise InvalidValue("no device is called that")
+        name = access.check_device_name(name)
+        self._device(device)
         self.devices = [one | {"name": name} if one["id"] == device else one for one in self.devices]
 
     def remove_device(self, device):
         """It is gone."""
+        self._device(device)
+        if device == HERE["id"]:
+            raise InvalidValue("this is the device you are using")
         self.devices = [one for one in self.devices if one["id"] != device]
         self.copies = [one for one in self.copies if one["id"] != device]
 
@@ -261,47 +377,88 @@ class Engine:
         return self.pair
 
     def pairs(self, state, **fields):
-        """The pairing has come so far: tell the page."""
-        self.pair = (self.pair or PAIRING) | {"state": state} | fields
+        """The pairing has come so far: tell the page. A link and a code are shown in one state only."""
+        assert state in PAIRING_STATES
+        shown = {"link": None, "until_ms": None if state in OVER else UNTIL_MS}
+        before = self.pair or PAIRING
+        shown |= {"code": None} if "role" in before else {}
+        self.pair = checked(before | {"state": state} | shown | fields, before)
         self.on_event(["pairing"])
 
-    def invite(self, store_address):
-        """A link."""
-        self.pair = PAIRING | {"state": "waiting", "link": LINK, "until_ms": 1_800_000_000_000}
+    def _meet(self):
+        if not self.sync["relay"]["url"]:
+            raise NoRelay()
 
-    def offer_link(self, store_address, nonce, came_from):
+    def invite(self, store):
+        """A link."""
+        name = self._mine()["name"]
+        self._meet()
+        self.pair = PAIRING | {"state": "waiting", "link": LINK, "until_ms": UNTIL_MS, "profile": name}
+        return self.pair
+
+    def offer_link(self, store, nonce, origin):
         """A link for an app's page."""
         if self.refused:
             raise self.refused
-        self.pair = PAIRING | {"state": "waiting", "link": APP_LINK, "until_ms": 1_800_000_000_000}
+        access.check_nonce(nonce)
+        access.check_origin(origin)
+        self._meet()
+        self.pair = OFFER | {"state": "waiting", "link": APP_LINK, "until_ms": UNTIL_MS}
+        return self.pair
+
+    def _asks(self, state):
+        if not self.pair or "role" not in self.pair or self.pair["state"] != state:
+            raise ProtocolError("that is not asked for now")
 
     def confirm_code(self, typed):
         """The digits."""
+        self._asks("ask-code")
+        self.pair = self.pair | {"again": read_code(typed) is None}
+        return self.pair
 
     def join(self, link):
         """A link is used."""
-        if "pair=" not in link:
-            raise BadPairingLink()
-        self.pair = PAIRING | {"role": "new"}
+        if not read_link(link).relay:
+            self._meet()
+        self.pair = PAIRING | {"role": "new", "until_ms": UNTIL_MS}
+        return self.pair
 
-    def take(self, device_name, passphrase, stay_unlocked):
+    def take(self, name, passphrase, stay_unlocked):
         """The reader says yes."""
-        if device_name == "bad":
+        self._asks("ask-take")
+        if name == "bad":
             raise InvalidValue("no device is called that")
+        access.check_device_name(name)
         self.pairs("agreed")
+        return self.pair
 
     def end_pairing(self):
-        """It is over."""
-        self.pair = None
+        """It ends; one that is over is put away."""
+        if self.pair and self.pair["state"] not in OVER:
+            self.pairs(
+                "ended", error=to_wire(PairingRefused("here") if "role" in self.pair else PairingExpired())
+            )
+        else:
+            self.pair = None
+        return self.pair
 
     # ---- backup
 
-    def write_backup(self, passphrase, origin):
+    def write_backup(self, passphrase, origin=None):
         """A file in three pieces."""
+        mine = self._mine()
+        if not passphrase:
+            raise InvalidValue("a backup needs a passphrase")
+        if origin and origin not in [app["origin"] for app in [*mine["apps"], *mine["kept"]]]:
+            raise NotRegistered(origin)
+        self.backup_ms = self.backup_ms if origin else UNTIL_MS
+        self.made = True
         return {"id": "made", "size": len(BACKUP), "pieces": 3}
 
     def backup_piece(self, name, number):
         """One of them."""
+        if name != "made" or not self.made or not 0 <= number < 3:
+            raise ProtocolError("there is no such piece")
         third = len(BACKUP) // 3 + 1
         return b64encode(BACKUP[number * third : (number + 1) * third]).decode()
 
@@ -312,28 +469,48 @@ class Engine:
 
     def file_piece(self, name, piece):
         """A piece of it."""
-        self.files[name] += b64decode(piece)
+        try:
+            content = b64decode(piece, validate=True)
+        except ValueError:
+            raise ProtocolError("the piece is not base64") from None
+        self._file(name)
+        self.files[name] += content
+
+    def _file(self, name):
+        if name not in self.files:
+            raise ProtocolError("the file was not begun")
+        return self.files[name]
 
     def drop_file(self, name):
         """Forget it."""
         self.files.pop(name, None)
+        self.read.discard(name)
+        self.made = self.made and name != "made"
 
     def read_backup(self, name, passphrase):
         """What is in it, if it is the passphrase."""
+        if len(self._file(name)) < len(BACKUP):
+            raise NotABackup()
         if passphrase != "of the file":
             raise WrongBackupPassphrase()
+        self.read.add(name)
         app = {"origin": ORIGIN, "name": "Counter", "keys": 2}
         return {"name": "Ann", "made_ms": 0, "whole": True, "same": bool(self.active), "apps": [app]}
 
-    def restore(self, name, passphrase, stay_unlocked):
+    def restore(self, name, passphrase="", stay_unlocked=True):
         """Bring it back, into a new profile if there is none."""
+        if name not in self.read:
+            raise ProtocolError("the file was not read, or the store was locked since")
         if not self.active:
             self.create_profile("Ann", passphrase, stay_unlocked)
             self.active["apps"] = [COUNTER]
+        self._mine()
+        self.drop_file(name)
         return {"merged": [ORIGIN], "skipped": [], "moved": []}
 
     def remind_later(self):
         """Put off."""
+        self._mine()
         self.due = False
         return self.overview()
 
