@@ -34,7 +34,7 @@ def main() -> int:
     from build.whole import make_dist
     from tests.run import prepare_browser
 
-    prepare_browser()
+    prepare_browser("chromium")
     try:
         install_packages(dev=True)  # cross-storage
         make_dist()
