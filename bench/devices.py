@@ -1,16 +1,17 @@
 #!/usr/bin/env python3
 """Measure sync: two browsers, a relay, and a change on its way from an app on one to an app on the other.
 
-    python3 bench/devices.py [--changes N] [--many N]
+    python3 bench/devices.py [--rounds N] [--changes N] [--many N] [--smoke | --record]
 
-Prints how long a change takes, and how long catching up with many. It reports, and exits with 0 whatever it finds.
+Prints how long a change takes, and how long catching up with many; beside them a bare message between the same pages
+through a forwarder on Node's ws, and as many of them. It reports, and exits with 0 whatever it finds. With --smoke it
+catches up once, and fails where a row is missing or ten times worse than in bench/recorded.json, which --record writes.
 """
 
 import argparse
 import sys
 import tempfile
 from pathlib import Path
-from statistics import median, quantiles
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[0] = str(ROOT)
@@ -20,9 +21,12 @@ sys.path.insert(1, str(ROOT / "tests"))
 def main() -> int:
     """Prepare, measure and print; returns the exit status."""
     parser = argparse.ArgumentParser(description="Measure how quickly two browsers get each other's changes.")
+    parser.add_argument("--rounds", type=int, default=3, help="times to catch up")
     parser.add_argument("--changes", type=int, default=300, help="changes sent one after the other")
     parser.add_argument("--many", type=int, default=10_000, help="changes to catch up with")
-    options = parser.parse_args()
+    from bench.recorded import finish, parse
+
+    options = parse(parser, rounds=1, changes=40, many=10_000)
     from build.environment import enter
 
     enter(__file__, ("build", "relay", "test"))
@@ -38,19 +42,20 @@ def main() -> int:
     except BuildError as error:
         print(error, file=sys.stderr)
         return 1
+    return finish("devices", options, lambda: measured(options))
+
+
+def measured(options: argparse.Namespace) -> list:
+    """Measure, and return the table's lines."""
     from bench.pair import two_devices
+    from bench.table import of_devices
 
     with tempfile.TemporaryDirectory(prefix="masq-bench-") as folder, two_devices(Path(folder)) as pair:
-        took = pair.changes(options.changes)
-        cuts = quantiles(took, n=100)
-        print(
-            f"change → watch   p50 {median(took):6.1f} ms  (target 10)   p99 {cuts[98]:6.1f} ms  (target 30)"
-        )
-        caught = [pair.catch_up(options.many) for _ in range(3)]
-        print(
-            f"catch up {options.many:,} changes   {median(caught):6.0f} ms  (target {options.many / 20:.0f})"
-        )
-    return 0
+        samples = pair.changes(options.changes)
+        for _ in range(options.rounds):
+            for name, took in pair.catch_up(options.many).items():
+                samples.setdefault(name, []).append(took)
+    return of_devices(samples, options.many)
 
 
 if __name__ == "__main__":

@@ -40,8 +40,10 @@ SETTLE_SECONDS = 0.7
 """What a browser that has just been started gets to finish its own work."""
 
 
-def measure(server: SiteServer, rounds: int, restarts: int, seconds: float) -> Samples:
-    """Return the samples of all rounds. After `seconds` no further round begins.
+def measure(server: SiteServer, rounds: int, restarts: int, seconds: float, *, cold: bool = False) -> Samples:
+    """Return the samples of all rounds. After `seconds` no further round begins, but of each kind one counts.
+
+    `cold`: count the first round of starts, too, in which the browser keeps no compiled code yet.
 
     Raises AssertionError or a driver's exception where something does not work.
     """
@@ -57,14 +59,16 @@ def measure(server: SiteServer, rounds: int, restarts: int, seconds: float) -> S
             driver.run("await bench.prepare()")
             for number in range(-1, rounds):
                 one = _calls(driver, tabs)
-                if number >= 0:  # the first one warms up
-                    _add(samples, one)
+                if number < 0:  # it warms up
+                    continue
+                _add(samples, one)
                 if time.monotonic() > end - seconds / 2:
                     break
-        for number in range(-1, restarts):
+        for number in range(0 if cold else -1, restarts):
             one = _starts(profile, server)
-            if number >= 0:
-                _add(samples, one)
+            if number < 0:
+                continue
+            _add(samples, one)
             if time.monotonic() > end:
                 break
     return samples
@@ -73,7 +77,9 @@ def measure(server: SiteServer, rounds: int, restarts: int, seconds: float) -> S
 def _calls(driver: Browser, tabs: dict[str, str]) -> dict[str, float]:
     driver.switch_to.window(tabs["bench"])
     one = {row: _row(driver, row, count) for row, count in CALLS.items()}
+    driver.run("await bench.check(args[0])", CALLS["set at once"])
     one["second tab"] = driver.run("return await bench.firstGet()")
+    one["bare frame, known site"] = driver.run("return await bench.firstEcho()")
     for name in ("big", "small"):
         driver.switch_to.window(tabs[name])
         for row, count in IN_BOTH.items():
@@ -107,6 +113,8 @@ def _starts(profile: Path, server: SiteServer) -> dict[str, float]:
                     driver.switch_to.new_window("tab")
                     _open(driver, server.url(name))
                     one[f"second app, {name}"] = driver.run("return await bench.firstGet()")
+                    if name == "small":
+                        one["bare frame, new site"] = driver.run("return await bench.firstEcho()")
     return one
 
 

@@ -28,7 +28,7 @@ const heard = (from, test) =>
 class Echo {
   static async open() {
     const echo = new Echo();
-    const there = frame(`${peer}/echo.html`);
+    const there = (echo.frame = frame(`${peer}/echo.html`));
     await heard(there, (data) => data === "echo ready");
     const { port1, port2 } = new MessageChannel();
     echo.waiting = [];
@@ -171,6 +171,24 @@ async function firstGet(query = "") {
   return took;
 }
 
+// As firstGet, of a frame that only echoes.
+async function firstEcho() {
+  let fresh;
+  const took = await timed(async () => {
+    fresh = await Echo.open();
+    await fresh.call(message);
+  });
+  fresh.port.close();
+  fresh.frame.remove();
+  return took;
+}
+
+// That calls are quick because they do not do their work would be no speed.
+async function check(count) {
+  await app.check(count);
+  if ((await cross.get("key0")) !== value) throw new Error("cross-storage gives something else");
+}
+
 async function fill(count) {
   for (let from = 0; from < count; from += 500) {
     const pairs = Array.from({ length: 500 }, (_, n) => [`fill/${from + n}`, value]);
@@ -178,4 +196,4 @@ async function fill(count) {
   }
 }
 
-globalThis.bench = { connect, prepare, measure, firstGet, fill, stockBoot: () => timed(loadPython) };
+globalThis.bench = { connect, prepare, measure, check, firstGet, firstEcho, fill, stockBoot: () => timed(loadPython) };

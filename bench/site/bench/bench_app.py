@@ -9,7 +9,7 @@ VALUE = "v" * 200
 
 
 class Bench:
-    """One connected app; each method does `count` calls and returns the milliseconds that they took."""
+    """One connected app; each method but `check` does `count` calls and returns the milliseconds that they took."""
 
     def __init__(self, address):
         self.address = address
@@ -49,6 +49,13 @@ class Bench:
         began = time.perf_counter()
         await asyncio.gather(*[write(f"key{number}", VALUE) for number in range(count)])
         return _since(began)
+
+    async def check(self, count):
+        """Raise where something else is there than `count` sets have written: then nothing was measured."""
+        keys = await self.store.keys("key")
+        assert len(keys) == count, f"{len(keys)} keys where {count} were set"
+        for number in range(0, count, 99):
+            assert await self.store.get(f"key{number}") == VALUE, f"key{number} is not what was set"
 
 
 def _since(began):
