@@ -8,8 +8,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from browser.conftest import copy_of
 from browser.harness import Browser
+from browser.sites import copy_of
 from browser.steps import click, connect_test_app, find, finished, make_profile, py, start, until
 
 from bench.server import forwarder, running

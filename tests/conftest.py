@@ -125,7 +125,7 @@ def _with_pictures(
     yield give
     if has_failed(request.node):
         for number, driver in enumerate(given):
-            _picture(driver, f"{request.node.name}-{there.index(given)}-{number}")
+            picture(driver, f"{request.node.name}-{there.index(given)}-{number}")
 
 
 def has_failed(item: pytest.Item) -> bool:
@@ -139,7 +139,8 @@ def differs(request: pytest.FixtureRequest, surroundings: str) -> Callable[[str]
     return lambda name: request.config.stash[OUTCOMES].differs(request.node, surroundings, name)
 
 
-def _picture(driver: Any, name: str) -> None:
+def picture(driver: Any, name: str) -> None:
+    """Leave a picture of each window of a browser, and print what its console said last."""
     folder = CACHE / "screenshots"
     folder.mkdir(parents=True, exist_ok=True)
     safe = re.sub(r"[^\w.-]+", "_", name)

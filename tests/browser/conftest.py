@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from browser.connected import ConnectedApp
+from browser.pool import Pool
 from browser.serving import Served
 from browser.sites import copy_of, serve
-from conftest import Site
+from conftest import BROWSERS, Site, has_failed, picture
 
 from build.lock import build_lock
 from build.node import install_packages
@@ -94,14 +96,41 @@ def inside(site: Site) -> Iterator[Site]:
 
 
 @pytest.fixture
-def app(browser: Callable[..., Any], site: Site) -> Any:
-    """A browser in which the test app is connected: its Store is the Python global `store`."""
+def app(request: pytest.FixtureRequest, surroundings: str, pool: Pool, built: Path) -> Iterator[Any]:
+    """A browser in which the test app is connected: its Store is the Python global `store`.
+
+    Other tests have had the app, in the same page. Its space is empty, and nothing has gone wrong in it. A test that
+    ends the session, or looks at how it began, takes `fresh_app`.
+    """
+    pool.keep_to(surroundings)
+    if pool.connected is None:
+        site = Site(serve(built))
+        pool.connected = ConnectedApp(_connected(pool.take(surroundings), site), site)
+    request.node.stash.setdefault(BROWSERS, []).append([pool.connected.driver])
+    yield pool.connected.driver
+    if has_failed(request.node):
+        picture(pool.connected.driver, f"{request.node.name}-app")
+        pool.drop_app()
+    elif not pool.connected.is_as_before():
+        pool.drop_app()
+
+
+@pytest.fixture
+def app_site(app: Any, pool: Pool) -> Site:
+    """The sites at which `app` is connected."""
+    assert pool.connected is not None
+    return pool.connected.site
+
+
+@pytest.fixture
+def fresh_app(browser: Callable[..., Any], site: Site) -> Any:
+    """As `app`, connected for this test, at new origins."""
     return _connected(browser(), site)
 
 
 @pytest.fixture
 def own_app(own_browser: Callable[..., Any], site: Site) -> Any:
-    """As `app`, in a browser that no other test has."""
+    """As `fresh_app`, in a browser that no other test has."""
     return _connected(own_browser(), site)
 
 

@@ -87,6 +87,7 @@ def start(name: str, **options: Any) -> Any:
     if sentence := lacking(engine):
         raise RuntimeError(sentence)
     options.setdefault("third_party_cookies", allowed)
+    options.setdefault("optimizing", False)
     with phase(START):
         if engine == FIREFOX:
             from browser.firefox import Firefox

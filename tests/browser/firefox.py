@@ -56,6 +56,7 @@ class Firefox(Words):
         refuse_storage: refuse every page cookies and whatever else it might keep, as a person can.
         popup_blocker: leave the blocker on, as people have it; Marionette turns it off otherwise.
         dark: ask pages for their dark look.
+        optimizing: as in the other engines; Firefox optimizes always, for here it saves nothing.
         flags: further command-line flags.
         preferences: further preferences of the profile.
     """
@@ -70,6 +71,7 @@ class Firefox(Words):
         refuse_storage: bool = False,
         popup_blocker: bool = False,
         dark: bool = False,
+        optimizing: bool = True,
         flags: tuple[str, ...] = (),
         preferences: dict[str, Any] | None = None,
     ) -> None:

@@ -33,6 +33,7 @@ NAMES = {
     Command.GET_ELEMENT_TEXT: "GetElementText",
     Command.GET_ELEMENT_TAG_NAME: "GetElementTagName",
     Command.GET_ELEMENT_RECT: "GetElementRect",
+    Command.GET_ELEMENT_ATTRIBUTE: "GetElementAttribute",
     Command.GET_ELEMENT_PROPERTY: "GetElementProperty",
     Command.GET_ELEMENT_VALUE_OF_CSS_PROPERTY: "GetElementCSSValue",
     Command.IS_ELEMENT_SELECTED: "IsElementSelected",

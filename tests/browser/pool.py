@@ -7,10 +7,13 @@ what the console has said.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from browser import engines
 from browser.phases import END, phase
+
+if TYPE_CHECKING:
+    from browser.connected import ConnectedApp
 
 TESTS_EACH = 60
 """After so many tests a browser is ended: what it keeps of their sites takes memory."""
@@ -28,18 +31,24 @@ class Pool:
         self._surroundings = ""
         self._idle: list[Any] = []
         self._served: dict[Any, int] = {}
+        self.connected: ConnectedApp | None = None
+        """The app that tests share, in a browser of the same surroundings."""
 
     def take(self, surroundings: str) -> Any:
         """Return a browser with one empty window. Whoever takes it gives it back, or ends it."""
-        if surroundings != self._surroundings:
-            self.close()
-            self._surroundings = surroundings
+        self.keep_to(surroundings)
         if self._idle:
             return self._idle.pop()
         driver = engines.start(surroundings)
         self._started(driver, surroundings)
         self._served[driver] = 0
         return driver
+
+    def keep_to(self, surroundings: str) -> None:
+        """End what runs in other surroundings."""
+        if surroundings != self._surroundings:
+            self.close()
+            self._surroundings = surroundings
 
     def give_back(self, driver: Any) -> None:
         """Have the browser serve another test, if it can still be brought back to how it began."""
@@ -60,7 +69,15 @@ class Pool:
         del self._served[driver]
         engines.end(driver)
 
+    def drop_app(self) -> None:
+        """End the app that tests share, and its browser: the next test gets another one."""
+        if self.connected:
+            self.connected.site.server.stop()
+            self.end(self.connected.driver)
+        self.connected = None
+
     def close(self) -> None:
         """End those that nobody has."""
+        self.drop_app()
         while self._idle:
             self.end(self._idle.pop())

@@ -121,7 +121,7 @@ def allow(driver: Any, *, connect: str = "#connect") -> None:
     """Press the app's Connect button and allow it in the store's window, with a profile made if there is none."""
     until(
         lambda: (
-            driver.find_element(By.CSS_SELECTOR, connect).get_attribute("data-masq-state")
+            driver.find_element(By.CSS_SELECTOR, connect).get_dom_attribute("data-masq-state")
             in ("connect", "locked")
         ),
         "the Connect button",
@@ -169,7 +169,8 @@ def connect_counter(driver: Any) -> None:
     until(
         lambda: (
             is_counting(driver)
-            or driver.find_element(By.CSS_SELECTOR, "#connect").get_attribute("data-masq-state") == "connect"
+            or driver.find_element(By.CSS_SELECTOR, "#connect").get_dom_attribute("data-masq-state")
+            == "connect"
         ),
         "the counter to know where it stands",
     )
@@ -239,4 +240,4 @@ def reconnects(driver: Any) -> bool:
 
 def button_state(driver: Any) -> str:
     """Return what the app's Connect button shows: "connect", "connected", "locked", …"""
-    return driver.find_element(By.CSS_SELECTOR, "#connect").get_attribute("data-masq-state") or ""
+    return driver.find_element(By.CSS_SELECTOR, "#connect").get_dom_attribute("data-masq-state") or ""

@@ -73,7 +73,7 @@ def digest(driver: Any) -> str:
 
 def state(driver: Any) -> str:
     """Return what the app's button shows."""
-    return driver.find_element("css selector", "#connect").get_attribute("data-masq-state") or ""
+    return driver.find_element("css selector", "#connect").get_dom_attribute("data-masq-state") or ""
 
 
 def connecting(driver: Any, url: str) -> None:

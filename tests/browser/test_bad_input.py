@@ -215,10 +215,10 @@ def codes_in(messages: list[dict[str, Any]]) -> list[str]:
 
 
 @pytest.mark.engines("each")
-def test_the_store_answers_whatever_comes(app: Any, site: Site) -> None:
+def test_the_store_answers_whatever_comes(app: Any, app_site: Site) -> None:
     """Behind the client's back, each malformed message or call gets one named error, and nothing is changed."""
     py(app, PREPARE)
-    open_wire(app, site)
+    open_wire(app, app_site)
     app.run("return await window.wire.ask(args[0])", '{"masq":1,"calls":[[2,"watch","nothing",false]]}')
     for what, (message, code) in BAD_MESSAGES.items():
         answers = app.run("return await window.wire.ask(args[0])", message)
@@ -231,9 +231,9 @@ def test_the_store_answers_whatever_comes(app: Any, site: Site) -> None:
 
 
 @pytest.mark.engines("each")
-def test_good_calls_beside_a_bad_one_are_done(app: Any, site: Site) -> None:
+def test_good_calls_beside_a_bad_one_are_done(app: Any, app_site: Site) -> None:
     """In one message the calls are apart: a bad one gets its error, the others their results, in order."""
-    open_wire(app, site)
+    open_wire(app, app_site)
     calls = [[1, "set", "a", 1], [2, "set", "", 2], [3, "get", "a"], [4, "paint"], [5, "has", "b"]]
     answers = app.run("return await window.wire.ask(JSON.stringify({ masq: 1, calls: args[0] }))", calls)
     replies = {reply[0]: reply[1:] for message in answers for reply in message.get("replies", ())}
@@ -243,9 +243,9 @@ def test_good_calls_beside_a_bad_one_are_done(app: Any, site: Site) -> None:
 
 
 @pytest.mark.engines("each")
-def test_what_is_no_text_is_answered_too(app: Any, site: Site) -> None:
+def test_what_is_no_text_is_answered_too(app: Any, app_site: Site) -> None:
     """A message that is no string gets an error as well, and the connection goes on."""
-    open_wire(app, site)
+    open_wire(app, app_site)
     for thing in (
         "7",
         "null",
@@ -273,10 +273,10 @@ BAD_CLAIMS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.engines("each")
-def test_an_app_that_describes_itself_badly(app: Any, site: Site) -> None:
+def test_an_app_that_describes_itself_badly(app: Any, app_site: Site) -> None:
     """Name, description and icon out of bounds: the store answers the attempt with ProtocolError, and only that."""
     for what, claims in BAD_CLAIMS.items():
-        first = open_wire(app, site, claims)
+        first = open_wire(app, app_site, claims)
         assert "status" not in first and first["error"][0] == "ProtocolError", (what, first)
     for what, claims in BAD_CLAIMS.items():
         words = {"name": "Test app", **claims}
@@ -316,7 +316,7 @@ def test_a_frame_that_never_answers(other_app: Any, site: Site) -> None:
     assert "frame" in outcome["sentence"]
     assert 0.5 < py(other_app, "return took") < 20
     assert other_app.run("return document.querySelectorAll('iframe').length") == 0
-    state = other_app.find_element("css selector", "#connect").get_attribute("data-masq-state")
+    state = other_app.find_element("css selector", "#connect").get_dom_attribute("data-masq-state")
     assert state == "failed" and other_app.find_element("css selector", "#connect").is_enabled()
 
 

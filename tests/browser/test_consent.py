@@ -20,7 +20,9 @@ def ask(driver: Any, site: Site) -> None:
     driver.get(site.url("app"))
     start(driver, "connect", CONNECT)
     until(
-        lambda: driver.find_element("css selector", "#connect").get_attribute("data-masq-state") == "connect",
+        lambda: (
+            driver.find_element("css selector", "#connect").get_dom_attribute("data-masq-state") == "connect"
+        ),
         "the button",
     )
 
@@ -168,7 +170,9 @@ def test_the_question_names_the_origin_first(browser: Callable[..., Any], site: 
         "await masq.connect(STORE, name='<b>Bank</b>', description='http://bank.example', button='#connect')",
     )
     until(
-        lambda: driver.find_element("css selector", "#connect").get_attribute("data-masq-state") == "connect",
+        lambda: (
+            driver.find_element("css selector", "#connect").get_dom_attribute("data-masq-state") == "connect"
+        ),
         "the button",
     )
     click(driver, "#connect")
@@ -204,7 +208,7 @@ def test_locked_after_a_restart(
     assert outcome_of(second, "await masq.connect(STORE, name='Test app')")["error"] == error
     start(second, "connect", CONNECT)
     until(
-        lambda: second.find_element("css selector", "#connect").get_attribute("data-masq-state") == shown,
+        lambda: second.find_element("css selector", "#connect").get_dom_attribute("data-masq-state") == shown,
         "the button",
     )
     click(second, "#connect")

@@ -28,7 +28,7 @@ def test_the_main_story(
     served: Served, own_browser: Callable[..., Any], surroundings: str, tmp_path: Path
 ) -> None:
     """An app is connected, counts, is reloaded, is live in two tabs, sees no other app's data, and is withdrawn."""
-    driver = own_browser(profile=tmp_path)
+    driver = own_browser(profile=tmp_path, optimizing=True)
     counter, tasks = served.demo("counter"), served.demo("tasks")
     driver.get(counter)
     allow(driver)

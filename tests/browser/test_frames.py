@@ -51,38 +51,40 @@ def test_a_store_that_leads_elsewhere(browser: Callable[..., Any], site: Site) -
 
 
 @pytest.mark.engines("each")
-def test_a_frame_that_is_replaced(app: Any, site: Site) -> None:
+def test_a_frame_that_is_replaced(fresh_app: Any, site: Site) -> None:
     """Once the frame shows another origin that speaks, the session ends with ProtocolError, its watches too."""
-    start(app, "watch", "async for change in store.watch(): pass")
-    py(app, "await store.set('a', 1)")
-    app.execute_script(
+    start(fresh_app, "watch", "async for change in store.watch(): pass")
+    py(fresh_app, "await store.set('a', 1)")
+    fresh_app.execute_script(
         "document.querySelector('iframe').src = arguments[0]", site.url("hostile") + "/posing.html"
     )
-    ended = finished(app, "watch")
+    ended = finished(fresh_app, "watch")
     assert ended["error"] == "ProtocolError"
     assert site.store in ended["sentence"] and site.url("hostile") in ended["sentence"]
-    assert outcome_of(app, "await store.get('a')")["error"] == "ProtocolError"
-    assert py(app, "return store.status.state") == "closed"
+    assert outcome_of(fresh_app, "await store.get('a')")["error"] == "ProtocolError"
+    assert py(fresh_app, "return store.status.state") == "closed"
 
 
 @pytest.mark.engines("each")
-def test_messages_of_another_window_are_ignored(app: Any, site: Site) -> None:
+def test_messages_of_another_window_are_ignored(app: Any, app_site: Site) -> None:
     """A window beside the store's frame that speaks as the frame changes nothing for the app."""
     py(app, "await store.set('a', 1)")
-    app.run(EMBED, site.url("hostile") + "/meddler.html")
+    app.run(EMBED, app_site.url("hostile") + "/meddler.html")
     app.run(TELL, "to app")
     assert py(app, "return [await store.increment('a'), store.status.state]") == [2, "ready"]
     # Nor while it connects.
-    start(app, "again", "await masq.connect('" + site.url("hostile") + "/silent', name='App', timeout=10)")
+    start(
+        app, "again", "await masq.connect('" + app_site.url("hostile") + "/silent', name='App', timeout=10)"
+    )
     until(lambda: app.run("return document.querySelectorAll('iframe').length") == 3, "the silent frame")
     app.run(TELL, "to app")
     assert finished(app, "again")["error"] == "ConnectionTimeout"
 
 
 @pytest.mark.engines("each")
-def test_another_window_cannot_attach(app: Any, site: Site) -> None:
+def test_another_window_cannot_attach(app: Any, app_site: Site) -> None:
     """The store's frame takes a port from the page that embeds it only: what another window posts is not heard."""
-    app.run(EMBED, site.url("hostile") + "/meddler.html")
+    app.run(EMBED, app_site.url("hostile") + "/meddler.html")
     app.run(TELL, "to frames")
     # The app's own message, posted after them, goes the same way. When it is answered, they would have been.
     hears = """
@@ -93,34 +95,34 @@ def test_another_window_cannot_attach(app: Any, site: Site) -> None:
             JSON.stringify({ masq: 1, attach }), args[0], [port2]);
         return await status;
     """
-    assert app.run(hears, site.store) == "ready"
+    assert app.run(hears, app_site.store) == "ready"
     assert app.run(TELL, "anything") == []
 
 
 @pytest.mark.engines("each")
-def test_no_app_speaks_as_a_page_of_the_store(app: Any, site: Site) -> None:
+def test_no_app_speaks_as_a_page_of_the_store(app: Any, app_site: Site) -> None:
     """An app cannot reach the store's worker itself, nor have its frame open a page's session."""
     worker = app.run(
         "const page = await (await fetch(args[0] + '/client/masq/__init__.py')).text(); return page.length > 0",
-        site.store,
+        app_site.store,
     )
     assert worker
     from browser.test_bad_input import codes_in, open_wire
 
-    open_wire(app, site)
+    open_wire(app, app_site)
     pages = [
         ["overview"],
-        ["app", site.url("app")],
-        ["withdraw", site.url("app")],
+        ["app", app_site.url("app")],
+        ["withdraw", app_site.url("app")],
         ["answer", "0" * 32, True],
         ["create_profile", "Eve", "", True],
-        ["entries", site.url("app"), "", "", 10],
+        ["entries", app_site.url("app"), "", "", 10],
         ["request", "0" * 32],
     ]
     for words in pages:
         sent = json.dumps({"masq": 1, "calls": [[1, *words]]})
         assert codes_in(app.run("return await window.wire.ask(args[0])", sent)) == ["ProtocolError"], words
-    for said in ({"page": {"id": "1"}}, {"attach": {"origin": site.store}}, {"worker": "1"}):
+    for said in ({"page": {"id": "1"}}, {"attach": {"origin": app_site.store}}, {"worker": "1"}):
         assert (
             codes_in(app.run("return await window.wire.ask(args[0])", json.dumps({"masq": 1, **said}))) == []
         ), said
@@ -134,7 +136,7 @@ def test_no_app_speaks_as_a_page_of_the_store(app: Any, site: Site) -> None:
             });
         } catch (error) { return error.name === "SecurityError" ? "refused" : error.name; }
         """,
-        site.store,
+        app_site.store,
     )
     assert refused == "refused"
     assert py(app, "return store.status.state") == "ready"
@@ -160,9 +162,9 @@ def test_the_frame_alone_does_nothing(own_browser: Callable[..., Any], site: Sit
 
 
 @pytest.mark.engines("each")
-def test_the_stores_page_is_not_framed(app: Any, site: Site) -> None:
+def test_the_stores_page_is_not_framed(app: Any, app_site: Site) -> None:
     """The store's own page shows nothing inside another page: its answer forbids frames."""
-    app.run(EMBED, site.store + "/")
+    app.run(EMBED, app_site.store + "/")
     app.switch_to.frame(app.find_element("css selector", "iframe[name=embedded]"))
     assert app.find_elements("css selector", "#page, #apps, #create-profile") == []
     app.switch_to.default_content()
@@ -217,7 +219,7 @@ document.body.append(frame);
 """
 
 
-def test_the_frame_refuses_a_page_without_an_origin(app: Any, site: Site) -> None:
+def test_the_frame_refuses_a_page_without_an_origin(app: Any, app_site: Site) -> None:
     """A data: page, whose origin is "null", is refused by the store: a ProtocolError comes, and no status."""
     told = app.run(
         """
@@ -233,7 +235,7 @@ def test_the_frame_refuses_a_page_without_an_origin(app: Any, site: Site) -> Non
         await refused;
         return told;
         """,
-        "<body>" + DATA_PAGE.replace("STORE", site.store),
+        "<body>" + DATA_PAGE.replace("STORE", app_site.store),
     )
     assert told[0]["frame"] == "ready"
     assert all(message["frame"] == "progress" for message in told[1:-1])
@@ -242,12 +244,12 @@ def test_the_frame_refuses_a_page_without_an_origin(app: Any, site: Site) -> Non
 
 
 @pytest.mark.engines("each")
-def test_a_connected_app_is_not_disturbed_by_other_stores(app: Any, site: Site) -> None:
+def test_a_connected_app_is_not_disturbed_by_other_stores(app: Any, app_site: Site) -> None:
     """A session with one store goes on while the same page fails to join another."""
     for name in ("silent", "away", "nonsense"):
-        address = f"{site.url('hostile')}/{name}"
+        address = f"{app_site.url('hostile')}/{name}"
         outcome = outcome_of(app, f"await masq.connect({address!r}, name='App', timeout=0.8)\nreturn 1")
         assert outcome.get("error") in ("ConnectionTimeout", "ProtocolError") or name == "nonsense"
     assert py(app, "return await store.increment('n')") == 1
-    connect_test_app(app, site.url("app"))
+    connect_test_app(app, app_site.url("app"))
     assert py(app, "return await store.get('n')") == 1

@@ -112,7 +112,7 @@ def kinds(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site
 
 def state(driver: Any) -> str:
     """Return the state that the Connect button shows."""
-    return str(driver.find_element("css selector", "#connect").get_attribute("data-masq-state"))
+    return str(driver.find_element("css selector", "#connect").get_dom_attribute("data-masq-state"))
 
 
 def counts(driver: Any, address: str) -> float:

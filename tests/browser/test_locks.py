@@ -109,7 +109,7 @@ def test_a_restart_locks(own_browser: Callable[..., Any], site: Site, tmp_path: 
         "connect",
         "global store\nstore = await masq.connect(STORE, name='Test app', button='#connect')",
     )
-    until(lambda: find(second, "#connect").get_attribute("data-masq-state") == "locked", "the button")
+    until(lambda: find(second, "#connect").get_dom_attribute("data-masq-state") == "locked", "the button")
     assert "nlock" in find(second, "#connect").text
     click(second, "#connect")
     with popup(second):

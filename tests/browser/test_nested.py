@@ -58,7 +58,9 @@ def test_an_app_inside_a_page_of_another_origin(
     assert outcome_of(driver, "await masq.connect(STORE, name='Test app')")["error"] == "NotRegistered"
     start(driver, "connect", CONNECT)
     until(
-        lambda: driver.find_element("css selector", "#connect").get_attribute("data-masq-state") == "connect",
+        lambda: (
+            driver.find_element("css selector", "#connect").get_dom_attribute("data-masq-state") == "connect"
+        ),
         "the Connect button",
     )
     click(driver, "#connect")

@@ -39,7 +39,7 @@ WORDS = {
 
 def state(driver: Any) -> str:
     """Return what the app's button shows."""
-    return driver.find_element("css selector", "#connect").get_attribute("data-masq-state") or ""
+    return driver.find_element("css selector", "#connect").get_dom_attribute("data-masq-state") or ""
 
 
 def read(driver: Any, axe: str, name: str, at: str = "h1") -> None:

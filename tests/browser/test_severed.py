@@ -40,7 +40,7 @@ def severing(dist: Path, tmp_path: Path) -> Iterator[Meeting]:
 
 def state(driver: Any) -> str:
     """Return the state that the app's button shows."""
-    return str(driver.find_element(By.CSS_SELECTOR, "#connect").get_attribute("data-masq-state"))
+    return str(driver.find_element(By.CSS_SELECTOR, "#connect").get_dom_attribute("data-masq-state"))
 
 
 def clicked(driver: Any, app: str) -> tuple[str, str]:

@@ -155,10 +155,10 @@ def test_the_store_shows_apps_and_withdraws(browser: Callable[..., Any], site: S
     assert py(driver, "return await store.get('greeting')") == "hello there"
 
 
-def test_a_second_tab_needs_no_new_python(app: Any, site: Site) -> None:
+def test_a_second_tab_needs_no_new_python(app: Any, app_site: Site) -> None:
     """A second tab is served by the worker that is running: both see one engine's increments in order."""
     first = app.current_window_handle
-    app.new_tab(site.url("app"))
+    app.new_tab(app_site.url("app"))
     py(app, "global store\nstore = await masq.connect(STORE, name='Test app')")
     numbers = json.loads(json.dumps(py(app, "return [await store.increment('n') for _ in range(5)]")))
     app.switch_to.window(first)

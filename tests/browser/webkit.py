@@ -50,6 +50,7 @@ class WebKit(Words, webdriver.WebKitGTK):
         refuse_storage: refuse every page every cookie.
         popup_blocker: only a click opens a popup, as people have it.
         dark: ask pages for their dark look.
+        optimizing: let it optimize WebAssembly, as people's does; see NO_OPTIMIZING in browser/harness.py.
     """
 
     engine = "webkit"
@@ -62,6 +63,7 @@ class WebKit(Words, webdriver.WebKitGTK):
         refuse_storage: bool = False,
         popup_blocker: bool = False,
         dark: bool = False,
+        optimizing: bool = True,
     ) -> None:
         self.place(profile)
         self._screen = Screen()
@@ -82,6 +84,7 @@ class WebKit(Words, webdriver.WebKitGTK):
             GSETTINGS_BACKEND="memory",
             GTK_THEME="Adwaita:dark" if dark else "Adwaita",
             LANGUAGE="en",
+            JSC_useOMGJIT=str(optimizing).lower(),
             XDG_CACHE_HOME=str(self.profile / "cache"),
             XDG_CONFIG_HOME=str(self.profile / "config"),
             XDG_DATA_HOME=str(self.profile / "data"),
