@@ -11,7 +11,7 @@ import time
 from masq_store.core import relay_frames as frames
 from masq_store.core.errors import RelayUnreachable
 
-PATIENCE = 60.0  # seconds; the machine may be busy
+PATIENCE = 60.0  # seconds; CPython's side scales them to its machine
 
 
 class Ears:

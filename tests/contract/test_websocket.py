@@ -13,6 +13,7 @@ from contextlib import contextmanager
 import network
 import pytest
 import relay_rig
+from patience import seconds
 from picows import WSListener, WSMsgType, ws_create_server
 
 from masq_store.core.errors import RelayUnreachable
@@ -58,7 +59,7 @@ def test_a_redirection_is_not_followed(tmp_path):
             with serving(Elsewhere) as url, pytest.raises(RelayUnreachable):
                 await NativeNetwork().open(url, print, print)
 
-    asyncio.run(asyncio.wait_for(scene(), 60))
+    asyncio.run(asyncio.wait_for(scene(), seconds(60)))
 
 
 @pytest.fixture
@@ -66,6 +67,9 @@ def page() -> Iterator[str]:
     """The address of a web server that knows no WebSocket."""
     with serving(http.server.BaseHTTPRequestHandler) as url:
         yield url
+
+
+network.PATIENCE = seconds(network.PATIENCE)  # not in that file: it runs inside pages, too
 
 
 async def make_network():
@@ -82,7 +86,7 @@ def test_native_keeps_the_network_contract(rule, tmp_path, page):
             await rule(make_network, f"ws://127.0.0.1:{running.port}/", nobody(), page)
             await relay_rig.until(lambda: not running.relay.connections, "the last connection's end")
 
-    asyncio.run(asyncio.wait_for(scene(), 120))
+    asyncio.run(asyncio.wait_for(scene(), seconds(120)))
 
 
 class Odd(WSListener):
@@ -134,7 +138,7 @@ def test_messages_in_pieces_and_text(say, heard):
         await relay_rig.until(lambda: reasons)
         server.close()
 
-    asyncio.run(asyncio.wait_for(scene(), 60))
+    asyncio.run(asyncio.wait_for(scene(), seconds(60)))
 
 
 def test_a_relay_that_does_not_read(monkeypatch):
@@ -173,7 +177,7 @@ def test_a_relay_that_does_not_read(monkeypatch):
         assert taken[0] < sent
         server.close()
 
-    asyncio.run(asyncio.wait_for(scene(), 60))
+    asyncio.run(asyncio.wait_for(scene(), seconds(60)))
 
 
 def test_a_machine_that_says_nothing(monkeypatch):
@@ -192,7 +196,7 @@ def test_a_machine_that_says_nothing(monkeypatch):
         assert caught.value.fields["reason"] == "it does not answer"
         server.close()
 
-    asyncio.run(asyncio.wait_for(scene(), 60))
+    asyncio.run(asyncio.wait_for(scene(), seconds(60)))
 
 
 def test_certificates(tmp_path):
@@ -210,7 +214,7 @@ def test_certificates(tmp_path):
             await NativeNetwork().open(url, print, print)
 
     try:
-        asyncio.run(asyncio.wait_for(scene(), 60))
+        asyncio.run(asyncio.wait_for(scene(), seconds(60)))
     finally:
         command.kill()
 
@@ -223,4 +227,4 @@ def test_what_is_no_address():
             with pytest.raises(RelayUnreachable):
                 await NativeNetwork().open(address, print, print)
 
-    asyncio.run(asyncio.wait_for(scene(), 60))
+    asyncio.run(asyncio.wait_for(scene(), seconds(60)))

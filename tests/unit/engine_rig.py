@@ -7,6 +7,8 @@ import json
 import secrets
 from typing import Any
 
+from patience import seconds
+
 from masq_store.engine.engine import Engine
 from masq_store.native.crypto import NativeCrypto
 from masq_store.native.memory import MemoryBackend
@@ -43,7 +45,7 @@ class FakePort:
 
     async def until(self, found: Any) -> Any:
         """Return what `found(message)` first gives for a message heard, now or later (within 10 s)."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(seconds(10)):
             while True:
                 for message in self.heard:
                     result = found(message)
@@ -96,7 +98,7 @@ class Peer:
 
     async def status(self, **wanted: Any) -> dict[str, Any]:
         """Return once the newest status has the `wanted` members (within 10 s)."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(seconds(10)):
             while not (self.statuses() and wanted.items() <= self.statuses()[-1].items()):
                 self.port._news.clear()
                 await self.port._news.wait()

@@ -1,11 +1,12 @@
-"""A relay in memory for tests of timing and of misbehaviour, and an event loop in which waiting takes no time."""
+"""A relay in memory for tests of timing and of misbehaviour; waiting takes no time there."""
 
 from __future__ import annotations
 
 import asyncio
-import selectors
 from collections.abc import Callable, Coroutine
 from typing import Any
+
+from skipping import DAY, SkippingLoop
 
 from masq_relay import frames as relay_frames
 from masq_store.core.errors import RelayUnreachable
@@ -15,39 +16,12 @@ URL = "wss://relay.test/"
 NOW_MS = 1_800_000_000_000
 
 
-class _Skipping(selectors.DefaultSelector):  # type: ignore[misc, valid-type]
-    """Instead of waiting for a timer it puts the loop's clock on."""
-
-    seconds = 0.0
-
-    def select(self, timeout: float | None = None) -> Any:
-        assert timeout is not None, "nothing will ever happen"
-        self.seconds += timeout
-        return super().select(0)
-
-
-class SkippingLoop(asyncio.SelectorEventLoop):
-    """An event loop without sockets whose clock jumps to the next timer."""
-
-    def __init__(self) -> None:
-        self._skipping = _Skipping()
-        super().__init__(self._skipping)
-
-    def time(self) -> float:
-        """Return the seconds that have been jumped over."""
-        return self._skipping.seconds
-
-    def skip(self, seconds: float) -> None:
-        """Put the clock on without doing what is due."""
-        self._skipping.seconds += seconds
-
-
 def run(scene: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """Run a scene in which waiting takes no time, for at most a day of it; what a loop reports fails the test."""
     problems: list[dict[str, Any]] = []
     with asyncio.Runner(loop_factory=SkippingLoop) as runner:
         runner.get_loop().set_exception_handler(lambda loop, context: problems.append(context))
-        runner.run(asyncio.wait_for(scene(), 86_400))
+        runner.run(asyncio.wait_for(scene(), DAY))
     assert problems == expected_problems(problems)
 
 

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from patience import seconds
 from picows import WSListener, WSMsgType, ws_connect
 
 from masq_relay.disk import open_disk
@@ -24,7 +25,7 @@ from masq_relay.relay import Relay
 ROOT = Path(__file__).resolve().parents[2]
 ROOM, TOKEN = b"the room of test", b"a token of thirty-two bytes here"
 BEGINNING = (0, bytes(16))
-PATIENCE = 20.0  # seconds until a test gives up waiting; nothing waits this long when all is well
+PATIENCE = seconds(20)  # seconds until a test gives up waiting; nothing waits this long when all is well
 
 
 def run(scene: Callable[[], Coroutine[None, None, None]]) -> None:
@@ -34,7 +35,7 @@ def run(scene: Callable[[], Coroutine[None, None, None]]) -> None:
     except ImportError:
         new_event_loop = asyncio.new_event_loop
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        runner.run(asyncio.wait_for(scene(), 120))
+        runner.run(asyncio.wait_for(scene(), seconds(120)))
 
 
 async def until(condition: Callable[[], object], what: str = "the condition") -> None:

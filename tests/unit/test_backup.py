@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 from engine_rig import APP, OTHER, Rig
+from patience import seconds
+from skipping import skipping
 
 from masq import messages
 from masq.errors import InvalidValue, MasqError, NotRegistered, QuotaExceeded
@@ -43,7 +45,7 @@ REFUSALS = (NotABackup, DamagedBackup, TruncatedBackup, NewerBackup, WrongBackup
 
 def run(test: Any) -> Any:
     """Run a coroutine within a minute."""
-    return asyncio.run(asyncio.wait_for(test, 60))
+    return skipping(test, 60)
 
 
 async def write(rig: Rig, origin: str | None = None) -> bytes:
@@ -690,7 +692,7 @@ def test_the_command_runs_by_itself(files: dict[str, Path]) -> None:
         env={"PYTHONPATH": path, "PATH": ""},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=seconds(60),
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert VECTOR["plain"]["profile"] in done.stdout

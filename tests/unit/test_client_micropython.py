@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from patience import seconds
+
 ROOT = Path(__file__).parents[2]
 PACKAGE = "@micropython/micropython-webassembly-pyscript"
 
@@ -53,6 +55,6 @@ def test_the_client_runs_under_micropython():
         ],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=seconds(60),
     )
     assert done.stdout.splitlines()[-1:] == ["ALL WELL"], done.stdout[-2000:] + done.stderr[-2000:]

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from patience import seconds
 
 from masq.errors import Disconnected, InvalidValue, Locked, NotRegistered, ProtocolError
 from masq_store.core.errors import DamagedData, Superseded, WrongPassphrase
@@ -81,7 +82,7 @@ def test_two_holders_of_a_space_hear_of_each_other(tmp_path):
     async def story():
         device = await opened(tmp_path)
         one, two = await device.space(APP), await device.space(APP)
-        async with asyncio.timeout(10), two.watch() as watch:
+        async with asyncio.timeout(seconds(10)), two.watch() as watch:
             await two.has("k")  # the watch was asked for before, so it is open now
             await one.set("k", 1)
             change = await anext(watch)

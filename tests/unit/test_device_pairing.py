@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from engine_rig import APP, Rig
+from patience import seconds
 from relay_rig import Running, relay, run, until
 
 from masq.errors import QuotaExceeded
@@ -35,11 +36,11 @@ class Person:
 
     async def call(self, *call: Any) -> Any:
         """Call the page's method; the result, or the error as [code, sentence, fields]."""
-        return await asyncio.wait_for(self.page.call(*call), 20)
+        return await asyncio.wait_for(self.page.call(*call), seconds(20))
 
     async def sees(self, state: str) -> dict[str, Any]:
         """Return the pairing once it is in that state (within 20 s); a page hears of each change."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(seconds(20)):
             while True:
                 told = len(self.page.port.heard)
                 found = await self.page.call("pairing")
@@ -68,7 +69,7 @@ class Person:
 
     async def lists(self, *names: str) -> None:
         """Return once these are the profile's devices, this one first (within 20 s): the sync brings the others."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(seconds(20)):
             while await self.devices() != list(names):
                 await asyncio.sleep(0.01)
 
@@ -397,7 +398,7 @@ def test_a_device_whose_worker_is_killed(tmp_path: Path) -> None:
     async def story(s: Scene) -> None:
         await s.offered()
         s.new.rig.engine.relays.close()  # type: ignore[union-attr]
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(seconds(20)):
             while (await s.old.call("pairing"))["state"] != "ended":
                 s.pass_ms(GONE_MS // 4)
                 await asyncio.sleep(0.3)
@@ -429,7 +430,7 @@ def test_a_device_that_is_killed_while_it_takes_the_profile(tmp_path: Path, kill
         rig.backend.write = write  # type: ignore[method-assign]
         await s.new.call("take", "Phone", "", True)
         assert (await s.old.sees("done"))["device"] == "Phone"
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(seconds(20)):
             while writes < kill and (await s.new.call("pairing"))["state"] != "done":
                 await asyncio.sleep(0.01)
         rig.engine.relays.close()  # type: ignore[union-attr]
@@ -542,7 +543,7 @@ def test_a_page_that_closes_after_the_yes(tmp_path: Path) -> None:
         s.new.rig.engine.page_gone(session)
         await s.old.sees("done")
         s.new.page = s.new.rig.page()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(seconds(20)):
             while await s.new.profiles() != ["Ann"]:
                 await asyncio.sleep(0.01)
         await s.new.lists("Phone", "Firefox on Linux")
@@ -743,7 +744,7 @@ def test_what_one_device_decides_the_other_hears(tmp_path: Path) -> None:
         first = await s.old.rig.approved(APP)
         assert await first.call("set", "k", "hello") is None
         await tab.status(state="ready", devices=2)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(seconds(20)):
             while await tab.call("get", "k") != ["hello"]:
                 await asyncio.sleep(0.01)
         phone = (await s.new.call("overview"))["devices"][0]["id"]
@@ -751,7 +752,7 @@ def test_what_one_device_decides_the_other_hears(tmp_path: Path) -> None:
         await s.new.lists("Old phone", "Firefox on Linux")
         await s.old.call("remove_device", phone)
         await tab.status(state="unregistered")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(seconds(20)):
             while await s.new.profiles():
                 await asyncio.sleep(0.01)
         assert (await s.new.call("overview"))["removed"] == {"profile": "Ann"}

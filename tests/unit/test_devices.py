@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from engine_rig import APP, OTHER, Peer, Rig
+from skipping import skipping
 
 from masq.errors import QuotaExceeded
 from masq_store.core.devices import draw_identity, identity_of, listed
@@ -22,7 +23,7 @@ RELAY = "wss://relay.example"
 
 def run(story: Any) -> None:
     """Run a coroutine within a minute."""
-    asyncio.run(asyncio.wait_for(story, 60))
+    skipping(story, 60)
 
 
 async def until(condition: Any) -> None:

@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 from engine_rig import APP, OTHER, Rig
+from skipping import skipping
 
 from masq.errors import QuotaExceeded
 
 
 def run(test: Any) -> None:
     """Run a coroutine within a minute."""
-    asyncio.run(asyncio.wait_for(test, 60))
+    skipping(test, 60)
 
 
 def code(reply: Any) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from engine_rig import APP, OTHER, Rig
+from skipping import skipping
 
 from masq_store.core import keys
 from masq_store.core.tries import FREE, LONGEST_SECONDS, Tries
@@ -25,7 +26,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def run(test: Any) -> None:
     """Run a coroutine within a minute."""
-    asyncio.run(asyncio.wait_for(test, 60))
+    skipping(test, 60)
 
 
 async def locked_rig(stay: bool = False) -> tuple[Rig, Any, Any]:

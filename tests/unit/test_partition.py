@@ -7,14 +7,17 @@ import base64
 import gc
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
 import pytest
 from engine_rig import APP, OTHER, Peer, Rig
 from partition_rig import Apart, JoinedPort, channel
-from relay_rig import relay, run
+from patience import seconds
+from relay_rig import relay
+from relay_rig import run as over_sockets
+from skipping import skipping
 
 from masq.errors import ProtocolError, QuotaExceeded
 from masq_store.core import enrolment, keys
@@ -27,9 +30,14 @@ from masq_store.native.memory import MemoryBackend
 from masq_store.native.websocket import NativeNetwork
 
 
-async def until(condition: Callable[[], Any], seconds: float = 15) -> None:
+def run(story: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run a story in which all speak in memory, and waiting takes no time."""
+    skipping(story())
+
+
+async def until(condition: Callable[[], Any], nominal: float = 15) -> None:
     """Wait until it holds."""
-    async with asyncio.timeout(seconds):
+    async with asyncio.timeout(seconds(nominal)):
         while not condition():
             await asyncio.sleep(0.01)
 
@@ -198,7 +206,7 @@ def test_a_second_click_in_one_tab_denies_nothing() -> None:
     run(story)
 
 
-BEYOND = ("module", "MemoryBackend", "JoinedPort", "Rig", "Apart", "Loop")
+BEYOND = ("module", "MemoryBackend", "JoinedPort", "Rig", "Apart", "Loop", "SkippingLoop")
 """What is looked at by itself, is the other side of a port, or is shared by both sides in this test only."""
 
 
@@ -443,7 +451,7 @@ def test_a_copy_locks_as_the_profile_does_from_now_on(way: str, tmp_path: Path) 
         async with relay(tmp_path) as running:
             await story(network=NativeNetwork(), relay=f"ws://127.0.0.1:{running.port}")
 
-    run(story_by_relay if way == "a relay" else story)
+    over_sockets(story_by_relay) if way == "a relay" else run(story)
 
 
 def test_a_grant_is_newer_than_what_the_copy_has_heard_before() -> None:
@@ -1067,7 +1075,7 @@ def test_a_partition_meets_others_at_the_relay(tmp_path: Path) -> None:
             await rig.engine.stop()
             await apart.partition.stop()
 
-    run(story)
+    over_sockets(story)
 
 
 def test_a_wiped_partition_gets_what_the_relay_has(tmp_path: Path) -> None:
@@ -1088,13 +1096,13 @@ def test_a_wiped_partition_gets_what_the_relay_has(tmp_path: Path) -> None:
             await rig.restart()
             wiped = await Apart(rig).start()
             again = await connected(rig, wiped)
-            async with asyncio.timeout(15):
+            async with asyncio.timeout(seconds(15)):
                 while await again.call("get", "count") != [3]:
                     await asyncio.sleep(0.01)
             await rig.engine.stop()
             await wiped.partition.stop()
 
-    run(story)
+    over_sockets(story)
 
 
 def test_what_is_written_in_one_profiles_copy_reaches_no_other_profile() -> None:
@@ -1159,13 +1167,23 @@ class SlowDisk(MemoryBackend):
     """A disk that takes its time for what stands under a prefix: seconds to write it, and to say that it has."""
 
     prefix, seconds, says = "", 0.0, 0.0
+    under_way = 0
 
     async def write(self, puts: Any, drops: Any = ()) -> None:
         """Write, later."""
         slow = any(key.startswith(self.prefix) for key, _ in puts)
+        self.under_way += 1
         await asyncio.sleep(self.seconds * slow)
         await super().write(puts, drops)
         await asyncio.sleep(self.says * slow)
+        self.under_way -= 1
+
+    async def quiet(self) -> None:
+        """Return once nothing is being written, and nothing comes after it."""
+        for _ in range(3):
+            for _ in range(50):
+                await asyncio.sleep(0)
+            await until(lambda: not self.under_way)
 
 
 def test_what_changes_while_the_partition_is_busy_is_told_afterwards() -> None:
@@ -1228,11 +1246,12 @@ def test_of_a_copy_that_is_removed_while_it_catches_up_nothing_stays(tmp_path: P
             await tab.call("set", "y", 1)
             await tab.status(sync="live", waiting=0)
             (copy,) = apart.partition.copies.values()
-            open_many, opening = apart.crypto.open_many, asyncio.Event()
+            open_many, opening, opened = apart.crypto.open_many, asyncio.Event(), asyncio.Event()
 
             async def later(*arguments: Any) -> list[bytes]:
                 opening.set()
                 await asyncio.sleep(0.05)
+                opened.set()
                 return await open_many(*arguments)
 
             apart.crypto.open_many = later  # type: ignore[method-assign]
@@ -1241,7 +1260,8 @@ def test_of_a_copy_that_is_removed_while_it_catches_up_nothing_stays(tmp_path: P
             await opening.wait()
             async with apart.partition._changing:
                 await apart.partition._forget(APP)
-            await asyncio.sleep(0.5)
+            await opened.wait()
+            await backend.quiet()
             assert not await backend.scan("space/")
             await rig.engine.stop()
             await apart.partition.stop()
@@ -1249,7 +1269,7 @@ def test_of_a_copy_that_is_removed_while_it_catches_up_nothing_stays(tmp_path: P
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(spaces, "LEAST_TAIL", 0)
         patch.setattr(spaces, "RECORD_COST", 1 << 20)
-        run(story)
+        over_sockets(story)
 
 
 def test_of_a_copy_whose_data_was_erased_nothing_is_written_after_its_erasing() -> None:

@@ -6,13 +6,14 @@ import asyncio
 from typing import Any
 
 from engine_rig import APP, OTHER, Rig
+from skipping import skipping
 
 from masq.errors import QuotaExceeded
 
 
 def run(test: Any) -> None:
     """Run a coroutine within a minute."""
-    asyncio.run(asyncio.wait_for(test, 60))
+    skipping(test, 60)
 
 
 def of_profile(rig: Rig, profile_id: str) -> dict[str, bytes]:

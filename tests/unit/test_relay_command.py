@@ -11,6 +11,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from patience import seconds
 from relay_rig import (
     PATIENCE,
     ROOM,
@@ -50,7 +51,7 @@ def refused(*arguments):
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=seconds(60),
     )
     assert done.returncode == 2, done
     assert "Traceback" not in done.stderr
@@ -198,7 +199,7 @@ def test_sigterm_stops_gracefully(tmp_path):
             assert client.code == 1001
             stored += sum(each[0] == "STORED" for each in heard)
         assert (await ending)[0] == 0
-        assert time.monotonic() - began < 15
+        assert time.monotonic() - began < seconds(15)
         command = await in_thread(lambda: Command(tmp_path))
         client = await connect(command.port)
         assert (await client.join())[2] >= stored

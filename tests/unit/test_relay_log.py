@@ -6,6 +6,7 @@ import sqlite3
 import time
 
 import pytest
+from patience import seconds
 from relay_rig import (
     BEGINNING,
     Clock,
@@ -142,7 +143,7 @@ def test_killed_under_load_every_acknowledged_envelope_is_there(tmp_path):
             tasks = [asyncio.ensure_future(load(client)) for client in clients]
             await until(lambda before=before: len(acknowledged) > before + 500, "500 acknowledgements")
             command.kill()
-            await asyncio.wait_for(asyncio.gather(*tasks), 20)
+            await asyncio.wait_for(asyncio.gather(*tasks), seconds(20))
         command = await in_thread(lambda: Command(tmp_path))
         client = await connect(command.port)
         assert (await client.join())[4] == 0
@@ -247,7 +248,7 @@ def test_a_data_directory_that_vanishes_is_noticed(tmp_path):
     """A relay whose folder is deleted while it runs says so and ends with status 1, so that it is started anew."""
     command = Command(tmp_path / "data")
     shutil.rmtree(tmp_path / "data")
-    assert command.program.wait(timeout=30) == 1
+    assert command.program.wait(timeout=seconds(30)) == 1
     assert "data directory is gone" in command.program.communicate()[1]
 
 
@@ -303,7 +304,7 @@ def test_the_event_loop_does_not_wait_for_the_disk(tmp_path):
             gate = asyncio.Event()
 
             def slow(works, now):
-                end = time.monotonic() + 20
+                end = time.monotonic() + seconds(20)
                 while not gate.is_set() and time.monotonic() < end:
                     time.sleep(0.002)
                 return commit(works, now)

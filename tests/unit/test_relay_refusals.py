@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from patience import seconds
 from picows import WSMsgType
 from relay_rig import ROOM, Command, connect, in_thread, relay, run, sealed, tag, until
 
@@ -430,7 +431,7 @@ def test_a_burst_of_casts_reaches_a_reader_that_reads(tmp_path):
             gate = threading.Event()
 
             def slow(works, now):
-                assert gate.wait(20)
+                assert gate.wait(seconds(20))
                 while r.relay.slow:  # the reader shares the relay's loop, and needs its turns to read
                     time.sleep(0.001)
                 return commit(works, now)

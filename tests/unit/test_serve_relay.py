@@ -10,6 +10,7 @@ import time
 import urllib.request
 
 import pytest
+from patience import seconds
 from relay_rig import PATIENCE, ROOT
 
 from build.relay import LocalRelay, RelayFailed
@@ -37,7 +38,7 @@ def free_port():
 def healthy(port):
     """Tell whether a relay answers there."""
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=seconds(5)) as answer:
             return answer.read() == b"ok\n"
     except OSError:
         return False

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from patience import seconds
 
 from build.headers import FRAME_POLICY, PAGE_POLICY, POLICY, headers_file, store_headers
 from build.server import SiteServer
@@ -32,7 +33,7 @@ def ask(tmp_path: Path) -> Iterator[Ask]:
         (tmp_path / name).write_bytes(content)
     server = SiteServer(tmp_path)
     server.start()
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=seconds(10))
 
     def send(
         site: str, path: str, method: str = "GET", **headers: str

@@ -14,6 +14,7 @@ import pytest
 from document_rig import rows
 from engine_rig import APP, OTHER, Peer, Rig
 from partition_rig import Apart
+from patience import seconds
 from relay_rig import Running, relay, run
 
 from masq_store.core import pairing_wire as wire
@@ -70,7 +71,7 @@ class Window:
 
     async def sees(self, state: str) -> dict[str, Any]:
         """Return what the window is told once it is in that state."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(seconds(20)):
             while True:
                 found = await self.peer.call("pairing")
                 if found["state"] == state:
@@ -127,10 +128,10 @@ class Scene:
 
 
 async def until(
-    condition: Callable[[], Any], result: Callable[[], Any] = lambda: None, seconds: float = 20
+    condition: Callable[[], Any], result: Callable[[], Any] = lambda: None, nominal: float = 20
 ) -> Any:
     """Return the result once the condition holds."""
-    async with asyncio.timeout(seconds):
+    async with asyncio.timeout(seconds(nominal)):
         while not condition():
             await asyncio.sleep(0.01)
     return result()
@@ -416,7 +417,8 @@ def test_not_now(tmp_path: Path, state: str) -> None:
         await page.shows(None)
         if state == "wait":
             assert await window.ends() == "PairingExpired"
-        await asyncio.sleep(0.1)
+        for _ in range(100):  # turns of the event loop, in which nothing else comes
+            await asyncio.sleep(0)
         assert page.strips[-1] is None and page.tab.statuses()[-1]["denied"] == "closed"
         nothing_given(s)
         assert await page.tab.call("severed") is None  # the next window

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from engine_rig import APP, Peer, Rig
+from patience import seconds
 from relay_rig import relay, run
 
 from masq.errors import QuotaExceeded
@@ -29,7 +30,7 @@ async def devices(rig: Rig) -> list[dict[str, Any]]:
 
 async def eventually(ask: Callable[[], Awaitable[Any]], holds: Callable[[Any], object]) -> Any:
     """Return the first answer that `holds`."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(seconds(20)):
         while not holds(answer := await ask()):
             await asyncio.sleep(0.01)
     return answer

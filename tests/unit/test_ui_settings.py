@@ -1,6 +1,8 @@
 """The settings and the ways between profiles, with an engine and a screen made of Python."""
 
 import asyncio
+from types import SimpleNamespace
+from unittest import mock
 
 from french import french
 from ui_rig import (
@@ -18,6 +20,7 @@ from ui_rig import (
     until,
 )
 
+from masq_store.ui import app as ui_app
 from masq_store.ui import words
 
 WRONG = "This passphrase does not open your store."
@@ -133,6 +136,13 @@ async def test_a_wait_is_counted_down_and_no_try_is_made_in_it():
     """The seconds are shown and go down; the button takes no press until they are over."""
     engine = Engine(a_profile("Ann", "right"))
     engine.wait_seconds = 1.2
+    loop = asyncio.get_running_loop()
+    with mock.patch.object(ui_app, "time", SimpleNamespace(time=loop.time, monotonic=loop.time)):
+        await wait_is_counted_down(engine)
+
+
+async def wait_is_counted_down(engine):
+    """Give a wrong passphrase, wait as told, and give the right one."""
     app, screen = await opened(engine)
     screen.typed = {"passphrase": "wrong"}
     app.acted("unlock")

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from patience import seconds
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -14,7 +16,9 @@ def test_values_are_the_same_under_micropython():
     node = str(beside) if beside.exists() else shutil.which("node")
     assert node, "no node: python3 tests/run.py installs it"
     script = Path(__file__).with_name("micropython.mjs")
-    ended = subprocess.run([node, str(script), str(ROOT)], capture_output=True, text=True, timeout=60)
+    ended = subprocess.run(
+        [node, str(script), str(ROOT)], capture_output=True, text=True, timeout=seconds(60)
+    )
     said = (ended.stdout + ended.stderr)[-2000:]
     assert ended.returncode == 0, said
     assert "values are the same" in said

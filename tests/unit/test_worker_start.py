@@ -6,6 +6,7 @@ import json
 import subprocess
 from pathlib import Path
 
+from patience import seconds
 from test_client_micropython import find_node
 
 WORKER = Path(__file__).parents[2] / "store" / "site" / "worker.js"
@@ -55,7 +56,7 @@ def test_a_start_that_failed_is_tried_again(tmp_path: Path) -> None:
         [find_node(), "--input-type=module", "-e", SCENE, (tmp_path / "worker.js").as_uri()],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=seconds(60),
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == [
