@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from sync_hub import Frame, Line
@@ -46,8 +47,14 @@ class Disk(NamedTuple):
         """Return the space, as `replica` goes on with it."""
         space = checkpoint.decode(self.checkpoint, replica)[0] if self.checkpoint else Space(replica)
         for record in self.journal:
-            space.merge(*journal.decode_changes(record))
+            space.merge(*_decoded(record))
         return space
+
+
+@lru_cache(maxsize=4096)
+def _decoded(record: bytes) -> tuple[list[Change], dict[str, int]]:
+    """Return what a record of the journal holds; the same disk is opened again and again."""
+    return journal.decode_changes(record)
 
 
 class Sealer:
@@ -162,6 +169,12 @@ class Device:
             self.pending.append(applied)
 
     # The network -------------------------------------------------------------------------------------------
+
+    @property
+    def busy(self) -> bool:
+        """Whether there is something to write, to send or to hear."""
+        line = self.line
+        return bool(self.pending or (line and (line.up or line.down or not line.live)))
 
     def connect(self) -> None:
         """Connect, and ask to join."""

@@ -134,10 +134,10 @@ class World:
         """A device that is well: it hears all there is, and says what it has to say."""
         device = self.devices[at]
         device.connect()
-        self._exchange(device)
+        self._exchange_and_keep(device)
         device.act({name for bit, name in enumerate(TIMERS) if b >> bit & 1})
         if c % 2:
-            self._exchange(device)
+            self._exchange_and_keep(device)
 
     def _crash(self, at: int, b: int, c: int) -> None:
         self.note("crashes with something pending", bool(self.devices[at].pending))
@@ -271,7 +271,7 @@ class World:
         while quiet < len(tired):
             for device in self.devices:
                 device.connect()
-            while any([self._exchange(device) for device in self.devices]):
+            while any([self._exchange(device) for device in self.devices if device.busy]):
                 pass
             # One device's time comes first, now and then that of two at once.
             together = 1 if self._chance.random() < 0.8 else 2
@@ -287,15 +287,18 @@ class World:
         """Carry all that is on its way to and from a device. Returns how much that was."""
         carried = 0
         device.commit()
-        while device.line and (device.line.up or device.line.down or not device.line.live):
-            while device.line.up:
-                self.hub.take(device.line)
+        while (line := device.line) and (line.up or line.down or not line.live):
+            while line.up:
+                self.hub.take(line)
                 carried += 1
             carried += device.hear(8)
             device.commit()
-        if carried:
-            device.keep_place()
         return carried
+
+    def _exchange_and_keep(self, device: Device) -> None:
+        """Do so, and keep the place; once nothing crashes any more, nobody would read it."""
+        if self._exchange(device):
+            device.keep_place()
 
 
 def read_log(world: World) -> tuple[Space, dict[str, int]]:

@@ -3,7 +3,7 @@
 import pytest
 from sync_history import make_history, run_many, shrink
 
-HISTORIES = 2000
+HISTORIES = 1000
 
 MUST_BE_MET = (
     "forks by a copy", "forks by going back", "logs that went back", "logs that were lost", "resets",
