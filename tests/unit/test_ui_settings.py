@@ -137,7 +137,11 @@ async def test_a_wait_is_counted_down_and_no_try_is_made_in_it():
     engine = Engine(a_profile("Ann", "right"))
     engine.wait_seconds = 1.2
     loop = asyncio.get_running_loop()
-    with mock.patch.object(ui_app, "time", SimpleNamespace(time=loop.time, monotonic=loop.time)):
+
+    def clock():
+        return round(loop.time(), 3)  # in whole milliseconds, as the pages count
+
+    with mock.patch.object(ui_app, "time", SimpleNamespace(time=clock, monotonic=clock)):
         await wait_is_counted_down(engine)
 
 
