@@ -369,9 +369,9 @@ class SpaceSync:
                 done.set_exception(error)
 
         self._writer.add(self.space, lambda: core.merge(merge.changes, merge.vector), settle, self._source)
-        self._writer.begin()
         self._merging = True
         try:
+            self._writer.begin()
             await done
         finally:
             self._merging = False

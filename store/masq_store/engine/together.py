@@ -27,9 +27,10 @@ async def write_together(writer: Writer, operations: Sequence[tuple[OpenSpace, O
         settled: list[_Settled] = [asyncio.get_running_loop().create_future() for _ in operations]
         for at, (space, _) in enumerate(operations):
             writer.add(space, group.operation(at), _settle(settled[at]), group)
-        writer.begin()
         # Not even tried: the writer was going through other writes one by one, so wait and come again.
-        done, group.closed = group.tried, True
+        done = group.tried
+        group.closed = True  # before anything is written: from here on these are tried one by one, if at all
+        writer.begin()
         errors = [error for error in await asyncio.gather(*settled) if error]
         if done and errors:
             raise errors[0]

@@ -3,6 +3,9 @@
 A write takes effect in memory at once, and is acknowledged when its transaction is complete. While one
 transaction is under way the next batch gathers. Where a batch does not fit on the disk, memory goes back to
 what the disk holds, and the batch's writes are tried again one by one, so that only those fail that must.
+
+The first batch is on its way to the disk when `begin` returns, where Python can start a task at once (from 3.12 on,
+and so in browsers). What becomes of it is heard after that, so that `begin` means the same on every Python.
 """
 
 from __future__ import annotations
@@ -73,6 +76,7 @@ class Writer:
         self._gathered: list[Write] = []
         self._careful = False  # writes are queued unapplied while failed ones are tried again
         self._writing = False
+        self._beginning = False  # begin() has not returned yet
         self._task: asyncio.Task[None] | None = None
         self._checkpoints: set[asyncio.Task[None]] = set()
 
@@ -87,10 +91,16 @@ class Writer:
         self._gathered.append(write)
 
     def begin(self) -> None:
-        """Write what has gathered, from this moment on; while a transaction is under way, right after it."""
+        """Write what has gathered, from this moment on; while a transaction is under way, right after it.
+
+        Whatever comes of it comes after this call: inside it nothing is settled, told or taken back.
+        """
         if self._gathered and not self._writing:
-            self._writing = True
-            self._task = _start(self._run())
+            self._writing = self._beginning = True
+            try:
+                self._task = start(self._run())
+            finally:
+                self._beginning = False
 
     @property
     def busy(self) -> bool:
@@ -137,14 +147,14 @@ class Writer:
         for write in batch:
             if write.applied and (write.applied.changes or write.applied.vector):
                 by_space.setdefault(write.space, []).append(write)
-        # Frozen before the first await: the state is the disk's plus exactly this batch.
-        frozen = {space: space.freeze() for space in by_space if space.wants_checkpoint()}
-        puts = []
-        for space, writes in by_space.items():
-            puts.append(await space.seal([write.applied for write in writes if write.applied]))
-        if puts:
-            await self._backend.write(puts)
-        for space, (_, record) in zip(by_space, puts, strict=True):
+        try:
+            frozen, records = await self._write(by_space)
+        finally:
+            # A task that started at once is still inside begin() here where it had to wait for nothing: there was
+            # nothing to write, or the disk took or refused it on the spot. Who called begin() has to go on first.
+            if self._beginning:
+                await asyncio.sleep(0)
+        for space, record in zip(by_space, records, strict=True):
             space.durable(record)
         for write in batch:
             if write.applied:
@@ -153,6 +163,19 @@ class Writer:
         _announce(_touched(batch))
         for space, state in frozen.items():
             self._checkpoint(space, state)
+
+    async def _write(
+        self, by_space: dict[OpenSpace, list[Write]]
+    ) -> tuple[dict[OpenSpace, Frozen], list[bytes]]:
+        """Write a record for each space; return them, and the states that checkpoints are to be made of."""
+        # Frozen before the first await: the state is the disk's plus exactly this batch.
+        frozen = {space: space.freeze() for space in by_space if space.wants_checkpoint()}
+        puts = []
+        for space, writes in by_space.items():
+            puts.append(await space.seal([write.applied for write in writes if write.applied]))
+        if puts:
+            await self._backend.write(puts)
+        return frozen, [record for _, record in puts]
 
     def _checkpoint(self, space: OpenSpace, state: Frozen) -> None:
         task = asyncio.get_running_loop().create_task(space.checkpoint(state))
@@ -201,12 +224,21 @@ class Writer:
             self._careful = False
 
 
-def _start(work: Coroutine[None, None, None]) -> asyncio.Task[None]:
-    """Start a task in this very moment where Python can, not a trip through the event loop later."""
-    loop = asyncio.get_running_loop()
-    if sys.version_info >= (3, 12):
-        return asyncio.Task(work, loop=loop, eager_start=True)
-    return loop.create_task(work)
+def start_soon(work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+    """Start a task with the event loop's next trip."""
+    return asyncio.get_running_loop().create_task(work)
+
+
+start = start_soon
+"""How the writer's task starts: at once where Python can, so that no write waits for a trip of the event loop."""
+
+if sys.version_info >= (3, 12):
+
+    def start_now(work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        """Start a task in this very moment: it runs inside this call until it first has to wait."""
+        return asyncio.Task(work, loop=asyncio.get_running_loop(), eager_start=True)
+
+    start = start_now
 
 
 Touched = dict[tuple[OpenSpace, Source], dict[str, None]]

@@ -1,0 +1,267 @@
+"""The writer by itself: what begin() does at once, and what it leaves for later, however its task starts."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import runpy
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+import pytest
+
+from masq.errors import Disconnected, MasqError, QuotaExceeded
+from masq_store.core.space import Applied
+from masq_store.engine import writer
+from masq_store.engine.sealer import Sealer
+from masq_store.engine.spaces import OpenSpace
+from masq_store.engine.together import Operation, write_together
+from masq_store.engine.writer import Writer
+from masq_store.native.crypto import NativeCrypto
+from masq_store.native.memory import MemoryBackend
+
+
+def run(scenario: Coroutine[None, None, None]) -> None:
+    """Run a scenario within 20 seconds."""
+    asyncio.run(asyncio.wait_for(scenario, 20))
+
+
+class Disk(MemoryBackend):
+    """A disk that answers on the spot, or, while there is a `gate`, once that is opened; it notes when it is asked."""
+
+    gate: asyncio.Future[None] | None = None
+    asked = 0
+
+    async def write(self, puts: Sequence[tuple[str, bytes]], drops: Sequence[tuple[str, str]] = ()) -> None:
+        """Write, behind the gate."""
+        self.asked += 1
+        if self.gate is not None:
+            await self.gate
+        await super().write(puts, drops)
+
+
+class Scene:
+    """A writer over one disk with two spaces, and everything that anybody hears of it, in order."""
+
+    async def open(self) -> Scene:
+        """Open the spaces."""
+        self.heard: list[str] = []
+        self.disk = Disk()
+        self.writer = Writer(self.disk, lambda error: self.heard.append("failed"))
+        self.spaces = [await self._space(name) for name in ("one", "two")]
+        self.disk.asked = 0
+        return self
+
+    async def _space(self, name: str) -> OpenSpace:
+        sealer = Sealer(NativeCrypto(), b"r" * 32, "profile", name)
+        space = await OpenSpace.open(self.disk, sealer, "profile", name, os.urandom(8).hex())
+        space.listeners.append(lambda keys, source: self.heard.append("announced"))
+        return space
+
+    def flush(self) -> None:
+        """As the source of writes: hear that a batch is settled."""
+        self.heard.append("flushed")
+
+    def settle(self, applied: Applied | None, error: MasqError | None) -> None:
+        """Hear what became of a write."""
+        self.heard.append(type(error).__name__ if error else "settled")
+
+    def operation(self, at: int, key: str, text: str = "1") -> Operation:
+        """Return the setting of a key in one of the spaces."""
+        return lambda: self.spaces[at].core.write([(key, text)], 1)
+
+    def add(self, key: str) -> None:
+        """Do a write, to be made durable by begin()."""
+        self.writer.add(self.spaces[0], self.operation(0, key), self.settle, self)
+
+    def held(self) -> list[list[str]]:
+        """Return the keys that each space holds in memory."""
+        return [space.core.keys() for space in self.spaces]
+
+
+def a_write(scene: Scene) -> None:
+    """Set a key."""
+    scene.add("k")
+
+
+def nothing_new(scene: Scene) -> None:
+    """Merge nothing: what asks for it hears when all before it is durable, and nothing goes to the disk."""
+    scene.writer.add(scene.spaces[0], lambda: scene.spaces[0].core.write([], 0), scene.settle, scene)
+
+
+def a_full_disk(scene: Scene) -> None:
+    """Set a key where there is no room."""
+    scene.disk.disk.quota = 0
+    scene.add("k")
+
+
+def a_moment_of_it(scene: Scene) -> None:
+    """Set a key where there is no room for both, and then for one."""
+    scene.disk.fail_next(QuotaExceeded("full"))
+    scene.add("k")
+
+
+def a_broken_disk(scene: Scene) -> None:
+    """Set a key on a disk that does not work."""
+    scene.disk.fail_next(Disconnected("broken"))
+    scene.add("k")
+
+
+def a_defect(scene: Scene) -> None:
+    """Set a key where what is written cannot even be sealed."""
+
+    def seal(done: object) -> Any:
+        raise RuntimeError("a defect")
+
+    scene.spaces[0].seal = seal  # type: ignore[method-assign]
+    scene.add("k")
+
+
+def a_checkpoint(scene: Scene) -> None:
+    """Set a key where a checkpoint is due, whose state cannot be frozen."""
+    scene.spaces[0]._tail_cost = 1 << 30
+
+    def freeze() -> Any:
+        raise RuntimeError("a defect")
+
+    scene.spaces[0].freeze = freeze  # type: ignore[method-assign]
+    scene.add("k")
+
+
+BEGUN: list[tuple[Callable[[Scene], None], list[str]]] = [
+    (a_write, ["settled", "flushed", "announced"]),
+    (nothing_new, ["settled", "flushed", "announced"]),
+    (a_full_disk, ["QuotaExceeded", "flushed", "announced"]),
+    (a_moment_of_it, ["settled", "flushed", "announced", "announced"]),
+    (a_broken_disk, ["Disconnected", "flushed", "failed"]),
+    (a_defect, ["Disconnected", "flushed", "failed"]),
+    (a_checkpoint, ["Disconnected", "flushed", "failed"]),
+]
+
+
+@pytest.mark.parametrize(("prepare", "expected"), BEGUN, ids=[case[0].__name__ for case in BEGUN])
+def test_nothing_is_heard_inside_begin(prepare: Callable[[Scene], None], expected: list[str]) -> None:
+    """While begin() runs nothing is settled, told or taken back, whatever the disk says and however fast."""
+
+    async def scenario() -> None:
+        scene = await Scene().open()
+        prepare(scene)
+        before = scene.held()
+        scene.writer.begin()
+        assert (scene.heard, scene.held()) == ([], before)
+        assert scene.writer.busy
+        await scene.writer.idle()
+        assert scene.heard == expected
+
+    run(scenario())
+
+
+def test_the_disk_is_asked_at_once_where_python_can(writer_start: str) -> None:
+    """With an eager start the disk has what is to be written when begin() returns; else after one trip."""
+
+    async def scenario() -> None:
+        scene = await Scene().open()
+        scene.disk.gate = asyncio.get_running_loop().create_future()
+        scene.add("k")
+        scene.writer.begin()
+        assert scene.disk.asked == (1 if writer_start == "eager" else 0)
+        await asyncio.sleep(0)
+        assert scene.disk.asked == 1
+        scene.disk.gate.set_result(None)
+        await scene.writer.idle()
+
+    run(scenario())
+
+
+def test_a_write_is_settled_as_soon_as_the_disk_has_it() -> None:
+    """Where the disk takes its time, the write is settled with the trip in which it answers, not one later."""
+
+    async def scenario() -> None:
+        scene = await Scene().open()
+        scene.disk.gate = asyncio.get_running_loop().create_future()
+        scene.add("k")
+        scene.writer.begin()
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert (scene.disk.asked, scene.heard) == (1, [])
+        scene.disk.gate.set_result(None)
+        await asyncio.sleep(0)
+        assert scene.heard == ["settled", "flushed", "announced"]
+
+    run(scenario())
+
+
+def test_python_starts_at_once_where_it_can() -> None:
+    """The writer's own choice is the eager start, on every Python that has such tasks."""
+    fresh = runpy.run_path(str(writer.__file__))
+    assert ("start_now" in fresh) == hasattr(asyncio, "eager_task_factory")
+    assert fresh["start"] is fresh.get("start_now", fresh["start_soon"])
+
+
+@pytest.mark.parametrize("waits", [False, True], ids=["on the spot", "later"])
+def test_what_is_written_together_is_whole_or_not_there(waits: bool) -> None:
+    """Of two writes of which one alone would fit, none is done, in memory or on the disk."""
+
+    async def scenario() -> None:
+        scene = await Scene().open()
+        stored = dict(scene.disk.disk.stored)
+        scene.disk.disk.quota = scene.disk.disk.used + 20_000
+        operations = [
+            (scene.spaces[0], scene.operation(0, "small")),
+            (scene.spaces[1], scene.operation(1, "large", '"' + 50_000 * "x" + '"')),
+        ]
+        if waits:
+            scene.disk.gate = asyncio.get_running_loop().create_future()
+            asyncio.get_running_loop().call_later(0.01, scene.disk.gate.set_result, None)
+        with pytest.raises(QuotaExceeded):
+            await write_together(scene.writer, operations)
+        await scene.writer.idle()
+        assert scene.held() == [[], []]
+        assert scene.disk.disk.stored == stored
+        await write_together(scene.writer, operations[:1])  # it would have fitted
+        assert scene.held() == [["small"], []]
+
+    run(scenario())
+
+
+def test_who_writes_on_and_on_lets_others_run() -> None:
+    """A loop of durable writes leaves the event loop a trip for each, also where the disk answers on the spot."""
+
+    async def scenario() -> None:
+        scene = await Scene().open()
+        trips = 0
+
+        async def count() -> None:
+            nonlocal trips
+            while True:
+                trips += 1
+                await asyncio.sleep(0)
+
+        other = asyncio.ensure_future(count())
+        for n in range(50):
+            await write_together(scene.writer, [(scene.spaces[0], scene.operation(0, f"k{n}"))])
+        assert trips >= 50
+        other.cancel()
+
+    run(scenario())
+
+
+def test_what_is_written_out_of_a_settlement_goes_next() -> None:
+    """A write that is done and begun while another is being settled is written right after it."""
+
+    async def scenario() -> None:
+        scene = await Scene().open()
+
+        def settle(applied: Applied | None, error: MasqError | None) -> None:
+            scene.settle(applied, error)
+            scene.add("next")
+            scene.writer.begin()
+
+        scene.writer.add(scene.spaces[0], scene.operation(0, "k"), settle, scene)
+        scene.writer.begin()
+        await scene.writer.idle()
+        assert scene.heard == ["settled", "flushed", "announced"] * 2
+        assert scene.spaces[0].durable_vector() == scene.spaces[0].core.vector
+        assert scene.disk.asked == 2
+
+    run(scenario())
