@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from pathlib import Path
 
 from relay_rig import relay, run, until
@@ -145,8 +146,9 @@ def test_frames_that_are_lost_doubled_and_out_of_order(tmp_path: Path) -> None:
         async with relay(tmp_path) as running:
             betweens = [Between(up=Astray(n), down=Astray(n + 10)) for n in range(3)]
             devices = [await Device(url(running), network=between).start() for between in betweens]
-            rounds = 0
+            rounds, end = 0, time.monotonic() + 60
             while rounds < 60 or sum(between.up.gone + between.down.gone for between in betweens) < 20:
+                assert time.monotonic() < end, "too few frames went astray in a minute"
                 for number, device in enumerate(devices):
                     await device.set(f"{number}/{rounds}", rounds)
                     await device.increment("count")
