@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import hypothesis
+import patience
 import pytest
 from browser import engines
 from browser.outcomes import Outcomes
@@ -204,7 +205,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Note how tests go in which surroundings, and how long they take."""
+    """Note how tests go in which surroundings, and how long they take. Measure how quick this machine is."""
+    patience.factor()  # the processes that run tests get it from here
     config.stash[OUTCOMES] = Outcomes(CACHE / "matrix.json", written=not hasattr(config, "workerinput"))
     config.pluginmanager.register(config.stash[OUTCOMES])
     config.pluginmanager.register(Summary())

@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-PATIENCE_SECONDS = 100.0
+from patience import seconds
+
+PATIENCE_SECONDS = seconds(100)
 """How long a wait lasts by default: two cold starts of Python on a busy machine may take half a minute."""
 
 FIRST_SECONDS, MORE, MOST_SECONDS = 0.01, 1.5, 0.1
