@@ -160,7 +160,7 @@ def _make(kept: Path) -> None:
     started = time.monotonic()
     print("Compiling Python for the browser …", flush=True)
     _stage(work)
-    run_node(ROOT / "build" / "compile.mjs", str(work))
+    run_node(ROOT / "build" / "compile.mjs", str(work), "in_pyodide.py")
     # Stored, not deflated: the .br beside the file compresses better, and reading it at boot is quicker.
     _zip_tree(work / "stdlib-pyc", work / "stdlib.zip", compress=False)
     _zip_tree(work / "code-pyc", work / "code.zip", compress=False)

@@ -8,6 +8,7 @@ import shutil
 import time
 from pathlib import Path
 
+from build.app_python import app_stdlib
 from build.compress import compress_tree, forget_old_variants
 from build.demos import demo_names, make_demo
 from build.inputs import build_inputs
@@ -55,12 +56,13 @@ def make_dist(
         inputs = build_inputs()
         install_packages()
         runtime = make_runtime()
+        stdlib = app_stdlib()
         print("Laying out the site …", flush=True)
         new = CACHE / "dist-new"
         shutil.rmtree(new, ignore_errors=True)
         make_store(new / "store", runtime)
         for name in demo_names():
-            make_demo(name, new / name, store)
+            make_demo(name, new / name, store, stdlib)
         print("Compressing as well as can be (a minute) …" if release else "Compressing …", flush=True)
         compress_tree(new, release=release)
         stamp = {"inputs": inputs, "store": store, "release": release}
