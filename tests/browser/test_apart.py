@@ -97,6 +97,7 @@ def one_click(driver: Any) -> None:
     assert "error" not in finished(driver, "connect")
 
 
+@pytest.mark.slow("two apps, each with a Python of its partition")
 @pytest.mark.engines("apart")
 def test_the_partition_holds_one_apps_space_only(
     own_browser: Callable[..., Any], site: Site, tmp_path: Path
@@ -127,6 +128,7 @@ def test_the_partition_holds_one_apps_space_only(
     assert "masq" not in in_frame(driver, "return (await indexedDB.databases()).map(({ name }) => name)")
 
 
+@pytest.mark.slow("two browsers one after the other")
 @pytest.mark.engines("apart")
 def test_a_wiped_partition_comes_back_in_one_click(
     own_browser: Callable[..., Any], meeting: Meeting, tmp_path: Path
@@ -153,6 +155,7 @@ def test_a_wiped_partition_comes_back_in_one_click(
     assert len(again.find_elements("css selector", "#copies [data-copy]")) == 1
 
 
+@pytest.mark.slow("three browsers one after the other")
 @pytest.mark.engines("chromium-blocked")
 def test_third_party_storage_is_allowed_later(
     own_browser: Callable[..., Any], site: Site, tmp_path: Path
@@ -187,6 +190,7 @@ def test_third_party_storage_is_allowed_later(
     assert py(shared, "return await store.get('count')") == 7
 
 
+@pytest.mark.slow("two browsers one after the other")
 @pytest.mark.engines("apart")
 def test_sync_now_without_a_relay(
     own_browser: Callable[..., Any], site: Site, differs: Callable[[str], bool], tmp_path: Path
@@ -215,6 +219,7 @@ def test_sync_now_without_a_relay(
     until(lambda: "3 entries" in text(driver, entry), "the store to have it")
 
 
+@pytest.mark.slow("two browsers one after the other")
 @pytest.mark.engines("apart")
 def test_a_passphrase_that_does_not_stay_unlocked(
     own_browser: Callable[..., Any], meeting: Meeting, differs: Callable[[str], bool], tmp_path: Path

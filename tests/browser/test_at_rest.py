@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from browser.steps import click, connect_test_app, find, make_profile, py, until
 from conftest import Site
 
@@ -68,6 +69,7 @@ def switch_to(driver: Any, site: Site, name: str) -> None:
     until(lambda: find(driver, "#who").text == name, f"{name} to be active")
 
 
+@pytest.mark.slow("all that the browser keeps is read")
 def test_nothing_stands_in_clear(own_browser: Callable[..., Any], site: Site, tmp_path: Path) -> None:
     """After real use no key name, value, app, origin or passphrase is in the storage, nor in the browser's files."""
     driver = own_browser(profile=tmp_path)
@@ -105,6 +107,7 @@ def test_nothing_stands_in_clear(own_browser: Callable[..., Any], site: Site, tm
                 assert secret.encode("utf-16-le") not in content, path
 
 
+@pytest.mark.slow("two profiles, the app allowed in each")
 def test_two_profiles_and_one_app(browser: Callable[..., Any], site: Site) -> None:
     """An open app follows a switch of profile; deleting one profile leaves the other's records bit for bit."""
     driver = browser()

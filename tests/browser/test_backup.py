@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from browser.steps import click, connect_test_app, find, is_shown, make_profile, py, text, until
 from browser.test_at_rest import dump
 from conftest import Site
@@ -77,6 +78,7 @@ def look_afresh(driver: Any) -> None:
     )
 
 
+@pytest.mark.slow("two browsers one after the other, and a profile of three apps")
 def test_backup_wipe_restore(own_browser: Callable[..., Any], site: Site, tmp_path: Path) -> None:
     """A whole profile comes back in another browser, equal by a digest of each app; the command line reads it too."""
     first = own_browser(preferences=with_downloads(tmp_path / "downloads"))
@@ -129,6 +131,7 @@ def test_backup_wipe_restore(own_browser: Callable[..., Any], site: Site, tmp_pa
         assert [len(items), hashlib.sha256(listed.encode()).hexdigest()] == [count, digest]
 
 
+@pytest.mark.slow("a backup is made and restored beside an app")
 def test_an_old_backup_undoes_nothing(own_browser: Callable[..., Any], site: Site, tmp_path: Path) -> None:
     """Restored over newer edits, an old backup brings back only what is missing; nothing newer is undone."""
     driver = own_browser(preferences=with_downloads(tmp_path / "downloads"))
@@ -156,6 +159,7 @@ def test_an_old_backup_undoes_nothing(own_browser: Callable[..., Any], site: Sit
     assert py(driver, "return await store.increment('count')") == 8
 
 
+@pytest.mark.slow("fifty files, each opened by a passphrase")
 def test_damaged_files_change_nothing(own_browser: Callable[..., Any], site: Site, tmp_path: Path) -> None:
     """Fifty files damaged at random places are each refused with a sentence, and no byte of the storage changes."""
     driver = own_browser(preferences=with_downloads(tmp_path / "downloads"))

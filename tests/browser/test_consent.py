@@ -184,6 +184,7 @@ def test_the_question_names_the_origin_first(browser: Callable[..., Any], site: 
         click(driver, "#deny")
 
 
+@pytest.mark.slow("two browsers one after the other")
 @pytest.mark.engines("each")
 def test_locked_after_a_restart(
     own_browser: Callable[..., Any], site: Site, differs: Callable[[str], bool], tmp_path: Any

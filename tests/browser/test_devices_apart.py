@@ -6,11 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from browser.devices import arrive, pair, wait_sent
 from browser.meeting import Meeting
 from browser.steps import connect_test_app, py, until
 
 
+@pytest.mark.slow("five starts of a browser")
 def test_never_there_together(own_browser: Callable[..., Any], meeting: Meeting, tmp_path: Path) -> None:
     """One edits and leaves, the other comes, finds it, edits and leaves; the first one comes back and finds that."""
     first, second = tmp_path / "first", tmp_path / "second"

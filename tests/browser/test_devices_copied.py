@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from browser.devices import arrive, pair, wait_sent
 from browser.meeting import Meeting
 from browser.steps import connect_test_app, py, until
@@ -17,6 +18,7 @@ def counts(*drivers: Any) -> list[Any]:
     return [py(driver, "return await store.get('count')") for driver in drivers]
 
 
+@pytest.mark.slow("six starts of a browser")
 def test_a_copied_and_a_restored_folder(
     own_browser: Callable[..., Any], meeting: Meeting, tmp_path: Path
 ) -> None:

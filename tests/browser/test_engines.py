@@ -33,6 +33,7 @@ def connected(driver: Any) -> None:
     assert "error" not in ended, ended["sentence"]
 
 
+@pytest.mark.slow("two browsers one after the other")
 @pytest.mark.engines
 def test_count_reload_restart(own_browser: Callable[..., Any], inside: Site, tmp_path: Path) -> None:
     """What an app counted is there after a reload, in another tab, and after the browser was restarted."""

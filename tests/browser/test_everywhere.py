@@ -22,6 +22,7 @@ from browser.steps import (
 )
 
 
+@pytest.mark.slow("the whole story, with two demos, and WebAssembly optimized")
 @pytest.mark.quick
 @pytest.mark.engines
 def test_the_main_story(
@@ -69,6 +70,7 @@ def test_the_main_story(
     assert driver.policy_errors() == []
 
 
+@pytest.mark.slow("two browsers one after the other, and a demo")
 @pytest.mark.engines
 def test_the_number_is_there_after_a_restart(
     served: Served, own_browser: Callable[..., Any], differs: Callable[[str], bool], tmp_path: Path

@@ -131,6 +131,7 @@ def counts(driver: Any, address: str) -> float:
     return first
 
 
+@pytest.mark.slow("the demo is loaded three times")
 @pytest.mark.engines
 @pytest.mark.parametrize("kind", ["py", "mpy"])
 def test_the_counter_in_the_page(

@@ -20,6 +20,9 @@ SPEAK_AS_A_PAGE = """
 """
 """What any script of the store's origin can do, and nobody else: speak to the worker as one of the store's pages."""
 
+AFTER = (0, 1, 300, 700)
+"""So many writes have been acknowledged when the worker ends."""
+
 IN_FLIGHT = 200
 """Writes that are out at a time: if all were, they might be on disk in one go, and there would be no middle."""
 
@@ -63,13 +66,20 @@ return {
 
 
 @pytest.mark.engines("each")
-@pytest.mark.parametrize("after", [0, 1, 300, 700])
+@pytest.mark.slow("a thousand writes, four times")
 def test_the_worker_ends_amid_a_thousand_writes(
-    browser: Callable[..., Any], inside: Site, after: int, figure: Callable[[str], None]
+    browser: Callable[..., Any], inside: Site, figure: Callable[[str], None]
 ) -> None:
     """The worker ends after so many of 1,000 writes: each has raised Disconnected or is there, whole; none hangs."""
     driver = browser()
     connect_test_app(driver, f"{inside.store}/near/")
+    for after in AFTER:
+        end_amid_writes(driver, after, figure)
+
+
+def end_amid_writes(driver: Any, after: int, figure: Callable[[str], None]) -> None:
+    """Let the worker end after so many of 1,000 writes of the connected app, and judge what has become of them."""
+    py(driver, "await store.clear()")
     driver.run(SPEAK_AS_A_PAGE)
     start(driver, "write", WRITE.replace("AFTER", str(after)).replace("IN_FLIGHT", str(IN_FLIGHT)))
     assert "error" not in finished(driver, "write")

@@ -40,6 +40,7 @@ def enter(driver: Any) -> None:
     driver.switch_to.frame(driver.find_element("css selector", "iframe[name=embedded]"))
 
 
+@pytest.mark.slow("the app in three pages, each with a Python of its partition")
 @pytest.mark.engines
 def test_an_app_inside_a_page_of_another_origin(
     browser: Callable[..., Any], site: Site, differs: Callable[[str], bool]

@@ -30,6 +30,7 @@ def counted(driver: Any, number: int) -> None:
     wait_text(driver, "#count", str(number))
 
 
+@pytest.mark.slow("two browsers one after the other, and a demo")
 def test_count_reload_restart(own_browser: Callable[..., Any], site: Site, tmp_path: Path) -> None:
     """A number counted in the demo is there after a reload and after the browser was restarted."""
     first = own_browser(profile=tmp_path)

@@ -11,6 +11,7 @@ from browser.serving import Served
 from browser.steps import click, connect_counter, find, make_profile, text, until, wait_text
 
 
+@pytest.mark.slow("two devices, six steps")
 @pytest.mark.engines
 def test_the_six_steps_of_the_whitepaper(
     served: Served, own_browser: Callable[..., Any], surroundings: str
