@@ -78,7 +78,7 @@ def look_afresh(driver: Any) -> None:
     )
 
 
-@pytest.mark.slow("two browsers one after the other, and a profile of three apps")
+@pytest.mark.slow("two browsers one after the other")
 def test_backup_wipe_restore(own_browser: Callable[..., Any], site: Site, tmp_path: Path) -> None:
     """A whole profile comes back in another browser, equal by a digest of each app; the command line reads it too."""
     first = own_browser(preferences=with_downloads(tmp_path / "downloads"))

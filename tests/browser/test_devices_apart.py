@@ -12,7 +12,7 @@ from browser.meeting import Meeting
 from browser.steps import connect_test_app, py, until
 
 
-@pytest.mark.slow("five starts of a browser")
+@pytest.mark.slow("four starts of a browser")
 def test_never_there_together(own_browser: Callable[..., Any], meeting: Meeting, tmp_path: Path) -> None:
     """One edits and leaves, the other comes, finds it, edits and leaves; the first one comes back and finds that."""
     first, second = tmp_path / "first", tmp_path / "second"

@@ -18,7 +18,7 @@ def counts(*drivers: Any) -> list[Any]:
     return [py(driver, "return await store.get('count')") for driver in drivers]
 
 
-@pytest.mark.slow("six starts of a browser")
+@pytest.mark.slow("five starts of a browser")
 def test_a_copied_and_a_restored_folder(
     own_browser: Callable[..., Any], meeting: Meeting, tmp_path: Path
 ) -> None:
