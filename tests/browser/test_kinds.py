@@ -87,8 +87,8 @@ document.title = "closed"
 
 
 @pytest.fixture(scope="module")
-def kinds(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """The built site, with a page of each kind at an address of its own."""
+def made(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a page of each kind."""
     folder = tmp_path_factory.mktemp("kinds")
     for kind in KINDS:
         make_page(dist, folder / kind, script_of(kind))
@@ -105,7 +105,13 @@ def kinds(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site
     make_page(dist, folder / "asks-alone", WORKER_ALONE, ASKS)
     make_page(dist, folder / "isolated-asks", script_of("mpy"), STARTS)
     (folder / "isolated-asks" / "away.py").write_text(ASKS, "utf-8")
-    server = serve(dist, Isolating, folders={page.name: page for page in folder.iterdir()})
+    return folder
+
+
+@pytest.fixture
+def kinds(dist: Path, made: Path) -> Iterator[Site]:
+    """The built site, with a page of each kind at an address of its own."""
+    server = serve(dist, Isolating, folders={page.name: page for page in made.iterdir()})
     yield Site(server)
     server.stop()
 

@@ -58,8 +58,8 @@ EVERY_PAGE = [
 
 
 @pytest.fixture(scope="module")
-def pages(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of the built pages over an engine made of Python."""
+def made(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the built pages over an engine made of Python."""
     folder = tmp_path_factory.mktemp("pages") / "dist"
     target = folder / "pages"
     shutil.copytree(dist / "store", target, ignore=shutil.ignore_patterns("*.br", "*.gz"))
@@ -70,7 +70,13 @@ def pages(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
     shutil.copy(RIG, target)
     shutil.copy(ROOT / "tests" / "unit" / "ui_rig.py", target)
     (folder / "index").mkdir()
-    server = serve(folder)
+    return folder
+
+
+@pytest.fixture
+def pages(made: Path) -> Iterator[str]:
+    """The address of the pages."""
+    server = serve(made)
     yield Site(server).url("pages")
     server.stop()
 
