@@ -130,9 +130,9 @@ class Words(WebDriver):
         wait_for(clicked, what=f"a click on {selector} of {self._where()}")
 
     def text(self, selector: str) -> str:
-        """Return the element's visible text, or "" where there is none."""
+        """Return the element's visible text, or "" where there is none; spaces that keep words together are spaces."""
         read = "const one = document.querySelector(arguments[0]);"
-        read += "return one && isShown(one) ? one.innerText.trim() : '';"
+        read += "return one && isShown(one) ? one.innerText.replaceAll('\\xa0', ' ').trim() : '';"
         return str(self.execute_script(SHOWN + read, selector))
 
     def wait_text(self, selector: str, expected: str, timeout: float = PATIENCE_SECONDS) -> None:
