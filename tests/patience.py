@@ -11,7 +11,7 @@ import time
 from functools import cache
 
 VARIABLE = "MASQ_PATIENCE"
-LEAST, MOST = 1.0, 10.0
+LEAST, MOST = 1.0, 5.0  # more, and a wait in a browser would outlast pytest's own time-out
 SLICES = 40
 SLICE_SECONDS = 0.0021  # of `_work`, on a quiet machine of two cores at 2.5 GHz with CPython 3.11
 LONGEST = 0.25  # seconds of measuring, where the machine is slower than that
@@ -24,7 +24,7 @@ def seconds(nominal: float) -> float:
 
 @cache
 def factor() -> float:
-    """Return how much slower than the reference this machine is, from 1 to 10; measured at the first call."""
+    """Return how much slower than the reference this machine is, from 1 to 5; measured at the first call."""
     try:
         found = float(os.environ[VARIABLE])
     except (KeyError, ValueError):
