@@ -164,7 +164,7 @@ def two_devices(folder: Path) -> Iterator[Pair]:
         one.get(store)
         make_profile(one)
         find(one, "#apps")
-        connect_test_app(one, server.url("app"))
+        connect_test_app(one, server.url("pyodide"))
         home = one.current_window_handle
         one.new_tab(f"{store}/#/devices")
         click(one, "#add-device")
@@ -174,7 +174,7 @@ def two_devices(folder: Path) -> Iterator[Pair]:
         click(two, "#pair-confirm")
         find(two, "#taken")
         one.switch_to.window(home)
-        connect_test_app(two, server.url("app"))
+        connect_test_app(two, server.url("pyodide"))
         for driver in (one, two):
             py(driver, "import asyncio\nwhile store.status.sync != 'live':\n    await asyncio.sleep(0.1)")
         yield Pair(one, two, store, bare)

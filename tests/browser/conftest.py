@@ -105,7 +105,7 @@ def app(request: pytest.FixtureRequest, surroundings: str, pool: Pool, built: Pa
     pool.keep_to(surroundings)
     if pool.connected is None:
         site = Site(serve(built))
-        pool.connected = ConnectedApp(_connected(pool.take(surroundings), site), site)
+        pool.connected = ConnectedApp(_connected(pool.take(surroundings), site, "pyodide"), site)
     request.node.stash.setdefault(BROWSERS, []).append([pool.connected.driver])
     yield pool.connected.driver
     if has_failed(request.node):
@@ -134,10 +134,10 @@ def own_app(own_browser: Callable[..., Any], site: Site) -> Any:
     return _connected(own_browser(), site)
 
 
-def _connected(driver: Any, site: Site) -> Any:
+def _connected(driver: Any, site: Site, name: str = "app") -> Any:
     from browser.steps import connect_test_app
 
-    connect_test_app(driver, site.url("app"))
+    connect_test_app(driver, site.url(name))
     return driver
 
 

@@ -7,9 +7,15 @@ from __future__ import annotations
 
 import ctypes.util
 import shutil
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from browser.phases import END, START, phase
+
+SILENT_SECONDS = 30
+"""How much longer than a wait in its page a driver may take to answer."""
 
 CHROMIUM, FIREFOX, WEBKIT = ENGINES = ("chromium", "firefox", "webkit")
 
@@ -88,7 +94,7 @@ def start(name: str, **options: Any) -> Any:
         raise RuntimeError(sentence)
     options.setdefault("third_party_cookies", allowed)
     options.setdefault("optimizing", False)
-    with phase(START):
+    with phase(START), _answers_in_time():
         if engine == FIREFOX:
             from browser.firefox import Firefox
 
@@ -100,6 +106,19 @@ def start(name: str, **options: Any) -> Any:
         from browser.harness import Browser
 
         return Browser(**options)
+
+
+@contextmanager
+def _answers_in_time() -> Iterator[None]:
+    """Have the drivers that are made here fail where they are silent for longer than any wait: else for ever."""
+    from browser.waiting import PATIENCE_SECONDS
+
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(PATIENCE_SECONDS + SILENT_SECONDS)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
 
 
 def end(driver: Any) -> None:

@@ -10,6 +10,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from browser.begun import begin
 from browser.marionette import Marionette
 from browser.waiting import PATIENCE_SECONDS
 from browser.words import Words, wait_for
@@ -76,6 +77,11 @@ class Firefox(Words):
         preferences: dict[str, Any] | None = None,
     ) -> None:
         self.place(profile)
+        binary = shutil.which("firefox-esr") or shutil.which("firefox") or "firefox"
+        if not any(self.profile.iterdir()):
+            begin(
+                self.profile, binary, lambda folder: Firefox(third_party_cookies=True, profile=folder).quit()
+            )
         behaviour = PARTITION_FOREIGN if third_party_cookies else REJECT_FOREIGN
         own = {
             "network.cookie.cookieBehavior": REJECT if refuse_storage else behaviour,
@@ -89,7 +95,6 @@ class Firefox(Words):
         (self.profile / "user.js").write_text("\n".join(lines))
         port = self.profile / "MarionetteActivePort"
         port.unlink(missing_ok=True)
-        binary = shutil.which("firefox-esr") or shutil.which("firefox") or "firefox"
         command = [binary, "--headless", "--marionette", "--no-remote", "--remote-allow-system-access"]
         command += ["--profile", str(self.profile), *flags]
         environment = dict(os.environ, MOZ_HEADLESS_WIDTH="1100", MOZ_HEADLESS_HEIGHT="900")

@@ -34,6 +34,10 @@ FLAGS = (
 HEAP_PROFILER = "HeapProfilerReporting"
 """Chromium's heap profiler, which it turns on by itself in some of its starts (docs/decisions/0010)."""
 
+NOBODY_TYPES = "WebUIOmniboxPopup,WebUIOmniboxAimPopup"
+"""What Chromium gets ready in each window, with a process of its own, for whoever types into the address bar. A second
+of the processor's time each."""
+
 EVERY_START = "nonstable-probability/1.0/stable-probability/1.0"
 SAMPLES = "renderer-sampling-rate-bytes/1000/sampling-rate/1000"
 
@@ -79,8 +83,10 @@ class Browser(Words, webdriver.Chrome):
         options = webdriver.ChromeOptions()
         for flag in (*FLAGS, f"--user-data-dir={self.profile}", *flags):
             options.add_argument(flag)
-        profiler = f"--enable-features={HEAP_PROFILER}:{EVERY_START}/{SAMPLES}"
-        options.add_argument(profiler if heap_profiler else f"--disable-features={HEAP_PROFILER}")
+        if heap_profiler:
+            options.add_argument(f"--enable-features={HEAP_PROFILER}:{EVERY_START}/{SAMPLES}")
+        unwanted = (NOBODY_TYPES,) if heap_profiler else (NOBODY_TYPES, HEAP_PROFILER)
+        options.add_argument(f"--disable-features={','.join(unwanted)}")
         if not optimizing:
             options.add_argument(NO_OPTIMIZING)
         if dark:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import json
 import os
 import shutil
 from collections.abc import Callable
@@ -47,22 +48,41 @@ def serve(dist: Path, handler: type[Handler] = Handler, **options: Any) -> SiteS
 def copy_of(dist: Path, target: Path) -> Path:
     """Return a copy of `dist` in which tests may change files: links for what is large, never written through.
 
-    Beside store and demos it has the test apps `app`, `other`, `third`, and the pages of `hostile` and `stranger`.
+    Beside store and demos it has the test apps `app`, `other` and `third` in MicroPython, `pyodide` and `pyodide-too`
+    in Pyodide, and the pages of `hostile` and `stranger`. Below the store it has `answer/`, which stands for the
+    store's window.
     """
     shutil.copytree(dist, target, copy_function=link)
     for name in ("app", "other", "third"):
-        _make_app(dist / "store", target / name)
+        _make_app(target / name, "micropython")
+        _add_micropython(dist, target / name)
+    for name in ("pyodide", "pyodide-too"):
+        _make_app(target / name, "pyodide")
+        _add_pyodide(dist / "store", target / name)
     for name in ("hostile", "stranger"):
         shutil.copytree(APPS / "hostile", target / name)
+    _add_answer(target / "store")
     return target
 
 
-def _make_app(store: Path, app: Path) -> None:
-    """Make a test app, which starts Python as the store does, from the snapshot: in a third of the time.
+def _make_app(app: Path, python: str) -> None:
+    """Make a test app that starts by the script of this name."""
+    shutil.copytree(APPS / "app", app)
+    (app / "start.js").write_text(f'export {{ start }} from "./{python}.js";\n', "utf-8")
+
+
+def _add_micropython(dist: Path, app: Path) -> None:
+    """Give an app MicroPython as the demos have it, and the client's files."""
+    shutil.copytree(dist / "counter" / "pyscript" / "micropython", app / "micropython", copy_function=link)
+    files = {file.name: file.read_text("utf-8") for file in (dist / "store" / "client" / "masq").glob("*.py")}
+    (app / "client.json").write_text(json.dumps(files), "utf-8")
+
+
+def _add_pyodide(store: Path, app: Path) -> None:
+    """Have an app start Python as the store does, from the snapshot: in a third of the time.
 
     People's apps start Pyodide or PyScript as these come. The demos do, and the pages of test_kinds.py.
     """
-    shutil.copytree(APPS / "app", app)
     for pattern in ("app-*", "py-*", "snapshot-*", "code-*"):
         for part in store.glob(pattern):
             if part.is_dir():
@@ -72,6 +92,14 @@ def _make_app(store: Path, app: Path) -> None:
                 link(str(part), str(app / "python" / part.name))
     boot = next((app / "python").glob("app-*/python.js")).relative_to(app).as_posix()
     (app / "python.js").write_text(f'export {{ startPython }} from "./{boot}";\n', "utf-8")
+
+
+def _add_answer(store: Path) -> None:
+    """Add the page that answers in the place of the store's window. It asks for the store's worker as that does."""
+    shutil.copytree(APPS / "answer", store / "answer")
+    script = store / "answer" / "answer.js"
+    connect = next(store.glob("app-*/connect.js")).relative_to(store).as_posix()
+    script.write_text(script.read_text("utf-8").replace("./connect.js", f"../{connect}"), "utf-8")
 
 
 def link(source: str, target: str) -> None:

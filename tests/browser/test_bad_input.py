@@ -291,16 +291,19 @@ def test_an_app_that_describes_itself_badly(app: Any, app_site: Site) -> None:
 def other_app(browser: Callable[..., Any], site: Site) -> Any:
     """A browser in which the test app is open, and connected to nothing."""
     driver = browser()
-    driver.get(site.url("app"))
+    driver.get(site.url("pyodide"))
     return driver
 
 
-def test_an_address_that_is_none(other_app: Any) -> None:
+@pytest.mark.parametrize("python", ["pyodide", "micropython"])
+def test_an_address_that_is_none(browser: Callable[..., Any], site: Site, python: str) -> None:
     """A store's address that cannot be one raises ProtocolError at once and leaves nothing in the page."""
+    driver = browser()
+    driver.get(site.url("pyodide" if python == "pyodide" else "app"))
     for address in ("ftp://store.example", "store.example", "", None, 7, "http://", "https://:80"):
-        outcome = outcome_of(other_app, f"await masq.connect({address!r}, name='App', timeout=20)")
+        outcome = outcome_of(driver, f"await masq.connect({address!r}, name='App', timeout=20)")
         assert outcome.get("error") == "ProtocolError", (address, outcome)
-    assert other_app.run("return document.querySelectorAll('iframe').length") == 0
+    assert driver.run("return document.querySelectorAll('iframe').length") == 0
 
 
 def test_a_frame_that_never_answers(other_app: Any, site: Site) -> None:

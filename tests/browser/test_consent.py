@@ -131,7 +131,7 @@ return store.status.state
 def test_register_from_a_click(browser: Callable[..., Any], site: Site) -> None:
     """register(), called in a click, opens the window itself and returns the Store once it is allowed."""
     driver = browser()
-    driver.get(site.url("app"))
+    driver.get(site.url("pyodide"))
     start(driver, "connect", REGISTER)
     until(lambda: driver.title == "listening", "the app to listen")
     click(driver, "#connect")

@@ -325,7 +325,7 @@ def test_an_app_on_a_full_disk(browser: Callable[..., Any], site: Site) -> None:
     """An app whose write finds the disk full gets QuotaExceeded in under a second; all else stays, and works."""
     driver = browser()
     with disk_of(driver, site.store, 400_000) as resize:
-        connect_test_app(driver, site.url("app"))
+        connect_test_app(driver, site.url("pyodide"))
         py(driver, "await store.set('kept', 'before')")
         outcome = outcome_of(
             driver,
@@ -363,7 +363,7 @@ return took < max(1, 3 * needed), took"""
         assert quick, took  # on a slow machine what fits takes long, too
         py(driver, "await store.set('big', 'fits now')")
         driver.refresh()
-        connect_test_app(driver, site.url("app"))
+        connect_test_app(driver, site.url("pyodide"))
         assert py(driver, "return await store.items()") == {**there, "big": "fits now"}
 
 

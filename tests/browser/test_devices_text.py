@@ -45,8 +45,8 @@ def test_every_text_arrives(browser: Callable[..., Any], meeting: Meeting) -> No
     """All planes, combining and right-to-left text, NUL, 256 KiB, big integers and bytes: alike on both, both ways."""
     one, two = browser(), browser()
     pair(one, two, meeting.store)
-    connect_test_app(one, meeting.url("app"))
-    arrive(two, meeting.store, meeting.url("app"))
+    connect_test_app(one, meeting.url("pyodide"))
+    arrive(two, meeting.store, meeting.url("pyodide"))
     for source, target, who in ((one, two, "one"), (two, one, "two")):
         count = py(source, f"who = {who!r}" + TEXTS)
         assert count > 2000
@@ -68,8 +68,8 @@ def test_the_relay_sees_none_of_it(own_browser: Callable[..., Any], meeting: Mee
     listed, value, person, telephone, counter = texts
     one, two = own_browser(), own_browser()
     pair(one, two, meeting.store, profile=person, name=telephone)
-    connect_test_app(one, meeting.url("app"), "An app of secrets")
-    arrive(two, meeting.store, meeting.url("app"))
+    connect_test_app(one, meeting.url("pyodide"), "An app of secrets")
+    arrive(two, meeting.store, meeting.url("pyodide"))
     py(one, f"await store.set({listed!r}, {value!r})\nawait store.increment({counter!r}, 987654321012)")
     until(lambda: py(two, f"return await store.get({listed!r})") == value, "the value")
     py(two, f"await store.set({listed + ' too'!r}, [{value!r}, {{{listed!r}: 1}}])")
@@ -88,7 +88,7 @@ def test_the_relay_sees_none_of_it(own_browser: Callable[..., Any], meeting: Mee
     two.quit()
     meeting.stop_relay()
     received, kept = b"".join(meeting.tap.sent), kept_by(meeting.kept)
-    app = meeting.url("app").partition("//")[2]
+    app = meeting.url("pyodide").partition("//")[2]
     assert len(meeting.tap.posts()) > 10 and len(kept) > 4096
     assert any(envelope[-64:] in kept for envelope in meeting.tap.posts()), "so these are the relay's files"
     for text in [*texts, "An app of secrets", app, "987654321012", "padding", "registered", "approved"]:

@@ -26,6 +26,13 @@ def test_the_store_boots_from_its_snapshot(browser: Callable[..., Any], site: Si
     assert said == []
 
 
+COUNT = """
+numbers = []
+for _ in range(3):
+    numbers.append(await store.increment('n'))
+"""
+
+
 def connected(driver: Any) -> None:
     """Connect the test app, which has been allowed before, and leave its Store in the global `store`."""
     start(driver, "again", "global store\nstore = await masq.connect(STORE, name='Test app')")
@@ -39,7 +46,7 @@ def test_count_reload_restart(own_browser: Callable[..., Any], inside: Site, tmp
     """What an app counted is there after a reload, in another tab, and after the browser was restarted."""
     first = own_browser(profile=tmp_path)
     connect_test_app(first, f"{inside.store}/near/")
-    assert py(first, "return [await store.increment('n') for _ in range(3)]") == [1, 2, 3]
+    assert py(first, COUNT + "return numbers") == [1, 2, 3]
     first.refresh()
     connected(first)
     assert py(first, "return [await store.get('n'), store.status.access]") == [3, "shared"]
@@ -70,7 +77,7 @@ def test_a_killed_browser_loses_nothing(
     """What the app was told is kept is there after SIGKILL."""
     first = own_browser(profile=tmp_path)
     connect_test_app(first, f"{inside.store}/near/")
-    told = py(first, "return [await store.increment('n') for _ in range(20)][-1]")
+    told = py(first, COUNT + "return numbers[-1]")
     first.kill()
     second = own_browser(profile=tmp_path)
     second.get(f"{inside.store}/near/")

@@ -112,11 +112,11 @@ def test_no_app_speaks_as_a_page_of_the_store(app: Any, app_site: Site) -> None:
     open_wire(app, app_site)
     pages = [
         ["overview"],
-        ["app", app_site.url("app")],
-        ["withdraw", app_site.url("app")],
+        ["app", app_site.url("pyodide")],
+        ["withdraw", app_site.url("pyodide")],
         ["answer", "0" * 32, True],
         ["create_profile", "Eve", "", True],
-        ["entries", app_site.url("app"), "", "", 10],
+        ["entries", app_site.url("pyodide"), "", "", 10],
         ["request", "0" * 32],
     ]
     for words in pages:
@@ -251,5 +251,5 @@ def test_a_connected_app_is_not_disturbed_by_other_stores(app: Any, app_site: Si
         outcome = outcome_of(app, f"await masq.connect({address!r}, name='App', timeout=0.8)\nreturn 1")
         assert outcome.get("error") in ("ConnectionTimeout", "ProtocolError") or name == "nonsense"
     assert py(app, "return await store.increment('n')") == 1
-    connect_test_app(app, app_site.url("app"))
+    connect_test_app(app, app_site.url("pyodide"))
     assert py(app, "return await store.get('n')") == 1

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from browser.kinds import KINDS, WORKER_ALONE, Isolating, make_page, script_of
 from browser.sites import serve
-from browser.steps import allow, click, find, make_profile, popup, text, until, wait_text
+from browser.steps import allow, click, find, let_in, make_profile, popup, text, until, wait_text
 from conftest import Site
 
 COUNT = 3
@@ -109,9 +109,9 @@ def made(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def kinds(dist: Path, made: Path) -> Iterator[Site]:
+def kinds(built: Path, made: Path) -> Iterator[Site]:
     """The built site, with a page of each kind at an address of its own."""
-    server = serve(dist, Isolating, folders={page.name: page for page in made.iterdir()})
+    server = serve(built, Isolating, folders={page.name: page for page in made.iterdir()})
     yield Site(server)
     server.stop()
 
@@ -122,9 +122,9 @@ def state(driver: Any) -> str:
 
 
 def counts(driver: Any, address: str) -> float:
-    """Connect as a person does, count, and find the number again. Returns ms to the first value, files in the cache."""
+    """Connect, count, and find the number again. Returns ms to the first value, files in the cache."""
     driver.get(address)
-    allow(driver)
+    let_in(driver)
     for _ in range(COUNT):
         click(driver, "#plus")
     wait_text(driver, "#count", str(COUNT))
@@ -231,7 +231,7 @@ def test_close_leaves_nothing(browser: Callable[..., Any], kinds: Site, kind: st
     driver.execute_script("document.title = 'go'")
     until(lambda: state(driver) == "connect", "the Connect button")
     assert len(driver.execute_script(listening)) == len(before) + 3  # window, port or worker, button
-    allow(driver)
+    let_in(driver)
     until(lambda: driver.title == "closed", "the end")
     assert driver.execute_script(listening) == before
     assert driver.execute_script("return document.querySelectorAll('iframe').length") == 0

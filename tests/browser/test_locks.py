@@ -26,6 +26,14 @@ from conftest import Site
 
 WORDS = "correct horse"
 
+STATES = """
+states = []
+async for status in store.watch_status():
+    states.append(status.state)
+return states
+"""
+"""What the app hears of itself until it closes the store."""
+
 
 def locked_when_closed(driver: Any, site: Site) -> str:
     """Make Ann's profile under a passphrase in a tab of the store, and return the tab's name."""
@@ -58,7 +66,7 @@ def test_a_dead_worker_does_not_lock_an_app(own_browser: Callable[..., Any], sit
     driver.new_tab(site.url("app"))
     connect_test_app(driver, site.url("app"))
     py(driver, "await store.set('a', 1)")
-    start(driver, "states", "return [status.state async for status in store.watch_status()]")
+    start(driver, "states", STATES)
     app = driver.current_window_handle
     driver.switch_to.window(store)
     driver.close()
@@ -77,7 +85,7 @@ def test_a_newer_build_does_not_lock(own_browser: Callable[..., Any], own_site: 
     locked_when_closed(driver, own_site)
     driver.new_tab(own_site.url("app"))
     connect_test_app(driver, own_site.url("app"))
-    start(driver, "states", "return [status.state async for status in store.watch_status()]")
+    start(driver, "states", STATES)
     app = driver.current_window_handle
     with DevTools(driver) as tools:
         new = newer_build(own_site.server.dist / "store")

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from browser.devtools import DevTools
 from browser.sites import at_new_origin, copy_of
-from browser.steps import allow, click, connect_test_app, find, py, text, until, wait_text
+from browser.steps import click, connect_test_app, find, let_in, py, text, until, wait_text
 from browser.test_hand_over import (
     ALL_THERE,
     begin,
@@ -130,7 +130,7 @@ def is_off(driver: Any, address: str) -> bool:
 def count_once(driver: Any, network: Network) -> None:
     """Open the counter for the first time, allow it, count to one, and wait until everything is kept."""
     driver.get(network.site.counter)
-    allow(driver)
+    let_in(driver)
     click(driver, "#plus")
     wait_text(driver, "#count", "1")
     wait_kept(driver)
@@ -364,7 +364,7 @@ def test_where_service_workers_are_refused(own_browser: Callable[..., Any], netw
     )
     driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": refuse})
     driver.get(network.site.counter)
-    allow(driver)
+    let_in(driver)
     click(driver, "#plus")
     wait_text(driver, "#count", "1")
     assert driver.run("return (await navigator.serviceWorker.getRegistrations()).length") == 0

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 from browser.steps import (
-    allow,
     click,
     connect_test_app,
     find,
     finished,
+    let_in,
     make_profile,
     outcome_of,
     py,
@@ -30,26 +29,6 @@ def counted(driver: Any, number: int) -> None:
     wait_text(driver, "#count", str(number))
 
 
-@pytest.mark.slow("two browsers one after the other, and a demo")
-def test_count_reload_restart(own_browser: Callable[..., Any], site: Site, tmp_path: Path) -> None:
-    """A number counted in the demo is there after a reload and after the browser was restarted."""
-    first = own_browser(profile=tmp_path)
-    first.get(site.counter)
-    allow(first)
-    for _ in range(3):
-        click(first, "#plus")
-    counted(first, 3)
-    click(first, "#minus")
-    counted(first, 2)
-    first.refresh()
-    counted(first, 2)
-    first.quit()
-    second = own_browser(profile=tmp_path)
-    second.get(site.counter)
-    counted(second, 2)
-    assert second.policy_errors() == []
-
-
 @pytest.mark.engines
 def test_the_store_opened_first(browser: Callable[..., Any], site: Site) -> None:
     """A store that is opened by itself, in a browser that never saw it, asks for a name and then shows its list."""
@@ -59,25 +38,6 @@ def test_the_store_opened_first(browser: Callable[..., Any], site: Site) -> None
     find(driver, "#apps")
     driver.refresh()
     find(driver, "#apps")
-
-
-def test_two_tabs_of_one_app(browser: Callable[..., Any], site: Site) -> None:
-    """What one tab counts, the other shows at once; each answers for its own origin."""
-    driver = browser()
-    driver.get(site.counter)
-    allow(driver)
-    click(driver, "#plus")
-    counted(driver, 1)
-    one = driver.current_window_handle
-    two = driver.new_tab(site.counter)
-    counted(driver, 1)
-    click(driver, "#plus")
-    counted(driver, 2)
-    driver.switch_to.window(one)
-    counted(driver, 2)
-    click(driver, "#plus")
-    driver.switch_to.window(two)
-    counted(driver, 3)
 
 
 def test_apps_are_apart(browser: Callable[..., Any], site: Site) -> None:
@@ -97,7 +57,7 @@ def test_tasks_demo(browser: Callable[..., Any], site: Site) -> None:
     """The tasks demo keeps what was typed over a reload, and its data are its own."""
     driver = browser()
     driver.get(site.tasks)
-    allow(driver)
+    let_in(driver)
     field = until(
         lambda: [
             f
@@ -113,7 +73,7 @@ def test_tasks_demo(browser: Callable[..., Any], site: Site) -> None:
         lambda: "Water the plants" in driver.find_element("css selector", "main, body").text, "the task again"
     )
     driver.get(site.counter)
-    allow(driver)
+    let_in(driver)
     counted(driver, 0)
 
 
@@ -159,7 +119,7 @@ def test_the_store_shows_apps_and_withdraws(browser: Callable[..., Any], site: S
 def test_a_second_tab_needs_no_new_python(app: Any, app_site: Site) -> None:
     """A second tab is served by the worker that is running: both see one engine's increments in order."""
     first = app.current_window_handle
-    app.new_tab(app_site.url("app"))
+    app.new_tab(app_site.url("pyodide"))
     py(app, "global store\nstore = await masq.connect(STORE, name='Test app')")
     numbers = json.loads(json.dumps(py(app, "return [await store.increment('n') for _ in range(5)]")))
     app.switch_to.window(first)
