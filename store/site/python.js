@@ -20,10 +20,10 @@ async function unfold(memory, report) {
 
 // Pyodide adds to its table of functions each export that it does not find there. In WebKit that is
 // all of them, for its tables give objects of their own: then the snapshot's pointers meet others.
-// A function's name is its number in the module.
+// A function's name is its number in the module. Where one is the export itself, all are.
 const asInTable = (done) => ({ exports: { ...all } }, module) => {
-  const [table, named] = [all.__indirect_function_table, {}];
-  for (let i = 1; i < table.length; i++) named[table.get(i).name] = table.get(i);
+  const [table, named, own] = [all.__indirect_function_table, {}, new Set(Object.values(all))];
+  for (let i = 1, f; i < table.length && !own.has((f = table.get(i))); i++) named[f.name] = f;
   for (const key in all) all[key] = named[all[key].name] ?? all[key];
   done({ exports: all }, module);
 };
