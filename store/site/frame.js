@@ -58,11 +58,12 @@ async function open(url) {
 const use = (first, url) => void (opened = open(url).then(first)).catch(failed);
 
 // A newer build takes over: it gets the app's port back from the old one, unnoticed by the app.
-// The old worker ends when it has our word: heard of first, its end would mean that it was lost.
+// The old worker waits for our word, given when the new one has what we hold, the ticket above all.
+// It ends then: heard of first, its end would mean that it was lost.
 function move({ moved, sessions }, ports, from) {
   port = undefined;
-  from.postMessage(pack({ left: 1 }));
-  use(() => ports.forEach((app, i) => post(sessions[i], app)), moved);
+  const attach = () => ports.forEach((app, i) => post(sessions[i], app));
+  use(() => (attach(), from.postMessage(pack({ left: 1 }))), moved);
 }
 
 const post = (about, app) =>

@@ -38,6 +38,12 @@ PATIENCE_SECONDS = 10
 
 Its unfinished transactions then fail by their generation number."""
 
+LEAVING_SECONDS = 0.5
+"""How long an engine that steps down holds its lock for frames and pages to leave.
+
+What they hold may open the profile: else a page that comes to the newer worker first finds the profile locked.
+"""
+
 LOOKS = 4
 """How often it is asked in that time: a machine that slept has missed but one answer."""
 
@@ -89,7 +95,8 @@ class Worker:
         try:
             self._held = await self._take_turn()
             if self._held is None:
-                await self._retire({})
+                self._send_on({})
+                await self._end_alone()
                 return
             self._engine = await started(self._make, self._try_failed)
         except MasqError as error:
@@ -105,7 +112,7 @@ class Worker:
             if self._engine is None:
                 self._release()  # for a worker that fares better
             if self._engine or self._failure:
-                for line in list(self._lines):
+                for line in sorted(self._lines, key=lambda line: not line.brings_ticket):
                     line.serve(self._engine, self._failure)
 
     async def _make(self) -> Engine | Partition:
@@ -229,24 +236,32 @@ class Worker:
         assert engine is not None
         by_session = {session: (port, state) for session, port, state in await engine.stop()}
         self._moved = url
+        self._send_on(by_session)
+        await self._until_alone(LEAVING_SECONDS)
         self._release()
-        await self._retire(by_session)
+        await self._end_alone()
 
-    async def _retire(self, by_session: dict[AppSession, tuple[Any, dict[str, Any]]]) -> None:
-        """Send every frame and page to the worker at `_moved`, and end once they have heard it.
+    def _send_on(self, by_session: dict[AppSession, tuple[Any, dict[str, Any]]]) -> None:
+        """Send every frame and page to the worker at `_moved`."""
+        for line in list(self._lines):
+            line.move(self._moved, [by_session[s] for s in line.sessions if s in by_session])
+
+    async def _end_alone(self) -> None:
+        """End once frames and pages have heard where to go.
 
         A frame that heard of our end first would start this worker again, and its app would lose its calls.
         """
         import js
 
-        for line in list(self._lines):
-            line.move(self._moved, [by_session[s] for s in line.sessions if s in by_session])
+        await self._until_alone(PATIENCE_SECONDS)
+        js.self.close()
+
+    async def _until_alone(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(PATIENCE_SECONDS):
+            async with asyncio.timeout(seconds):
                 while self._lines:
                     self._alone.clear()
                     await self._alone.wait()
-        js.self.close()
 
     def _release(self) -> None:
         if self._held:
@@ -299,6 +314,12 @@ class Line:
         waiting, self._waiting = self._waiting, []
         for early in waiting:
             self._take(*early)
+
+    @property
+    def brings_ticket(self) -> bool:
+        """Whether what waits may open the profile (engine/rest.py)."""
+        said = [message.get("attach", message.get("page")) for _, message, _ in self._waiting]
+        return any(isinstance(words, dict) and words.get("ticket") for words in said)
 
     def hear(self, event: Any) -> None:
         """Take a message from the frame or page."""
