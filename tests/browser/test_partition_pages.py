@@ -13,28 +13,17 @@ from browser.readable import WIDTHS, faults, resize, show_theme
 from browser.steps import answer, click, find, is_counting, make_profile, popup, text, until
 from conftest import Site
 
-WORDS = {
-    "en": {
-        "copy": "Counter in this browser",
-        "apart": "This browser keeps Counter's data apart from your store.",
-        "alone": "Without a relay the copy meets the others only while the store's window is open: "
-        "click Sync now in the app.",
-        "holders": "2 devices hold it.",
-        "remove": "Remove Counter in this browser?",
-        "removed": "Counter in this browser was removed.",
-        "question": "May this app keep its data in your store?",
-    },
-    "fr": {
-        "copy": "Counter dans ce navigateur",
-        "apart": "Ce navigateur tient les données de Counter à l’écart de votre coffre.",
-        "alone": "Sans relais, la copie ne rencontre les autres que tant que la fenêtre du coffre est ouverte : "
-        "cliquez sur « Sync now » dans l’application.",
-        "holders": "2 appareils l’ont.",
-        "remove": "Retirer Counter dans ce navigateur\u202f?",
-        "removed": "Counter dans ce navigateur : copie retirée.",
-        "question": "Cette application peut-elle garder ses données dans votre coffre\u202f?",
-    },
+SAID = {
+    "copy": "Counter in this browser",
+    "apart": "This browser keeps Counter's data apart from your store.",
+    "alone": "Without a relay the copy meets the others only while the store's window is open: "
+    "click Sync now in the app.",
+    "holders": "2 devices hold it.",
+    "remove": "Remove Counter in this browser?",
+    "removed": "Counter in this browser was removed.",
+    "question": "May this app keep its data in your store?",
 }
+"""In French: tests/unit/test_ui_devices.py, and how it fits into the pages in test_pages.py."""
 
 
 def state(driver: Any) -> str:
@@ -60,21 +49,13 @@ def read(driver: Any, axe: str, name: str, at: str = "h1") -> None:
     show_theme(driver, "light")
 
 
-def speak(driver: Any, language: str) -> None:
-    """Choose the language of the store's pages, from one of them."""
-    driver.execute_script("localStorage.setItem('masq/language', arguments[0])", language)
-
-
-@pytest.mark.parametrize("language", list(WORDS))
+@pytest.mark.slow("pictures and axe-core's rules of each page; the browser is started again")
 def test_from_the_question_to_the_removal(
-    own_browser: Callable[..., Any], site: Site, axe: str, tmp_path: Path, language: str
+    own_browser: Callable[..., Any], site: Site, axe: str, tmp_path: Path
 ) -> None:
     """The window asks and says what is special; app and store then tell where the data is, and what waits."""
-    said = WORDS[language]
     first = own_browser("chromium-blocked", profile=tmp_path)
     first.get(site.store)
-    speak(first, language)
-    first.refresh()
     make_profile(first, "Ann")
     find(first, "#apps")
     # The question.
@@ -83,9 +64,9 @@ def test_from_the_question_to_the_removal(
     click(first, "#connect")
     with popup(first):
         find(first, "#allow")
-        assert text(first, ".context") == said["question"]
-        assert said["alone"] in text(first, "#apart")
-        read(first, axe, f"question-{language}")
+        assert text(first, ".context") == SAID["question"]
+        assert SAID["alone"] in text(first, "#apart")
+        read(first, axe, "question")
         click(first, "#allow")
     until(lambda: is_counting(first), "the counter to be connected")
     first.quit()
@@ -104,7 +85,7 @@ def test_from_the_question_to_the_removal(
         driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
         for width in WIDTHS:
             resize(driver, width)
-            look(driver, f"apart-counter-{language}-{theme}-{width}")
+            look(driver, f"apart-counter-{theme}-{width}")
         assert faults(driver, axe, (theme,)) == []
     driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     # Sync now: a window that asks nothing.
@@ -121,20 +102,20 @@ def test_from_the_question_to_the_removal(
     # The app's page in the store.
     driver.new_tab(f"{site.store}/#/app/{quote(site.counter, safe='')}")
     until(lambda: "3" in text(driver, "#entries"), "what was counted to be in the store")
-    assert said["holders"] in text(driver, "#app-sync-state")
-    assert text(driver, "#apart") == f"{said['apart']} {said['alone']}"
-    assert text(driver, "#copies .name") == said["copy"]
-    read(driver, axe, f"app-{language}", "#apart")
+    assert SAID["holders"] in text(driver, "#app-sync-state")
+    assert text(driver, "#apart") == f"{SAID['apart']} {SAID['alone']}"
+    assert text(driver, "#copies .name") == SAID["copy"]
+    read(driver, axe, "app", "#apart")
     # The list of devices, and the copy's removal.
     driver.get(f"{site.store}/#/devices")
     until(lambda: len(driver.find_elements("css selector", "#devices > li")) == 1, "the list of devices")
-    assert text(driver, "#copies .name") == said["copy"]
-    read(driver, axe, f"devices-{language}", "#copies")
+    assert text(driver, "#copies .name") == SAID["copy"]
+    read(driver, axe, "devices", "#copies")
     click(driver, "[id^=open-remove-copy]")
-    until(lambda: text(driver, "#remove-copy-question") == said["remove"], "the question by name")
-    read(driver, axe, f"remove-{language}", "#remove-copy")
+    until(lambda: text(driver, "#remove-copy-question") == SAID["remove"], "the question by name")
+    read(driver, axe, "remove", "#remove-copy")
     click(driver, "#remove-copy")
-    until(lambda: text(driver, "#notice").startswith(said["removed"]), "the word about it")
+    until(lambda: text(driver, "#notice").startswith(SAID["removed"]), "the word about it")
     assert not driver.find_elements("css selector", "#copies")
     assert severe(driver) == []
     # The app hears of it, for the store is open; its button asks again.

@@ -288,8 +288,31 @@ def test_copies_have_french_names():
             app.draw()
             assert screen.has("Counter dans ce navigateur") and screen.has("Counter dans Telephone")
             assert screen.has("Ce navigateur tient les données de Counter à l’écart de votre coffre.")
+            assert screen.has("5 appareils l’ont.") and screen.has(
+                "Sans relais, la copie ne rencontre les autres que tant que la fenêtre du coffre est ouverte\xa0: "
+                "cliquez sur «\xa0Sync now\xa0» dans l’application."
+            )
             await press(app, "open-remove-copy", COPY["id"])
+            assert screen.has("Retirer Counter dans ce navigateur\u202f?")
             assert screen.has("La copie s’effacera à son prochain contact")
+            await press(app, "remove-copy", COPY["id"])
+            assert screen.has("Counter dans ce navigateur\xa0: copie retirée.")
+
+    go()
+
+
+def test_the_question_for_a_copy_is_french_too():
+    """What the window asks, and what it says of a copy where no relay is set."""
+
+    @run
+    async def go():
+        engine = Engine(a_profile("Ann", ""), request=ABOUT | {"registered": False, "apart": True})
+        engine.sync |= {"relay": a_relay("", "")}
+        app, screen = await opened(engine, "#connect=n1")
+        with french():
+            app.draw()
+            assert screen.has("Cette application peut-elle garder ses données dans votre coffre\u202f?")
+            assert screen.has("cliquez sur «\xa0Sync now\xa0» dans l’application.")
 
     go()
 
