@@ -149,7 +149,7 @@ def _quoted(origin: str) -> str:
 def two_devices(folder: Path) -> Iterator[Pair]:
     """Start what two devices need, pair them, and connect the app on both; the watching one sees the other's sets."""
     with ExitStack() as ends:
-        server = SiteServer(copy_of(DIST, folder / "dist"))
+        server = SiteServer(copy_of(DIST, folder / "dist", whole=True))
         server.start()
         ends.callback(server.stop)
         wishes = Namespace(

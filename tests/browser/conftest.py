@@ -34,6 +34,14 @@ def site(built: Path) -> Iterator[Site]:
 
 
 @pytest.fixture
+def whole_site(dist: Path, tmp_path: Path) -> Iterator[Site]:
+    """As `own_site`, with the files packed, and with service workers: as on a host."""
+    server = serve(copy_of(dist, tmp_path / "whole", whole=True))
+    yield Site(server)
+    server.stop()
+
+
+@pytest.fixture
 def own_site(dist: Path, tmp_path: Path) -> Iterator[Site]:
     """As `site`, of files that the test may change."""
     server = serve(copy_of(dist, tmp_path / "dist"))

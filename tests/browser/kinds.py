@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 from pathlib import Path
+
+from browser.sites import copy_lightly
 
 from build.places import ROOT
 from build.server import Handler
@@ -91,7 +91,7 @@ def script_of(kind: str) -> str:
 
 def make_page(dist: Path, target: Path, script: str, program: str | None = None) -> None:
     """Fill `target` with the counter, started by `script`. `program`: Python to run in place of the counter's."""
-    shutil.copytree(dist / "counter", target, copy_function=os.link)
+    copy_lightly(dist / "counter", target)
     page = (target / "index.html").read_text("utf-8")
     assert SCRIPT.search(page)
     (target / "index.html").unlink()

@@ -45,24 +45,43 @@ def serve(dist: Path, handler: type[Handler] = Handler, **options: Any) -> SiteS
     return server
 
 
-def copy_of(dist: Path, target: Path) -> Path:
+PACKED = ("*.br", "*.gz")
+KEEPERS = ("service-worker.js", "frame-worker.js")
+"""What a browser runs to keep a site's files for when there is no network."""
+
+
+def copy_of(dist: Path, target: Path, *, whole: bool = False) -> Path:
     """Return a copy of `dist` in which tests may change files: links for what is large, never written through.
+
+    To unpack the files and to keep them takes a browser longer, at each new origin, than to start Python. Where a test
+    is not about that they come as they are, and the service workers keep nothing. `whole`: as on a host.
 
     Beside store and demos it has the test apps `app`, `other` and `third` in MicroPython, `pyodide` and `pyodide-too`
     in Pyodide, and the pages of `hostile` and `stranger`. Below the store it has `answer/`, which stands for the
     store's window.
     """
-    shutil.copytree(dist, target, copy_function=link)
+    if whole:
+        shutil.copytree(dist, target, copy_function=link)
+    else:
+        copy_lightly(dist, target)
     for name in ("app", "other", "third"):
         _make_app(target / name, "micropython")
         _add_micropython(dist, target / name)
     for name in ("pyodide", "pyodide-too"):
         _make_app(target / name, "pyodide")
-        _add_pyodide(dist / "store", target / name)
+        _add_pyodide(target / "store", target / name)
     for name in ("hostile", "stranger"):
         shutil.copytree(APPS / "hostile", target / name)
     _add_answer(target / "store")
     return target
+
+
+def copy_lightly(site: Path, target: Path) -> None:
+    """Copy a folder of sites, or one site, unpacked, and with service workers that keep nothing."""
+    shutil.copytree(site, target, copy_function=link, ignore=shutil.ignore_patterns(*PACKED))
+    for keeper in [path for name in KEEPERS for path in target.rglob(name)]:
+        keeper.unlink()  # a link
+        keeper.write_text("// Keeps nothing.\n", "utf-8")
 
 
 def _make_app(app: Path, python: str) -> None:

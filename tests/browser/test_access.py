@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from browser.steps import allow, find, finished, outcome_of, py, start, text, until
+from browser.steps import connect_test_app, find, outcome_of, py, text, until
 from conftest import Site
 
 from build.server import SiteServer
@@ -52,14 +52,7 @@ def test_an_app_of_the_stores_own_site(
     """An app on another port, or below the store's name, reaches the store itself, even with such cookies blocked."""
     driver = browser()
     address = f"http://{host}:{beside.port}"
-    driver.get(address)
-    start(
-        driver,
-        "connect",
-        "global store\nstore = await masq.connect(STORE, name='Near app', button='#connect')",
-    )
-    allow(driver)
-    assert "error" not in finished(driver, "connect")
+    connect_test_app(driver, address, "Near app")
     assert py(driver, "return [await store.increment('n'), store.status.access]") == [
         1,
         "partitioned" if differs("every-origin-is-apart") else "shared",

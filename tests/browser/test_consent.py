@@ -7,12 +7,23 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from browser.steps import click, find, finished, is_shown, make_profile, outcome_of, popup, start, until
+from browser.steps import (
+    click,
+    find,
+    finished,
+    is_shown,
+    make_profile,
+    outcome_of,
+    popup,
+    py,
+    start,
+    until,
+)
 from conftest import Site
 
 from masq_store.core.enrolment import SILENT_SECONDS
 
-CONNECT = "await masq.connect(STORE, name='Test app', button='#connect')"
+CONNECT = "global store\nstore = await masq.connect(STORE, name='Test app', button='#connect')"
 
 
 def ask(driver: Any, site: Site) -> None:
@@ -189,7 +200,7 @@ def test_the_question_names_the_origin_first(browser: Callable[..., Any], site: 
 def test_locked_after_a_restart(
     own_browser: Callable[..., Any], site: Site, differs: Callable[[str], bool], tmp_path: Any
 ) -> None:
-    """With a passphrase and without staying unlocked: Locked after a restart, and Connect becomes Unlock."""
+    """A passphrase that does not stay: Locked after a restart. Connect becomes Unlock, and brings the data back."""
     first = own_browser(profile=tmp_path)
     ask(first, site)
     click(first, "#connect")
@@ -197,21 +208,22 @@ def test_locked_after_a_restart(
         make_profile(first, passphrase="correct horse", stay_unlocked=False)
         click(first, "#allow")
     assert "error" not in finished(first, "connect")
+    py(first, "await store.set('a', 1)")
     first.quit()
     second = own_browser(profile=tmp_path)
+    second.get(site.url("other"))
+    assert outcome_of(second, "await masq.connect(STORE, name='Stranger')")["error"] == "NotRegistered"
     second.get(site.url("app"))
     # Where nothing of the app is left in its partition, only the window knows that the profile is locked.
-    error, shown = (
-        ("NotRegistered", "connect")
-        if differs("the-partition-ends-with-the-browser")
-        else ("Locked", "locked")
-    )
+    gone = differs("the-partition-ends-with-the-browser")
+    error, shown = ("NotRegistered", "connect") if gone else ("Locked", "locked")
     assert outcome_of(second, "await masq.connect(STORE, name='Test app')")["error"] == error
     start(second, "connect", CONNECT)
     until(
         lambda: second.find_element("css selector", "#connect").get_dom_attribute("data-masq-state") == shown,
         "the button",
     )
+    assert gone or "nlock" in find(second, "#connect").text
     click(second, "#connect")
     with popup(second):
         find(second, "#passphrase").send_keys("wrong")
@@ -221,3 +233,4 @@ def test_locked_after_a_restart(
         find(second, "#passphrase").send_keys("correct horse")
         click(second, "#unlock")
     assert "error" not in finished(second, "connect")
+    assert gone or py(second, "return await store.get('a')") == 1

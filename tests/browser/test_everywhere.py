@@ -20,16 +20,17 @@ from browser.steps import (
     until,
     wait_text,
 )
+from conftest import DEFAULT
 
 
-@pytest.mark.slow("the whole story, with two demos, and WebAssembly optimized")
+@pytest.mark.slow("the whole story, with two demos")
 @pytest.mark.quick
 @pytest.mark.engines
 def test_the_main_story(
     served: Served, own_browser: Callable[..., Any], surroundings: str, tmp_path: Path
 ) -> None:
     """An app is connected, counts, is reloaded, is live in two tabs, sees no other app's data, and is withdrawn."""
-    driver = own_browser(profile=tmp_path, optimizing=surroundings != "chromium-blocked")
+    driver = own_browser(profile=tmp_path, optimizing=surroundings == DEFAULT)  # as people's, once
     counter, tasks = served.demo("counter"), served.demo("tasks")
     driver.get(counter)
     allow(driver)

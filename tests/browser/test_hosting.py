@@ -41,7 +41,7 @@ class Server(http.server.ThreadingHTTPServer):
 @pytest.fixture
 def plain(dist: Path, tmp_path: Path) -> Iterator[str]:
     """A plain file server with dist/ under /below; gives `http://{}:port/below`, with the host's name to fill in."""
-    copy_of(dist, tmp_path / "below")
+    copy_of(dist, tmp_path / "below", whole=True)
     for path in (tmp_path / "below").rglob("_headers"):
         path.unlink()
     handler = functools.partial(Plain, directory=str(tmp_path))
@@ -118,7 +118,7 @@ def test_a_site_that_was_copied_without_variants(
     browser: Callable[..., Any], dist: Path, tmp_path: Path
 ) -> None:
     """The compressed variants are an extra: without one of them the store starts all the same."""
-    copy = copy_of(dist, tmp_path / "dist")
+    copy = copy_of(dist, tmp_path / "dist", whole=True)
     for pattern in ("*.br", "*.gz"):
         for path in copy.rglob(pattern):
             path.unlink()

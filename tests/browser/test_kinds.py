@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser.kinds import KINDS, WORKER_ALONE, Isolating, make_page, script_of
+from browser.kinds import ISOLATED, KINDS, WORKER_ALONE, Isolating, make_page, script_of
 from browser.sites import serve
 from browser.steps import allow, click, find, let_in, make_profile, popup, text, until, wait_text
-from conftest import Site
+from conftest import DEFAULT, Site
 
 COUNT = 3
 
@@ -121,51 +121,11 @@ def state(driver: Any) -> str:
     return str(driver.find_element("css selector", "#connect").get_dom_attribute("data-masq-state"))
 
 
-def counts(driver: Any, address: str) -> float:
-    """Connect, count, and find the number again. Returns ms to the first value, files in the cache."""
-    driver.get(address)
-    let_in(driver)
-    for _ in range(COUNT):
-        click(driver, "#plus")
-    wait_text(driver, "#count", str(COUNT))
-    for _ in range(2):  # the second time everything is in the browser's cache
-        driver.refresh()
-        wait_text(driver, "#count", str(COUNT))
-    first = float(driver.execute_script("return shown"))
-    click(driver, "#minus")  # and it still works
-    wait_text(driver, "#count", str(COUNT - 1))
-    return first
+def refused_and_allowed(driver: Any, *, found_again: bool) -> None:
+    """Press Connect twice and say no, then press it once more and say yes, with a profile made on the way.
 
-
-@pytest.mark.slow("the demo is loaded three times")
-@pytest.mark.engines
-@pytest.mark.parametrize("kind", ["py", "mpy"])
-def test_the_counter_in_the_page(
-    browser: Callable[..., Any], kinds: Site, kind: str, figure: Callable[[str], None]
-) -> None:
-    """Connected, counted, reloaded, kept: with Pyodide and with MicroPython."""
-    driver = browser()
-    figure(f"first value in {kind} in {driver.engine}: {counts(driver, kinds.url(kind)):.0f} ms")
-
-
-@pytest.mark.parametrize("kind", ["worker", "mpy-worker", "pyodide", "files", "mpy-files", "isolated"])
-def test_the_counter_in_other_kinds(
-    browser: Callable[..., Any], kinds: Site, kind: str, figure: Callable[[str], None]
-) -> None:
-    """The same: in workers, in Pyodide alone, with the client as files, and in an isolated page."""
-    driver = browser()
-    figure(f"first value in {kind}: {counts(driver, kinds.url(kind)):.0f} ms")
-    isolated = driver.execute_script(
-        "return [crossOriginIsolated, !!document.querySelector('script[worker]')]"
-    )
-    assert isolated == [kind in ("worker", "mpy-worker", "isolated"), "worker" in kind]
-
-
-@pytest.mark.parametrize("kind", ["worker", "isolated", "py"])
-def test_a_second_click(browser: Callable[..., Any], kinds: Site, kind: str) -> None:
-    """Clicked again, there is one window of the store still, and its answer counts."""
-    driver = browser()
-    driver.get(kinds.url(kind))
+    There is one window of the store at a time, and its answer counts. `found_again`: it is the first press's.
+    """
     until(lambda: state(driver) == "connect", "the Connect button")
     home = driver.current_window_handle
     click(driver, "#connect")
@@ -173,16 +133,65 @@ def test_a_second_click(browser: Callable[..., Any], kinds: Site, kind: str) -> 
     find(driver, "#create-profile")
     driver.switch_to.window(home)
     click(driver, "#connect")
-    # A page that is not isolated finds the window again; another's is replaced.
     until(
-        lambda: len(driver.window_handles) == 2 and (first in driver.window_handles) == (kind == "py"),
-        "the first window to close",
+        lambda: len(driver.window_handles) == 2 and (first in driver.window_handles) == found_again,
+        "one window of the store",
     )
     with popup(driver):
         make_profile(driver)
-        click(driver, "#allow")
+        click(driver, "#deny")
+    until(lambda: "refused this app access" in text(driver, "#message"), "the sentence")
+    assert driver.window_handles == [home]
+    allow(driver)
     until(lambda: state(driver) == "connected", "the answer")
     assert driver.window_handles == [home]
+
+
+def counts(driver: Any) -> float:
+    """Count, and find the number again in the page loaded anew. Returns ms to its first value, files in the cache."""
+    for _ in range(COUNT):
+        click(driver, "#plus")
+    wait_text(driver, "#count", str(COUNT))
+    driver.refresh()
+    wait_text(driver, "#count", str(COUNT))
+    first = float(driver.execute_script("return shown"))
+    click(driver, "#minus")  # and it still works
+    wait_text(driver, "#count", str(COUNT - 1))
+    return first
+
+
+@pytest.mark.engines
+@pytest.mark.parametrize("kind", ["py", "mpy"])
+def test_the_counter_in_the_page(
+    browser: Callable[..., Any], kinds: Site, kind: str, surroundings: str, figure: Callable[[str], None]
+) -> None:
+    """Connected, counted, reloaded, kept: with Pyodide and with MicroPython; where it is cheap, refused first."""
+    driver = browser()
+    driver.get(kinds.url(kind))
+    if surroundings == DEFAULT:
+        refused_and_allowed(driver, found_again=True)
+    else:
+        let_in(driver)
+    figure(f"first value in {kind} in {driver.engine}: {counts(driver):.0f} ms")
+
+
+@pytest.mark.slow("Python starts six times in a page with workers")
+@pytest.mark.parametrize("kind", ["worker", "mpy-worker", "pyodide", "files", "mpy-files", "isolated"])
+def test_the_counter_in_other_kinds(
+    browser: Callable[..., Any], kinds: Site, kind: str, figure: Callable[[str], None]
+) -> None:
+    """The same: in workers, in Pyodide alone, with the client as files, and in an isolated page.
+
+    A page that is not isolated finds its window again; another's is replaced.
+    """
+    driver = browser()
+    driver.get(kinds.url(kind))
+    refused_and_allowed(driver, found_again=kind not in ISOLATED)
+    figure(f"first value in {kind}: {counts(driver):.0f} ms")
+    isolated = driver.execute_script(
+        "return [crossOriginIsolated, !!document.querySelector('script[worker]')]"
+    )
+    assert isolated == [kind in ISOLATED, "worker" in kind]
 
 
 @pytest.mark.parametrize(
@@ -203,21 +212,6 @@ def test_a_worker_without_a_page(browser: Callable[..., Any], kinds: Site, page:
     )
     assert "told StorageUnavailable: " in told[0] and sentence in told[0] and "To change that: " in told[0]
     assert driver.execute_script("return document.querySelectorAll('iframe').length") == 0
-
-
-@pytest.mark.parametrize("kind", ["mpy", "worker", "mpy-worker", "pyodide"])
-def test_a_refusal_reaches_the_page(browser: Callable[..., Any], kinds: Site, kind: str) -> None:
-    """An error is a sentence in every kind, and the app offers to connect again."""
-    driver = browser()
-    driver.get(kinds.url(kind))
-    until(lambda: state(driver) == "connect", "the Connect button")
-    click(driver, "#connect")
-    with popup(driver):
-        make_profile(driver)
-        click(driver, "#deny")
-    until(lambda: "refused this app access" in text(driver, "#message"), "the sentence")
-    allow(driver)
-    until(lambda: state(driver) == "connected", "the answer")
 
 
 @pytest.mark.parametrize("kind", ["py", "mpy", "worker", "mpy-worker", "pyodide"])

@@ -1,4 +1,4 @@
-"""A profile with a passphrase that does not stay unlocked: what keeps it open, and what locks it."""
+"""A profile with a passphrase that does not stay unlocked: what keeps it open. What locks it: test_consent.py."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from browser.steps import (
     is_shown,
     make_profile,
     outcome_of,
-    popup,
     py,
     start,
     until,
@@ -97,39 +96,6 @@ def test_a_newer_build_does_not_lock(own_browser: Callable[..., Any], own_site: 
     assert py(driver, "await store.set('a', 2)\nreturn await store.get('a')") == 2
     py(driver, "await store.close()")
     assert finished(driver, "states")["result"] in (["ready"], ["ready", "closed"], ["closed"], [])
-
-
-def test_a_restart_locks(own_browser: Callable[..., Any], site: Site, tmp_path: Path) -> None:
-    """After a restart of the browser the app's button says Unlock, and the passphrase brings its data back."""
-    first = own_browser(profile=tmp_path)
-    locked_when_closed(first, site)
-    connect_test_app(first, site.url("app"))
-    py(first, "await store.set('a', 1)")
-    first.quit()
-    second = own_browser(profile=tmp_path)
-    second.get(site.url("app"))
-    assert outcome_of(second, "await masq.connect(STORE, name='Test app')")["error"] == "Locked"
-    second.get(site.url("other"))
-    assert outcome_of(second, "await masq.connect(STORE, name='Stranger')")["error"] == "NotRegistered"
-    second.get(site.url("app"))
-    start(
-        second,
-        "connect",
-        "global store\nstore = await masq.connect(STORE, name='Test app', button='#connect')",
-    )
-    until(lambda: find(second, "#connect").get_dom_attribute("data-masq-state") == "locked", "the button")
-    assert "nlock" in find(second, "#connect").text
-    click(second, "#connect")
-    with popup(second):
-        find(second, "#passphrase").send_keys("wrong")
-        click(second, "#unlock")
-        until(lambda: is_shown(second, "#error"), "the refusal")
-        field = find(second, "#passphrase")
-        field.clear()
-        field.send_keys(WORDS)
-        click(second, "#unlock")
-    assert "error" not in finished(second, "connect")
-    assert py(second, "return await store.get('a')") == 1
 
 
 def unlocks(driver: Any, words: str) -> bool:

@@ -86,7 +86,7 @@ class Network:
 @pytest.fixture
 def network(dist: Path, tmp_path: Path) -> Iterator[Network]:
     """The built site on a network that can be switched off and on."""
-    network = Network(copy_of(dist, tmp_path / "dist"))
+    network = Network(copy_of(dist, tmp_path / "dist", whole=True))
     yield network
     network.server.cut()
 
@@ -324,7 +324,7 @@ def test_what_nobody_keeps_is_left_alone(browser: Callable[..., Any], network: N
 
 def test_a_plain_host_below_a_path(own_browser: Callable[..., Any], dist: Path, tmp_path: Path) -> None:
     """On a host that sends no header of ours, below a path, the store is kept, and opens when that host is gone."""
-    copy_of(dist, tmp_path / "below")
+    copy_of(dist, tmp_path / "below", whole=True)
     server = Server(("127.0.0.1", 0), functools.partial(Plain, directory=str(tmp_path)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     driver = own_browser()

@@ -36,5 +36,17 @@ def store(scene):
 `);
 python.globals.set("scene", location.search.slice(1));
 await python.runPythonAsync("engine = store(scene)\nshown = await pages.start(engine)");
+// Another scene in the same page, as one who comes there for the first time finds it.
+window.come = (wanted, address) => {
+  python.globals.set("scene", wanted);
+  history.replaceState(null, "", location.pathname + location.search + address);
+  return python.runPythonAsync(`
+engine = store(scene)
+engine.on_event = shown.told
+shown.link, shown.overview = engine, pages.NOTHING
+pages.preferences.apply(shown.screen)
+await shown.arrive()
+`);
+};
 window.py = (code) => python.runPythonAsync(code);
 document.documentElement.dataset.ready = "yes";
