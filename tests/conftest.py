@@ -108,10 +108,10 @@ def own_browser(
     request: pytest.FixtureRequest, surroundings: str, pool: Pool
 ) -> Iterator[Callable[..., Any]]:
     """Start browsers for this test alone: `own_browser(profile=…)`, `own_browser("firefox")`. They end with it."""
+    pool.keep_to(surroundings)
     started: list[Any] = []
 
     def start(name: str = surroundings, **options: Any) -> Any:
-        pool.close()  # what no test has need not take this one's time
         started.append(engines.start(name, **options))
         request.config.stash[OUTCOMES].started(started[-1], name)
         return started[-1]

@@ -57,7 +57,9 @@ def main() -> int:
     command = [sys.executable, "-m", "pytest", "--browser", chosen.browser, *processes()]
     command += ["--quick"] if chosen.quick else []
     command += ["--again", chosen.again[0], "-k", chosen.again[1]] if chosen.again else []
-    return subprocess.call([*command, *rest], cwd=ROOT)
+    # With bytecode kept, tests are there in half of the time, and so is each relay or server that they start.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return subprocess.call([*command, *rest], cwd=ROOT, env=environment)
 
 
 def processes() -> list[str]:

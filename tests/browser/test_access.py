@@ -44,6 +44,7 @@ def test_pages_without_https(own_browser: Callable[..., Any], site: Site) -> Non
     until(lambda: "https only" in text(driver, "main"), "the store's page to say so")
 
 
+@pytest.mark.slow("in Firefox and WebKit a Python of its partition, and the store's page")
 @pytest.mark.engines
 @pytest.mark.parametrize("host", ["store.localhost", "app.store.localhost"])
 def test_an_app_of_the_stores_own_site(

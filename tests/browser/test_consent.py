@@ -85,6 +85,7 @@ def test_refused(browser: Callable[..., Any], site: Site) -> None:
     assert outcome_of(driver, "await masq.connect(STORE, name='Test app')")["error"] == "NotRegistered"
 
 
+@pytest.mark.slow("the window is closed twice; in WebKit the app waits a while before it believes it")
 @pytest.mark.engines("each")
 def test_closed(browser: Callable[..., Any], site: Site, differs: Callable[[str], bool]) -> None:
     """Closing the window, at the first form or at the question, gives AccessDenied, closed, within a second."""

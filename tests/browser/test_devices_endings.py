@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from browser.devices import add, confirm, invite, link_of, names, pair, take, type_digits
 from browser.meeting import Meeting
 from browser.steps import click, find, is_shown, make_profile, text, until
@@ -30,6 +31,7 @@ def open_link(driver: Any, link: str) -> None:
     driver.get(link)
 
 
+@pytest.mark.slow("two devices, and three pairings")
 def test_wrong_digits_a_no_and_a_used_link(browser: Callable[..., Any], meeting: Meeting) -> None:
     """Other digits, a no, and a link that was used: each ends both sides with a sentence, and leaves nothing."""
     old, new = browser(), browser()
@@ -57,6 +59,7 @@ def test_wrong_digits_a_no_and_a_used_link(browser: Callable[..., Any], meeting:
     assert [e["message"] for e in old.console() + new.console() if e["level"] == "SEVERE"] == []
 
 
+@pytest.mark.slow("two devices, and one is started again")
 def test_browsers_that_end_midway(own_browser: Callable[..., Any], meeting: Meeting, tmp_path: Path) -> None:
     """A browser killed in the middle keeps no half profile, the other side gets out, and a new link works."""
     old, new = own_browser(), own_browser(profile=tmp_path)
@@ -75,6 +78,7 @@ def test_browsers_that_end_midway(own_browser: Callable[..., Any], meeting: Meet
     assert names(old) == ["Chromium on Linux", "Telephone"]
 
 
+@pytest.mark.slow("three devices")
 def test_two_invitations_at_once(browser: Callable[..., Any], meeting: Meeting) -> None:
     """Two tabs of the old device add two others at the same time."""
     old, one, two = browser(), browser(), browser()

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from browser.devices import arrive, pair
 from browser.meeting import Meeting
 from browser.steps import connect_test_app, py, until
@@ -41,6 +42,7 @@ def all_of(driver: Any, prefix: str) -> Any:
     return py(driver, f"PREFIX = {prefix!r}" + DIGEST)
 
 
+@pytest.mark.slow("two devices, and a Python in the app")
 def test_every_text_arrives(browser: Callable[..., Any], meeting: Meeting) -> None:
     """All planes, combining and right-to-left text, NUL, 256 KiB, big integers and bytes: alike on both, both ways."""
     one, two = browser(), browser()
@@ -56,6 +58,7 @@ def test_every_text_arrives(browser: Callable[..., Any], meeting: Meeting) -> No
     assert all_of(one, "") == all_of(two, "")
 
 
+@pytest.mark.slow("two devices, and a Python in the app")
 def test_the_relay_sees_none_of_it(own_browser: Callable[..., Any], meeting: Meeting) -> None:
     """Known texts are in nothing that the relay receives or keeps, and short values are all of one size there."""
     texts = [

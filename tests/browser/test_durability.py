@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from browser.steps import connect_test_app, find, finished, py, start
 from conftest import Site
 
@@ -38,6 +39,7 @@ return [opened, (js.performance.now() / 1000 - began) / reads]
 """
 
 
+@pytest.mark.slow("10,000 keys, in two browsers one after the other")
 def test_ten_thousand_keys_survive_a_kill(
     own_browser: Callable[..., Any], site: Site, tmp_path: Path, figure: Callable[[str], None]
 ) -> None:

@@ -70,6 +70,7 @@ def test_count_reload_restart(own_browser: Callable[..., Any], inside: Site, tmp
     assert second.policy_errors() == []
 
 
+@pytest.mark.slow("two browsers one after the other")
 @pytest.mark.engines
 def test_a_killed_browser_loses_nothing(
     own_browser: Callable[..., Any], inside: Site, tmp_path: Path

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from browser.devtools import DevTools
 from browser.steps import (
     click,
@@ -114,6 +115,7 @@ def unlocks(driver: Any, words: str) -> bool:
     return is_shown(driver, "#apps")
 
 
+@pytest.mark.slow("five browsers one after the other")
 def test_killed_while_the_passphrase_changes(
     own_browser: Callable[..., Any], site: Site, tmp_path: Path
 ) -> None:

@@ -93,6 +93,7 @@ def test_an_app_inside_a_page_of_its_own(browser: Callable[..., Any], site: Site
     assert py(driver, "return [await store.increment('n'), store.status.access]") == [2, access]
 
 
+@pytest.mark.slow("the app in three pages, each with a Python of its partition")
 @pytest.mark.engines
 def test_ports_are_apart_and_paths_are_not(
     browser: Callable[..., Any], own_site: Site, request: pytest.FixtureRequest

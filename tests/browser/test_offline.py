@@ -158,6 +158,7 @@ def build_shown(driver: Any) -> str:
     return found[0]
 
 
+@pytest.mark.slow("everything is kept, and two browsers one after the other")
 def test_store_and_counter_work_without_a_network(
     own_browser: Callable[..., Any], network: Network, tmp_path: Path
 ) -> None:
@@ -264,6 +265,7 @@ def test_half_of_a_build_is_not_kept(browser: Callable[..., Any], network: Netwo
     assert build_shown(driver) == new
 
 
+@pytest.mark.slow("two builds are kept, and two browsers one after the other")
 def test_an_app_last_opened_two_builds_ago(
     own_browser: Callable[..., Any], network: Network, tmp_path: Path
 ) -> None:

@@ -6,6 +6,7 @@ import http.client
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from browser.devtools import DevTools
 from browser.steps import allow, click, find, let_in, text, until, wait_text
 from conftest import Site
@@ -50,6 +51,7 @@ def test_every_file_of_the_store_carries_the_headers(whole_site: Site) -> None:
     assert status == 404 and headers["Content-Security-Policy"] == EVERYWHERE
 
 
+@pytest.mark.slow("the whole story, with two demos")
 def test_no_policy_error_in_the_whole_story(own_browser: Callable[..., Any], whole_site: Site) -> None:
     """Connect, allow, both demos, the list of apps, one app's page, withdrawal: no console names the policy."""
     driver = own_browser()

@@ -87,6 +87,7 @@ def strip(driver: Any) -> str:
         driver.switch_to.default_content()
 
 
+@pytest.mark.slow("the app asks by a link and is connected anew")
 @pytest.mark.engines("apart")
 def test_a_severed_app_is_connected_by_a_link(browser: Callable[..., Any], severing: Meeting) -> None:
     """The window shows a link, the strip takes it, the person allows; then the app works, and again after a reload."""
@@ -187,6 +188,7 @@ def test_the_strip_can_be_put_off(browser: Callable[..., Any], severing: Meeting
     assert driver.find_elements(By.CSS_SELECTOR, FRAME) == []
 
 
+@pytest.mark.slow("two apps, and a window of the store for each")
 @pytest.mark.engines("chromium-blocked")
 def test_where_there_is_no_link(browser: Callable[..., Any], severing: Meeting) -> None:
     """Without a relay the window says so and what to do; for an app that hides its address it makes none."""

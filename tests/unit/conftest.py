@@ -35,6 +35,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("writer_start", list(STARTS), indirect=True, scope="module")
 
 
+@cache
 def _reaches(path: Path, wanted: Path) -> bool:
     seen, found = set(), {path}
     while found:
