@@ -165,7 +165,7 @@ def counts(driver: Any) -> float:
 def test_the_counter_in_the_page(
     browser: Callable[..., Any], kinds: Site, kind: str, surroundings: str, figure: Callable[[str], None]
 ) -> None:
-    """Connected, counted, reloaded, kept: with Pyodide and with MicroPython; where it is cheap, refused first."""
+    """Connected, counted, reloaded, kept: with Pyodide and with MicroPython."""
     driver = browser()
     driver.get(kinds.url(kind))
     if surroundings == DEFAULT:

@@ -15,7 +15,7 @@ from browser.harness import Browser, wait_for
 from browser.pool import Pool
 from browser.readable import faults
 from browser.sites import serve
-from conftest import BROWSERS, DEFAULT, Site
+from conftest import BROWSERS, DEFAULT, Site, has_failed, picture
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select
 
@@ -83,13 +83,29 @@ def pages(made: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def visited(pool: Pool, made: Path) -> Iterator[tuple[Browser, str]]:
-    """A browser that shows the pages, for tests that come to a scene in the same page (`come`); and their address."""
+def kept(pool: Pool, made: Path) -> Iterator[tuple[list[Browser], str]]:
+    """The browser that `visited` gives, if there is one, and the address of its pages."""
     server = serve(made)
-    driver, url = pool.take(DEFAULT), Site(server).url("pages")
-    yield driver, url
+    kept: list[Browser] = []
+    yield kept, Site(server).url("pages")
     server.stop()
-    pool.end(driver)
+    for driver in kept:
+        pool.end(driver)
+
+
+@pytest.fixture
+def visited(
+    request: pytest.FixtureRequest, pool: Pool, kept: tuple[list[Browser], str]
+) -> Iterator[tuple[Browser, str]]:
+    """A browser that shows the pages, for tests that come to a scene in the same page (`come`); and their address."""
+    drivers, url = kept
+    if not drivers:
+        drivers.append(pool.take(DEFAULT))
+    request.node.stash.setdefault(BROWSERS, []).append(list(drivers))
+    yield drivers[0], url
+    if has_failed(request.node):  # whatever it was, the next test finds another browser
+        picture(drivers[0], f"{request.node.name}-visited")
+        pool.end(drivers.pop())
 
 
 def come(driver: Browser, pages: str, scene: str, address: str, wanted: str) -> None:
@@ -314,7 +330,6 @@ def test_a_camera_reads_the_code(browser: Any, pages: str) -> None:
 @pytest.mark.parametrize("wanted", ["en", "fr"])
 @pytest.mark.parametrize(("scene", "address", "presses"), EVERY_PAGE)
 def test_no_page_violates_accessibility_or_scrolls_sideways(
-    request: pytest.FixtureRequest,
     visited: tuple[Browser, str],
     axe: str,
     scene: str,
@@ -324,7 +339,6 @@ def test_no_page_violates_accessibility_or_scrolls_sideways(
 ) -> None:
     """axe-core finds nothing in either theme, and at 360 pixels nothing sticks out, in both languages."""
     driver, pages = visited
-    request.node.stash[BROWSERS] = [[driver]]
     come(driver, pages, scene, address, wanted)
     for press in ("", *presses):
         if press.startswith("step:"):
