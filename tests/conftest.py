@@ -37,6 +37,14 @@ BROWSERS = pytest.StashKey[list[list[Any]]]()
 """The browsers of a test, by the fixtures that gave them."""
 
 
+CRASHED_ONCE = pytest.mark.flaky(reruns=1, only_rerun=[CRASHED])
+"""A test in which a browser's process crashed, and no other, is run once more, and told of.
+
+For tests in browsers alone: to ask whether a test is to be run again takes 40 ms beside other processes
+(pytest-rerunfailures asks over a socket, in two small writes).
+"""
+
+
 class Site:
     """The addresses of what the tests' server serves."""
 
@@ -215,8 +223,6 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[OUTCOMES] = Outcomes(CACHE / "matrix.json", written=not hasattr(config, "workerinput"))
     config.pluginmanager.register(config.stash[OUTCOMES])
     config.pluginmanager.register(Summary())
-    if config.option.again > 1:
-        config.option.reruns = 0
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -239,6 +245,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             "/tests/browser/" in item.path.as_posix()
         ):
             item.add_marker("browser")
+            if config.option.again == 1:
+                item.add_marker(CRASHED_ONCE)
     away = {item for item in items if not _asked_for(config, item)}
     config.hook.pytest_deselected(items=list(away))
     names = ["", *engines.SURROUNDINGS]

@@ -16,8 +16,9 @@ def test_a_change_comes_to_the_other_device(tmp_path: Path) -> None:
         async with relay(tmp_path) as running:
             one, two = await Device(url(running)).start(), await Device(url(running)).start()
             await one.set("k", "v")
-            await until(lambda: two.get("k") == "v")
-            assert two.changes and two.changes[-1][0] == ["k"]
+            # Those who watch are told once it is on the disk, which is after it can be read.
+            await until(lambda: two.get("k") == "v" and bool(two.changes))
+            assert two.changes[-1][0] == ["k"]
             await two.increment("n", 2)
             await one.increment("n", 3)
             await until(lambda: alike(one, two))
