@@ -238,7 +238,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Mark what starts a browser, leave out what was not asked for, and put the rest in order.
 
     Tests without a browser come first: they are quick, and find most. Those in the same surroundings stand together, so
-    that they find a browser which runs already.
+    that they find a browser which runs already. Of each the slow ones begin: at the end one process would wait for
+    another.
     """
     for item in items:
         if {"browser", "own_browser"} & set(getattr(item, "fixturenames", ())) or (
@@ -251,7 +252,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     config.hook.pytest_deselected(items=list(away))
     names = ["", *engines.SURROUNDINGS]
     items[:] = sorted(
-        (item for item in items if item not in away), key=lambda item: names.index(surroundings_of(item))
+        (item for item in items if item not in away),
+        key=lambda item: (names.index(surroundings_of(item)), item.get_closest_marker("slow") is None),
     )
 
 

@@ -54,7 +54,9 @@ def main() -> int:
     except BuildError as error:
         print(error, file=sys.stderr)
         return 1
-    command = [sys.executable, "-m", "pytest", "--browser", chosen.browser, *processes()]
+    # What needs no browser waits a third of its time: for its relays, for programs that it starts.
+    workers = processes(1 if chosen.quick else 0)
+    command = [sys.executable, "-m", "pytest", "--browser", chosen.browser, *workers]
     command += ["--quick"] if chosen.quick else []
     command += ["--again", chosen.again[0], "-k", chosen.again[1]] if chosen.again else []
     # With bytecode kept, tests are there in half of the time, and so is each relay or server that they start.
@@ -62,9 +64,12 @@ def main() -> int:
     return subprocess.call([*command, *rest], cwd=ROOT, env=environment)
 
 
-def processes() -> list[str]:
-    """Return what has pytest use all cores: a process for each, and who has no more tests takes some of another."""
-    number = min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2, MOST_PROCESSES)
+def processes(more: int = 0) -> list[str]:
+    """Return what has pytest use all cores: a process for each, and who has no more tests takes some of another.
+
+    `more`: processes beyond the cores, for tests that wait.
+    """
+    number = more + min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2, MOST_PROCESSES)
     return ["-n", str(number), "--dist", "worksteal"]
 
 

@@ -188,6 +188,8 @@ def test_an_address_that_the_browser_refuses(page: Any) -> None:
     check(
         page,
         """
+from masq_store.browser import websocket
+websocket.OPEN_SECONDS = 1.0  # Chromium tells a page nothing of what a policy refuses: the wait ends
 for url in ("", "no address", "ws://localhost:99999/", "ws://relay.example/"):
     await raises(RelayUnreachable, BrowserNetwork().open(url, print, print))
 """,

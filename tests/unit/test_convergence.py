@@ -14,7 +14,8 @@ MUST_BE_MET = (
 )  # fmt: skip
 
 
-@pytest.mark.timeout(1200)  # some forty seconds where nothing else runs
+@pytest.mark.slow("a thousand histories")
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("first", range(0, HISTORIES, AT_ONCE))
 def test_replicas_converge(first):
     """After each history all devices and the log hold the join of what was durable; and all kinds of harm occur.
