@@ -54,8 +54,8 @@ def main() -> int:
     except BuildError as error:
         print(error, file=sys.stderr)
         return 1
-    # What needs no browser waits a third of its time: for its relays, for programs that it starts.
-    workers = processes(1 if chosen.quick else 0)
+    # What needs no browser waits a third of its time: for relays, and for programs that it starts.
+    workers = processes(2 if chosen.quick else 0)
     command = [sys.executable, "-m", "pytest", "--browser", chosen.browser, *workers]
     command += ["--quick"] if chosen.quick else []
     command += ["--again", chosen.again[0], "-k", chosen.again[1]] if chosen.again else []
