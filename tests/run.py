@@ -69,7 +69,9 @@ def processes(more: int = 0) -> list[str]:
 
     `more`: processes beyond the cores, for tests that wait.
     """
-    number = more + min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2, MOST_PROCESSES)
+    number = more + min(
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2, MOST_PROCESSES
+    )
     return ["-n", str(number), "--dist", "worksteal"]
 
 
