@@ -39,8 +39,8 @@ def small_limits() -> Iterator[None]:
     with (
         mock.patch.object(sync, "PIECE_BYTES", 300),
         mock.patch.object(sync, "MOST_IN_FLIGHT", 4),
-        mock.patch.object(sync, "SNAPSHOT_ENTRIES", 12),
-        mock.patch.object(sync, "SNAPSHOT_BYTES", 3000),
+        mock.patch.object(sync, "SNAPSHOT_ENTRIES", 8),
+        mock.patch.object(sync, "SNAPSHOT_BYTES", 1500),
         mock.patch.object(room_log, "SESSIONS", 8),
     ):
         yield

@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
 from relay_rig import relay, run, until
-from space_sync_rig import Device, alike, url
+from space_sync_rig import Device, alike, stop, together, url
+from sync_insider import Insider
+
+from masq_store.engine import space_sync
 
 
 def test_a_change_comes_to_the_other_device(tmp_path: Path) -> None:
@@ -25,6 +29,29 @@ def test_a_change_comes_to_the_other_device(tmp_path: Path) -> None:
             assert one.get("n") == two.get("n") == 5
             await one.stop()
             await two.stop()
+
+    run(scene)
+
+
+@pytest.mark.parametrize("number", [2, 4, 10])
+def test_each_change_is_posted_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """The log gets one envelope for each write, of whichever device: nobody posts again what another has posted."""
+    monkeypatch.setattr(space_sync, "SETTLE_SECONDS", 0.05)
+
+    async def scene() -> None:
+        async with relay(tmp_path) as running:
+            devices = [await Device(url(running)).start() for _ in range(number)]
+            for n in range(10):
+                await devices[0].set("k", n)
+                await together(*devices)
+            for n, device in enumerate(devices):
+                await device.set(f"of {n}", n)
+            await together(*devices)
+            # Whoever waits to post what others wrote has a time to do it at.
+            await until(lambda: not any("settle" in device.sync._timers for device in devices))
+            await together(*devices)
+            assert len((await Insider.enter(running.port)).log) == 10 + number
+            await stop(devices)
 
     run(scene)
 

@@ -228,8 +228,8 @@ class Sync:
 
     def others_only(self, vector: dict[str, int], own: str) -> bool:
         """Say whether all that the log lacks was written by others: then others may be about to post it too."""
-        get = self._sent.get
-        return vector.get(own, 0) <= get(own, 0) and not reaches(self._sent, vector)
+        coming = self._coming()
+        return vector.get(own, 0) <= coming.get(own, 0) and not reaches(coming, vector)
 
     def posts(self, vector: dict[str, int], since: Callable[[dict[str, int]], list[Change]]) -> list[Post]:
         """Return what is to be posted now, in this order; after sealing each, call `sealed`.
@@ -238,9 +238,9 @@ class Sync:
         """
         if self.state != "live" or self._held or len(self._in_flight) >= MOST_IN_FLIGHT:
             return []
+        get = self._coming().get
         if reaches(self._sent, vector):
             return []
-        get = self._sent.get
         ranges = [(who, get(who, 0), number) for who, number in vector.items() if number > get(who, 0)]
         posts = list(self._cut(since(self._sent), ranges, None))
         self._sent.update((who, end) for who, _, end in ranges)
@@ -340,6 +340,13 @@ class Sync:
             piece.append(change)
             size += cost
         yield self._post(Changes(piece, ranges, first, base))
+
+    def _coming(self) -> dict[str, int]:
+        """Return what the log will add up to: with what others posted since, which nobody posts again."""
+        for replica, number in self.log.vector.items():
+            if number > self._sent.get(replica, 0):
+                self._sent[replica] = number
+        return self._sent
 
     def _post(self, message: Message) -> Post:
         self._ref += 1
