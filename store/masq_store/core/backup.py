@@ -24,6 +24,7 @@ from masq_store.core.entries import check_rows
 from masq_store.core.errors import DamagedBackup, NewerBackup, NewerData
 from masq_store.core.keys import ID_BYTES, SECRET_BYTES
 from masq_store.core.register import Change, Row, effective_text, row_change
+from masq_store.core.registrations import Registration, registrations
 
 FORMAT = 1
 """The version of the contents; the version of the file's layout is beside it, in `backup_file`."""
@@ -32,9 +33,6 @@ MANIFEST, SPACE, ROWS, END = 1, 2, 3, 4
 
 SLICE_ROWS = 4096  # registers in one record
 SLICE_BYTES = 256 * 1024  # characters of keys and texts in one record, unless a single register has more
-
-APP = "app/"
-"""Prefix of the home space's keys that hold an app's registration; the origin follows."""
 
 _SECRET = re.compile(f"[0-9a-f]{{{2 * SECRET_BYTES}}}")
 _MARK = re.compile(f"[0-9a-f]{{{2 * ID_BYTES}}}")
@@ -93,10 +91,9 @@ class Backup(NamedTuple):
     spaces: dict[str, SavedSpace]
     """Each app's space by origin."""
 
-    def apps(self) -> dict[str, dict[str, Any]]:
+    def apps(self) -> dict[str, Registration]:
         """Return each registration, withdrawn ones included, by origin."""
-        items = self.home.items()
-        return {key[len(APP) :]: messages.decode(text) for key, text in items if key.startswith(APP)}
+        return registrations(self.home.items())
 
     def plain(self) -> dict[str, Any]:
         """Return names and values as a structure for plain JSON; the tags are those of `masq.messages`."""
@@ -198,12 +195,6 @@ def _check_apps(backup: Backup) -> None:
     apps = backup.apps()
     _check(list(apps) == sorted(backup.spaces) and (backup.manifest.whole or len(apps) == 1))
     for origin, app in apps.items():
-        access.check_origin(origin)
-        claims = access.check_app(app["name"], app["description"], app["icon"])
-        _check(claims == (app["name"], app["description"], app["icon"]))
-        _check(type(app["approved"]) is bool)
-        for number in ("approved_ms", "used_ms", "generation"):
-            _count(app[number])
         _check(backup.spaces[origin].generation == app["generation"])
 
 

@@ -25,6 +25,7 @@ from masq.errors import MasqError
 from masq_store.core import keys
 from masq_store.core.access import check_device_name
 from masq_store.core.primitives import Primitives
+from masq_store.core.relay_address import check_relay_address
 
 DEVICE, SEEN, REMOVED, QUIET = "device/", "seen/", "removed/", "quiet/"
 RELAY = "relay"
@@ -114,23 +115,26 @@ def listed(items: Iterable[tuple[str, str]]) -> list[Device]:
     devices = []
     for key, text in found.items():
         name = key[len(DEVICE) :]
-        if not key.startswith(DEVICE) or REMOVED + name in found:
-            continue
-        try:
-            entry, seen = messages.decode(text), read_seen(found.get(SEEN + name))
-            devices.append(
-                Device(
-                    name,
-                    check_device_name(entry["name"]),
-                    _number(entry["added_ms"]) or 0,
-                    *seen,
-                    _text(entry.get("app")),
-                    _text(entry.get("in")),
-                )
-            )
-        except (MasqError, KeyError, TypeError):
-            continue
-    return sorted(devices, key=lambda device: (device.added_ms, device.id))
+        if key.startswith(DEVICE) and REMOVED + name not in found:
+            devices.append(read_device(name, text, found.get(SEEN + name)))
+    there = (device for device in devices if device is not None)
+    return sorted(there, key=lambda device: (device.added_ms, device.id))
+
+
+def read_device(id: str, text: str | None, seen: str | None = None) -> Device | None:
+    """Return what stands under `device/<id>`, and `seen/<id>`; None where nothing does, or nothing that can be read."""
+    try:
+        entry: Any = messages.decode(text) if text is not None else None
+        return Device(
+            id,
+            check_device_name(entry["name"]),
+            _number(entry["added_ms"]) or 0,
+            *read_seen(seen),
+            _text(entry.get("app")),
+            _text(entry.get("in")),
+        )
+    except (MasqError, LookupError, TypeError, AttributeError):
+        return None
 
 
 def read_seen(text: str | None) -> tuple[int | None, int | None]:
@@ -139,6 +143,16 @@ def read_seen(text: str | None) -> tuple[int | None, int | None]:
     if not isinstance(entry, dict):
         return None, None
     return _number(entry.get("ms")), _number(entry.get("clock_off_ms"))
+
+
+def read_relay(text: str | None) -> str | None:
+    """Return what stands under `relay`: an address, "" for no relay; None where nothing does that can be read."""
+    entry = messages.decode(text) if text is not None else None
+    url = entry.get("url") if isinstance(entry, dict) else None
+    try:
+        return check_relay_address(url) if url != "" else ""
+    except MasqError:
+        return None
 
 
 def _text(found: Any) -> str | None:

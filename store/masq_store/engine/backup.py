@@ -15,11 +15,18 @@ from masq import messages
 from masq.errors import InvalidValue, NotRegistered, QuotaExceeded
 from masq_store.core import backup as layout
 from masq_store.core import backup_file, keys
-from masq_store.core.backup import APP, Backup, Manifest, SavedSpace
+from masq_store.core.backup import Backup, Manifest, SavedSpace
 from masq_store.core.backup_file import Frame, Head
 from masq_store.core.errors import DamagedBackup, DamagedData, WrongBackupPassphrase
 from masq_store.core.padding import pad, unpad
 from masq_store.core.register import Change, from_row, merge_registers
+from masq_store.core.registrations import (
+    APP,
+    Registration,
+    read_generation,
+    read_registration,
+    registrations,
+)
 from masq_store.engine.ports import Crypto, Key
 from masq_store.engine.profile import Profile
 from masq_store.engine.spaces import OpenSpace
@@ -70,7 +77,7 @@ async def write_backup(
     if origin is not None:
         # One row does not stand for everything up to the version vector, so the vector stays behind.
         home = SavedSpace(None, 0, {}, [row for row in frozen.rows if row[0] == APP + origin])
-    apps = [(key[len(APP) :], text) for key, text in home.items() if key.startswith(APP)]
+    apps = registrations(home.items())
     if origin is not None and not apps:
         raise NotRegistered(origin)
     mark = await _mark(crypto, profile)
@@ -78,8 +85,8 @@ async def write_backup(
     file = await _File.begin(crypto, passphrase, iterations)
     await file.add(layout.encode_manifest(Manifest(profile.name, mark, secret, now_ms)))
     await file.add_all(layout.encode_space(home))
-    for app, text in apps:
-        generation = messages.decode(text)["generation"]
+    for app, registered in apps.items():
+        generation = registered["generation"]
         frozen = await profile.frozen(app, generation)
         await file.add_all(layout.encode_space(SavedSpace(app, generation, frozen.vector, frozen.rows)))
     await file.add(layout.encode_end(1 + len(apps)), last=True)
@@ -209,8 +216,8 @@ def _plan(profile: Profile, backup: Backup, same: bool, erased: bool, now_ms: in
         winner = theirs if mine is None else merge_registers(mine, theirs)
         if winner.text is None:
             continue  # removed since
-        present = messages.decode(mine.text)["generation"] if mine and mine.text is not None else None
-        after = messages.decode(winner.text)["generation"]
+        present = read_generation(mine.text) if mine and mine.text is not None else None
+        after = read_generation(winner.text)
         if same and app["generation"] < after and not erased:
             continue  # erased since
         if present is not None and after != present:
@@ -219,8 +226,12 @@ def _plan(profile: Profile, backup: Backup, same: bool, erased: bool, now_ms: in
             else:
                 # Another profile's count of erasures says nothing about this one's data.
                 after = present
-                newer = {**messages.decode(winner.text), "generation": present}
-                rewritten.append((key, messages.encode(newer)))
+        known = (
+            read_registration(origin, winner.text) or app
+        )  # what this backup says heals what cannot be read
+        healed: Registration = {**known, "generation": after}
+        if (text := messages.encode(healed)) != winner.text:
+            rewritten.append((key, text))
         into[origin] = after
     if not same:
         taken = [change for change in taken if change.key.startswith(APP)]

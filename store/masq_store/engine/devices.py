@@ -14,8 +14,8 @@ from masq import messages
 from masq.errors import InvalidValue, Locked, MasqError, NotRegistered, QuotaExceeded
 from masq_store.core import devices as layout
 from masq_store.core.access import check_device_name
-from masq_store.core.backup import APP
 from masq_store.core.devices import DEVICE, QUIET, RELAY, REMOVED, SEEN, Device, Identity
+from masq_store.core.registrations import APP
 from masq_store.core.relay_address import check_relay_address
 from masq_store.engine.profile import Profile
 
@@ -76,10 +76,10 @@ class Devices:
     async def _enter(self, profile: Profile) -> None:
         own, arrival = self._own(profile), self._engine.vault.arrival
         entries: list[tuple[str, Any]] = []
-        if not profile.home_value(DEVICE + own.id):
+        if layout.read_device(own.id, profile.home.core.text(DEVICE + own.id)) is None:
             name, now = arrival.get("name") or self._engine.device_name, self._engine.now_ms()
             entries.append((DEVICE + own.id, layout.device_value(name, own, now)))
-        if arrival.get("relay") and not profile.home_value(RELAY):
+        if arrival.get("relay") and not layout.read_relay(profile.home.core.text(RELAY)):
             entries.append((RELAY, {"url": arrival["relay"]}))
         if entries:
             await profile.write_home(entries, self._engine.now_ms())
@@ -151,9 +151,7 @@ class Devices:
     @property
     def own_relay(self) -> str | None:
         """The relay that the profile's person has chosen: "" for none; None: whatever the store's choice is."""
-        value = self._profile.home_value(RELAY) if self._profile else None
-        url = value.get("url") if isinstance(value, dict) else None
-        return url if isinstance(url, str) else None
+        return layout.read_relay(self._profile.home.core.text(RELAY)) if self._profile else None
 
     @property
     def relay(self) -> str:

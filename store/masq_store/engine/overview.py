@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from masq.errors import Locked, NotRegistered, to_wire
+from masq_store.core.registrations import Registration
 
 if TYPE_CHECKING:
     from masq_store.engine.engine import Engine
@@ -71,11 +72,17 @@ async def describe(engine: Engine, origin: str) -> dict[str, Any]:
     return await _describe(engine, profile, origin, app)
 
 
-async def _describe(engine: Engine, profile: Profile, origin: str, app: dict[str, Any]) -> dict[str, Any]:
+async def _describe(engine: Engine, profile: Profile, origin: str, app: Registration) -> dict[str, Any]:
+    about = {
+        "name": app["name"],
+        "description": app["description"],
+        "icon": app["icon"],
+        "approved_ms": app["approved_ms"],
+        "used_ms": app["used_ms"],
+    }
     size = await profile.size(origin)
-    wanted = ("name", "description", "icon", "approved_ms", "used_ms")
-    about = {"origin": origin, **{name: app[name] for name in wanted}, **size, "tabs": engine.tabs(origin)}
-    return {**about, "sync": engine.sync.describe_app(origin)}
+    at_work = {"tabs": engine.tabs(origin), "sync": engine.sync.describe_app(origin)}
+    return {"origin": origin, **about, **size, **at_work}
 
 
 def _active(engine: Engine) -> dict[str, Any] | None:

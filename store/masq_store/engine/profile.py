@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from masq import messages
 from masq.errors import Locked, QuotaExceeded
 from masq_store.core import access, keys
-from masq_store.core.backup import APP
 from masq_store.core.checkpoint import Frozen
 from masq_store.core.errors import DamagedData, NewerData
+from masq_store.core.registrations import (
+    APP,
+    BACKUP,
+    USED,
+    Registration,
+    read_backup_note,
+    read_generation,
+    read_registration,
+    read_used,
+    registrations,
+)
 from masq_store.engine import disk
 from masq_store.engine.ports import Backend, Crypto
 from masq_store.engine.sealer import Sealer
@@ -20,15 +30,6 @@ from masq_store.engine.spaces import OpenSpace
 from masq_store.engine.together import write_together
 from masq_store.engine.vault import Unlocked
 from masq_store.engine.writer import Writer
-
-USED = "used/"
-"""Prefix of the home space's keys for when an app was last opened; its origin follows.
-
-Apart from the registration: it is written without anybody having decided anything, on any device, and must not
-undo what another device has decided about the app in the meantime."""
-
-BACKUP = "backup"
-"""The home space's key for when the profile was backed up."""
 
 OUTLIVED = 8
 """How many earlier generations of an app's space a profile looks for when it opens, in case a crash left one."""
@@ -73,16 +74,15 @@ class Profile:
         self._open.clear()
         self._rosters.clear()
 
-    def apps(self) -> dict[str, dict[str, Any]]:
+    def apps(self) -> dict[str, Registration]:
         """Return each registration, withdrawn ones included, by origin."""
-        found = self._home_core().items(APP)
-        return {key[len(APP) :]: self._with_use(key[len(APP) :], text) for key, text in found}
+        found = registrations(self._home_core().items(APP))
+        return {origin: self._with_use(origin, app) for origin, app in found.items()}
 
-    def app(self, origin: str) -> dict[str, Any] | None:
+    def app(self, origin: str) -> Registration | None:
         """Return the registration of an app that may keep its data here now, else None."""
-        text = self._home_core().text(APP + origin)
-        app = self._with_use(origin, text) if text is not None else None
-        return app if app and app["approved"] else None
+        app = self._registered(origin)
+        return self._with_use(origin, app) if app and app["approved"] else None
 
     def approved(self) -> list[str]:
         """Return the origins of the apps that may keep their data here now."""
@@ -91,8 +91,7 @@ class Profile:
     async def approve(self, origin: str, app: dict[str, Any], now_ms: int) -> None:
         """Register an app, as it names itself in `app`; durable on return."""
         access.check_origin(origin)
-        text = self._home_core().text(APP + origin)
-        known = messages.decode(text) if text is not None else {"generation": 0, "used_ms": now_ms}
+        known = self._registered(origin) or {"generation": self.generation(origin), "used_ms": now_ms}
         await self._register(origin, {**known, **app, "approved": True, "approved_ms": now_ms}, now_ms)
 
     async def withdraw(self, origin: str, now_ms: int) -> None:
@@ -112,11 +111,10 @@ class Profile:
         The next generation of the app's space begins empty, so that what other devices still hold of this one
         does not come back. What was begun is noted first: a crash on the way leaves nothing behind.
         """
-        text = self._home_core().text(APP + origin)
-        if text is None:
+        app = self._registered(origin)
+        if app is None:
             return
         await self._settled()
-        app = messages.decode(text)
         space_id = await self._space_id(keys.space_id_info(origin, app["generation"]))
         leftovers = [*await self._leftovers(), space_id]
         await self._backend.write([(disk.leftovers(self.id), json.dumps(leftovers).encode())])
@@ -147,9 +145,7 @@ class Profile:
 
     def backup_note(self) -> dict[str, int]:
         """Return when this profile was last backed up whole, and until when nobody wants to hear of it."""
-        text = self._home_core().text(BACKUP)
-        note: dict[str, int] = messages.decode(text) if text is not None else {}
-        return note
+        return read_backup_note(self._home_core().text(BACKUP))
 
     async def note_backup(self, note: dict[str, int], now_ms: int) -> None:
         """Add to what `backup_note` returns; times in milliseconds since 1970. Durable on return."""
@@ -173,9 +169,7 @@ class Profile:
 
     def generation(self, origin: str) -> int:
         """Return which of an app's spaces is in use: erasing its data begins the next."""
-        text = self._home_core().text(APP + origin)
-        generation: int = messages.decode(text)["generation"] if text is not None else 0
-        return generation
+        return read_generation(self._home_core().text(APP + origin))
 
     async def space(self, origin: str, generation: int | None = None) -> OpenSpace:
         """Return an app's space, opened if need be; `release` it as often as it was asked for.
@@ -275,12 +269,14 @@ class Profile:
         assert self._home is not None, "start() comes first"
         return self._home.core
 
-    def _with_use(self, origin: str, text: str) -> dict[str, Any]:
-        app: dict[str, Any] = messages.decode(text)
-        used_ms = self.home_value(USED + origin)
-        return {**app, "used_ms": max(app["used_ms"], used_ms if type(used_ms) is int else 0)}
+    def _registered(self, origin: str) -> Registration | None:
+        return read_registration(origin, self._home_core().text(APP + origin))
 
-    async def _register(self, origin: str, app: dict[str, Any], now_ms: int) -> None:
+    def _with_use(self, origin: str, app: Registration) -> Registration:
+        used_ms = read_used(self._home_core().text(USED + origin))
+        return {**app, "used_ms": max(app["used_ms"], used_ms)}
+
+    async def _register(self, origin: str, app: Mapping[str, Any], now_ms: int) -> None:
         await self.write_home([(APP + origin, app)], now_ms)
 
     async def _settled(self) -> None:
