@@ -130,15 +130,22 @@ def test_an_altered_envelope_is_refused(tmp_path: Path, place: str) -> None:
     story(tmp_path, act)
 
 
+@pytest.mark.parametrize("kept", [True, False], ids=["place kept", "place to be kept"])
 @pytest.mark.parametrize("place", [0, 1], ids=["version", "form"])
-def test_an_envelope_that_says_it_is_newer(tmp_path: Path, place: int) -> None:
-    """What claims to be of a later version is said, not believed: the device goes on, and reads it again one day."""
+def test_an_envelope_that_says_it_is_newer(tmp_path: Path, place: int, kept: bool) -> None:
+    """What claims to be of a later version is said, not believed: the device goes on, and reads it again one day.
+
+    Also where it came while the place of something before it waited to be kept.
+    """
 
     async def scene() -> None:
         async with relay(tmp_path) as running:
             scene = await Scene(running).start()
             one, two = scene.one, scene.two
             await until(lambda: not one.sync._place_moved)
+            if not kept:
+                await two.set("before", 1)
+                await until(lambda: one.sync._place_moved and one.get("before") == 1)
             number = one.sync._sync.log.number
             scene.on_envelopes(
                 lambda frame: [

@@ -100,6 +100,7 @@ class SpaceSync:
         self._trimmed: int | None = None  # a snapshot of ours is in place, and nobody knows yet
         self._full = False  # the room is: only a snapshot makes room
         self._newer: NewerData | None = None  # what could not be read, and must be once it can
+        self._before_newer = b""  # the log in front of that, as it goes to the disk
         self._in_vain = 0  # bytes of the log when a snapshot of ours was not taken
         self._stopping = False
         self._merging = False
@@ -330,8 +331,11 @@ class SpaceSync:
         """
         if opened is None:
             self.refused_count += 1
-        else:
-            self.problem = self._newer = opened
+            return
+        if self._newer is None:
+            # What is kept of the place stays here from now on, also where a time to keep it was set before.
+            self._before_newer = self._sync.log.encode()
+        self.problem = self._newer = opened
 
     def _may_be(self, replica: str, number: int) -> bool:
         """Say whether there can be that many changes: this replica alone numbers its own."""
@@ -503,7 +507,7 @@ class SpaceSync:
     async def _keep_place(self) -> None:
         if self._place_moved:
             self._place_moved = False
-            self._kept = self._sync.log.encode()
+            self._kept = self._before_newer if self._newer is not None else self._sync.log.encode()
             await self.space.keep_place(self._kept)
 
     def _start_timer(self, name: str, seconds: float, again: bool = False) -> None:
