@@ -1,4 +1,4 @@
-"""A hybrid logical clock: stamps that follow the device's clock, and never go back."""
+"""Stamps: they follow the device's clock, and of one key never go back."""
 
 from __future__ import annotations
 
@@ -26,34 +26,20 @@ ZERO = Stamp(0, 0, "")
 """Before every stamp: the base of a counter whose key was never written."""
 
 
-class HybridClock:
-    """The clock of one replica in one space. Time comes in as an argument."""
+def stamp_after(ms: int, counter: int, now_ms: int, replica: str) -> Stamp:
+    """Return the stamp of a write by `replica` at `now_ms` (since 1970) to a key that was stamped (`ms`, `counter`).
 
-    def __init__(self, replica: str) -> None:
-        self.replica = replica
-        self._ms = 0
-        self._counter = 0
+    It exceeds the key's own, and is not below `now_ms`: a hybrid logical clock (Kulkarni et al., 2014) for each key,
+    since registers are compared key by key. One for the space would carry a clock that was once wrong to all keys, and
+    of two writes the later one would lose there ever after.
 
-    def tick(self, now_ms: int) -> Stamp:
-        """Return a stamp above every stamp made or seen here, and not below `now_ms` (since 1970).
-
-        Raises QuotaExceeded after the last stamp there is, which only a device that lies about its clock reaches:
-        what is written above it no other device would take.
-        """
-        if now_ms > self._ms:
-            self._ms = now_ms
-            self._counter = 0
-        elif self._counter < MAX_COUNTER:
-            self._counter += 1
-        elif self._ms < MAX_MS:
-            self._ms += 1
-            self._counter = 0
-        else:
-            raise QuotaExceeded("a device has written here with a clock at the end of time")
-        return Stamp(self._ms, self._counter, self.replica)
-
-    def see(self, ms: int, counter: int) -> None:
-        """Take note of another stamp's reading, so that later ticks exceed it."""
-        if (ms, counter) > (self._ms, self._counter):
-            self._ms = ms
-            self._counter = counter
+    Raises QuotaExceeded after the last stamp there is, which only a device that lies about its clock reaches: what is
+    written above it no other device would take.
+    """
+    if now_ms > ms:
+        return Stamp(now_ms, 0, replica)
+    if counter < MAX_COUNTER:
+        return Stamp(ms, counter + 1, replica)
+    if ms < MAX_MS:
+        return Stamp(ms + 1, 0, replica)
+    raise QuotaExceeded("a device has written here with a clock at the end of time")

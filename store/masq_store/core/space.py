@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from masq.errors import InvalidValue, QuotaExceeded
 from masq.messages import check_size
-from masq_store.core.clock import ZERO, HybridClock, Stamp
+from masq_store.core.clock import ZERO, Stamp, stamp_after
 from masq_store.core.index import NumberIndex
 from masq_store.core.register import (
     PART_BYTES,
@@ -33,7 +33,6 @@ from masq_store.core.register import (
 MAX_KEYS = 100_000  # tombstones included
 MAX_BYTES = 64 * 2**20  # of keys and texts in UTF-8
 
-_reading = itemgetter(1, 2)  # a row's milliseconds and counter
 _numbered = itemgetter(0, 1, 2)  # a change's replica, number and key
 
 MANY = 64  # new keys in one call from which sorting all keys again later costs less than inserting each
@@ -72,7 +71,6 @@ class Space:
         """Size of everything held: UTF-8 bytes of keys and texts, and 48 for each part of a counter."""
         self.vector: dict[str, int] = {}
         """The highest number seen of each replica without a gap."""
-        self.clock = HybridClock(replica)
         self._rows: dict[str, Row] = {}
         self._texts: dict[str, str] = {}  # what readers get, of the keys that exist
         self._sorted: list[str] | None = None  # the keys that exist, made when first asked for
@@ -105,9 +103,6 @@ class Space:
         # What stood on the disk is rarely asked for: its part of the index is made when it is.
         space._index = NumberIndex(floor=vector)
         space._indexed = False
-        if rows:
-            newest = max(rows, key=_reading)
-            space.clock.see(newest[1], newest[2])
         return space
 
     def rows(self) -> list[Row]:
@@ -166,11 +161,13 @@ class Space:
         if not wanted:
             return Applied([], {}, {}, [], {}, self.bytes)
         size = self._check_room(wanted)
-        stamp = self.clock.tick(now_ms)
         replica = self.replica
         number = self.vector.get(replica, 0)
         applied = Applied([], {}, {}, [], {replica: number}, self.bytes)
-        for key, text in wanted.items():
+        rows = self._rows
+        # Before anything is written: there may be no stamp left for one of the keys.
+        stamps = [stamp_after(*_reading(rows.get(key)), now_ms, replica) for key in wanted]
+        for (key, text), stamp in zip(wanted.items(), stamps, strict=True):
             number += 1
             register = Register(stamp, number, text)
             applied.changes.append(Change(replica, number, key, register))
@@ -248,8 +245,6 @@ class Space:
                 old = from_row(row)
                 merged = merge_registers(old, register)
                 size += _size(merged.text, merged.parts) - _size(old.text, old.parts)
-            stamp = merged.stamp
-            self.clock.see(stamp.ms, stamp.counter)
             if row is None or merged != old:
                 applied.changes.append(change)
                 self._put(key, to_row(key, merged), effective_text(merged.text, merged.parts), applied)
@@ -299,7 +294,7 @@ class Space:
     def revert(self, applied: Applied) -> None:
         """Take back what a call did, because it could not be made durable.
 
-        Calls made since must have been taken back before, the last one first. The clock does not go back.
+        Calls made since must have been taken back before, the last one first.
         """
         for key, row in reversed(applied.rows_before):
             if row is None:
@@ -416,6 +411,11 @@ def _size(text: str | None, parts: tuple[object, ...]) -> int:
 
 def _utf8(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode())
+
+
+def _reading(row: Row | None) -> tuple[int, int]:
+    """Return the milliseconds and the counter that a key was last stamped with."""
+    return (row[1], row[2]) if row is not None else ZERO[:2]
 
 
 def _past(prefix: str) -> str:
