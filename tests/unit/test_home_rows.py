@@ -121,15 +121,18 @@ def test_a_backup_heals_a_registration_that_cannot_be_read(what: str) -> None:
 
     async def scene() -> None:
         rig = await Rig().start()
-        tab = await rig.approved(OTHER)
-        await tab.call("set", "k", "v")
+        await rig.approved(OTHER)
         profile = rig.engine.profile
         assert profile is not None
+        await profile.erase(OTHER, rig.now)  # so that it is not the first generation that must be found again
+        tab = await rig.approved(OTHER)
+        await tab.call("set", "k", "v")
         made = await write_backup(profile, rig.crypto, "a passphrase", now_ms=rig.now, iterations=1000)
         await _write(rig, {f"app/{OTHER}": VALUES[what]})
         assert (await rig.page().call("overview"))["apps"] == []
         saved = await read_backup(rig.crypto, made, "a passphrase")
         await restore(profile, rig.engine.writer, rig.crypto, saved, now_ms=rig.now)
+        assert profile.generation(OTHER) == 1
         assert [app["origin"] for app in (await rig.page().call("overview"))["apps"]] == [OTHER]
         again = rig.app(OTHER)
         await again.status(state="ready")

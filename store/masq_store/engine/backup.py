@@ -217,7 +217,9 @@ def _plan(profile: Profile, backup: Backup, same: bool, erased: bool, now_ms: in
         if winner.text is None:
             continue  # removed since
         present = read_generation(mine.text) if mine and mine.text is not None else None
-        after = read_generation(winner.text)
+        known = read_registration(origin, winner.text)
+        # What cannot be read is healed by what this backup says.
+        after = known["generation"] if known else max(read_generation(winner.text), app["generation"])
         if same and app["generation"] < after and not erased:
             continue  # erased since
         if present is not None and after != present:
@@ -226,10 +228,7 @@ def _plan(profile: Profile, backup: Backup, same: bool, erased: bool, now_ms: in
             else:
                 # Another profile's count of erasures says nothing about this one's data.
                 after = present
-        known = (
-            read_registration(origin, winner.text) or app
-        )  # what this backup says heals what cannot be read
-        healed: Registration = {**known, "generation": after}
+        healed: Registration = {**(known or app), "generation": after}
         if (text := messages.encode(healed)) != winner.text:
             rewritten.append((key, text))
         into[origin] = after
