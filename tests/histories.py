@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Run random histories of the sync core: python3 tests/histories.py 10000 [--seed N]
+"""Run random histories of the sync core: python3 tests/histories.py 10000 [--seed N] [--lies]
 
 Each has a seed of its own. One that fails is printed with it, as short as it could be made.
 """
@@ -22,13 +22,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Run random histories of the sync core.")
     parser.add_argument("count", type=int, help="how many")
     parser.add_argument("--seed", type=int, default=0, help="of the first one; the others follow it (0)")
+    parser.add_argument("--lies", action="store_true", help="with a member that lies")
     choice = parser.parse_args()
     end = choice.seed + choice.count
     began = time.monotonic()
     met: dict[str, int] = {}
     for seed in range(choice.seed, end, BLOCK):
         try:
-            found = run_many(range(seed, min(end, seed + BLOCK)))
+            found = run_many(range(seed, min(end, seed + BLOCK)), choice.lies)
         except AssertionError as failure:
             print(failure)
             return 1

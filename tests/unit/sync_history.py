@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from unittest import mock
 
+from sync_hostile_world import LIES, HostileWorld
 from sync_world import DEVICES, MOST_DEVICES, Step, World
 
 from masq_store.core import room_log, sync
@@ -46,18 +47,19 @@ def small_limits() -> Iterator[None]:
         yield
 
 
-def make_history(seed: int) -> list[Step]:
-    """Return the history of this seed."""
+def make_history(seed: int, lies: bool = False) -> list[Step]:
+    """Return the history of this seed. `lies`: a member says what no honest device would say."""
     chance = random.Random(seed)
-    weights = USUAL | {name: weight * chance.choice((0, 1, 1, 3)) for name, weight in HARM.items()}
+    harm = HARM | LIES if lies else HARM
+    weights = USUAL | {name: weight * chance.choice((0, 1, 1, 3)) for name, weight in harm.items()}
     few = chance.choice((2, 3, DEVICES, MOST_DEVICES))  # where few devices do much, it goes deep
     names = chance.choices(list(weights), list(weights.values()), k=chance.randrange(20, 140))
     return [(name, chance.randrange(few), chance.randrange(4096), chance.randrange(4096)) for name in names]
 
 
-def run(seed: int, history: list[Step]) -> Counter[str]:
+def run(seed: int, history: list[Step], lies: bool = False) -> Counter[str]:
     """Let a history happen, and check its end. Raises what a check raises; returns what was met."""
-    world = World(seed)
+    world = HostileWorld(seed) if lies else World(seed)
     with small_limits():
         for step in history:
             world.take(step)
@@ -65,15 +67,15 @@ def run(seed: int, history: list[Step]) -> Counter[str]:
     return world.met
 
 
-def run_many(seeds: range) -> Counter[str]:
+def run_many(seeds: range, lies: bool = False) -> Counter[str]:
     """Run the histories of these seeds. Raises AssertionError, with the seed and a short history; see `run`."""
     met: Counter[str] = Counter()
     for seed in seeds:
-        history = make_history(seed)
+        history = make_history(seed, lies)
         try:
-            met += run(seed, history)
+            met += run(seed, history, lies)
         except Exception:
-            raise AssertionError(_describe(seed, history)) from None
+            raise AssertionError(_describe(seed, history, lies)) from None
     return met
 
 
@@ -95,15 +97,15 @@ def shrink(history: list[Step], fails: Callable[[list[Step]], bool]) -> list[Ste
         size = max(1, size // 2)
 
 
-def _describe(seed: int, history: list[Step]) -> str:
-    short = shrink(history, lambda tried: _failure(seed, tried) is not None)
+def _describe(seed: int, history: list[Step], lies: bool) -> str:
+    short = shrink(history, lambda tried: _failure(seed, tried, lies) is not None)
     steps = "".join(f"    {step},\n" for step in short)
-    return f"seed {seed}, {len(short)} of {len(history)} steps:\n{steps}{_failure(seed, short)}"
+    return f"seed {seed}, {len(short)} of {len(history)} steps:\n{steps}{_failure(seed, short, lies)}"
 
 
-def _failure(seed: int, history: list[Step]) -> str | None:
+def _failure(seed: int, history: list[Step], lies: bool) -> str | None:
     try:
-        run(seed, history)
+        run(seed, history, lies)
     except Exception:
         return traceback.format_exc()
     return None

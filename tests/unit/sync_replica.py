@@ -5,6 +5,7 @@ Nothing happens by itself: what waits for a disk, a network or a clock waits unt
 
 from __future__ import annotations
 
+import hashlib
 from collections import deque
 from collections.abc import Iterable
 from functools import lru_cache
@@ -14,7 +15,7 @@ from sync_hub import Frame, Line
 
 from masq.errors import MasqError
 from masq.messages import encode
-from masq_store.core import checkpoint, journal, sync_wire
+from masq_store.core import checkpoint, digest, journal, sync_wire
 from masq_store.core.checkpoint import Covered, freeze
 from masq_store.core.envelope import MINIMUM, Header, encode_header, parse_envelope, tag_of
 from masq_store.core.padding import pad, unpad
@@ -22,7 +23,7 @@ from masq_store.core.register import Change
 from masq_store.core.room_log import RoomLog
 from masq_store.core.space import Applied, Space
 from masq_store.core.sync import Merge, Post, Sync
-from masq_store.core.sync_wire import Changes, Message, State
+from masq_store.core.sync_wire import Changes, Check, Message, State
 
 if TYPE_CHECKING:
     from sync_world import World
@@ -33,7 +34,9 @@ SLICE = 3
 FIRST_PART = 1 << 31
 """Refs of a snapshot's parts are above all refs of posts."""
 
-TIMERS = ("answer", "settle", "ask", "reply", "snapshot", "resume")
+TIMERS = ("answer", "settle", "ask", "reply", "snapshot", "resume", "agree")
+
+NO_TAG = bytes(16)
 
 
 class Disk(NamedTuple):
@@ -65,10 +68,15 @@ class Sealer:
         self._known: dict[bytes, tuple[Header, Message] | None] = {}
         self._headers: set[tuple[bytes, int]] = set()
 
-    def seal(self, header: Header, message: Message) -> bytes:
-        """Return a message as an envelope."""
-        assert (header.session, header.counter) not in self._headers, "a nonce is used twice"
-        self._headers.add((header.session, header.counter))
+    def used(self, header: Header) -> bool:
+        """Say whether something was sealed under this header."""
+        return (header.session, header.counter) in self._headers
+
+    def seal(self, header: Header, message: Message, *, again: bool = False) -> bytes:
+        """Return a message as an envelope. `again`: by a liar, whose header somebody else may use, too."""
+        assert again or not self.used(header), "a nonce is used twice"
+        if not again:
+            self._headers.add((header.session, header.counter))
         self._count += 1
         envelope = (
             encode_header(header) + pad(sync_wire.encode(message), MINIMUM) + self._count.to_bytes(16, "big")
@@ -102,6 +110,10 @@ class Device:
         self._snapshot: tuple[Header, bytes, list[State]] | None = None
         self._trimmed: int | None = None
         self._full = self._resume = False
+        self._told_here: tuple[str, Check] | None = None
+        self._telling = self._differs = False
+        self._told: dict[str, int] | None = None
+        self._given = b""
         self.sync = self._begin()
 
     def crash(self) -> None:
@@ -196,12 +208,21 @@ class Device:
         if self._merging or self.line is None:
             return 0
         frames: list[Frame] = []
-        while len(frames) < most and (self.line.down or self.world.hub.feed(self.line)):
+        merges: list[Merge] = []
+        while (
+            len(frames) < most and not self._told_here and (self.line.down or self.world.hub.feed(self.line))
+        ):
             frames.append(self.line.down.popleft())
-        merges = [found for frame in frames if (found := self._take(*frame))]
+            if found := self._take(*frames[-1]):
+                merges.append(found)
         changes, vector, _ = self.sync.together(merges, self.space.vector)
+        unshown = self.sync.unshown(self.space.changes_since)
         if changes or vector:
             self._merge(changes, vector)
+        self.world.note("claims not believed", self.sync.disbelieve(filter(self.space.holds, unshown)))
+        if self._told_here:
+            told, self._told_here = self._told_here, None
+            self._compare(*told)
         if self.sync.state == "torn":
             self.world.note("torn")
             self.cut()
@@ -226,7 +247,14 @@ class Device:
                 world.note("snapshot parts read")
                 world.note("snapshots read midway", sync.state == "live" and part == 0)
                 opened = world.sealer.open(envelope)
-                return sync.part(part, of, opened[1] if opened else None)
+                state = opened[1] if opened else None
+                if state and state.vector is not None:
+                    own = self.space.replica
+                    if own in state.vector:
+                        most = min(self.space.vector.get(own, 0), state.vector[own])
+                        state = state._replace(vector={**state.vector, own: most})
+                    self._telling = True
+                return sync.part(part, of, state)
             case "ENVELOPE":
                 number, envelope = said
                 opened = world.sealer.open(envelope)
@@ -236,7 +264,13 @@ class Device:
                     return None
                 world.note("answers read", isinstance(opened[1], Changes) and opened[1].base is not None)
                 before = sync.repeated
-                found = sync.read(number, tag_of(envelope), len(envelope), *opened)
+                header, message = opened
+                if isinstance(message, Changes):
+                    ranges = [each for each in message.ranges if self._may_be(each[0], each[2])]
+                    message = message._replace(ranges=ranges)
+                elif isinstance(message, Check) and message.digest and header.sender != self.space.replica:
+                    self._told_here = header.sender, message
+                found = sync.read(number, tag_of(envelope), len(envelope), header, message)
                 world.note("repeated envelopes", sync.repeated > before)
                 return found
             case "CURRENT":
@@ -251,6 +285,26 @@ class Device:
             case "ERROR":
                 self._refused(*said)
         return None
+
+    def _may_be(self, replica: str, number: int) -> bool:
+        return replica != self.space.replica or number <= self.space.vector.get(replica, 0)
+
+    def digest(self) -> bytes:
+        """Return the digest of all it holds."""
+        found = digest.START
+        for piece in digest.pieces(self.space.rows()):
+            found = hashlib.sha256(found + piece).digest()
+        return found
+
+    def _compare(self, sender: str, told: Check) -> None:
+        if not self.sync.at_one(sender, told, self.space.vector):
+            self._telling = self._told != self.sync.log.vector
+        elif self.digest() == told.digest:
+            self.world.note("told the same")
+            self._telling = self._differs = False
+        else:
+            self.world.note("told something else")
+            self._differs = self.digest() != self._given
 
     def _refused(self, ref: int, code: int) -> None:
         self.world.note("refusals")
@@ -294,6 +348,14 @@ class Device:
         if self._trimmed is not None:
             number, self._trimmed = self._trimmed, None
             posts += self._send(sync.note_trimmed(number))
+        calm = sync.idle and not pending and not sync.behind(vector) and not sync.lacks(vector)
+        if "agree" in due and calm and (self._differs or self._telling):
+            if self._differs:
+                self._given = self.digest()
+                posts += self._send(sync.whole(vector, since))
+            self._told = dict(sync.log.vector)
+            posts += self._send(sync.tell(self.digest()))
+            self._differs = self._telling = False
         if "snapshot" in due and not self._snapshot and not pending and sync.log.entries:
             full, self._full = self._full, False
             if full or sync.wants_snapshot(self.space.bytes):
@@ -311,9 +373,12 @@ class Device:
         return posts
 
     def _write_snapshot(self) -> None:
-        rows, (number, tag) = self.space.rows(), self.sync.log.cursor
+        rows, (number, tag) = self.space.rows(), self.sync.log.end
+        said = tag if self.sync.log.end == self.sync.log.cursor else NO_TAG
+        self._end_tag = tag
+        self.world.note("snapshots that end with junk", said == NO_TAG)
         slices = [rows[at : at + SLICE] for at in range(0, len(rows), SLICE)] or [[]]
-        states = [State(part, number, tag, None) for part in slices]
+        states = [State(part, number, said, None) for part in slices]
         states[-1] = states[-1]._replace(vector=dict(self.sync.log.vector))
         header = Header(0, self.space.replica, self.world.new_id(16), 0)
         self._snapshot = header, self.world.new_id(8), states
@@ -322,7 +387,7 @@ class Device:
     def _send_part(self, part: int) -> None:
         header, name, states = self._snapshot
         envelope = self.world.sealer.seal(header._replace(counter=part), states[part])
-        said = (part, len(states), states[part].number, states[part].tag)
+        said = (part, len(states), states[part].number, self._end_tag)
         self.line.up.append(("SNAPSHOT", FIRST_PART + part, name, *said, envelope))
 
     def _part_stored(self, ref: int) -> None:

@@ -4,6 +4,7 @@ import pytest
 from sync_history import make_history, run_many, shrink
 
 HISTORIES, AT_ONCE = 2000, 1000
+WITH_LIES = 200
 
 MUST_BE_MET = (
     "forks by a copy", "forks by going back", "logs that went back", "logs that were lost", "resets",
@@ -11,6 +12,11 @@ MUST_BE_MET = (
     "questions", "answers read", "refusals", "time-outs", "posts lost by the relay", "posts reordered",
     "envelopes hidden from one", "torn", "repeated envelopes", "foreign envelopes", "failed commits",
     "crashes with something pending",
+)  # fmt: skip
+
+MET_BESIDE_A_LIAR = (
+    "claims not believed", "told something else", "told the same", "ranges that a liar claims", "snapshots of a liar",
+    "changes in another's name", "counters that a liar takes", "snapshots that end with junk",
 )  # fmt: skip
 
 
@@ -24,6 +30,16 @@ def test_replicas_converge(first):
     """
     met = run_many(range(first, first + AT_ONCE))
     assert {what: met[what] for what in MUST_BE_MET if met[what] < 5} == {}
+
+
+@pytest.mark.slow("two hundred histories")
+def test_replicas_converge_beside_a_liar():
+    """A member that claims, leaves out and replaces: no honest device loses or withholds anything, all can write.
+
+    python3 tests/histories.py --lies runs more of them.
+    """
+    met = run_many(range(WITH_LIES), lies=True)
+    assert {what: met[what] for what in MET_BESIDE_A_LIAR if met[what] < 5} == {}
 
 
 def test_a_seed_makes_one_history():

@@ -130,43 +130,24 @@ def test_an_altered_envelope_is_refused(tmp_path: Path, place: str) -> None:
     story(tmp_path, act)
 
 
-@pytest.mark.parametrize("kept", [True, False], ids=["place kept", "place to be kept"])
 @pytest.mark.parametrize("place", [0, 1], ids=["version", "form"])
-def test_an_envelope_that_says_it_is_newer(tmp_path: Path, place: int, kept: bool) -> None:
-    """What claims to be of a later version is said, not believed: the device goes on, and reads it again one day.
-
-    Also where it came while the place of something before it waited to be kept.
-    """
+def test_an_envelope_that_says_it_is_newer(tmp_path: Path, place: int) -> None:
+    """A higher version in clear proves nothing: it counts as forged, and what it hid comes another way."""
 
     async def scene() -> None:
         async with relay(tmp_path) as running:
             scene = await Scene(running).start()
             one, two = scene.one, scene.two
-            await until(lambda: not one.sync._place_moved)
-            if not kept:
-                await two.set("before", 1)
-                await until(lambda: one.sync._place_moved and one.get("before") == 1)
-            number = one.sync._sync.log.number
+            await together(one, two)
             scene.on_envelopes(
                 lambda frame: [
                     frame[: ENVELOPE_FRONT + place] + b"\x09" + frame[ENVELOPE_FRONT + place + 1 :]
                 ]
             )
             await two.set("k", "third")
-            await until(lambda: isinstance(one.sync.problem, NewerData))
+            await until(lambda: one.sync.refused_count == 1)
             await two.set("more", 1)
-            await until(lambda: one.get("more") == 1)
-            await until(lambda: one.sync.state == "live")  # read before it is on the disk
-            assert isinstance(one.sync.problem, NewerData)
-            await one.set("mine", 1)
-            await until(lambda: two.get("mine") == 1)
-            assert one.sync.refused_count == 0
-            await one.stop()
-            between = Between()  # the envelope was altered on the way, so the next start gets the real one
-            one = await Device(url(running), one.disk, network=between).start()
             await together(one, two)
-            numbers = [int.from_bytes(frame[3:11], "big") for frame in between.kinds(between.heard, ENVELOPE)]
-            assert number + 1 in numbers
             assert one.get("k") == "third" and one.sync.problem is None
             await stop([one, two])
 

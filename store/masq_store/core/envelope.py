@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from masq_store.core.errors import DamagedData, NewerData
+from masq_store.core.errors import DamagedData
 from masq_store.core.keys import REPLICA_BYTES, RUN_BYTES, TAG_BYTES
 
 VERSION = 1
@@ -53,13 +53,10 @@ def encode_header(header: Header) -> bytes:
 def parse_envelope(envelope: bytes) -> tuple[Header, bytes]:
     """Return the header of an envelope, and what is sealed behind it.
 
-    Raises NewerData for one of a later version, and DamagedData for what is no envelope.
+    Raises DamagedData for what is no envelope of this version. A higher version proves nothing: it stands in clear,
+    where anybody could write it. A later version that has something to say in this room seals it as this one does.
     """
-    if envelope[:1] > bytes((VERSION,)) or (
-        envelope[:1] == bytes((VERSION,)) and envelope[1:2] > bytes((SEALED,))
-    ):
-        raise NewerData(envelope[0], VERSION)
-    if len(envelope) < OVERHEAD_BYTES + MINIMUM or envelope[0] != VERSION:
+    if len(envelope) < OVERHEAD_BYTES + MINIMUM or envelope[:2] != bytes((VERSION, SEALED)):
         raise DamagedData("an envelope")
     at = 2 + 4 + REPLICA_BYTES
     header = Header(

@@ -7,6 +7,7 @@ whole; on the same base each replica's later part counts.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple, TypeAlias
 
 from masq.errors import MasqError
@@ -119,6 +120,16 @@ def row_change(row: Row) -> Change:
         return Change(register.stamp.replica, register.number, row[0], register)
     replica, number, _ = register.parts[0]
     return Change(replica, number, row[0], register)
+
+
+def changes_of(row: Row, vector: dict[str, int]) -> Iterator[Change]:
+    """Yield what a row holds as changes, the base and each part by itself, where they are numbered above `vector`."""
+    key, _, _, replica, number, _, parts = row
+    if number > vector.get(replica, 0):
+        yield Change(replica, number, key, from_row((*row[:6], ())))
+    for part in parts:
+        if part[1] > vector.get(part[0], 0):
+            yield Change(part[0], part[1], key, from_row((*row[:6], (part,))))
 
 
 def _base_order(register: Register) -> tuple[int, bool, str]:

@@ -34,6 +34,8 @@ class RoomLog:
 
     def __init__(self) -> None:
         self.number, self.tag = BEGINNING
+        self.end = BEGINNING
+        """The number and the tag of the last envelope that was seen, whoever sealed it: a snapshot may end there."""
         self.vector: dict[str, int] = {}
         self.entries = 0
         """Envelopes read since the snapshot that the log begins with, if it begins with one."""
@@ -55,14 +57,15 @@ class RoomLog:
     def move(self, number: int, tag: bytes, size: int) -> None:
         """Note that the envelope `number` was read. `size`: its bytes."""
         self.number, self.tag = number, tag
-        self.pass_over(size)
+        self.pass_over(number, tag, size)
 
-    def pass_over(self, size: int) -> None:
+    def pass_over(self, number: int, tag: bytes, size: int) -> None:
         """Note that an envelope was passed over, because nobody has sealed it or it was read before.
 
         The place stays where it is. An envelope that a relay has put there twice may stand at the same number in
         another log, and so could make another log look like this one.
         """
+        self.end = number, tag
         self.entries += 1
         self.size += size
 
@@ -114,7 +117,7 @@ class RoomLog:
 
     def stand(self, number: int, tag: bytes, vector: dict[str, int]) -> None:
         """Begin after a snapshot that stands for the log up to `number` and holds everything up to `vector`."""
-        self.number, self.tag = number, tag
+        self.number, self.tag = self.end = number, tag
         self.vector = dict(vector)
         self.entries = self.size = 0
         self.broken = False

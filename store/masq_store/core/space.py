@@ -22,6 +22,7 @@ from masq_store.core.register import (
     Change,
     Register,
     Row,
+    changes_of,
     effective_text,
     encode_integer,
     from_row,
@@ -257,6 +258,11 @@ class Space:
         self._follow(applied)
         return applied
 
+    def holds(self, change: Change) -> bool:
+        """Say whether just this change is what its key holds, or a part of it: nothing has overwritten it."""
+        row = self._rows.get(change.key)
+        return row is not None and change in changes_of(row, {change.replica: change.number - 1})
+
     def changes_since(self, vector: dict[str, int], without: Sequence[Applied] = ()) -> list[Change]:
         """Return every change held here that is numbered above `vector`, by replica and number.
 
@@ -276,7 +282,7 @@ class Space:
         self._indexed = True
         found = [self._rows[key] for key in self._index.above(vector) if key not in earlier]
         found += [row for row in earlier.values() if row is not None]
-        changes = [change for row in found for change in _changes(row, vector)]
+        changes = [change for row in found for change in changes_of(row, vector)]
         changes.sort(key=_numbered)
         return changes
 
@@ -384,16 +390,6 @@ class Space:
             )
         if size > self.max_bytes and size > self.bytes:
             raise QuotaExceeded("this app's data is at its limit in bytes", self.max_bytes)
-
-
-def _changes(row: Row, vector: dict[str, int]) -> Iterator[Change]:
-    """Yield what a row holds as changes, each numbered above `vector`."""
-    key, _, _, replica, number, _, parts = row
-    if number > vector.get(replica, 0):
-        yield Change(replica, number, key, from_row((*row[:6], ())))
-    for part in parts:
-        if part[1] > vector.get(part[0], 0):
-            yield Change(part[0], part[1], key, from_row((*row[:6], (part,))))
 
 
 def _numbers(rows: Iterable[Row]) -> Iterator[tuple[str, int, str]]:

@@ -17,6 +17,9 @@ back is filled again by anyone who knows more, and a replica that lost its last 
 What is posted is complete in itself: everything numbered above the log's vector. A change that is left out of it was
 overwritten by another that is in it, or that stood in the log before. So a reader of the log may take its ranges for
 read, and only such a reader: see `Changes`.
+
+A range is a claim all the same, and so is a snapshot's vector. Whoever holds a change that the log claims to hold, and
+did not show, knows better: for this replica the log ends in front of it, and it is posted. See `unshown`.
 """
 
 from __future__ import annotations
@@ -25,7 +28,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from masq_store.core.envelope import Header
-from masq_store.core.register import PART_BYTES, Change, row_change
+from masq_store.core.register import PART_BYTES, Change, changes_of, row_change
 from masq_store.core.room_log import RoomLog, reaches
 from masq_store.core.sync_wire import Changes, Check, Here, Message, Range, State, Trimmed
 
@@ -44,6 +47,9 @@ SNAPSHOT_BYTES = 256 * 1024
 
 MOST_ASKED = 16
 """Questions of others that wait for an answer."""
+
+MOST_SHOWN = 200_000
+"""Changes that were read, and what stands before them was not. Without them a device posts once more what it has."""
 
 MOVES: dict[str, dict[str, str]] = {
     "away": {"join": "joining"},
@@ -105,6 +111,9 @@ class Sync:
             0  # of a snapshot, the one that comes next; None: the rest of it is of no use
         )
         self._at: int | None = 0  # the number that was read last; None behind what could not be read
+        self._shown: dict[tuple[str, int, str], Change] = {}  # read in the log, and above `_checked`
+        self._checked = dict(self.log.vector)  # the log's vector, as far as its claims were looked at
+        self._begun = False  # the log was read from its beginning
 
     # The relay says ----------------------------------------------------------------------------------------
 
@@ -118,7 +127,7 @@ class Sync:
         self.head = head
         self._part = 0
         if reset:
-            self.log = RoomLog()
+            self._begin_again(RoomLog())
         self._at = self.log.number
 
     def read(self, number: int, tag: bytes, size: int, header: Header, message: Message) -> Merge | None:
@@ -127,15 +136,20 @@ class Sync:
             return None
         if not self.log.count(header):
             self.repeated += 1
-            self.log.pass_over(size)
+            self.log.pass_over(number, tag, size)
+            if isinstance(message, Changes):
+                self._show(message.changes)
             # Who has sealed two messages under one counter must not divide those who read only one of them.
             return Merge(message.changes, {}) if isinstance(message, Changes) else None
         self.log.move(number, tag, size)
         match message:
             case Changes():
                 return self._changes(header, message)
-            case Check(vector):
-                if header.session == self._session:
+            case Check(vector, digest):
+                if digest is not None:  # whoever knows more than its sender has found in the log says so
+                    if not reaches(vector, self.log.vector):
+                        self._asked = [*self._asked[1 - MOST_ASKED :], vector]
+                elif header.session == self._session:
                     self.log.asked()
                 elif vector not in self._asked:
                     self._asked = [*self._asked[1 - MOST_ASKED :], vector]
@@ -148,7 +162,7 @@ class Sync:
     def skip(self, number: int, tag: bytes, size: int) -> None:
         """Pass over the envelope at `number`: it is not from a member, or no device has written it."""
         if self._follows(number):
-            self.log.pass_over(size)
+            self.log.pass_over(number, tag, size)
 
     def part(self, part: int, of: int, state: State | None) -> Merge | None:
         """Take a part of a snapshot, None where it could not be read. Returns what is to be merged."""
@@ -156,6 +170,7 @@ class Sync:
             return None
         if part == 0:
             self._part = 0
+            self._shown = {}  # the log is another one from here on
         if state is None or part != self._part:
             self._part = self._at = None
             self.log.broken = True
@@ -163,9 +178,12 @@ class Sync:
         self._part += 1
         self._at = state.number
         changes = [row_change(row) for row in state.rows]
+        for row in state.rows:
+            self._show(changes_of(row, {}))
         if part != of - 1 or state.vector is None:
             return Merge(changes, {})
         self.log.stand(state.number, state.tag, state.vector)
+        self._checked, self._begun = {}, True
         return Merge(changes, state.vector)
 
     def current(self) -> None:
@@ -181,8 +199,6 @@ class Sync:
             return False
         if number > self.log.number:  # or it stands in the snapshot that was read just now
             self.read(number, sent.tag, sent.size, sent.post.header, sent.post.message)
-        if not self._in_flight:
-            self._sent = dict(self.log.vector)  # posts that were lost or took another order are posted again
         return True
 
     def together(self, merges: Iterable[Merge], vector: dict[str, int]) -> Merge:
@@ -201,6 +217,33 @@ class Sync:
                     if number > known.get(replica, 0):
                         known[replica] = moved[replica] = number
         return Merge(changes, moved)
+
+    def unshown(self, since: Callable[[dict[str, int]], list[Change]]) -> list[Change]:
+        """Return what the space holds and the log claims to hold, but has not shown since it was last looked at.
+
+        `since`: `Space.changes_since`, of the space *before* what was read is merged: what comes from the log need
+        not be looked for in it. After the merge goes `disbelieve`, with those that nothing has overwritten.
+        """
+        end = self.log.vector.get
+        if len(self._shown) > MOST_SHOWN:
+            self._shown = {}
+        if self._checked == self.log.vector:
+            return []
+        checked, self._checked = self._checked, dict(self.log.vector)
+        found = [change for change in since(checked) if change.number <= end(change.replica, 0)]
+        found = [each for each in found if self._shown.get(each[:3]) != each]
+        self._shown = {key: change for key, change in self._shown.items() if key[1] > end(key[0], 0)}
+        return found
+
+    def disbelieve(self, changes: Iterable[Change]) -> bool:
+        """Let the log end in front of these changes, which it claims to hold; False where there are none."""
+        vector, found = self.log.vector, False
+        for change in changes:
+            found = True
+            vector[change.replica] = min(change.number - 1, vector.get(change.replica, 0))
+            self._sent[change.replica] = min(change.number - 1, self._sent.get(change.replica, 0))
+        self._checked = dict(vector) if found else self._checked
+        return found
 
     def refused(self, ref: int) -> bool:
         """Note that the relay did not take a post. Nothing is posted until `resume`; False as for `stored`."""
@@ -239,10 +282,17 @@ class Sync:
         if self.state != "live" or self._held or len(self._in_flight) >= MOST_IN_FLIGHT:
             return []
         get = self._coming().get
+        changes = None
         if reaches(self._sent, vector):
-            return []
+            if not self._begun:
+                return []
+            # Of another log: what it lacks may stand above a gap in this space, too, where no range reaches it.
+            self._begun = False
+            changes = [each for each in since(self._sent) if self._shown.get(each[:3]) != each]
+            if not changes:
+                return []
         ranges = [(who, get(who, 0), number) for who, number in vector.items() if number > get(who, 0)]
-        posts = list(self._cut(since(self._sent), ranges, None))
+        posts = list(self._cut(since(self._sent) if changes is None else changes, ranges, None))
         self._sent.update((who, end) for who, _, end in ranges)
         return posts
 
@@ -280,6 +330,29 @@ class Sync:
             return []
         return [self._post(Check(vector))]
 
+    def tell(self, digest: bytes) -> list[Post]:
+        """Return the word that a space which has just what the log has, has rows of this digest."""
+        return [self._post(Check(dict(self.log.vector), digest))] if self.state == "live" else []
+
+    def at_one(self, sender: str, told: Check, vector: dict[str, int]) -> bool:
+        """Say whether `sender`, who told this, has read as much of the log, and a space with this vector holds no more.
+
+        Then both hold the same, or one of them was told less than there is.
+        """
+        mine, theirs = dict(self.log.vector), dict(told.vector)
+        for who in (
+            self._sender,
+            sender,
+        ):  # what others claim of them above what they say themselves is not so
+            mine[who] = theirs[who] = min(mine.get(who, 0), theirs.get(who, 0))
+        return not self.behind(vector) and _above_zero(theirs) == _above_zero(mine)
+
+    def whole(self, vector: dict[str, int], since: Callable[[dict[str, int]], list[Change]]) -> list[Post]:
+        """Return all that a space holds: an answer to a question that nobody could ask."""
+        if self.state != "live":
+            return []
+        return list(self._cut(since({}), [(who, 0, end) for who, end in vector.items() if end], {}))
+
     def note_trimmed(self, number: int) -> list[Post]:
         """Return the word that a snapshot up to `number`, this replica's own, is in place."""
         self.log.trim(number)
@@ -307,6 +380,7 @@ class Sync:
 
     def _changes(self, header: Header, message: Changes) -> Merge:
         log = self.log
+        self._show(message.changes)
         log.add(message.changes)
         vector: dict[str, int] = {}
         if message.ranges and log.has_pieces(header, message.first):
@@ -342,7 +416,12 @@ class Sync:
         yield self._post(Changes(piece, ranges, first, base))
 
     def _coming(self) -> dict[str, int]:
-        """Return what the log will add up to: with what others posted since, which nobody posts again."""
+        """Return what the log will add up to: with what others posted since, which nobody posts again.
+
+        With nothing in flight it is what the log adds up to: posts that were lost or took another order go out again.
+        """
+        if not self._in_flight:
+            self._sent = dict(self.log.vector)
         for replica, number in self.log.vector.items():
             if number > self._sent.get(replica, 0):
                 self._sent[replica] = number
@@ -353,6 +432,13 @@ class Sync:
         header = Header(self._epoch, self._sender, self._session, self._counter)
         self._counter += 1
         return Post(self._ref, header, message)
+
+    def _show(self, changes: Iterable[Change]) -> None:
+        for change in changes:
+            self._shown[change[:3]] = change  # one number may stand for two keys, where somebody lies
+
+    def _begin_again(self, log: RoomLog) -> None:
+        self.log, self._checked, self._shown, self._begun = log, {}, {}, True
 
     def _let_go(self) -> None:
         self._in_flight.clear()
@@ -368,3 +454,7 @@ class Sync:
 
     def _move(self, event: str) -> None:
         self.state = MOVES[self.state][event]
+
+
+def _above_zero(vector: dict[str, int]) -> dict[str, int]:
+    return {replica: number for replica, number in vector.items() if number}

@@ -5,7 +5,7 @@
 | kind | name | head | body |
 | --- | --- | --- | --- |
 | 1 | CHANGES | ranges, base, first, more | changes, as in the journal |
-| 2 | CHECK | vector | |
+| 2 | CHECK | vector, digest | |
 | 3 | STATE | number, tag, vector | rows, as in a checkpoint |
 | 4 | TRIMMED | number | |
 | 5 | HERE | device | |
@@ -32,6 +32,7 @@ CHANGES, CHECK, STATE, TRIMMED, HERE = range(1, 6)
 _HEAD = 5  # bytes in front of the head
 _REPLICA = re.compile("[0-9a-f]{16}")
 _TAG = re.compile(f"[0-9a-f]{{{2 * TAG_BYTES}}}")
+_DIGEST = re.compile("[0-9a-f]{64}")
 
 Range = tuple[str, int, int]
 """(replica, from, to): everything of that replica numbered above `from` and up to `to`."""
@@ -54,9 +55,14 @@ class Changes(NamedTuple):
 
 
 class Check(NamedTuple):
-    """Somebody has read everything up to `vector`, lacks something, and asks for all above it."""
+    """Somebody has read everything up to `vector`, lacks something, and asks for all above it.
+
+    `digest`: of its rows at that vector, 32 bytes, where it lacks nothing that it knows of (`digest.pieces`). Who has
+    the same vector and another digest has something that it has not, or the other way round.
+    """
 
     vector: dict[str, int]
+    digest: bytes | None = None
 
 
 class State(NamedTuple):
@@ -92,8 +98,8 @@ def encode(message: Message) -> bytes:
         case Changes(changes, ranges, first, base, more):
             head: Any = {"ranges": ranges, "first": first, "base": base, "more": more}
             return _encode(CHANGES, head, journal.encode_changes(changes))
-        case Check(vector):
-            return _encode(CHECK, {"vector": vector})
+        case Check(vector, digest):
+            return _encode(CHECK, {"vector": vector, "digest": digest.hex() if digest else None})
         case State(rows, number, tag, vector):
             head = {"number": number, "tag": tag.hex(), "vector": vector}
             return _encode(STATE, head, journal.encode_checkpoint(rows))
@@ -132,7 +138,9 @@ def _changes(head: dict[str, Any], body: bytes) -> Changes:
 
 
 def _check_message(head: dict[str, Any], body: bytes) -> Check:
-    return Check(_vector(head["vector"]))
+    digest = head.get("digest")
+    _check(digest is None or _DIGEST.fullmatch(digest) is not None)
+    return Check(_vector(head["vector"]), None if digest is None else bytes.fromhex(digest))
 
 
 def _state(head: dict[str, Any], body: bytes) -> State:

@@ -18,8 +18,8 @@ MOST_KEYS = 256
 EPOCH = 0
 
 Opened: TypeAlias = tuple[Header, Message] | NewerData | None
-"""What an envelope holds. NewerData: it says that it is of a later version, which anybody could have written there;
-None: no member of this version has sealed it."""
+"""What an envelope holds. NewerData: a member has sealed it, and this version cannot read it; None: no member of this
+version has sealed it."""
 
 
 class RoomKeys:
@@ -51,14 +51,10 @@ class RoomKeys:
     async def open(self, envelopes: Sequence[bytes]) -> list[Opened]:
         """Return what envelopes hold, in order; see Opened."""
         parsed: list[tuple[Header, bytes, bytes] | None] = []
-        newer: dict[int, NewerData] = {}
-        for at, envelope in enumerate(envelopes):
+        for envelope in envelopes:
             try:
                 header, sealed = parse_envelope(envelope)
                 parsed.append((header, sealed, keys.envelope_data(envelope[:HEADER_BYTES])))
-            except NewerData as error:
-                newer[at] = error
-                parsed.append(None)
             except DamagedData:
                 parsed.append(None)
         contents: list[bytes | None] = [None] * len(parsed)
@@ -70,8 +66,8 @@ class RoomKeys:
             for at, content in zip(places, await self._open(parsed, places), strict=True):
                 contents[at] = content
         return [
-            newer.get(at) if found is None or content is None else _read(found[0], content)
-            for at, (found, content) in enumerate(zip(parsed, contents, strict=True))
+            None if found is None or content is None else _read(found[0], content)
+            for found, content in zip(parsed, contents, strict=True)
         ]
 
     async def _open(

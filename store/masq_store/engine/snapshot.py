@@ -20,18 +20,27 @@ FIRST_REF = 1 << 31
 
 SET_BYTES = 8
 
+NO_TAG = bytes(keys.TAG_BYTES)
+
 ANSWER_SECONDS = 30.0
 """How long the relay may take to keep a part."""
 
 
 class Snapshot:
-    """What a space held when its replica had read the log up to `number`, whose tag was `tag`."""
+    """What a space held when its replica had read the log up to `number`, whose tag was `tag`.
 
-    def __init__(self, rows: list[Row], vector: dict[str, int], number: int, tag: bytes) -> None:
+    `sealed`: whether a member has sealed the envelope there. Where none has, readers get a tag that no log has, so that
+    they take no other log for this one: see `RoomLog.pass_over`.
+    """
+
+    def __init__(
+        self, rows: list[Row], vector: dict[str, int], number: int, tag: bytes, *, sealed: bool
+    ) -> None:
         self.number = number
         slices = list(_slices(rows))
-        self._states = [State(piece, number, tag, None) for piece in slices[:-1]]
-        self._states.append(State(slices[-1], number, tag, vector))
+        said = tag if sealed else NO_TAG
+        self._states = [State(piece, number, said, None) for piece in slices[:-1]]
+        self._states.append(State(slices[-1], number, said, vector))
         self._tag = tag
         self._answer: asyncio.Future[bool] | None = None
         self._ref = FIRST_REF

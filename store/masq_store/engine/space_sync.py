@@ -19,7 +19,8 @@ from masq_store.core.relay_frames import Code
 from masq_store.core.room_log import RoomLog
 from masq_store.core.space import Applied
 from masq_store.core.sync import Merge, Post, Sync
-from masq_store.core.sync_wire import Changes, Here, State
+from masq_store.core.sync_wire import Changes, Check, Here, State
+from masq_store.engine.digest import digest_of
 from masq_store.engine.ports import Crypto
 from masq_store.engine.presence import Presence
 from masq_store.engine.relay_link import RelayLink
@@ -42,6 +43,9 @@ TORN_SECONDS = 2.0
 
 AGAIN_SECONDS = 30.0
 """After a full disk on either side, until the next try."""
+
+HUSH_SECONDS = 60.0
+"""After a device has said what it holds, until it says so again."""
 
 SETTLE_SECONDS = 1.0
 """How long others are given, at most, to do what any of us can: to post what the log has lost, to answer."""
@@ -79,6 +83,8 @@ class SpaceSync:
         """Envelopes that no member of this space has sealed."""
         self.first = not space.core.vector
         """Whether this device had nothing of the space when this began."""
+        self.differed_count = 0
+        """How often another device said that it holds something else, under the same vector."""
         self.others_count = 0
         """Other connections in the room."""
         self.presence: Presence | None = None
@@ -101,6 +107,11 @@ class SpaceSync:
         self._full = False  # the room is: only a snapshot makes room
         self._newer: NewerData | None = None  # what could not be read, and must be once it can
         self._before_newer = b""  # the log in front of that, as it goes to the disk
+        self._stated: tuple[str, Check] | None = None  # what another device holds, at the place read last
+        self._telling = False  # what this device holds is to be said, so that others compare it
+        self._told: dict[str, int] | None = None  # the log's vector when this device said so last
+        self._differs = False  # somebody holds something else: all of it is to be posted
+        self._given: bytes | None = None  # the digest of what was posted whole, last
         self._in_vain = 0  # bytes of the log when a snapshot of ours was not taken
         self._stopping = False
         self._merging = False
@@ -276,15 +287,24 @@ class SpaceSync:
             return  # it will come again
         del self._said[: len(said)]
         merges: list[Merge] = []
-        for take, words in said:
+        for taken, (take, words) in enumerate(said, 1):
             found = take(*words, next(opened)) if take in takers else take(*words)
             if found is not None:
                 merges.append(found)
-        merge = self._sync.together(merges, self.space.core.vector)
+            if self._stated is not None:  # what was said after it comes after it
+                self._said[:0] = said[taken:]
+                break
+        core = self.space.core
+        merge = self._sync.together(merges, core.vector)
+        unshown = self._sync.unshown(core.changes_since)  # before the merge: see there
         if merge.changes or merge.vector:
             await self._merge(merge)
         if sync is self._sync:
+            sync.disbelieve(filter(core.holds, unshown))
             self._move_place()
+        if self._stated is not None:
+            stated, self._stated = self._stated, None
+            await self._compare(*stated)
         if self._sync.state == "torn":
             self._start_timer("again", TORN_SECONDS)
 
@@ -312,6 +332,8 @@ class SpaceSync:
             message = message._replace(
                 ranges=[each for each in message.ranges if self._may_be(each[0], each[2])]
             )
+        elif isinstance(message, Check) and message.digest and header.sender != self.space.core.replica:
+            self._stated = header.sender, message
         return self._sync.read(number, tag, size, header, message)
 
     def _part(self, part: int, of: int, number: int, envelope: bytes, opened: Opened) -> Merge | None:
@@ -320,15 +342,15 @@ class SpaceSync:
             self._pass_over(None if isinstance(opened, tuple) else opened)
             return self._sync.part(part, of, None)
         if state.vector is not None:
-            vector = {who: end for who, end in state.vector.items() if self._may_be(who, end)}
-            state = state._replace(vector=vector)
+            core = self.space.core
+            if core.replica in state.vector:  # this replica alone numbers its own
+                most = min(core.vector.get(core.replica, 0), state.vector[core.replica])
+                state = state._replace(vector={**state.vector, core.replica: most})
+            self._telling = True  # nobody else reads what this one begins from
         return self._sync.part(part, of, state)
 
     def _pass_over(self, opened: NewerData | None) -> None:
-        """Go on without an envelope. One of a later version may be real: it will be read once this store can.
-
-        Or anybody wrote a number there, so that it must hold up nothing else.
-        """
+        """Go on without an envelope. What a later version has sealed will be read once this store can."""
         if opened is None:
             self.refused_count += 1
             return
@@ -408,12 +430,15 @@ class SpaceSync:
             await self._send(sync.note_trimmed(number))
         if sync.log.size < self._in_vain:  # somebody's was taken since
             self._in_vain = 0
-        if self._snapshot is None and not space.pending and self._newer is None:
+        if sync.idle and not sync.behind(vector) and not sync.lacks(vector):
+            await self._agree(vector)
+        if self._snapshot is None and not space.pending:
             if self._full and sync.log.entries:
                 self._full = False
                 self._write_snapshot()
             elif (
-                sync.log.size >= 2 * self._in_vain
+                self._newer is None
+                and sync.log.size >= 2 * self._in_vain
                 and sync.wants_snapshot(space.core.bytes)
                 and self._chance("snapshot")
             ):
@@ -441,6 +466,40 @@ class SpaceSync:
         if posts:
             self._start_timer("answer", ANSWER_SECONDS)
 
+    async def _compare(self, sender: str, stated: Check) -> None:
+        """Compare what another device holds with what this one does, where both have read the same."""
+        core = self.space.core
+        if not self._sync.at_one(sender, stated, core.vector):
+            self._telling = self._told != self._sync.log.vector  # so that the other one compares
+            return
+        found = await digest_of(self._crypto, core.rows())
+        if not self._sync.at_one(sender, stated, core.vector):  # something was written meanwhile
+            self._telling = True
+        elif found == stated.digest:
+            self._telling = self._differs = False  # whatever there is to say, that device has said it
+        else:
+            self.differed_count += 1
+            self._differs = found != self._given
+
+    async def _agree(self, vector: dict[str, int]) -> None:
+        """Say what this device holds, and post all of it where somebody holds something else."""
+        sync, core = self._sync, self.space.core
+        if not (self._differs or self._telling) or "hush" in self._timers or self.space.pending:
+            return
+        self._due.discard("hush")
+        if not self._chance("agree"):
+            return
+        found = await digest_of(self._crypto, core.rows())
+        if self.space.pending or core.vector != vector:
+            return  # it is another one by now; later
+        if self._differs:
+            self._given = found
+            await self._send(sync.whole(vector, core.changes_since))
+        self._told = dict(sync.log.vector)
+        await self._send(sync.tell(found))
+        self._differs = self._telling = False
+        self._start_timer("hush", HUSH_SECONDS)
+
     async def _cast_here(self) -> None:
         here, self._saying = self._saying, None
         if here is not None:
@@ -452,9 +511,11 @@ class SpaceSync:
 
     def _write_snapshot(self) -> None:
         log, core = self._sync.log, self.space.core
-        number, tag = log.cursor
+        # Junk as well: else whoever fills a room with it would keep it full. What a later version has said stays.
+        number, tag = log.end if self._newer is None else RoomLog.decode(self._before_newer).cursor
         # The log's vector, not the space's: what this device has beyond it, others must still get by a post.
-        self._snapshot = Snapshot(core.rows(), dict(log.vector), number, tag)
+        sealed = self._newer is not None or log.end == log.cursor
+        self._snapshot = Snapshot(core.rows(), dict(log.vector), number, tag, sealed=sealed)
         self._snapshot.start(self, self._link, self._keys, self._crypto, core.replica, self._snapshot_done)
 
     def _snapshot_done(self, snapshot: Snapshot, whole: bool) -> None:

@@ -1,0 +1,153 @@
+"""A world in which one member lies: it has the keys, and says what no honest device would say.
+
+It is no device of the person's: what it makes others lose would be lost. What it writes counts like anything written.
+"""
+
+from __future__ import annotations
+
+from sync_hub import Kept, Snapshot
+from sync_replica import Device, Disk, text
+from sync_world import World, _counted, read_log
+
+from masq_store.core.clock import Stamp
+from masq_store.core.envelope import Header, tag_of
+from masq_store.core.register import Change, Register, row_change
+from masq_store.core.space import Space
+from masq_store.core.sync_wire import Changes, Check, Message, State, Trimmed
+
+LIES = {
+    "lie_ranges": 4, "lie_snapshot": 2, "lie_half_snapshot": 2, "lie_change": 3, "lie_replicas": 1, "lie_digest": 2,
+    "lie_answer": 2, "lie_trimmed": 1, "lie_pieces": 1, "lie_session": 1,
+}  # fmt: skip
+"""How often each happens, beside what happens in any world."""
+
+
+class HostileWorld(World):
+    """A world with a member that lies."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed)
+        self._liar = self.new_id(8).hex()
+        self._session = self.new_id(16)
+        self._counter = 0
+        self._number = 0
+
+    def take(self, step: tuple[str, int, int, int]) -> None:
+        """Let one thing happen."""
+        super().take(step)
+        if step[0] in ("restore", "hub_back") or step[0].endswith("snapshot"):
+            self._acknowledged &= _counted(self._join())  # the log was all that had the rest
+
+    def _say(self, message: Message) -> None:
+        """Post something that is sealed as a member seals it."""
+        self.hub.say(self._seal(message))
+
+    def _seal(self, message: Message) -> bytes:
+        header = Header(0, self._liar, self._session, self._counter)
+        self._counter += 1
+        return self.sealer.seal(header, message)
+
+    def _victim(self, at: int) -> Device:
+        return self.devices[at]
+
+    def _lie_ranges(self, at: int, b: int, c: int) -> None:
+        """Claim, of a device's replica, what it has not posted; of an earlier opening of it, or of this one."""
+        space = self._victim(at).space
+        who = sorted({space.replica, *space.vector})[
+            b % (len(space.vector) + (space.replica not in space.vector))
+        ]
+        start = read_log(self)[1].get(who, 0)
+        self.note("ranges that a liar claims")
+        self._say(Changes([], [(who, start, start + 1 + c % 4)], self._counter))
+
+    def _lie_snapshot(self, at: int, b: int, c: int) -> None:
+        """Put a snapshot without anything in the log's place, with the true vector."""
+        self._replace_log([], c)
+
+    def _lie_half_snapshot(self, at: int, b: int, c: int) -> None:
+        """Put a snapshot in the log's place that lacks some rows."""
+        rows = sorted(read_log(self)[0].rows())
+        self._replace_log([row for place, row in enumerate(rows) if b >> place % 12 & 1], c)
+
+    def _replace_log(self, rows: list, c: int) -> None:
+        kept = self.hub.kept
+        if not kept.envelopes:
+            return
+        self.note("snapshots of a liar")
+        vector = read_log(self)[1]
+        tag = tag_of(kept.envelopes[-1])
+        part = self._seal(State(rows, kept.head, tag, vector))
+        self.hub.kept = Kept((), Snapshot(kept.head, tag, (part,)))
+        self.hub._incoming = None
+
+    def _lie_change(self, at: int, b: int, c: int) -> None:
+        """Write in the name of a device: under a number that it has used, or will use."""
+        space = self._victim(at).space
+        number = max(1, space.vector.get(space.replica, 0) + b % 3 - 1)
+        register = Register(Stamp(self.now_ms - c, 0, space.replica), number, text("a lie"))
+        self.note("changes in another's name")
+        self._say(Changes([Change(space.replica, number, "lie", register)], [], self._counter))
+
+    def _lie_replicas(self, at: int, b: int, c: int) -> None:
+        """Claim ranges of replicas that never were."""
+        self._say(Changes([], [(self.new_id(8).hex(), 0, 1 + n) for n in range(20)], self._counter))
+
+    def _lie_digest(self, at: int, b: int, c: int) -> None:
+        """Say that it holds something else."""
+        self._say(Check(read_log(self)[1], self.new_id(32)))
+
+    def _lie_answer(self, at: int, b: int, c: int) -> None:
+        """Answer what nobody asked, with ranges and without changes."""
+        vector = self._victim(at).space.vector
+        ranges = [(who, 0, end + c % 3) for who, end in vector.items() if end]
+        self._say(Changes([], ranges, self._counter, {} if b % 2 else dict(vector)))
+
+    def _lie_trimmed(self, at: int, b: int, c: int) -> None:
+        self._say(Trimmed(b))
+
+    def _lie_pieces(self, at: int, b: int, c: int) -> None:
+        """Begin a message that never ends."""
+        self._number += 2
+        register = Register(Stamp(self.now_ms, 0, self._liar), self._number, text(b))
+        self._say(Changes([Change(self._liar, self._number, "lie", register)], [], self._counter, more=True))
+
+    def _lie_session(self, at: int, b: int, c: int) -> None:
+        """Take the next counter of a device's session."""
+        sync = self._victim(at).sync
+        header = Header(0, self._victim(at).space.replica, sync._session, sync._counter)
+        if not self.sealer.used(header):
+            self.note("counters that a liar takes")
+            self.hub.say(self.sealer.seal(header, Changes([], [], 0), again=True))
+
+    def end(self) -> None:
+        """Let the world calm down, and check that no honest device lost anything, or is held up."""
+        for device in self.devices:
+            device.commit()
+        expected = self._join()
+        bits = _counted(expected)
+        for at in self._deceived:
+            self.devices[at].cut()
+        self.devices.append(Device(self, Disk()))  # somebody new, who believes what the log says
+        self._calm_down()
+        self._check(expected.rows(), bits)
+        for at, device in enumerate(self.devices):
+            device.write([(f"after {at}", text(at))])
+            expected.merge([row_change(row) for row in device.space.rows()])
+        self._calm_down()
+        self._check(expected.rows(), bits)
+
+    def _check(self, expected: list, bits: int) -> None:
+        joined = Space("f" * 16)
+        for held in (
+            expected,
+            self.devices[0].space.rows(),
+        ):  # and what was on its way when the log was replaced
+            joined.merge([row_change(row) for row in held])
+        rows = sorted(joined.rows())
+        for at, device in enumerate(self.devices):
+            held = sorted(device.space.rows())
+            assert held == rows, f"device {at} lacks or has more: {set(map(str, held)) ^ set(map(str, rows))}"
+            assert not device.sync.behind(device.space.vector), f"device {at} has not posted all"
+            assert not device.counted & ~bits, f"what was on the disk of device {at} is gone"
+        assert sorted(read_log(self)[0].rows()) == rows, "the log does not add up to what the devices hold"
+        assert not self._acknowledged & ~bits, "what was acknowledged is gone"

@@ -1,0 +1,205 @@
+"""What a member claims and did not show: nobody withholds anything for it, and who holds something else says so."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from relay_rig import connect, relay, run, until
+from space_sync_rig import SECRET, Device, stop, together, url
+from spaces import state
+from sync_insider import Insider, content_of
+
+from masq_store.core.errors import NewerData
+from masq_store.core.sync_wire import Changes, State
+from masq_store.engine import space_sync
+from masq_store.engine.room_keys import RoomKeys
+from masq_store.native.crypto import NativeCrypto
+
+LIAR = "ab" * 8
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let devices come again soon."""
+    for name in ("AGAIN_SECONDS", "TORN_SECONDS", "ANSWER_SECONDS", "SETTLE_SECONDS", "HUSH_SECONDS"):
+        monkeypatch.setattr(space_sync, name, 0.2)
+
+
+def equal(*devices: Device) -> bool:
+    """Whether all hold the same and wait for nothing; their vectors may differ by what a liar claimed."""
+    return all(device.synced and state(device.core) == state(devices[0].core) for device in devices)
+
+
+async def leave(device: Device) -> None:
+    """Let a device lose its connection, and go on with its space."""
+    device.link.leave(device.sync)
+    device.sync._sync.lost()
+
+
+@pytest.mark.parametrize("kept", [[], ["photo/3", "photo/4"]], ids=["nothing", "some of it"])
+def test_a_snapshot_that_lacks_what_it_claims(tmp_path: Path, kept: list[str]) -> None:
+    """Somebody new gets from the others what a member left out of the log with the true vector; both sides count it."""
+
+    async def scene() -> None:
+        async with relay(tmp_path) as running:
+            one, two = await Device(url(running)).start(), await Device(url(running)).start()
+            for n in range(20):
+                await one.set(f"photo/{n}", f"album {n}")
+            await two.increment("count", 7)
+            await together(one, two)
+            insider = await Insider.enter(running.port)
+            number, tag = insider.log[-1][2], insider.log[-1][4][-16:]
+            rows = [row for row in one.core.rows() if row[0] in kept]
+            await insider.snapshot(State(rows, number, tag, dict(one.core.vector)), number, tag)
+            three = await Device(url(running)).start()
+            await until(lambda: equal(one, two, three) and three.get("count") == 7, "the newcomer has all")
+            assert one.sync.differed_count + two.sync.differed_count > 0
+            await stop([one, two])
+            four = await Device(url(running)).start()  # the log has it again, without them
+            await until(lambda: equal(three, four) and four.get("photo/7") == "album 7")
+            await stop([three, four])
+
+    run(scene)
+
+
+def test_the_others_hear_of_it_when_they_come_back(tmp_path: Path) -> None:
+    """A newcomer that met nobody says what it got, in the log: who was away finds there that it is less."""
+
+    async def scene() -> None:
+        async with relay(tmp_path) as running:
+            one = await Device(url(running)).start()
+            await one.set("photo", "album")
+            await until(lambda: one.synced and not one.sync._place_moved)
+            insider = await Insider.enter(running.port)
+            number, tag = insider.log[-1][2], insider.log[-1][4][-16:]
+            vector = dict(one.core.vector)
+            await one.stop()
+            await insider.snapshot(State([], number, tag, vector), number, tag)
+            three = await Device(url(running)).start()
+            await until(lambda: three.synced and three.sync._told is not None)
+            assert three.get("photo") is None
+            await three.stop()
+            one = await Device(url(running), one.disk).start()
+            await until(lambda: one.sync.differed_count == 1 and one.sync._given is not None and one.synced)
+            await one.stop()
+            three = await Device(url(running), three.disk).start()
+            await until(lambda: three.get("photo") == "album")
+            await three.stop()
+
+    run(scene)
+
+
+@pytest.mark.parametrize("opening", ["this", "former"])
+def test_claims_about_what_was_not_posted_yet(tmp_path: Path, opening: str) -> None:
+    """A member claims the numbers under which a device wrote offline: the device posts all of it nevertheless."""
+
+    async def scene() -> None:
+        async with relay(tmp_path) as running:
+            one, two = await Device(url(running)).start(), await Device(url(running)).start()
+            await one.set("a", 1)
+            await two.set("b", 2)
+            await together(one, two)
+            victim, known = two.core.replica, one.core.vector[two.core.replica]
+            await leave(two)
+            for n in range(5):
+                await two.set(f"note {n}", f"important {n}")
+            insider = await Insider.enter(running.port)
+            for n in range(known, known + 12):
+                await insider.say(Changes([], [(victim, n, n + 1)], insider.counter))
+            if opening == "former":
+                await two.stop()
+                two = await Device(url(running), two.disk).start()
+            else:
+                two.link.enter(two.sync)
+            await until(lambda: equal(one, two) and one.get("note 4") == "important 4")
+            three = await Device(url(running)).start()
+            await until(lambda: equal(one, two, three))
+            await stop([one, two, three])
+
+    run(scene)
+
+
+def test_agreement_costs_no_more_than_a_word(tmp_path: Path) -> None:
+    """Where all hold the same, somebody new says so once, and nobody posts anything because of it."""
+
+    async def scene() -> None:
+        async with relay(tmp_path) as running:
+            one, two = await Device(url(running)).start(), await Device(url(running)).start()
+            for n in range(5):
+                await one.set(f"{n}", n)
+            await together(one, two)
+            one.sync._write_snapshot()
+            await until(lambda: running.relay.metrics.counts["snapshots_total"] == 1 and one.synced)
+            before = running.relay.metrics.counts["envelopes_stored_total"]
+            three = await Device(url(running)).start()
+            await until(lambda: three.sync._told is not None and equal(one, two, three))
+            assert one.sync.differed_count == two.sync.differed_count == three.sync.differed_count == 0
+            assert (
+                running.relay.metrics.counts["envelopes_stored_total"] <= before + 2
+            )  # it, and the word on the snapshot
+            await stop([one, two, three])
+
+    run(scene)
+
+
+def test_a_room_full_of_junk_gets_free(tmp_path: Path) -> None:
+    """Who has the token and no key fills the room; a snapshot may end at junk, and the room is the devices' again."""
+
+    async def scene() -> None:
+        async with relay(tmp_path, room=1 << 20) as running:
+            one = await Device(url(running)).start()
+            await one.set("a", 1)
+            await until(lambda: one.synced)
+            keys = await RoomKeys.derive(NativeCrypto(), SECRET)
+            stranger = await connect(running.port)
+            await stranger.join(room=keys.room, token=keys.token)
+            await stranger.take("CURRENT")
+            size, ref = 200_000, 0
+            while size >= 100:
+                ref += 1
+                stranger.post(b"\x01\x00" + os.urandom(size), ref)
+                heard = ("",)
+                while heard[0] not in ("STORED", "ERROR"):
+                    heard = await stranger.next()
+                size = size if heard[0] == "STORED" else size // 2
+            await one.set("important", 1)
+            two = await Device(url(running)).start()
+            await until(lambda: equal(one, two) and two.get("important") == 1, "the room is free")
+            await one.stop()
+            one = await Device(url(running), one.disk).start()
+            await two.set("later", 1)
+            await until(lambda: equal(one, two) and one.get("later") == 1)
+            await stop([one, two])
+
+    run(scene)
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["place kept", "place to be kept"])
+def test_what_a_later_version_sealed_is_read_again(tmp_path: Path, kept: bool) -> None:
+    """The place stays in front of it, also where that of something before it waited to be kept; all else goes on."""
+
+    async def scene() -> None:
+        async with relay(tmp_path) as running:
+            one, two = await Device(url(running)).start(), await Device(url(running)).start()
+            await two.set("k", 1)
+            await together(one, two)
+            await until(lambda: not one.sync._place_moved)
+            insider = await Insider.enter(running.port)
+            if not kept:
+                await two.set("before", 1)
+                await until(lambda: one.sync._place_moved and one.get("before") == 1)
+            head = {"ranges": [], "first": 0, "base": None, "more": False}
+            number = await insider.say(content_of(1, head, [], schema=2))
+            await until(lambda: isinstance(one.sync.problem, NewerData))
+            await two.set("more", 1)
+            await until(lambda: one.get("more") == 1 and one.sync.state == "live")
+            await one.stop()
+            one = await Device(url(running), one.disk).open()
+            await one.sync.start()
+            assert one.sync._sync.log.number == number - 1
+            await until(lambda: isinstance(one.sync.problem, NewerData) and one.get("more") == 1)
+            await stop([one, two])
+
+    run(scene)
