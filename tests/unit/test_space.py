@@ -185,17 +185,46 @@ def test_limits_are_exact_and_nothing_changes_beyond_them():
     assert full(space) == before
 
 
-def test_tombstones_count_and_deleting_is_always_allowed():
-    """A deleted key still takes its place; a space over its limit can be emptied and written again."""
+def test_what_is_deleted_makes_room():
+    """A space at or over its limits can be emptied, and written again with other keys: what counts is what exists."""
     grown = Space(A)
     grown.write([("a", '"long"'), ("b", '"long"')], 1)
-    space = Space.from_rows(A, grown.rows(), grown.vector, max_keys=1, max_bytes=5)
-    space.write([("a", None), ("b", None)], 2)
-    assert (space.count, space.live) == (2, 0)
+    space = Space.from_rows(A, grown.rows(), grown.vector, max_keys=1, max_bytes=12)
     with pytest.raises(QuotaExceeded):
-        space.write([("c", "1")], 3)
-    space.write([("a", "1")], 4)
-    assert space.items() == [("a", "1")]
+        space.write([("c", "1")], 2)
+    space.write([("a", None), ("b", None)], 2)
+    for n in range(3):
+        space.write([(f"k{n}", "1")], 3)
+        space.write([(f"k{n}", None)], 3)
+    space.write([("n", "1")], 4)
+    assert space.items() == [("n", "1")]
+
+
+def test_tombstones_have_a_limit_of_their_own():
+    """Nine deleted keys are noted beside each that may exist; then keys that are noted can be used, and no new ones."""
+    space = Space(A, max_keys=1)
+    for n in range(10):
+        space.write([(f"k{n}", "1")], 1)
+        space.write([(f"k{n}", None)], 1)
+    for write in (lambda: space.write([("new", "1")], 2), lambda: space.increment("new", 1, 2)):
+        with pytest.raises(QuotaExceeded, match="deleted so many"):
+            write()
+    space.write([("k3", "1")], 3)
+    assert space.items() == [("k3", "1")]
+
+
+def test_a_part_of_a_counter_counts_by_its_length():
+    """Totals as long as values count as such, where they are written, merged and read from the disk."""
+    space = Space(A, max_bytes=3000)
+    space.increment("n", 16**1000, 1)
+    assert 500 < space.bytes < 600
+    other = Space("b" * 16)
+    other.increment("n", -(16**1000), 1)
+    space.merge(other.changes_since({}), other.vector)
+    assert space.bytes > 1000 and space.text("n") == "0"
+    assert Space.from_rows(A, space.rows(), space.vector).bytes == space.bytes
+    with pytest.raises(QuotaExceeded):
+        space.increment("m", 16**4000, 1)
 
 
 def test_many_new_keys_stay_sorted():

@@ -79,10 +79,11 @@ def test_lengths_of_time(ms, said):
     assert readable.span(ms) == said
 
 
-def test_what_was_dropped_is_counted():
-    """Messages that were not genuine and those that came again are told apart; none is no sentence."""
+def test_what_was_wrong_is_counted():
+    """What was not genuine, what came again, and who held something else are told apart; none is no sentence."""
     assert syncing.dropped(LIVE) == []
-    assert [said.split()[0] for said in syncing.dropped(LIVE | {"refused": 1, "repeated": 20})] == ["1", "20"]
+    said = syncing.dropped(LIVE | {"refused": 1, "repeated": 20, "differed": 3})
+    assert [each.split()[0] for each in said] == ["1", "20", "3"]
 
 
 def test_the_states_are_said_in_french():

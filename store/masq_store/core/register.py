@@ -7,7 +7,7 @@ whole; on the same base each replica's later part counts.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple, TypeAlias
 
 from masq.errors import MasqError
@@ -23,7 +23,7 @@ Row: TypeAlias = tuple[str, int, int, str, int, str | None, tuple[Part, ...]]
 Flat, because a space of 100,000 keys is made of these when it opens.
 """
 
-PART_BYTES = 48  # what a part counts towards a space's size: replica id, number, total, rounded up
+PART_BYTES = 48  # what a part counts towards a space's size: replica id, number, a usual total, rounded up
 
 
 class Register(NamedTuple):
@@ -84,6 +84,11 @@ def effective_text(text: str | None, parts: tuple[Part, ...]) -> str | None:
         return text
     total = (integer(text) or 0) + sum(part[2] for part in parts)
     return encode_integer(total)
+
+
+def parts_size(parts: Iterable[Part]) -> int:
+    """Return what parts count towards a space's size, in bytes: a total may be as long as a value."""
+    return sum(PART_BYTES + (part[2].bit_length() >> 3) for part in parts)
 
 
 def integer(text: str | None) -> int | None:

@@ -18,8 +18,8 @@ from masq.messages import check_size
 from masq_store.core.clock import ZERO, Stamp, stamp_after
 from masq_store.core.index import NumberIndex
 from masq_store.core.register import (
-    PART_BYTES,
     Change,
+    Part,
     Register,
     Row,
     changes_of,
@@ -28,10 +28,13 @@ from masq_store.core.register import (
     from_row,
     integer,
     merge_registers,
+    parts_size,
     to_row,
 )
 
-MAX_KEYS = 100_000  # tombstones included
+MAX_KEYS = 100_000  # that exist
+MOST_ROWS = 10
+"""Registers that a space holds for each key that may exist, before new keys are refused: most are tombstones."""
 MAX_BYTES = 64 * 2**20  # of keys and texts in UTF-8
 
 _numbered = itemgetter(0, 1, 2)  # a change's replica, number and key
@@ -60,7 +63,7 @@ class Space:
     """One replica's copy of a space.
 
     `replica`: this replica's id, 16 hexadecimal characters, drawn for one opening of the space and never used
-    again (docs/decisions/0005). `max_keys` (tombstones count) and `max_bytes`
+    again (docs/decisions/0005). `max_keys` (that exist) and `max_bytes`
     (UTF-8 of keys and texts) limit what is written here; what other devices wrote is merged at any size.
     """
 
@@ -69,7 +72,7 @@ class Space:
         self.max_keys = max_keys
         self.max_bytes = max_bytes
         self.bytes = 0
-        """Size of everything held: UTF-8 bytes of keys and texts, and 48 for each part of a counter."""
+        """Size of everything held: UTF-8 bytes of keys and texts, and what parts of counters take (`parts_size`)."""
         self.vector: dict[str, int] = {}
         """The highest number seen of each replica without a gap."""
         self._rows: dict[str, Row] = {}
@@ -98,7 +101,7 @@ class Space:
         size = len("".join(space._rows).encode()) + len("".join(space._texts.values()).encode())
         for row in rows:
             if row[6]:
-                size += PART_BYTES * len(row[6])
+                size += parts_size(row[6])
                 space._texts[row[0]] = effective_text(row[5], row[6]) or ""
         space.bytes = size
         # What stood on the disk is rarely asked for: its part of the index is made when it is.
@@ -208,12 +211,10 @@ class Space:
         text = effective_text(row[5], parts)
         check_size(text or "")
         check_size(encode_integer(total))  # parts of opposite signs may be longer than their sum
-        size = self.bytes + (0 if len(others) < len(row[6]) else PART_BYTES)
-        if key in self._rows:
-            self._check_limits(len(self._rows), size)
-        else:
+        size = self.bytes + parts_size(parts) - parts_size(row[6])
+        if key not in self._rows:
             size += _utf8(key)
-            self._check_limits(len(self._rows) + 1, size)
+        self._check_limits(key not in self._texts, key not in self._rows, size)
         applied = Applied([], {replica: number}, {}, [], {replica: number - 1}, self.bytes)
         register = Register(Stamp(row[1], row[2], row[3]), row[4], row[5], (mine,))
         applied.changes.append(Change(replica, number, key, register))
@@ -369,24 +370,31 @@ class Space:
         """Return the size after writing these. Raises QuotaExceeded."""
         rows = self._rows
         size = self.bytes
-        count = len(rows)
+        new = unknown = 0
         for key, text in wanted.items():
             row = rows.get(key)
             if row is None:
-                count += 1
+                unknown += 1
                 size += _utf8(key)
             else:
                 size -= _size(row[5], row[6])
             if text is not None:
+                new += key not in self._texts
                 size += len(text) if text.isascii() else len(text.encode())
-        self._check_limits(count, size)
+        self._check_limits(new, unknown, size)
         return size
 
-    def _check_limits(self, count: int, size: int) -> None:
-        """Raise QuotaExceeded if this would pass a limit; what shrinks a space is always let through."""
-        if count > self.max_keys and count > len(self._rows):
+    def _check_limits(self, new: int, unknown: int, size: int) -> None:
+        """Raise QuotaExceeded where a space of `size` bytes with so many `new` keys would pass a limit.
+
+        `unknown`: how many of these were never written, not even to be deleted. What makes no new key, and what does not
+        make it larger, is always let through.
+        """
+        if new and len(self._texts) + new > self.max_keys:
+            raise QuotaExceeded("this app's number of keys is at its limit", self.max_keys)
+        if unknown and len(self._rows) + unknown > MOST_ROWS * self.max_keys:
             raise QuotaExceeded(
-                "this app's number of keys, deleted ones included, is at its limit", self.max_keys
+                "this app has deleted so many keys that no more can be noted", MOST_ROWS * self.max_keys
             )
         if size > self.max_bytes and size > self.bytes:
             raise QuotaExceeded("this app's data is at its limit in bytes", self.max_bytes)
@@ -401,8 +409,8 @@ def _numbers(rows: Iterable[Row]) -> Iterator[tuple[str, int, str]]:
             yield part[0], part[1], row[0]
 
 
-def _size(text: str | None, parts: tuple[object, ...]) -> int:
-    return (_utf8(text) if text else 0) + PART_BYTES * len(parts)
+def _size(text: str | None, parts: tuple[Part, ...]) -> int:
+    return (_utf8(text) if text else 0) + parts_size(parts)
 
 
 def _utf8(text: str) -> int:

@@ -291,6 +291,7 @@ class ProfileSync:
             "waiting": sum(space.waiting for space in spaces),
             "refused": sum(space.refused_count for space in spaces),
             "repeated": sum(space.repeated_count for space in spaces),
+            "differed": sum(space.differed_count for space in spaces),
             "copying": {"done": sum(c[0] for c in copying), "of": sum(c[1] for c in copying)}
             if copying
             else None,

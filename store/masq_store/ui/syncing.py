@@ -14,7 +14,7 @@ CLOCK_MATTERS_MS = 60_000
 
 OFF: Json = {
     "state": "off", "relay": {"url": "", "default": "", "own": None, "problem": None}, "last_ms": None,
-    "waiting": 0, "refused": 0, "repeated": 0, "copying": None, "clock_off_ms": None,
+    "waiting": 0, "refused": 0, "repeated": 0, "differed": 0, "copying": None, "clock_off_ms": None,
 }  # fmt: skip
 """What is known of a profile before the engine has said anything."""
 
@@ -118,7 +118,7 @@ def problem(relay: Json) -> str:
 
 
 def dropped(sync: Json) -> list[str]:
-    """Return what was dropped of what arrived, a sentence for each kind."""
+    """Return what was wrong with what arrived, a sentence for each kind."""
     said = []
     if sync["refused"]:
         said.append(
@@ -135,6 +135,14 @@ def dropped(sync: Json) -> list[str]:
                 "{n} message came a second time and was dropped.",
                 "{n} messages came a second time and were dropped.",
                 sync["repeated"],
+            )
+        )
+    if sync["differed"]:
+        said.append(
+            ngettext(
+                "{n} time another device held something else than this one. All that is here was sent again.",
+                "{n} times another device held something else than this one. All that is here was sent again.",
+                sync["differed"],
             )
         )
     return said
