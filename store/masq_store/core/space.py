@@ -387,7 +387,7 @@ class Space:
     def _check_limits(self, new: int, unknown: int, size: int) -> None:
         """Raise QuotaExceeded where a space of `size` bytes with so many `new` keys would pass a limit.
 
-        `unknown`: how many of these were never written, not even to be deleted. What makes no new key, and what does not
+        `unknown`: how many of these were never written, not even to be deleted. What makes no new key, or does not
         make it larger, is always let through.
         """
         if new and len(self._texts) + new > self.max_keys:
