@@ -82,7 +82,11 @@ class Kept(NamedTuple):
 
 @dataclass(eq=False, slots=True)
 class Incoming:
-    """A snapshot that is being written. Its last two fields belong to the thread that writes."""
+    """A snapshot that is being written. Its last two fields belong to the thread that writes.
+
+    `touched`: when its writer last came further than before, in seconds since 1970, and `furthest`: to how many parts.
+    Whoever begins anew is where it was: the place is not held by part 0 for ever. `since`: when it took the place.
+    """
 
     set: bytes
     of: int
@@ -91,6 +95,8 @@ class Incoming:
     next: int = 0
     bytes: int = 0
     touched: float = 0.0
+    furthest: int = 0
+    since: float = 0.0
     refused: bool = False
     disk_id: int | None = None
 

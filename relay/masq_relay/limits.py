@@ -53,3 +53,5 @@ class Limits:
     """Between two rounds of tidying."""
     snapshot: float = 60.0
     """How long a snapshot may be unfinished without a further part before another may take its place."""
+    snapshot_whole: float = 900.0
+    """How long it may take in all before another may: 64 MiB at 600 kbit/s."""

@@ -343,27 +343,33 @@ class Relay:
             return
         incoming.next += 1
         incoming.bytes += size
-        incoming.touched = self.clock_ms() / 1000
+        if incoming.next > incoming.furthest:
+            incoming.touched, incoming.furthest = self.clock_ms() / 1000, incoming.next
         room.add(Part(member, snapshot.ref, PartWork(incoming, snapshot.part, snapshot.envelope)), 0)
         self._unsaved(connection, size)
         self._wake(room)
 
     def _begin(self, room: Room, member: Member, snapshot: frames.Snapshot) -> str | None:
         """Begin a snapshot. Returns why not, or None."""
-        going = room.incoming
+        going, now = room.incoming, self.clock_ms() / 1000
         if (
             going is not None
             and room.writer is not member
-            and self.clock_ms() / 1000 - going.touched < self.limits.snapshot
+            and now - going.touched < self.limits.snapshot
+            and now - going.since < self.limits.snapshot_whole
         ):
             return "Somebody else is writing a snapshot of this room."
         if room.snapshot is not None and snapshot.number <= room.snapshot.number:
             return f"There is a snapshot up to {room.snapshot.number} already."
         if not 0 < snapshot.number <= room.head:
             return "The envelope that this snapshot ends with is not in the room's log."
-        if room.incoming is not None:
+        again = going if room.writer is member else None
+        if going is not None:
             self._give_up(room)
-        room.incoming = Incoming(snapshot.set, snapshot.of, snapshot.number, snapshot.tag)
+        room.incoming = Incoming(snapshot.set, snapshot.of, snapshot.number, snapshot.tag, since=now)
+        if again is not None:
+            room.incoming.touched, room.incoming.furthest = again.touched, again.furthest
+            room.incoming.since = again.since
         room.writer = member
         return None
 

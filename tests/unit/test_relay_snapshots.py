@@ -215,6 +215,33 @@ def test_two_who_write_a_snapshot_at_once(tmp_path):
     run(scene)
 
 
+@pytest.mark.parametrize("how", ["part 0 again and again", "a part now and then"])
+def test_the_place_for_a_snapshot_is_held_by_nobody_for_ever(tmp_path, how):
+    """Who begins anew comes no further, and who goes on without end has a quarter of an hour; then others may write."""
+
+    async def scene():
+        clock = Clock()
+        async with relay(tmp_path, clock, snapshot=60.0, snapshot_whole=900.0) as r:
+            one, two = await r.member(), await r.member()
+            await one.next("OTHERS")
+            end = sealed()
+            await one.keep(end)
+            await two.next("ENVELOPE")
+            again = how == "part 0 again and again"
+            seconds, steps = (25_000, 3) if again else (50_000, 18)
+            for step in range(steps):
+                part, name = (0, b"<set %03d>" % step) if again else (step, b"<first->")
+                one.part(sealed(), 1, tag(end), part=part, of=1000, name=name[:8])
+                await one.next("STORED")
+                two.part(sealed(), 1, tag(end), name=b"<second>")
+                assert (await two.next("ERROR"))[3] == 13
+                clock.ms += seconds
+            two.part(sealed(), 1, tag(end), name=b"<second>")
+            await two.next("STORED")
+
+    run(scene)
+
+
 def test_a_snapshot_that_is_whole_outlives_its_writer(tmp_path):
     """A writer that goes right after its last part leaves a whole snapshot or none, and a log that fits it."""
 
