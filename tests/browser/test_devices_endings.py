@@ -12,6 +12,9 @@ from browser.meeting import Meeting
 from browser.steps import click, find, is_shown, make_profile, text, until
 from browser.test_at_rest import dump
 
+OF_PROFILES = ("profile/", "space/", "active")
+"""What the names of a profile's records begin with."""
+
 
 def says(driver: Any, gist: str) -> None:
     """Wait until the page's error has these words in it."""
@@ -22,7 +25,12 @@ def holds_nothing(driver: Any, store: str) -> None:
     """Check that there is no profile, nor any part of one, in a browser."""
     driver.get(f"{store}/")
     find(driver, "#create-profile")
-    assert [key for key in dump(driver) if key.startswith(("profile/", "space/", "active"))] == []
+    assert kept(driver) == []
+
+
+def kept(driver: Any) -> list[str]:
+    """Return what of profiles is in a browser's storage; the driver must be on the store's page."""
+    return [key for key in dump(driver) if key.startswith(tuple(f"records/{of}" for of in OF_PROFILES))]
 
 
 def open_link(driver: Any, link: str) -> None:
@@ -103,8 +111,10 @@ def test_two_invitations_at_once(browser: Callable[..., Any], meeting: Meeting) 
         until(lambda: sorted(names(old)) == ["Chromium on Linux", "Tablet", "Telephone"], "all three")
 
 
-def test_a_removed_device_erases_its_copy(browser: Callable[..., Any], meeting: Meeting) -> None:
-    """Removed on one device, the other says so and holds nothing of the profile any more."""
+def test_a_removed_device_asks_before_it_erases_its_copy(
+    browser: Callable[..., Any], meeting: Meeting
+) -> None:
+    """Removed on one device, the other says so, keeps all, and by its person's word holds nothing of it any more."""
     old, new = browser(), browser()
     pair(old, new, meeting.store)
     new.get(f"{meeting.store}/")
@@ -116,6 +126,9 @@ def test_a_removed_device_erases_its_copy(browser: Callable[..., Any], meeting: 
     click(old, f"#open-remove-device-{name}")
     click(old, "#remove-device")
     until(lambda: names(old) == ["Chromium on Linux"], "the list without it")
-    until(lambda: is_shown(new, "#seen-removed"), "the other one's word")
-    click(new, "#seen-removed")
+    until(lambda: is_shown(new, "#keep-removed"), "the question")
+    assert kept(new) != []
+    click(new, "#open-erase-removed")
+    click(new, "#erase-removed")
+    find(new, "#create-profile")
     holds_nothing(new, meeting.store)

@@ -50,7 +50,9 @@ EVERY_PAGE = [
         "#pair=AAAAAAAAAAAAAAAAAAAAAA",
         ("step:show-code", "step:ask-take", "step:copying", "step:done", "step:ended"),
     ),
-    ("removed", "", ()),
+    ("removed", "", ("#open-erase-removed",)),
+    ("removed,locked", "", ()),
+    ("removed,kept", "", ()),
 ]
 """(scene, address, what to press one after the other): each page, and each form and question on it.
 

@@ -18,6 +18,7 @@ from patience import seconds
 from relay_rig import Running, relay, run, until
 
 from masq.errors import QuotaExceeded
+from masq_store.core.devices import REMOVED_MS
 from masq_store.core.pairing_link import read_link
 from masq_store.core.pairing_side import GONE_MS, LINK_MS, PERSON_MS, meet
 from masq_store.engine import encounter
@@ -733,7 +734,7 @@ def test_nothing_of_a_pairing_goes_on_after_its_end(tmp_path: Path) -> None:
 
 
 def test_what_one_device_decides_the_other_hears(tmp_path: Path) -> None:
-    """Paired, both follow: an app approved on one is ready on the other, a new name is seen, a removal erases."""
+    """Paired, both follow: an app approved on one is ready on the other, a new name is seen, a removal asks."""
 
     async def story(s: Scene) -> None:
         await s.offered()
@@ -751,11 +752,12 @@ def test_what_one_device_decides_the_other_hears(tmp_path: Path) -> None:
         await s.old.call("rename_device", phone, "Old phone")
         await s.new.lists("Old phone", "Firefox on Linux")
         await s.old.call("remove_device", phone)
-        await tab.status(state="unregistered")
-        async with asyncio.timeout(seconds(20)):
-            while await s.new.profiles():
-                await asyncio.sleep(0.01)
-        assert (await s.new.call("overview"))["removed"] == {"profile": "Ann"}
+        await tab.status(state="locked")
+        removed = {"profile": "Ann", "state": "ask", "until_ms": s.new.rig.now + REMOVED_MS}
+        assert (await s.new.call("overview"))["removed"] == removed
+        assert (await s.new.profiles()) != []
+        mine = (await s.new.call("overview"))["profile"]["id"]
+        await s.new.call("delete_profile", mine)
         assert [key for key in s.new.rig.backend.disk.stored if "/" in key] == []
         assert await s.old.devices() == ["Firefox on Linux"]
         await first.status(devices=1)

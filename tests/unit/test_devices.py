@@ -14,16 +14,17 @@ from engine_rig import APP, OTHER, Peer, Rig
 from skipping import skipping
 
 from masq.errors import QuotaExceeded
-from masq_store.core.devices import draw_identity, identity_of, listed
+from masq_store.core.devices import DEVICE, REMOVED, REMOVED_MS, draw_identity, identity_of, listed
 from masq_store.engine.devices import SEEN_MS
+from masq_store.engine.expiry import LOOK_SECONDS
 from masq_store.engine.together import write_together
 
 RELAY = "wss://relay.example"
 
 
-def run(story: Any) -> None:
-    """Run a coroutine within a minute."""
-    skipping(story, 60)
+def run(story: Any, seconds: float = 60) -> None:
+    """Run a coroutine within a minute, or so many seconds."""
+    skipping(story, seconds)
 
 
 async def until(condition: Any) -> None:
@@ -243,35 +244,191 @@ def test_a_device_can_be_renamed() -> None:
     run(story())
 
 
-def test_a_removed_device_erases_its_copy() -> None:
-    """It is listed no more; once it hears of it nothing of the profile is on its disk, and its person reads why."""
+async def removed(passphrase: str = "", devices: int = 2) -> tuple[Rig, Rig, Peer, str]:
+    """Return two devices, the second one removed by the first, the second one's open tab, and its profile's id.
+
+    There is a secret in it. `devices`: how many there are beside; they never speak.
+    """
+    first, second, page, _ = await two()
+    if passphrase:
+        await second.engine.person.change_passphrase("", passphrase)
+    for number in range(2, devices):
+        identity, _private = await draw_identity(second.crypto)
+        profile = first.engine.profile
+        assert profile is not None
+        await first.engine.devices.add(profile, f"Tablet {number}", identity)
+    tab = await second.approved(APP)
+    await tab.call("set", "k", "secret")
+    await tab.call("watch", "", False)
+    gone = second.engine.profile.id  # type: ignore[union-attr]
+    phone = next(device["id"] for device in second.engine.devices.describe() if device["this"])
+    first.now += 2000
+    assert await page.call("remove_device", phone) is None
+    assert phone not in [device["id"] for device in first.engine.devices.describe()]
+    assert (await page.call("remove_device", phone))[0] == "InvalidValue"
+    await second.engine.devices.note_seen(0)
+    await second.engine.devices.rename(phone, "Still here")
+    await carry(first, second)
+    await tab.status(state="locked")
+    await quiet(second)
+    return first, second, tab, gone
+
+
+async def erased(rig: Rig, profile: str) -> bool:
+    """Say whether nothing of a profile is left on a device's disk."""
+    return not [key for key in rig.backend.disk.stored if profile in key]
+
+
+def test_a_removed_device_locks_and_asks() -> None:
+    """Its word is the passphrase's from then on, no app gets anything, nothing is erased and nothing passed on."""
 
     async def story() -> None:
-        first, second, page, other_page = await two()
-        tab = await second.approved(APP)
-        await tab.call("set", "k", "secret")
-        await tab.call("watch", "", False)
+        _first, second, tab, gone = await removed("right")
+        assert second.engine.profile is None and not second.engine.vault.stays_unlocked
+        assert (await tab.call("get", "k"))[0] == "Locked" and tab.ticket() is None
+        assert "ticket/" + gone not in second.backend.disk.stored
+        await second.restart()
+        page = second.page()
+        seen = await page.call("overview")
+        assert seen["profile"]["locked"]
+        until_ms = second.now + REMOVED_MS
+        assert seen["removed"] == {"profile": "Ann", "state": "ask", "until_ms": until_ms}
+        await page.call("unlock", "right", False)
+        seen = await page.call("overview")
+        assert not seen["profile"]["locked"] and seen["removed"]["state"] == "ask"
+        assert [app["keys"] for app in seen["apps"]] == [1]
+        tab = second.app()
+        await tab.status(state="locked")
+        assert (await tab.call("get", "k"))[0] == "Locked"
+        assert (await page.call("answer", tab.session.nonce, True))[0] == "Locked"  # type: ignore[attr-defined]
+
+    run(story())
+
+
+@pytest.mark.parametrize("passphrase", ["", "right"])
+def test_a_removed_device_keeps_what_its_person_does_not_give_away(passphrase: str) -> None:
+    """ "It was not me": the data stays, apps use it again, nothing is in step, and 30 days later all is there."""
+
+    async def story() -> None:
+        first, second, _tab, _gone = await removed(passphrase)
+        page = second.page()
+        if passphrase:
+            await page.call("unlock", passphrase, True)
+        tab = second.app()
+        await tab.status(state="locked")
+        assert await page.call("keep_removed") is None
+        await tab.status(state="ready", sync="off")
+        assert await tab.call("get", "k") == ["secret"]
+        await tab.call("set", "k", "more")
+        second.now += 2 * REMOVED_MS
+        await second.engine.expiry.look()
+        await second.restart()
+        seen = await second.page().call("overview")
+        assert seen["removed"] == {"profile": "Ann", "state": "kept", "until_ms": None}
+        assert not seen["profile"]["locked"] and seen["sync"]["state"] == "off"
+        tab = second.app()
+        await tab.status(state="ready")
+        assert await tab.call("get", "k") == ["more"]
+        backup = await second.engine.person.write_backup("file")
+        await second.page().call("create_profile", "Ann again", "", True)
+        found = await second.engine.person.read_backup(backup, "file")
+        await second.engine.person.restore(found)
+        tab = second.app()
+        await tab.status(state="ready")
+        assert await tab.call("get", "k") == ["more"]
+        assert second.engine.profile.home_secret != first.engine.profile.home_secret  # type: ignore[union-attr]
+
+    run(story())
+
+
+@pytest.mark.parametrize("way", ["open", "locked", "restarted", "other"])
+def test_a_removed_device_that_nobody_answers_erases_its_copy_after_30_days(way: str) -> None:
+    """Not a moment sooner, whether it is open, locked, off or another profile is active; its person reads why."""
+
+    async def story() -> None:
+        _first, second, _tab, gone = await removed("" if way == "open" else "right")
+        page = second.page()
+        if way == "other":
+            await page.call("create_profile", "Bob", "", True)
+        second.now += REMOVED_MS - 1
+        await second.engine.expiry.look()
+        assert not await erased(second, gone)
+        second.now += 1
+        if way == "restarted":
+            await second.restart()
+        else:
+            await asyncio.sleep(LOOK_SECONDS + 1)
+        assert await erased(second, gone)
+        seen = await second.page().call("overview")
+        assert seen["removed"] == {"profile": "Ann", "state": "erased", "until_ms": None}
+        assert (seen["profile"] or {}).get("name") == ("Bob" if way == "other" else None)
+        await second.restart()
+        page = second.page()
+        assert (await page.call("overview"))["removed"]["state"] == "erased"
+        assert await page.call("seen_removed") is None
+        assert (await page.call("overview"))["removed"] is None
+
+    run(story(), 2 * LOOK_SECONDS)
+
+
+@pytest.mark.parametrize("others", ["all", "two in a day", "long ago", "gone"])
+def test_devices_that_are_removed_together_do_not_erase_themselves(others: str) -> None:
+    """Whoever takes off all devices, or several in a day, is not believed so far; who takes off one at a time is."""
+
+    async def story() -> None:
+        first, second, _page, _ = await two()
+        profile = first.engine.profile
+        assert profile is not None and second.engine.profile is not None
+        gone = second.engine.profile.id
+        mine, laptop = (
+            next(each["id"] for each in rig.engine.devices.describe() if each["this"])
+            for rig in (second, first)
+        )
+        day = 24 * 3600_000
+        word = {REMOVED + mine: {"ms": first.now}}
+        if others == "all":
+            word[REMOVED + laptop] = {"ms": 1}
+        elif others == "gone":
+            word[DEVICE + laptop] = None  # type: ignore[assignment]
+        else:
+            word[REMOVED + "77" * 8] = {"ms": first.now - (day if others == "two in a day" else 3 * day)}
+            word[REMOVED + "88" * 8] = {"ms": first.now, "app": APP, "in": mine}  # type: ignore[dict-item]
+        changes = dict(word)
+        await profile.write_home(changes.items(), first.now)
+        await carry(first, second)
+        await quiet(second)
+        second.now += 2 * REMOVED_MS
+        await second.engine.expiry.look()
+        assert await erased(second, gone) is (others == "long ago")
+        if others != "long ago":
+            assert (await second.page().call("overview"))["removed"]["until_ms"] is None
+
+    run(story())
+
+
+def test_a_removed_device_without_room_for_a_word_locks_all_the_same() -> None:
+    """Nothing is noted and nothing erased; at the next opening it is noted."""
+
+    async def story() -> None:
+        first, second, page, _ = await two()
+        await second.engine.person.change_passphrase("", "right")
         gone = second.engine.profile.id  # type: ignore[union-attr]
         phone = (await page.call("overview"))["devices"][1]["id"]
-        assert await page.call("remove_device", phone) is None
-        assert await devices(page) == [("Firefox on Linux", True)]
-        assert (await page.call("remove_device", phone))[0] == "InvalidValue"
-        await second.engine.devices.note_seen(0)
-        await second.engine.devices.rename(phone, "Still here")
+        await page.call("remove_device", phone)
+        real = second.engine.vault.note_removed
+
+        async def full(now_ms: int, until_ms: int | None) -> None:
+            raise QuotaExceeded("this device's storage is full", 1)
+
+        second.engine.vault.note_removed = full  # type: ignore[method-assign]
         await carry(first, second)
-        await tab.status(state="unregistered")
         await quiet(second)
-        assert (await tab.call("get", "k"))[0] == "NotRegistered"
-        assert [key for key in second.backend.disk.stored if gone in key] == []
-        seen = await other_page.call("overview")
-        assert seen["profile"] is None and seen["devices"] == []
-        assert seen["removed"] == {"profile": "Ann"}
+        assert second.engine.profile is None and not await erased(second, gone)
+        second.engine.vault.note_removed = real  # type: ignore[method-assign]
         await second.restart()
-        other_page = second.page()
-        assert (await other_page.call("overview"))["removed"] == {"profile": "Ann"}
-        assert await other_page.call("seen_removed") is None
-        assert (await other_page.call("overview"))["removed"] is None
-        assert [key for key in second.backend.disk.stored if key not in ("schema", "generation")] == []
+        await until(lambda: second.engine.vault.removal is not None)
+        await quiet(second)
+        assert second.engine.profile is None and not await erased(second, gone)
 
     run(story())
 
@@ -291,25 +448,24 @@ def test_what_a_removed_device_writes_does_not_bring_it_back() -> None:
     run(story())
 
 
-def test_a_device_that_was_removed_while_it_was_off_erases_its_copy_when_it_opens() -> None:
-    """Also where it was killed between hearing of it and erasing; the device's other profile is next then."""
+def test_a_device_that_was_removed_while_it_was_off_locks_when_it_opens() -> None:
+    """Also where it was killed between hearing of it and locking; it comes to nothing of its own accord then."""
 
     async def story() -> None:
         first, second, page, other_page = await two()
+        await other_page.call("change_passphrase", "", "right")
         ann = second.engine.profile.id  # type: ignore[union-attr]
         phone = (await page.call("overview"))["devices"][1]["id"]
         await page.call("remove_device", phone)
-        await other_page.call("create_profile", "Bob", "", True)
-        await other_page.call("switch_profile", ann)
-        second.engine.devices._leave = lambda profile: asyncio.sleep(0)  # type: ignore[assignment, return-value]
+        second.engine.devices._lock = lambda profile: asyncio.sleep(0)  # type: ignore[assignment, method-assign, return-value]
         await carry(first, second)
         await quiet(second)
-        assert [key for key in second.backend.disk.stored if ann in key] != []
         await second.restart()
-        await until(lambda: not [key for key in second.backend.disk.stored if ann in key])
+        await until(lambda: second.engine.profile is None)
+        await quiet(second)
+        assert not await erased(second, ann)
         seen = await second.page().call("overview")
-        assert [profile["name"] for profile in seen["profiles"]] == ["Bob"]
-        assert seen["profile"]["name"] == "Bob" and seen["removed"] == {"profile": "Ann"}
+        assert seen["profile"]["locked"] and seen["removed"]["state"] == "ask"
 
     run(story())
 

@@ -120,7 +120,7 @@ def test_each_device_shows_which_others_are_there(tmp_path: Path) -> None:
 
 
 def test_withdrawing_erasing_and_removing_reach_the_other_device(tmp_path: Path) -> None:
-    """What the person decides on one device holds on the other: no session goes on, no data stays, no profile."""
+    """What the person decides on one device holds on the other; one that was removed is in step no more."""
 
     async def scene() -> None:
         async with relay(tmp_path) as running:
@@ -141,12 +141,14 @@ def test_withdrawing_erasing_and_removing_reach_the_other_device(tmp_path: Path)
             await eventually(lambda: tab.call("get", "secret"), lambda found: found == ["other words"])
             (telephone,) = [one["id"] for one in await devices(old) if one["name"] == "Telephone"]
             await old.page().call("remove_device", telephone)
-            await tab.status(state="unregistered")
-            seen = await eventually(lambda: new.page().call("overview"), lambda seen: not seen["profiles"])
-            assert seen["removed"] == {"profile": "Ann"}
-            assert [key for key in new.backend.disk.stored if key.startswith(("space/", "profile/"))] == []
+            await tab.status(state="locked")
+            seen = await eventually(lambda: new.page().call("overview"), lambda seen: seen["removed"])
+            assert seen["removed"]["state"] == "ask"
+            await eventually(lambda: new.page().call("keep_removed"), lambda found: found is None)
+            await tab.status(state="ready", sync="off")
+            await again.call("set", "secret", "for the others")
+            assert await tab.call("get", "secret") == ["other words"]
             assert [one["name"] for one in await devices(old)] == ["Laptop"]
-            assert await again.call("get", "secret") == ["other words"]
             await old.engine.stop()
             await new.engine.stop()
 

@@ -13,6 +13,7 @@ from ui_rig import (
     LINK,
     PHONE,
     RELAY,
+    REMOVED,
     Engine,
     a_profile,
     a_relay,
@@ -181,7 +182,7 @@ async def test_removing_a_device_asks_once_by_name_and_promises_no_more_than_it_
     app, screen = await opened(engine, "#/devices")
     assert not screen.has(f"open-remove-device-{HERE['id']}")
     await press(app, "open-remove-device", PHONE["id"])
-    assert screen.has("Remove Telephone?") and screen.has("when it next connects")
+    assert screen.has("Remove Telephone?") and screen.has("When it next connects")
     assert screen.has("A device that is off, or that does not obey, keeps what it has.")
     await press(app, "close")
     assert engine.called("remove_device") == []
@@ -508,9 +509,56 @@ async def test_a_device_that_was_removed_says_so_once():
     """Before anything else, naming the profile; going on leads to what is here."""
     engine = Engine()
     app, screen = await opened(engine)
-    engine.removed = {"profile": "Ann"}
+    engine.removed = REMOVED | {"state": "erased", "until_ms": None}
     app.told(["overview"])
     await settle(app)
     assert screen.has('data-page="removed"') and screen.has("from the profile of Ann")
     await press(app, "seen-removed")
     assert engine.called("seen_removed") == [()] and screen.has('data-page="create"')
+
+
+@run
+async def test_a_device_that_was_removed_asks_before_anything_is_erased():
+    """Where the profile is open it comes before all else: until when, how much; erasing asks once more, by name."""
+    engine = ann()
+    engine.removed = REMOVED
+    app, screen = await opened(engine, "#/settings")
+    assert screen.has('data-page="removed"') and screen.has("it is erased here on")
+    await press(app, "open-erase-removed")
+    assert screen.focused == "erase-removed-question" and screen.has("Erase the profile of Ann here?")
+    assert screen.has("120 entries") and engine.called("delete_profile") == []
+    await press(app, "close")
+    assert screen.focused == "open-erase-removed"
+    await press(app, "open-erase-removed")
+    engine.removed = None
+    await press(app, "erase-removed")
+    assert len(engine.called("delete_profile")) == 1 and screen.has('data-page="create"')
+
+
+@pytest.mark.parametrize("address", ["", "#/devices"])
+def test_a_device_that_keeps_what_it_was_removed_from_says_what_to_do(address):
+    """It stays here by itself: the pages say so from then on, and lead to a backup and a new profile."""
+
+    @run
+    async def story():
+        engine = ann()
+        engine.removed = REMOVED | {"until_ms": None}
+        app, screen = await opened(engine, address)
+        assert screen.has("If you decide nothing, it stays here.")
+        await press(app, "keep-removed")
+        assert engine.called("keep_removed") == [()] and engine.called("delete_profile") == []
+        assert screen.has('id="kept-removed"') and screen.has('href="#/backup"')
+        assert screen.has('href="#/new-profile"') and not screen.has('id="add-device"')
+
+    story()
+
+
+@run
+async def test_a_locked_profile_that_was_removed_is_unlocked_first():
+    """The page says why it is locked and until when; the question comes once it is open."""
+    engine = ann("right")
+    engine.removed = REMOVED
+    app, screen = await opened(engine)
+    assert screen.has('data-page="unlock"') and screen.has("it is erased here on")
+    await type_into(app, screen, "unlock", passphrase="right")
+    assert screen.has('data-page="removed"')

@@ -17,6 +17,7 @@ from ui_rig import (
     PAIRING,
     PHONE,
     RELAY,
+    REMOVED,
     Engine,
     a_profile,
     a_relay,
@@ -218,7 +219,15 @@ def synced_pages(app, name):
     yield "pair", views.pair(here, None, scans=True)
     yield "pair", views.pair(here | {"profile": None}, None, scans=True, scanning=name, nonce="00")
     yield "pair", views.pair(here, None, Moment(problem=Problem(name, "pair-paste")), link=name)
-    yield "removed", views.removed(name)
+    for state, until_ms in (("ask", LATER), ("ask", None), ("erased", None), ("kept", None)):
+        removed = {"profile": name, "state": state, "until_ms": until_ms}
+        seen = an_overview(profile, app, devices=devices[1:], removed=removed)
+        for panel in ("", "erase-removed"):
+            yield "removed", views.removed(seen, Moment(panel=Panel(panel), problem=Problem(name)))
+        yield "unlock", views.unlock(profile, removed=removed)
+        yield "apps", views.apps(seen)
+        yield "devices", views.devices(seen)
+    yield "removed", views.removed(seen | {"profile": None, "removed": removed | {"state": "erased"}})
 
 
 def pages(app, name):
@@ -403,7 +412,23 @@ def test_the_header_leads_to_the_settings_and_locks():
             views.devices(an_overview(PROFILE, devices=[HERE], copies=[COPY])),
             {"devices", "copies", f"open-remove-copy-{COPY['id']}"},
         ),
-        (views.removed("Ann"), {"removed", "seen-removed"}),
+        (
+            views.removed(an_overview(PROFILE, removed=REMOVED | {"state": "erased"})),
+            {"removed", "seen-removed"},
+        ),
+        (
+            views.removed(an_overview(PROFILE, removed=REMOVED)),
+            {"removed", "removed-until", "keep-removed", "open-erase-removed", "switch-profile"},
+        ),
+        (
+            views.removed(an_overview(PROFILE, removed=REMOVED), Moment(panel=Panel("erase-removed"))),
+            {"erase-removed-question", "erase-removed", "close"},
+        ),
+        (views.unlock(PROFILE, removed=REMOVED), {"removed", "unlock"}),
+        (
+            views.apps(an_overview(PROFILE, removed=REMOVED | {"state": "kept"})),
+            {"kept-removed", "to-backup", "to-new-profile"},
+        ),
         (views.unreachable("It is gone."), {"error", "try-again"}),
     ],
 )

@@ -22,7 +22,7 @@ from relay_rig import relay
 from shapes import Shape, shape, shape_of_error
 
 from masq.errors import MasqError, from_wire, to_wire
-from masq_store.core.devices import DEVICE, draw_identity, partition_value
+from masq_store.core.devices import DEVICE, REMOVED_MS, draw_identity, partition_value
 from masq_store.core.errors import DamagedData, RelayUnreachable
 from masq_store.engine.space_sync import SpaceSync
 from masq_store.native.websocket import NativeNetwork
@@ -293,14 +293,19 @@ class Real(World):
         await self._until("overview", lambda seen: len(seen["devices"]) == 2)
 
     async def the_other_device_removes_this_one(self) -> None:
-        """So the profile goes."""
+        """So it asks."""
         own = self.rig.engine.devices.own
         assert own is not None
         await self._until(
             "overview", lambda seen: own.id in [device["id"] for device in seen["devices"]], self._there
         )
         assert await self._there.call("remove_device", own.id) is None
-        await self._until("overview", lambda seen: seen["removed"])
+        await self._until("overview", lambda seen: seen["removed"] and not seen["profile"]["locked"])
+
+    async def nobody_decides_for_30_days(self) -> None:
+        """So the profile goes."""
+        self.rig.now += REMOVED_MS
+        await self.rig.engine.expiry.look()
 
     async def a_browser_that_is_not_known_has_a_copy(self) -> None:
         """Its device has left the list."""
@@ -423,9 +428,16 @@ class Fake(World):
         self.engine.pairs("done")
 
     async def the_other_device_removes_this_one(self) -> None:
+        """So it asks."""
+        self.engine.devices, self.engine.sync = [ui_rig.PHONE], ui_rig.syncing.OFF
+        self.engine.sync |= {"relay": ui_rig.a_relay(ui_rig.RELAY)}
+        self.engine.app_sync = ui_rig.syncing.APP_OFF
+        self.engine.removed = ui_rig.REMOVED
+
+    async def nobody_decides_for_30_days(self) -> None:
         """So the profile goes."""
         self.engine.delete_profile(self.engine.active["id"])
-        self.engine.removed = {"profile": "Ann"}
+        self.engine.removed = ui_rig.REMOVED | {"state": "erased", "until_ms": None}
 
     async def a_browser_that_is_not_known_has_a_copy(self) -> None:
         """Its device has left the list."""

@@ -64,6 +64,7 @@ PAIRING_STATES = {
 OVER = ("done", "ended")
 SYNC_STATES = ("off", "offline", "catching-up", "live")
 UNTIL_MS = 1_800_000_000_000
+REMOVED = {"profile": "Ann", "state": "ask", "until_ms": UNTIL_MS}
 
 
 def a_profile(name, passphrase="", number=1):
@@ -157,7 +158,7 @@ class Engine:
             "sync": checked(self.sync, syncing.OFF),
             "devices": [] if hidden else [checked(one, HERE) for one in self.devices],
             "copies": [] if hidden else [checked(one, COPY) for one in self.copies],
-            "removed": self.removed,
+            "removed": self.removed and checked(self.removed, REMOVED),
             "persistent": self.persistent,
             "build": 1,
             "version": "0.1.0",
@@ -370,6 +371,12 @@ class Engine:
     def seen_removed(self):
         """The reader knows."""
         self.removed = None
+
+    def keep_removed(self):
+        """It stays."""
+        self._mine()
+        if self.removed:
+            self.removed = REMOVED | {"state": "kept", "until_ms": None}
 
     def pairing(self):
         """How far the pairing is."""

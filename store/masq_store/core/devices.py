@@ -30,6 +30,12 @@ from masq_store.core.relay_address import check_relay_address
 DEVICE, SEEN, REMOVED, QUIET = "device/", "seen/", "removed/", "quiet/"
 RELAY = "relay"
 
+REMOVED_MS = 30 * 24 * 3600 * 1000
+"""How long a device that was removed waits for its person's word before it erases what it has."""
+
+TOGETHER_MS = 24 * 3600 * 1000
+"""Devices that were removed within so long of each other were removed together."""
+
 MOST_BEFORE = 8
 """Partitions that another one remembers to have taken the place of: the latest."""
 
@@ -121,6 +127,24 @@ def listed(items: Iterable[tuple[str, str]]) -> list[Device]:
     return sorted(there, key=lambda device: (device.added_ms, device.id))
 
 
+def removed_alone(items: Iterable[tuple[str, str]], own: str) -> bool:
+    """Say whether it was this one device that was taken off the list, by (key, text) of the home space.
+
+    A lost device is taken off by one that stays. Whoever takes all off, or several in a day, may as well be one that
+    should not be there any more. And each device finds this out by itself: where two erased themselves by one word,
+    nobody would be left who could say that it was false. So neither does.
+    """
+    found = dict(items)
+    mine = _removed_ms(found.get(REMOVED + own))
+    others = (
+        _removed_ms(text)
+        for key, text in found.items()
+        if key.startswith(REMOVED) and key != REMOVED + own and not _is_partition(text)
+    )
+    alone = all(abs(ms - mine) > TOGETHER_MS for ms in others)
+    return alone and any(device.app is None and device.id != own for device in listed(found.items()))
+
+
 def read_device(id: str, text: str | None, seen: str | None = None) -> Device | None:
     """Return what stands under `device/<id>`, and `seen/<id>`; None where nothing does, or nothing that can be read."""
     try:
@@ -153,6 +177,16 @@ def read_relay(text: str | None) -> str | None:
         return check_relay_address(url) if url != "" else ""
     except MasqError:
         return None
+
+
+def _removed_ms(text: str | None) -> int:
+    entry = messages.decode(text) if text is not None else None
+    return (_number(entry.get("ms")) or 0) if isinstance(entry, dict) else 0
+
+
+def _is_partition(text: str) -> bool:
+    entry = messages.decode(text)
+    return isinstance(entry, dict) and _text(entry.get("app")) is not None
 
 
 def _text(found: Any) -> str | None:

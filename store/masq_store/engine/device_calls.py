@@ -89,7 +89,7 @@ class DeviceCalls:
         await self._engine.devices.rename(device, name)
 
     async def remove_device(self, device: str) -> None:
-        """Have another device erase its copy of the profile."""
+        """Take another device off the list of the profile."""
         await self._engine.devices.remove(device)
 
     async def seen_removed(self) -> None:
@@ -97,6 +97,10 @@ class DeviceCalls:
         async with self._engine.changing:
             await self._engine.vault.seen_removed()
             self._engine.tell_pages(["overview"])
+
+    async def keep_removed(self) -> None:
+        """Keep the profile here although another device has removed this one."""
+        await self._engine.devices.keep()
 
     async def set_relay(self, url: str | None) -> None:
         """Meet at another relay: "" at none, None at the store's own choice."""
@@ -118,6 +122,7 @@ DEVICE_METHODS: dict[str, Callable[..., Awaitable[Any]]] = {
     "rename_device": DeviceCalls.rename_device,
     "remove_device": DeviceCalls.remove_device,
     "seen_removed": DeviceCalls.seen_removed,
+    "keep_removed": DeviceCalls.keep_removed,
     "set_relay": DeviceCalls.set_relay,
     "set_sync": DeviceCalls.set_sync,
 }

@@ -43,6 +43,9 @@ class Devices:
         self._profile: Profile | None = None
         self._apps: dict[str, tuple[bool, int]] = {}  # as the sessions know them: approved, generation
         self._noting = False
+        self._locked: set[str] = (
+            set()
+        )  # profiles that were locked since this engine began: it was removed from them
 
     # A profile opens and closes; whoever calls these holds `changing` --------------------------------------
 
@@ -54,10 +57,10 @@ class Devices:
         profile.home.listeners.append(self._heard)
         with suppress(QuotaExceeded):  # then at the next opening: it must not keep the profile closed
             await self._engine.vault.keep_identity(profile.secrets)
-            if self._is_removed(profile):
-                self._engine.soon(self._leave(profile))
-            else:
+            if not self._is_removed(profile):
                 await self._enter(profile)
+        if self._is_news(profile):
+            self._engine.soon(self._lock(profile))
         self._tell()
 
     def end(self) -> None:
@@ -154,6 +157,17 @@ class Devices:
         return layout.read_relay(self._profile.home.core.text(RELAY)) if self._profile else None
 
     @property
+    def removed(self) -> bool:
+        """Whether another device has removed this one from the open profile: it is in step with none then."""
+        return self._profile is not None and self._is_removed(self._profile)
+
+    @property
+    def held(self) -> bool:
+        """Whether it has, and the person here has yet to say what is to become of it: no app may use it meanwhile."""
+        removal = self._engine.vault.removal
+        return self.removed and not (removal and removal.kept)
+
+    @property
     def relay(self) -> str:
         """The address of the relay in use, "" for none."""
         own = self.own_relay
@@ -170,7 +184,7 @@ class Devices:
             await self._write(profile, [(DEVICE + device, {**entry, "name": name})])
 
     async def remove(self, device: str) -> None:
-        """Have another device erase its copy of the profile, when it next connects. Raises InvalidValue, Locked.
+        """Take another device off the list; it locks when it next connects, and asks. Raises InvalidValue, Locked.
 
         The copies that its browser keeps apart go with it.
         """
@@ -181,6 +195,16 @@ class Devices:
                 raise InvalidValue("this is the device you are using: delete the profile here instead")
             gone = [device, *(each.id for each in self.listed() if each.host == device)]
             await self._write(profile, [entry for each in gone for entry in self._removal(profile, each)])
+
+    async def keep(self) -> None:
+        """Keep the open profile here, by itself, although another device has removed this one. Raises Locked."""
+        engine = self._engine
+        async with engine.changing:
+            self._open()
+            if self.held:
+                await engine.vault.keep_removed(engine.now_ms())
+                await engine.refresh_all()
+                engine.enrolments.profile_opened()
 
     async def set_relay(self, url: str | None) -> None:
         """Meet at another relay: "" at none, None at the store's choice. Raises BadRelayAddress, Locked."""
@@ -306,8 +330,8 @@ class Devices:
         """Take note of what has changed in the home space, whoever changed it."""
         profile = self._profile
         assert profile is not None
-        if self._is_removed(profile):
-            self._engine.soon(self._leave(profile))
+        if self._is_news(profile):
+            self._engine.soon(self._lock(profile))
             return
         if any(key.startswith(APP) for key in keys) and _registered(profile) != self._apps:
             self._engine.soon(self._take_apps(profile))
@@ -335,19 +359,26 @@ class Devices:
             if changed:
                 await engine.approvals_changed(*changed)
 
-    async def _leave(self, profile: Profile) -> None:
-        """Erase the profile from this device: another one has removed it."""
-        engine = self._engine
+    async def _lock(self, profile: Profile) -> None:
+        """Lock the profile: another device has removed this one. Its person says what is to become of it.
+
+        Without a passphrase it opens again, and waits for that: see `held`.
+        """
+        engine, vault = self._engine, self._engine.vault
         async with engine.changing:
-            if self._profile is profile:
-                await engine.close_profile()
-                try:
-                    await engine.vault.delete(profile.id, removed=True)
-                except MasqError:  # at its next opening again
-                    await engine.refresh_all()
-                    raise
+            if self._profile is not profile or not self._is_news(profile):
+                return
+            self._locked.add(profile.id)
+            now = engine.now_ms()
+            alone = layout.removed_alone(profile.home_items(), self._own(profile).id)
+            with suppress(QuotaExceeded):  # no room for a word about it: it is noted at the next opening
+                await vault.note_removed(now, now + layout.REMOVED_MS if alone else None)
+            await engine.close_profile()
+            if vault.removal or not vault.has_passphrase:
                 await engine.open_again(None)
-                engine.tell_pages(["overview"])
+            else:
+                await engine.refresh_all()
+            engine.tell_pages(["overview"])
 
     # -------------------------------------------------------------------------------------------------------
 
@@ -358,6 +389,11 @@ class Devices:
         removed = {"ms": self._engine.now_ms(), **{of: entry[of] for of in ("app", "in") if of in entry}}
         told: list[tuple[str, Any]] = [(REMOVED + each, removed) for each in (device, *layout.before(entry))]
         return told + [(key, None) for key in gone]
+
+    def _is_news(self, profile: Profile) -> bool:
+        """Whether this device finds only now that it was removed."""
+        known = self._engine.vault.removal is not None or profile.id in self._locked
+        return self._is_removed(profile) and not known
 
     def _is_removed(self, profile: Profile) -> bool:
         own = profile.secrets.identity

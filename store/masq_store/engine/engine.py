@@ -16,6 +16,7 @@ from masq_store.core import access
 from masq_store.core.errors import DamagedData, NewerData
 from masq_store.engine.devices import Devices
 from masq_store.engine.enrolments import Enrolments
+from masq_store.engine.expiry import Expiry
 from masq_store.engine.pages import PageSession
 from masq_store.engine.pairings import Pairings
 from masq_store.engine.person import Person
@@ -74,6 +75,7 @@ class Engine:
         self.person = Person(self)
         self.rest = Rest(self)
         self.devices = Devices(self)
+        self.expiry = Expiry(self)
         self.rosters = Rosters(self)
         self.sync = ProfileSync(self)
         self.enrolments = Enrolments(self)
@@ -96,11 +98,13 @@ class Engine:
         await self.backend.claim()
         await self.vault.load()  # after the claim: nobody else can make a profile any more
         async with self.changing:
+            await self.expiry.erase()
             try:
                 await self.open_active()
             except (DamagedData, NewerData):
                 if len(self.vault.profiles()) == 1:
                     raise
+        self.expiry.begin()
 
     def set_default_relay(self, url: str) -> None:
         """Take what this store's host says is the relay for those who have chosen none; "": none."""
@@ -121,6 +125,7 @@ class Engine:
             await self.sync.end()
             await self.writer.idle()
             self.rest.stop()
+            self.expiry.stop()
             if self.relays:
                 self.relays.close()
             self._stopped = True
@@ -182,6 +187,8 @@ class Engine:
             return {"state": "locked" if origin in self._approvals else "unregistered"}
         if self.profile.app(origin) is None:
             return {"state": "unregistered"}
+        if self.devices.held:
+            return {"state": "locked"}
         return {
             "state": "ready",
             "access": "shared",

@@ -223,7 +223,9 @@ class Enrolments:
         assert hello is not None
         async with engine.changing:
             profile = engine.profile
-            if profile is None or profile.app(hello.origin) is None or not enrolment.line.open:
+            if profile is None or engine.devices.held:
+                return
+            if profile.app(hello.origin) is None or not enrolment.line.open:
                 return
             known = {
                 name: (await identity_of(engine.crypto, bytes.fromhex(public))).id

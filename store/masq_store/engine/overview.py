@@ -53,7 +53,7 @@ async def overview(engine: Engine) -> dict[str, Any]:
             "sync": engine.sync.describe(),
             "devices": engine.devices.describe(),
             "copies": engine.devices.describe_copies(),
-            "removed": {"profile": engine.vault.removed} if engine.vault.removed is not None else None,
+            "removed": _removed(engine),
             "keeps_keys": await engine.crypto.keeps_keys(),
             "persistent": engine.persistent,
             "version": engine.version,
@@ -97,6 +97,25 @@ def _active(engine: Engine) -> dict[str, Any] | None:
         "passphrase": engine.vault.has_passphrase,
         "stays_unlocked": engine.vault.stays_unlocked,
         "lock_minutes": engine.vault.lock_minutes,
+    }
+
+
+def _removed(engine: Engine) -> dict[str, Any] | None:
+    """Say that another device has removed this one: from a profile that is erased by now, or from the active one.
+
+    `state`: "erased", and to be read once; "ask", what is to become of it; or "kept", by the word of its person.
+    """
+    vault, removal = engine.vault, engine.vault.removal
+    if vault.removed is not None:
+        return {"profile": vault.removed, "state": "erased", "until_ms": None}
+    if removal is None and not engine.devices.held:
+        return None
+    assert vault.active is not None
+    state = "kept" if removal and removal.kept else "ask"
+    return {
+        "profile": vault.active["name"],
+        "state": state,
+        "until_ms": removal.until_ms if removal else None,
     }
 
 

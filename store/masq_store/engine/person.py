@@ -222,6 +222,8 @@ class Person:
                 await session.heard()
             return True
         async with self._engine.changing:
+            if self._engine.devices.held:
+                raise Locked()
             apart = isinstance(session, Enrolment)
             # A copy comes often, and with an app that was allowed before: that is no news.
             if not apart or self._profile().app(session.origin) is None:

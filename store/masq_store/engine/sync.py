@@ -134,7 +134,8 @@ class ProfileSync:
         while self._look_again and self._profile is not None:
             self._look_again = False
             profile = self._profile
-            await self._meet_at(self._engine.devices.relay)
+            devices = self._engine.devices
+            await self._meet_at("" if devices.removed else devices.relay)
             if self._link is None:
                 continue
             if self._home is None:

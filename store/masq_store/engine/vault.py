@@ -6,7 +6,8 @@ Each change of a profile is one write of its record, so that a crash leaves the 
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from masq.errors import InvalidValue, Locked, StorageUnavailable
 from masq_store.core import access, keys
@@ -27,6 +28,18 @@ TICKET_SECONDS = 60
 A reload takes seconds; a browser that brings its windows back after a restart must not bring this back too."""
 
 Record = dict[str, Any]
+
+
+class Removal(NamedTuple):
+    """Another device has removed this one from a profile.
+
+    `ms`: when this device learned of it; `until_ms`: when the profile is erased here, None for never; both in
+    milliseconds since 1970. `kept`: the person here has said that it stays.
+    """
+
+    ms: int
+    until_ms: int | None
+    kept: bool = False
 
 
 class Unlocked:
@@ -104,6 +117,19 @@ class Vault:
         """The name of a profile that another device has taken from this one, and nobody has read of it yet."""
         return self._removed[0] if self._removed else None
 
+    @property
+    def removal(self) -> Removal | None:
+        """That another device has removed this one from the active profile; None where none has."""
+        found = self.active.get("removed") if self.active else None
+        return Removal(found["ms"], found["until_ms"], found["kept"]) if found else None
+
+    def overdue(self, now_ms: int) -> list[str]:
+        """Return the ids of the profiles that were to be erased by now, for nobody here has said otherwise."""
+        waiting = ((id, record["removed"]) for id, record in self._records.items() if record.get("removed"))
+        return [
+            id for id, removal in waiting if removal["until_ms"] is not None and removal["until_ms"] <= now_ms
+        ]
+
     def profiles(self) -> list[Record]:
         """Return every profile's record, the oldest first."""
         return sorted(self._records.values(), key=lambda record: (record["created_ms"], record["id"]))
@@ -180,6 +206,23 @@ class Vault:
         )
         del self._records[profile_id]
         self._active, self._removed = active, told
+
+    async def note_removed(self, now_ms: int, until_ms: int | None) -> None:
+        """Note that another device has removed this one from the active profile: from now on its passphrase opens it.
+
+        Neither the device's key nor a ticket does any more, from the same write on. Without a passphrase nothing but
+        the device's key can open it, so that one stays: without it the profile would be erased.
+        """
+        record = {**self._record(), "removed": Removal(now_ms, until_ms)._asdict()}
+        if self.has_passphrase:
+            record["device"] = None
+        name = disk.ticket(record["id"])
+        await self._write(record, drops=[(name, name + "\0")])
+
+    async def keep_removed(self, now_ms: int) -> None:
+        """Note that the active profile stays here although another device has removed this one."""
+        kept = (self.removal or Removal(now_ms, None))._replace(until_ms=None, kept=True)
+        await self._write({**self._record(), "removed": kept._asdict()})
 
     async def seen_removed(self) -> None:
         """Note that the person has read of what `removed` names."""
@@ -376,6 +419,8 @@ class Vault:
         identity = Identity(kept["id"], bytes.fromhex(kept["public"])) if kept else None
         return Unlocked(record["id"], record["name"], root, home_secret, identity)
 
-    async def _write(self, record: Record, *more: tuple[str, bytes]) -> None:
-        await self._backend.write([(disk.profile(record["id"]), json.dumps(record).encode()), *more])
+    async def _write(
+        self, record: Record, *more: tuple[str, bytes], drops: Sequence[tuple[str, str]] = ()
+    ) -> None:
+        await self._backend.write([(disk.profile(record["id"]), json.dumps(record).encode()), *more], drops)
         self._records[record["id"]] = record

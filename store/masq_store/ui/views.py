@@ -96,11 +96,19 @@ def create(moment: Moment = CALM, request: Json | None = None, *, another: bool 
 
 
 def unlock(
-    profile: Json, moment: Moment = CALM, request: Json | None = None, profiles: Sequence[Json] = ()
+    profile: Json,
+    moment: Moment = CALM,
+    request: Json | None = None,
+    profiles: Sequence[Json] = (),
+    removed: Json | None = None,
 ) -> Page:
-    """The profile is locked: ask for the passphrase, or for another of the `profiles`."""
+    """The profile is locked: ask for the passphrase, or for another of the `profiles`.
+
+    `removed`: what is known of another device having removed this one.
+    """
     others = [other for other in profiles if other["id"] != profile["id"]]
-    return _page("unlock.html", _("Locked"), moment, profile=profile, request=request, others=others)
+    model = {"profile": profile, "request": request, "others": others, "removed": removed}
+    return _page("unlock.html", _("Locked"), moment, **model)
 
 
 def failed(profile: Json, why: str, moment: Moment = CALM, profiles: Sequence[Json] = ()) -> Page:
@@ -224,9 +232,13 @@ def severed(state: Json | None, why: str = "", moment: Moment = CALM) -> Page:
     return _page("severed.html", title, moment, state=state, why=why or ended)
 
 
-def removed(name: str, moment: Moment = CALM) -> Page:
-    """Another device has removed this one from the profile called `name`."""
-    return _page("removed.html", _("This device was removed"), moment, profile=name)
+def removed(overview: Json, moment: Moment = CALM) -> Page:
+    """Another device has removed this one from a profile: it is erased by now, or the person is asked."""
+    profile, apps = overview["profile"], [*overview["apps"], *overview["kept"]]
+    others = [other for other in overview["profiles"] if not profile or other["id"] != profile["id"]]
+    model = {"removed": overview["removed"], "others": others, "apps": len(apps)}
+    model |= {"entries": sum(app["keys"] for app in apps), "bytes": sum(app["bytes"] for app in apps)}
+    return _page("removed.html", _("This device was removed"), moment, **model)
 
 
 def backup(overview: Json, moment: Moment = CALM, *, origin: str = "", saved: str = "") -> Page:

@@ -9,7 +9,7 @@ from .devices import Devices
 from .entries import Entries
 from .gate import Create, Failed, Unlock
 from .pair import Pair
-from .removed import Removed
+from .removed import Removed, asks
 from .restore import Restore
 from .settings import Settings
 from .severed import Severed
@@ -33,7 +33,7 @@ KINDS: dict[str, type[Visit]] = {
 
 def visit_for(app: "App", overview: dict[str, Any], request: dict[str, Any] | None) -> Visit:
     """Return the visit for where `app` is and what is known: the present one where that has not changed."""
-    kind = Removed if overview["removed"] else _kind(app, overview["profile"], request)
+    kind = Removed if asks(overview) else _kind(app, overview["profile"], request)
     profile = overview["profile"]["id"] if overview["profile"] else ""
     present = app.visit
     same = present and type(present) is kind and present.place == app.place

@@ -97,7 +97,7 @@ class Devices(Pairing):
         if done:
             await app.fetch()
             app.close(
-                _("{name} was removed. It is asked to erase its copy when it next connects.", name=name)
+                _("{name} was removed. It locks when it next connects, and its person is asked.", name=name)
             )
             app.screen.focus("notice")
 

@@ -63,7 +63,8 @@ class Unlock(Visit):
     def page(self) -> views.Page:
         """Return the form."""
         overview = self.app.overview
-        return views.unlock(overview["profile"], self.app.moment, self.app.request, overview["profiles"])
+        known = (overview["profile"], self.app.moment, self.app.request, overview["profiles"])
+        return views.unlock(*known, removed=overview["removed"])
 
     def acts(self) -> dict[str, Act]:
         """Unlocking, and going to another profile."""

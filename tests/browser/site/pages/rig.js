@@ -30,7 +30,7 @@ def store(scene):
         made.copies = [COPY | {"added_ms": now}, FAR_COPY, COPY | {"id": "ff" * 8, "app": other, "name": "A long name"}]
         made.met = "behind" not in scene
     if "removed" in scene:
-        made.removed = {"profile": "Ann"}
+        made.removed = REMOVED | {"state": "kept" if "kept" in scene else "ask"}
     made.stored |= {"k001": "long " * 99, "k002": {"$bytes": "AAEC"}, "k003": ["a", {"b": 1}]}
     return made
 `);
