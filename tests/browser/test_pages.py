@@ -50,6 +50,7 @@ EVERY_PAGE = [
         "#pair=AAAAAAAAAAAAAAAAAAAAAA",
         ("step:show-code", "step:ask-take", "step:copying", "step:done", "step:ended"),
     ),
+    ("trash", "", ("[id^=open-erase-trash]",)),
     ("removed", "", ("#open-erase-removed",)),
     ("removed,locked", "", ()),
     ("removed,kept", "", ()),

@@ -1,6 +1,6 @@
 """The devices of a profile: how each is listed, named and removed, and what one hears of the others' decisions.
 
-What the sync will do is done by `carry` here: it merges one device's home space into the other's.
+What the sync will do is done by `carry`: it merges one device's home space into the other's.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from engine_rig import APP, OTHER, Peer, Rig
 from skipping import skipping
+from two_devices import carry, quiet, two, until
 
 from masq.errors import QuotaExceeded
 from masq_store.core.devices import DEVICE, REMOVED, REMOVED_MS, draw_identity, identity_of, listed
 from masq_store.engine.devices import SEEN_MS
 from masq_store.engine.expiry import LOOK_SECONDS
-from masq_store.engine.together import write_together
 
 RELAY = "wss://relay.example"
 
@@ -25,41 +25,6 @@ RELAY = "wss://relay.example"
 def run(story: Any, seconds: float = 60) -> None:
     """Run a coroutine within a minute, or so many seconds."""
     skipping(story, seconds)
-
-
-async def until(condition: Any) -> None:
-    """Wait until it holds (10 s)."""
-    async with asyncio.timeout(10):
-        while not condition():
-            await asyncio.sleep(0.001)
-
-
-async def carry(source: Rig, target: Rig) -> None:
-    """Bring what one device's home space holds to the other's."""
-    home, other = target.engine.profile.home, source.engine.profile.home  # type: ignore[union-attr]
-    changes, vector = other.core.changes_since({}), dict(other.core.vector)
-    await write_together(target.engine.writer, [(home, lambda: home.core.merge(changes, vector))])
-
-
-async def quiet(rig: Rig) -> None:
-    """Return once everything that was begun is done."""
-    await until(lambda: not rig.engine._tasks and not rig.engine.writer.busy)
-
-
-async def two() -> tuple[Rig, Rig, Peer, Peer]:
-    """Return two devices of Ann's, with a page each."""
-    first, second = await Rig(name="Firefox on Linux").start(), await Rig(name="Chrome on Android").start()
-    first_page, second_page = first.page(), second.page()
-    await first_page.call("create_profile", "Ann", "", True)
-    secret = first.engine.profile.home_secret  # type: ignore[union-attr]
-    drawn = await draw_identity(second.crypto)
-    await second.engine.person.take_profile(
-        "Ann", "", True, home_secret=secret, drawn=drawn, arrival={"name": "Phone", "relay": None}
-    )
-    second.now += 1000
-    await carry(first, second)
-    await carry(second, first)
-    return first, second, first_page, second_page
 
 
 async def devices(page: Peer) -> list[tuple[str, bool]]:
@@ -505,8 +470,8 @@ def test_an_app_that_another_device_approves_is_approved_here() -> None:
 
 
 @pytest.mark.parametrize("killed", [False, True])
-def test_an_app_that_another_device_erases_is_erased_here(killed: bool) -> None:
-    """The open tab goes on in an empty space, and the old one leaves the disk, at the latest at the next opening."""
+def test_an_app_that_another_device_erases_is_empty_here(killed: bool) -> None:
+    """The open tab goes on in an empty space, and the old one is in the trash, at the latest at the next opening."""
 
     async def story() -> None:
         first, second, page, _ = await two()
@@ -534,7 +499,9 @@ def test_an_app_that_another_device_erases_is_erased_here(killed: bool) -> None:
         assert await tab.call("set", "new", 1) is None
         assert await other.call("items", "") == [["k", 2]]
         left = {key.split("/")[2] for key in second.backend.disk.stored if key.startswith("space/")}
-        assert len(spaces - left) == 1 and len(left) == 3
+        assert spaces < left and len(left) == 4
+        seen = await second.page().call("overview")
+        assert [(each["origin"], each["keys"]) for each in seen["trash"]] == [(APP, 1)]
 
     run(story())
 

@@ -7,6 +7,7 @@ from ui_rig import (
     ADDRESS,
     ORIGIN,
     RELAY,
+    TRASHED,
     Engine,
     a_profile,
     a_relay,
@@ -322,3 +323,20 @@ async def test_a_profile_that_cannot_be_opened_is_no_dead_end():
     await settle(app)
     await press(app, "switch-profile", engine.profiles[1]["id"])
     assert screen.has('data-page="apps"')
+
+
+@run
+async def test_what_is_in_the_trash_is_put_back_or_erased_by_its_person():
+    """What, how much and until when is said; putting back asks nothing, erasing asks once with how much goes."""
+    engine = Engine(a_profile("Ann"))
+    engine.trash = [TRASHED, TRASHED | {"id": "ab" * 16, "name": "Notes", "keys": 12}]
+    app, screen = await opened(engine)
+    assert screen.has("In the trash") and screen.has("12 entries") and screen.has("here until")
+    await press(app, "open-erase-trash", "ab" * 16)
+    assert screen.focused == "erase-trash-question" and screen.has("Erase this of Notes now?")
+    await press(app, "erase-trash", "ab" * 16)
+    assert engine.called("erase_trash") == [("ab" * 16,)] and screen.has("The data of Notes was erased.")
+    assert screen.focused == "notice"
+    await press(app, "put-back", TRASHED["id"])
+    assert engine.called("put_back") == [(TRASHED["id"],)] and screen.has("Counter has it back.")
+    assert not screen.has("In the trash")

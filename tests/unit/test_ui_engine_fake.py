@@ -88,6 +88,7 @@ PROFILE, FIRST, LAST = (
 HERE, THERE, COPY = (
     Of("overview", path) for path in (("devices", 0, "id"), ("devices", 1, "id"), ("copies", 0, "id"))
 )
+TRASHED = Of("overview", ("trash", 0, "id"))
 MADE, PIECE, SENT = Of("write_backup", ("id",)), Of("backup_piece"), Of("begin_file")
 NEW: Step = ("create_profile", "Ann", "", True)
 OVERVIEW: Step = ("overview",)
@@ -112,6 +113,8 @@ NEEDS_OPEN: list[Step] = [
     ("rename_device", "00" * 8, "Mine"),
     ("remove_device", "00" * 8),
     ("keep_removed",),
+    ("put_back", "00" * 16),
+    ("erase_trash", "00" * 16),
     ("invite", STORE),
     ("write_backup", PASSPHRASE),
     ("remind_later",),
@@ -339,6 +342,13 @@ SCENES: dict[str, list[Step]] = {
         STATE,
         OVERVIEW,
         ("end_pairing",),
+        "the other device erases the app",
+        OVERVIEW,
+        ("put_back", "00" * 16),
+        ("put_back", TRASHED),
+        ("put_back", TRASHED),
+        ("erase_trash", TRASHED),
+        OVERVIEW,
         "the other device removes this one",
         OVERVIEW,
         "nobody decides for 30 days",

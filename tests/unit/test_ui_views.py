@@ -18,6 +18,7 @@ from ui_rig import (
     PHONE,
     RELAY,
     REMOVED,
+    TRASHED,
     Engine,
     a_profile,
     a_relay,
@@ -158,7 +159,7 @@ def an_overview(profile, *apps, **fields):
     mine = {"id": "p", "name": profile["name"], "active": True, "passphrase": profile["passphrase"]}
     known = {"profile": profile, "profiles": [mine, other], "apps": list(apps), "kept": []}
     known |= {"backup": {"due": False, "last_ms": None}, "keeps_keys": "kept", "persistent": False}
-    known |= {"sync": syncing.OFF, "devices": [], "copies": [], "removed": None}
+    known |= {"sync": syncing.OFF, "devices": [], "copies": [], "removed": None, "trash": []}
     known |= {"build": 7, "version": "0.1.0"} | fields
     return checked(known, Engine().overview())
 
@@ -219,6 +220,11 @@ def synced_pages(app, name):
     yield "pair", views.pair(here, None, scans=True)
     yield "pair", views.pair(here | {"profile": None}, None, scans=True, scanning=name, nonce="00")
     yield "pair", views.pair(here, None, Moment(problem=Problem(name, "pair-paste")), link=name)
+    trashed = [TRASHED | {"name": name}, TRASHED | {"id": "ab" * 16, "keys": None, "bytes": None}]
+    for panel in ("", "erase-trash"):
+        for one in trashed:
+            moment = Moment(panel=Panel(panel, one["id"]), problem=Problem(name))
+            yield "apps", views.apps(an_overview(profile, app, trash=trashed), moment)
     for state, until_ms in (("ask", LATER), ("ask", None), ("erased", None), ("kept", None)):
         removed = {"profile": name, "state": state, "until_ms": until_ms}
         seen = an_overview(profile, app, devices=devices[1:], removed=removed)
@@ -425,6 +431,10 @@ def test_the_header_leads_to_the_settings_and_locks():
             {"erase-removed-question", "erase-removed", "close"},
         ),
         (views.unlock(PROFILE, removed=REMOVED), {"removed", "unlock"}),
+        (
+            views.apps(an_overview(PROFILE, trash=[TRASHED])),
+            {"trash", f"put-back-{TRASHED['id']}", f"open-erase-trash-{TRASHED['id']}"},
+        ),
         (
             views.apps(an_overview(PROFILE, removed=REMOVED | {"state": "kept"})),
             {"kept-removed", "to-backup", "to-new-profile"},

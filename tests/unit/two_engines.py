@@ -302,6 +302,11 @@ class Real(World):
         assert await self._there.call("remove_device", own.id) is None
         await self._until("overview", lambda seen: seen["removed"] and not seen["profile"]["locked"])
 
+    async def the_other_device_erases_the_app(self) -> None:
+        """Here it goes into the trash."""
+        assert await self._there.call("withdraw", ui_rig.ORIGIN, True) is None
+        await self._until("overview", lambda seen: seen["trash"])
+
     async def nobody_decides_for_30_days(self) -> None:
         """So the profile goes."""
         self.rig.now += REMOVED_MS
@@ -433,6 +438,11 @@ class Fake(World):
         self.engine.sync |= {"relay": ui_rig.a_relay(ui_rig.RELAY)}
         self.engine.app_sync = ui_rig.syncing.APP_OFF
         self.engine.removed = ui_rig.REMOVED
+
+    async def the_other_device_erases_the_app(self) -> None:
+        """Here it goes into the trash."""
+        self.engine.active["apps"] = []
+        self.engine.trash = [ui_rig.TRASHED]
 
     async def nobody_decides_for_30_days(self) -> None:
         """So the profile goes."""

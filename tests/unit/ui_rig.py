@@ -39,6 +39,10 @@ COUNTER = CLAIMS | {
     "sync": syncing.APP_OFF,
 }
 KEPT = {"origin": "https://notes.example", "name": "Notes", "icon": None, "keys": 3, "bytes": 900}
+TRASHED = {
+    "id": "fe" * 16, "origin": ORIGIN, "name": "Counter", "keys": 7, "bytes": 900, "ms": 0,
+    "until_ms": 1_800_000_000_000,
+}  # fmt: skip
 BACKUP = bytes(range(256)) * 5000
 RELAY = "wss://relay.example/sync"
 LINK = "https://store.example/#pair=AAAAAAAAAAAAAAAAAAAAAA"
@@ -117,6 +121,7 @@ class Engine:
         self.copies = []
         self.met = True
         self.removed = None
+        self.trash = []
         self.pair = self.refused = None
         self.app_sync = syncing.APP_OFF | {"state": "live"}
         self.on_event = None
@@ -159,6 +164,7 @@ class Engine:
             "devices": [] if hidden else [checked(one, HERE) for one in self.devices],
             "copies": [] if hidden else [checked(one, COPY) for one in self.copies],
             "removed": self.removed and checked(self.removed, REMOVED),
+            "trash": [] if hidden else [checked(one, TRASHED) for one in self.trash],
             "persistent": self.persistent,
             "build": 1,
             "version": "0.1.0",
@@ -313,6 +319,21 @@ class Engine:
         if any(app["origin"] == origin for app in mine["apps"]):
             raise ProtocolError("withdraw the app first")
         mine["kept"] = [app for app in mine["kept"] if app["origin"] != origin]
+
+    def _take_out(self, trashed):
+        self._mine()
+        if trashed not in [one["id"] for one in self.trash]:
+            raise InvalidValue("this is not in the trash any more")
+        self.trash = [one for one in self.trash if one["id"] != trashed]
+
+    def put_back(self, trashed):
+        """The app has it again."""
+        self._take_out(trashed)
+        self.active["kept"] = [{name: COUNTER[name] for name in KEPT}]
+
+    def erase_trash(self, trashed):
+        """It is gone."""
+        self._take_out(trashed)
 
     def request(self, nonce, seconds=10):
         """What the popup is about."""

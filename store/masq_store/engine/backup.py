@@ -241,6 +241,21 @@ def _plan(profile: Profile, backup: Backup, same: bool, erased: bool, now_ms: in
     return _Plan(operations, into, moved)
 
 
+async def merge_generation(profile: Profile, writer: Writer, origin: str, generation: int) -> None:
+    """Merge an earlier generation of an app's data into the present one, as a backup of it; durable on return.
+
+    Raises QuotaExceeded, and what opening a space raises.
+    """
+    frozen = await profile.frozen(origin, generation)
+    saved = SavedSpace(origin, generation, frozen.vector, frozen.rows)
+    space = await profile.space(origin)
+    try:
+        await write_together(writer, [(space, _merge(space, saved))])
+        await _shorten(writer, [space])
+    finally:
+        profile.release(origin)
+
+
 def _merge(space: OpenSpace, saved: SavedSpace) -> Operation:
     changes = saved.changes()
     return lambda: space.core.merge(changes, saved.vector)

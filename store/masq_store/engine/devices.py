@@ -355,8 +355,10 @@ class Devices:
                     engine.end_sessions(origin)
                 if generation > earlier:
                     await engine.sync.leave(origin)
-                    await profile.drop(origin, earlier)
+                    await profile.drop(origin, earlier, engine.now_ms())
             if changed:
+                with suppress(QuotaExceeded):  # at the next opening
+                    await profile.tidy(engine.now_ms())  # an earlier one may be in use again
                 await engine.approvals_changed(*changed)
 
     async def _lock(self, profile: Profile) -> None:

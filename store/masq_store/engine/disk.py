@@ -47,6 +47,16 @@ def leftovers(profile_id: str) -> str:
     return f"leftovers/{profile_id}"
 
 
+def trash(profile_id: str, space_id: str) -> str:
+    """Return the key of what is known of a space that is in the trash."""
+    return f"trash/{profile_id}/{space_id}"
+
+
+def trashes(profile_id: str) -> tuple[str, str]:
+    """Return the range of all that is known of what a profile has in the trash."""
+    return f"trash/{profile_id}/", f"trash/{profile_id}0"  # "0" follows "/"
+
+
 def journal(profile_id: str, space_id: str) -> str:
     """Return the prefix of a space's journal."""
     return f"space/{profile_id}/{space_id}/journal/"

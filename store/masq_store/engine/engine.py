@@ -293,7 +293,7 @@ class Engine:
     async def open_profile(self, secrets: Unlocked) -> None:
         """Take up a profile whose secrets are known. Raises DamagedData, NewerData, QuotaExceeded."""
         profile = Profile(self.backend, self.crypto, self.writer, secrets)
-        await profile.start()
+        await profile.start(self.now_ms())
         self.profile, self.failure = profile, None
         for session in list(self._apps):
             self.soon(self._settle(session))

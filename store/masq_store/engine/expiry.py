@@ -1,4 +1,7 @@
-"""What is erased once its time is over: looked for when the engine starts, and every hour."""
+"""What is erased once its time is over: looked for when the engine starts, and every hour.
+
+The trash of a profile is swept while that is open, and when it opens: only then it is known that nothing uses it again.
+"""
 
 from __future__ import annotations
 
@@ -38,6 +41,9 @@ class Expiry:
         async with engine.changing:
             if await self.erase():
                 await engine.open_again(None)
+                engine.tell_pages(["overview"])
+            if engine.profile is not None:
+                await engine.profile.tidy(engine.now_ms())
                 engine.tell_pages(["overview"])
 
     async def erase(self) -> bool:

@@ -54,6 +54,7 @@ async def overview(engine: Engine) -> dict[str, Any]:
             "devices": engine.devices.describe(),
             "copies": engine.devices.describe_copies(),
             "removed": _removed(engine),
+            "trash": _trash(profile) if profile else [],
             "keeps_keys": await engine.crypto.keeps_keys(),
             "persistent": engine.persistent,
             "version": engine.version,
@@ -98,6 +99,12 @@ def _active(engine: Engine) -> dict[str, Any] | None:
         "stays_unlocked": engine.vault.stays_unlocked,
         "lock_minutes": engine.vault.lock_minutes,
     }
+
+
+def _trash(profile: Profile) -> list[dict[str, Any]]:
+    """Return what other devices have erased and is still here."""
+    shown = ("id", "origin", "name", "keys", "bytes", "ms", "until_ms")
+    return [{name: each._asdict()[name] for name in shown} for each in profile.trash.listed()]
 
 
 def _removed(engine: Engine) -> dict[str, Any] | None:

@@ -182,6 +182,12 @@ class PageSession:
     async def _erase(self, origin: str) -> None:
         await self._engine.person.erase(origin)
 
+    async def _put_back(self, trashed: str) -> None:
+        await self._engine.person.put_back(trashed)
+
+    async def _erase_trash(self, trashed: str) -> None:
+        await self._engine.person.erase_trash(trashed)
+
     async def _app(self, origin: str) -> dict[str, Any]:
         await self._look_at(origin)
         return await describe(self._engine, origin)
@@ -318,6 +324,8 @@ METHODS: dict[str, Callable[..., Awaitable[Any]]] = {
     "answer": PageSession._decide,
     "withdraw": PageSession._withdraw,
     "erase": PageSession._erase,
+    "put_back": PageSession._put_back,
+    "erase_trash": PageSession._erase_trash,
     "app": PageSession._app,
     "entries": PageSession._entries,
     "set_entry": PageSession._set_entry,

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from masq.errors import Locked, MasqError, ProtocolError, QuotaExceeded
+from masq.errors import InvalidValue, Locked, MasqError, ProtocolError, QuotaExceeded
 from masq_store.core import access
 from masq_store.core.backup import Backup
 from masq_store.core.devices import Identity
@@ -19,6 +19,7 @@ from masq_store.engine import backup as backups
 from masq_store.engine.enrolments import Enrolment
 from masq_store.engine.profile import Profile
 from masq_store.engine.requests import FILING_SECONDS, Asking
+from masq_store.engine.trash import Trashed
 from masq_store.engine.vault import Unlocked
 
 if TYPE_CHECKING:
@@ -266,6 +267,40 @@ class Person:
             engine.devices.note_apps()
             engine.tell_pages(["overview"])
 
+    # The trash ---------------------------------------------------------------------------------------------
+
+    async def put_back(self, trashed: str) -> None:
+        """Merge what is in the trash into its app's data, as a backup is. Durable on return.
+
+        Raises Locked, InvalidValue where it is not there any more, QuotaExceeded, and what opening it raises.
+        """
+        engine = self._engine
+        async with engine.changing:
+            profile = self._profile()
+            found = self._in_trash(trashed)
+            if profile.app(found.origin) is None:
+                await profile.remember(found, engine.now_ms())
+            if profile.generation(found.origin) == found.generation:
+                await profile.trash.take_out(trashed)  # nothing stood in its place
+            else:
+                await backups.merge_generation(profile, engine.writer, found.origin, found.generation)
+                await profile.trash.erase(trashed)
+            await engine.approvals_changed(found.origin)
+
+    async def erase_trash(self, trashed: str) -> None:
+        """Erase what is in the trash. Raises Locked, and InvalidValue where it is not there any more."""
+        engine = self._engine
+        async with engine.changing:
+            self._in_trash(trashed)
+            await self._profile().trash.erase(trashed)
+            engine.tell_pages(["overview"])
+
+    def _in_trash(self, trashed: str) -> Trashed:
+        found = self._profile().trash.find(trashed) if isinstance(trashed, str) else None
+        if found is None:
+            raise InvalidValue("this is not in the trash any more")
+        return found
+
     def _deny(self, session: Asking, denied: str) -> None:
         session.tell_status({**self._engine.status(session.origin), "denied": denied})
 
@@ -316,6 +351,8 @@ class Person:
                 restored = await self._merge(backup, erased)
             for origin in restored.moved:
                 engine.end_sessions(origin)
+            with suppress(QuotaExceeded):  # what the backup has replaced: at the next opening
+                await self._profile().tidy(engine.now_ms())
             await engine.approvals_changed(*backup.spaces)
             return restored
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from masq import messages
@@ -28,6 +29,7 @@ from masq_store.engine.ports import Backend, Crypto
 from masq_store.engine.sealer import Sealer
 from masq_store.engine.spaces import OpenSpace
 from masq_store.engine.together import write_together
+from masq_store.engine.trash import KEPT_MS, Trash, Trashed
 from masq_store.engine.vault import Unlocked
 from masq_store.engine.writer import Writer
 
@@ -56,12 +58,16 @@ class Profile:
         self._home: OpenSpace | None = None
         self._rosters: dict[str, asyncio.Task[OpenSpace]] = {}  # by origin
         self._closed = False
+        self.trash = Trash(backend, crypto, secrets.id, secrets.root)
 
-    async def start(self) -> None:
+    async def start(self, now_ms: int) -> None:
         """Open the home space. Raises DamagedData or NewerData."""
         space_id = await self._space_id(keys.home_id_info())
         self._home = await self._open_space(space_id)
         await self._sweep()
+        await self.trash.load()
+        with suppress(QuotaExceeded):  # at its next opening: it must not keep the profile closed
+            await self.tidy(now_ms)
 
     async def close(self) -> None:
         """Let everything go: the writer is idle, and nobody has a space in use any more."""
@@ -94,6 +100,14 @@ class Profile:
         known = self._registered(origin) or {"generation": self.generation(origin), "used_ms": now_ms}
         await self._register(origin, {**known, **app, "approved": True, "approved_ms": now_ms}, now_ms)
 
+    async def remember(self, trashed: Trashed, now_ms: int) -> None:
+        """List an app that nobody knows any more, and of which something is in the trash; durable on return."""
+        if self._registered(trashed.origin) is None:
+            said = {"name": trashed.name, "description": "", "icon": None}
+            times = {"approved": False, "approved_ms": now_ms, "used_ms": now_ms}
+            app = {**said, **times, "generation": trashed.generation}
+            await self._register(trashed.origin, app, now_ms)
+
     async def withdraw(self, origin: str, now_ms: int) -> None:
         """Take an app's permission away; its data stays. Durable on return."""
         app = self.app(origin)
@@ -119,13 +133,39 @@ class Profile:
         leftovers = [*await self._leftovers(), space_id]
         await self._backend.write([(disk.leftovers(self.id), json.dumps(leftovers).encode())])
         await self._register(origin, {**app, "generation": app["generation"] + 1}, now_ms)
-        await self._forget_generation(origin, app["generation"])
+        self._forget_generation(origin, app["generation"])
+        await self._sweep()
 
-    async def drop(self, origin: str, generation: int) -> None:
-        """Drop an app's space that another device has erased. Nobody may use it any more."""
+    async def advance(self, origin: str, generation: int, now_ms: int) -> None:
+        """Go on with a later generation of an app's data, which somebody else has begun; durable on return.
+
+        What is here goes into the trash. Nobody may use it any more.
+        """
+        app = self._registered(origin)
+        if app is not None and app["generation"] < generation:
+            await self._register(origin, {**app, "generation": generation}, now_ms)
+            await self.drop(origin, app["generation"], now_ms)
+
+    async def drop(self, origin: str, generation: int, now_ms: int) -> None:
+        """Put an app's space into the trash that another device has erased. Nobody may use it any more."""
         await self._settled()
-        space_id = await self._space_id(keys.space_id_info(origin, generation))
-        await self._forget_generation(origin, generation, space_id)
+        with suppress(
+            QuotaExceeded
+        ):  # no room for a word about it: it stays where it is until the next opening
+            await self._put_away(origin, generation, now_ms)
+        self._forget_generation(origin, generation)
+
+    async def tidy(self, now_ms: int) -> None:
+        """Put what is over into the trash, and erase what has been there for its time. Raises QuotaExceeded."""
+        used = {
+            await self._space_id(keys.space_id_info(origin, app["generation"]))
+            for origin, app in self.apps().items()
+        }
+        await self.trash.take_out(*(each.id for each in self.trash.listed() if each.id in used))
+        for origin, generation in await self._outlived():
+            await self._put_away(origin, generation, now_ms)
+            self._forget_generation(origin, generation)
+        await self.trash.sweep(now_ms)
 
     async def write_home(self, entries: Iterable[tuple[str, Any]], now_ms: int) -> None:
         """Set keys of the home space, or delete those whose value is None; in one write, durable on return."""
@@ -290,33 +330,46 @@ class Profile:
         spaces: list[str] = json.loads(kept) if kept is not None else []
         return spaces
 
-    async def _forget_generation(self, origin: str, generation: int, *spaces: str) -> None:
+    def _forget_generation(self, origin: str, generation: int) -> None:
         self._open.pop((origin, generation), None)
         self._sizes.pop(origin, None)
-        await self._sweep(*spaces)
 
-    async def _outlived(self) -> list[str]:
-        """Return the spaces of generations that are over and still on the disk: another device has erased them."""
+    async def _put_away(self, origin: str, generation: int, now_ms: int) -> None:
+        """Put an app's space into the trash; an empty one is dropped. Raises QuotaExceeded."""
+        space_id = await self._space_id(keys.space_id_info(origin, generation))
+        counts: tuple[int | None, int | None] = (None, None)
+        with suppress(DamagedData, NewerData):  # then nobody can say how much there is
+            space = await self.space(origin, generation)
+            counts = (space.core.live, space.core.bytes)
+            self.release(origin)
+        if counts[0] == 0:
+            await self._backend.write([], [disk.space(self.id, space_id)])
+            return
+        app = self._registered(origin)
+        name, until_ms = (app["name"] if app else origin), now_ms + KEPT_MS
+        await self.trash.add(Trashed(space_id, origin, generation, name, *counts, now_ms, until_ms))
+
+    async def _outlived(self) -> list[tuple[str, int]]:
+        """Return generations that are over and still on the disk, but not in the trash: another device erased them."""
         found = []
         for origin, app in self.apps().items():
             over = app["generation"]
             for generation in range(max(0, over - OUTLIVED), over):
                 space_id = await self._space_id(keys.space_id_info(origin, generation))
+                if self.trash.find(space_id):
+                    continue
                 first = disk.numbered(disk.checkpoint(self.id, space_id), 0)
                 try:
                     there = await self._backend.read(first) is not None
                 except DamagedData:
-                    there = True  # it need not be read to be dropped
+                    there = True  # it need not be read to be put away
                 if there:
-                    found.append(space_id)
+                    found.append((origin, generation))
         return found
 
-    async def _sweep(self, *more: str) -> None:
-        """Drop the spaces whose erasing was begun, here or on another device, and `more`.
-
-        Those that a registration names stay.
-        """
-        leftovers = [*more, *await self._leftovers(), *await self._outlived()]
+    async def _sweep(self) -> None:
+        """Drop the spaces whose erasing was begun here. Those that a registration names stay."""
+        leftovers = await self._leftovers()
         if not leftovers:
             return
         infos = [keys.space_id_info(origin, app["generation"]) for origin, app in self.apps().items()]

@@ -202,7 +202,7 @@ class Vault:
                 *([(disk.ACTIVE, active.encode())] if active else []),
                 *([(disk.REMOVED, json.dumps(told).encode())] if removed else []),
             ],
-            [*((name, name + "\0") for name in names), disk.spaces(profile_id)],
+            [*((name, name + "\0") for name in names), disk.spaces(profile_id), disk.trashes(profile_id)],
         )
         del self._records[profile_id]
         self._active, self._removed = active, told

@@ -34,6 +34,7 @@ NOTHING: Json = {
     "profile": None, "profiles": [], "apps": [], "kept": [], "backup": {"due": False, "last_ms": None},
     "keeps_keys": "kept", "persistent": False, "build": 0, "version": "",
     "sync": syncing.OFF, "devices": [], "copies": [], "removed": None,
+    "trash": [],
 }  # fmt: skip
 """What is known before the engine has said anything."""
 

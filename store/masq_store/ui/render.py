@@ -10,7 +10,7 @@ from . import editing, readable, routes, syncing, words
 NAMES = (
     "parts.html", "top.html", "message.html",
     "create.html", "unlock.html", "failed.html", "connect.html",
-    "apps.html", "app.html", "entries.html", "withdraw.html",
+    "apps.html", "trash.html", "app.html", "entries.html", "withdraw.html",
     "settings.html", "profiles.html", "passphrase.html", "storage.html",
     "backup.html", "restore.html",
     "devices.html", "device.html", "copies.html", "invite.html", "pair.html", "take.html", "removed.html",

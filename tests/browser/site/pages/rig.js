@@ -29,6 +29,8 @@ def store(scene):
     if "apart" in scene:
         made.copies = [COPY | {"added_ms": now}, FAR_COPY, COPY | {"id": "ff" * 8, "app": other, "name": "A long name"}]
         made.met = "behind" not in scene
+    if "trash" in scene:
+        made.trash = [TRASHED | {"ms": now}, TRASHED | {"id": "ab" * 16, "origin": other, "keys": None, "bytes": None}]
     if "removed" in scene:
         made.removed = REMOVED | {"state": "kept" if "kept" in scene else "ask"}
     made.stored |= {"k001": "long " * 99, "k002": {"$bytes": "AAEC"}, "k003": ["a", {"b": 1}]}
