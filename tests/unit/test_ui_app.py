@@ -2,10 +2,12 @@
 
 import asyncio
 
+import pytest
 from ui_rig import (
     ABOUT,
     ADDRESS,
     ORIGIN,
+    OTHER,
     RELAY,
     TRASHED,
     Engine,
@@ -340,3 +342,22 @@ async def test_what_is_in_the_trash_is_put_back_or_erased_by_its_person():
     await press(app, "put-back", TRASHED["id"])
     assert engine.called("put_back") == [(TRASHED["id"],)] and screen.has("Counter has it back.")
     assert not screen.has("In the trash")
+
+
+@pytest.mark.parametrize("newer", [True, False])
+def test_a_copy_of_other_data_is_asked_about_with_how_much_goes(newer):
+    """Although the app is allowed already: nothing is answered before its person has read what becomes of what."""
+
+    @run
+    async def story():
+        request = ABOUT | {"apart": True, "other": OTHER | {"newer": newer}}
+        engine = Engine(a_profile("Ann"), request=request)
+        app, screen = await opened(engine, "#connect=n1")
+        assert engine.called("answer") == []
+        assert screen.has("the copy holds 5 entries;") and screen.has("2 changes of it are nowhere else;")
+        assert screen.has("your store has 1 entry of the app.")
+        assert screen.has("waits in the trash for 30 days" if newer else "the copy is erased for good")
+        await press(app, "allow")
+        assert engine.called("answer") == [("n1", True)]
+
+    story()

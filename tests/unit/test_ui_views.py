@@ -14,6 +14,7 @@ from ui_rig import (
     HERE,
     KEPT,
     LINK,
+    OTHER,
     PAIRING,
     PHONE,
     RELAY,
@@ -277,6 +278,8 @@ def pages(app, name):
     yield "connect", views.connect(asked, profile, Moment(problem=Problem(name), slow=True, busy="allow"))
     yield "connect", views.connect(apart, profile)
     yield "connect", views.connect(apart, profile, Moment(busy="allow", slow=True), relay=False)
+    for newer, keys in ((True, 5), (False, 5), (True, None), (False, None)):
+        yield "connect", views.connect(apart | {"other": OTHER | {"newer": newer, "keys": keys}}, profile)
     for each in (asked, apart):
         for moment in (Moment(busy="allow", slow=True), Moment(problem=Problem(name))):
             yield "connect", views.connect(each | {"registered": True}, profile, moment)

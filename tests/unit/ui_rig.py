@@ -28,8 +28,10 @@ from masq_store.ui.ports import Room
 ORIGIN = "http://counter.localhost:8000"
 ADDRESS = "#/app/http%3A%2F%2Fcounter.localhost%3A8000"
 CLAIMS = {"origin": ORIGIN, "name": "Counter", "description": "", "icon": None}
-ABOUT = CLAIMS | {"registered": False, "apart": False, "linked": False}
+ABOUT = CLAIMS | {"registered": False, "apart": False, "linked": False, "other": None}
 """What an app asks."""
+OTHER = {"newer": True, "keys": 5, "waiting": 2, "here": 1}
+"""What is told of a copy that is of another generation."""
 COUNTER = CLAIMS | {
     "approved_ms": 0,
     "used_ms": 0,
@@ -337,6 +339,8 @@ class Engine:
 
     def request(self, nonce, seconds=10):
         """What the popup is about."""
+        if self.asked and self.asked["other"]:
+            checked(self.asked["other"], OTHER)
         return self.asked and checked(self.asked, ABOUT)
 
     def answer(self, nonce, allow):

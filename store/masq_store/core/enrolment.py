@@ -3,7 +3,9 @@
 Both ends are the store's own code. Still the shapes are checked: the two may be of different builds.
 
     partition → store   {"hello": {…}}      which app asks, and which device this partition is
-    store → partition   {"grant": {…}}      the secrets of one app's space
+    store → partition   {"grant": {…}, "over": […]}
+                                            the secrets of one app's space; and the names of the enrolments that go, and
+                                            no others, for the store says that their data was erased
                         {"denied": "…"}     "refused", "closed", or "locked": the store locks, and so does the copy
                         {"move": true}      the frame reaches the store itself now: hand everything over
     both                {"say": [map, "…"], "turn": n}
@@ -18,6 +20,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from masq import messages
 from masq.errors import MasqError, ProtocolError
 from masq_store.core import access, keys
 from masq_store.core.relay_address import check_relay_address
@@ -41,7 +44,8 @@ class Hello(NamedTuple):
     """Who asks.
 
     `app`: as `access.check_app` returns it. `public`: a fresh X25519 key of the partition's, in hexadecimal. `known`:
-    the enrolments that this partition has had for the app, by name, and the public key of each.
+    the enrolments that this partition has had for the app, by name, and the public key of each. `holds`: of those that
+    are open, how many entries there are, and how many changes that are nowhere else as far as is known.
     """
 
     origin: str
@@ -49,6 +53,7 @@ class Hello(NamedTuple):
     app: dict[str, Any]
     public: str
     known: dict[str, str]
+    holds: dict[str, tuple[int, int]] = {}
 
 
 class Grant(NamedTuple):
@@ -83,6 +88,10 @@ def read_hello(said: Any) -> Hello:
         raise ProtocolError("a partition must say which enrolments it has had")
     for public in (fields["public"], *known.values()):
         _hexadecimal(public, keys.X25519_BYTES)
+    holds = fields.get("holds", {})
+    if not isinstance(holds, dict) or not all(_are_counts(held) for held in holds.values()):
+        raise ProtocolError("a partition must say how much it holds")
+    fields["holds"] = {name: tuple(held) for name, held in holds.items() if name in known}
     claims = {name: app.get(name) for name in ("name", "description", "icon")}
     return Hello(**{**fields, "app": access.check_app(**claims)._asdict()})
 
@@ -104,9 +113,16 @@ def read_grant(said: Any) -> Grant:
 
 
 def _fields(said: Any, kind: type[Any]) -> dict[str, Any]:
-    if not isinstance(said, dict) or not said.keys() >= set(kind._fields):
+    needed = [name for name in kind._fields if name not in kind._field_defaults]
+    if not isinstance(said, dict) or not said.keys() >= set(needed):
         raise ProtocolError("an enrolment of an unknown form")
-    return {name: said[name] for name in kind._fields}  # what a later build says beyond that is left out
+    # What a later build says beyond that is left out.
+    return {name: said[name] for name in kind._fields if name in said}
+
+
+def _are_counts(found: Any) -> bool:
+    counts = isinstance(found, list) and len(found) == 2
+    return counts and all(type(count) is int and 0 <= count <= messages.EXACT for count in found)
 
 
 def _hexadecimal(found: Any, size: int) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import binascii
 import json
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from masq_store.core import keys
@@ -78,11 +79,14 @@ class Copies:
         mark = await self._mark(origin)
         return {id: record["public"] for id, record in self._records.items() if record["app"] == mark}
 
-    async def take(self, grant: Grant, identity: Identity, private: bytes) -> Secrets:
+    async def take(
+        self, grant: Grant, identity: Identity, private: bytes, over: Collection[str] = ()
+    ) -> Secrets:
         """Keep what was granted, and return what opens the copy; durable on return.
 
-        `identity`, `private`: this partition's as a device, where the enrolment has none yet. What an earlier
-        generation of the same app's data has left goes: it was erased.
+        `identity`, `private`: this partition's as a device, where the enrolment has none yet. `over`: names of
+        enrolments in the same app's data that go, for the store says that this was erased. No other goes: that it is
+        of another generation does not say which of the two is the right one.
         """
         secret = bytes.fromhex(grant.secret)
         id = (await self._crypto.hkdf(secret, keys.enrolment_info(), keys.ID_BYTES)).hex()
@@ -103,7 +107,11 @@ class Copies:
             **await self._granted(wrapping, root, grant),
             "used": 1 + max((int(each["used"]) for each in self._records.values()), default=0),
         }
-        erased = [other for other, each in self._records.items() if other != id and each["roster"] == roster]
+        erased = [
+            other
+            for other, each in self._records.items()
+            if other in over and other != id and each["roster"] == roster
+        ]
         drops = [drop for other in erased for drop in _everything(other)]
         await self._backend.write([(disk.copy(id), json.dumps(record).encode())], drops)
         for other in erased:

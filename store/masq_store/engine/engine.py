@@ -354,6 +354,14 @@ class Engine:
             await self.vault.write_approvals(self.profile.approved())
         self.tell_pages(["overview"])
 
+    async def advance(self, origin: str, generation: int) -> None:
+        """Go on with a later generation of an app's data, which somebody else has. Raises QuotaExceeded."""
+        assert self.profile is not None
+        self.end_sessions(origin)
+        await self.sync.leave(origin)
+        await self.profile.advance(origin, generation, self.now_ms())
+        await self.approvals_changed(origin)
+
     def end_sessions(self, origin: str) -> None:
         """Take an app's space out of all hands."""
         for page in self._pages:

@@ -17,6 +17,7 @@ from masq_store.core import enrolment as wire
 from masq_store.core import keys
 from masq_store.core.devices import Identity, identity_of
 from masq_store.engine.far_line import OfferedLine
+from masq_store.engine.generations import enrolment_in, generations
 from masq_store.engine.line import Line
 from masq_store.engine.ports import Port
 from masq_store.engine.profile import Profile
@@ -171,17 +172,41 @@ class Enrolments:
         for enrolment in list(self._here):
             self.drop(enrolment)
 
-    async def admit(self, enrolment: Enrolment, listed: bool = True) -> None:
+    async def other_data(self, enrolment: Enrolment) -> dict[str, Any] | None:
+        """Return what a partition has of the app's data that is not the data in use here; None: nothing to ask about.
+
+        `newer`: the store was restored from an older backup. Else it is data that was erased, and that the partition
+        says, or cannot rule out, to have changed since. `keys`, `waiting`: how many entries, and how many changes
+        that are nowhere else, None where it cannot say; `here`: how many entries the store has.
+        """
+        profile, hello = self._engine.profile, enrolment.hello
+        if profile is None or hello is None:
+            return None
+        after, before = await generations(self._engine.crypto, profile, hello)
+        found = after or next((held for held in reversed(before) if held.waiting != 0), None)
+        if found is None:
+            return None
+        here = (await profile.size(hello.origin))["keys"]
+        return {"newer": found is after, "keys": found.keys, "waiting": found.waiting, "here": here}
+
+    async def admit(self, enrolment: Enrolment, listed: bool = True, asked: bool = True) -> None:
         """Make a partition a device with its app's space alone. Whoever calls this holds `changing`.
 
-        `listed`: whether it comes on the list, in the place of the one before.
+        `listed`: whether it comes on the list, in the place of the one before. `asked`: the person was asked about
+        what `other_data` tells; without that nothing goes that is nowhere else.
+        A partition with newer data than the store has raises the store to that: what is here goes into the trash.
         Raises Locked, ProtocolError where it has gone, and QuotaExceeded where there is no room to list it.
         """
         engine, hello = self._engine, enrolment.hello
         profile = engine.profile
         assert hello is not None and profile is not None
-        origin, generation = hello.origin, profile.generation(hello.origin)
-        secret, name = await self._enrolment_in(profile, origin)
+        origin = hello.origin
+        after, before = await generations(engine.crypto, profile, hello)
+        if after is not None:
+            await engine.advance(origin, after.generation)
+            before = []  # nobody was asked about these
+        generation = profile.generation(origin)
+        secret, name = await enrolment_in(engine.crypto, profile, origin, generation)
         public = bytes.fromhex(hello.known.get(name, hello.public))
         enrolment.identity = await identity_of(engine.crypto, public)
         if listed:
@@ -206,16 +231,10 @@ class Enrolments:
             lock_minutes=locks.minutes,
         )
         enrolment.line.turn()
-        enrolment.line.post(grant=granted._asdict())
+        over = [held.name for held in before if asked or held.waiting == 0]
+        enrolment.line.post(grant=granted._asdict(), over=over)
         enrolment.line.sync(data, roster, engine.writer)
         await engine.note_used(profile, origin)
-
-    async def _enrolment_in(self, profile: Profile, origin: str) -> tuple[bytes, str]:
-        """Return the secret of an app's space, and the name of the enrolment in it."""
-        crypto = self._engine.crypto
-        info = keys.space_secret_info(origin, profile.generation(origin))
-        secret = await crypto.hkdf(profile.home_secret, info)
-        return secret, (await crypto.hkdf(secret, keys.enrolment_info(), keys.ID_BYTES)).hex()
 
     async def _take_back(self, enrolment: Enrolment) -> None:
         """Have a partition hand over what it has: its app reaches the store itself by now, so nobody need be asked."""
@@ -231,7 +250,9 @@ class Enrolments:
                 name: (await identity_of(engine.crypto, bytes.fromhex(public))).id
                 for name, public in hello.known.items()
             }
-            _, name = await self._enrolment_in(profile, hello.origin)
+            after, _ = await generations(engine.crypto, profile, hello)
+            generation = after.generation if after else profile.generation(hello.origin)
+            _, name = await enrolment_in(engine.crypto, profile, hello.origin, generation)
             listed = {device.id for device in engine.devices.listed() if device.app == hello.origin}
             # Off the list without having been removed is a copy whose place another one took: a browser may keep
             # several apart, one for each site that shows the app.
@@ -240,7 +261,7 @@ class Enrolments:
             if not replaced and not is_listed:
                 return
             with suppress(MasqError):
-                await self.admit(enrolment, is_listed)
+                await self.admit(enrolment, is_listed, asked=False)
                 enrolment.line.post(move=True)
 
     async def moved(self, enrolment: Enrolment) -> None:

@@ -8,7 +8,7 @@ site's apps. A window of the store brings what it may have, over a port (`Line`)
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -353,13 +353,20 @@ class Partition:
         """Return the public key of each enrolment of an app, by its name."""
         return await self._kept.known(origin)
 
-    async def granted(self, asked: _Asked, grant: wire.Grant, identity: Identity, private: bytes) -> None:
-        """Take what the store gives: open the copy anew or again, and bring it in step."""
+    def holds(self, origin: str) -> dict[str, tuple[int, int]]:
+        """Return how many entries an app's open copy holds, and how many changes that are nowhere else, by its name."""
+        copy = self.copies.get(origin)
+        return {copy.secrets.id: (copy.data.core.live, copy.waiting)} if copy else {}
+
+    async def granted(
+        self, asked: _Asked, grant: wire.Grant, identity: Identity, private: bytes, over: Collection[str] = ()
+    ) -> None:
+        """Take what the store gives: open the copy anew or again, and bring it in step. `over`: see `Copies.take`."""
         async with self._changing:
             if grant.origin != asked.origin or not asked.line.open or self._stopping:
                 return
             present = self.copies.get(grant.origin)
-            secrets = await self._kept.take(grant, identity, private)
+            secrets = await self._kept.take(grant, identity, private, over)
             if present is not None and present.secrets.id == secrets.id:
                 copy = present
                 copy.granted_again(secrets)
@@ -529,7 +536,8 @@ class _Asked:
         """Say who asks."""
         self._identity, self._private = await draw_identity(self._partition.crypto)
         public, known = self._identity.public.hex(), await self._partition.known(self.origin)
-        self.line.post(hello=wire.Hello(self.origin, self.nonce, self._app, public, known)._asdict())
+        holds = self._partition.holds(self.origin)
+        self.line.post(hello=wire.Hello(self.origin, self.nonce, self._app, public, known, holds)._asdict())
 
     def _said(self, message: dict[str, Any]) -> None:
         partition = self._partition
@@ -537,7 +545,8 @@ class _Asked:
             grant = wire.read_grant(message["grant"])
             self.line.turn()  # what the store says from here on is for the spaces that follow
             self.grant = grant
-            partition.soon(self._take(grant, self._identity))
+            over = message.get("over", [])
+            partition.soon(self._take(grant, self._identity, over if isinstance(over, list) else []))
         elif "denied" in message:
             partition.denied(self, str(message["denied"]))
             self.line.post(heard=True)
@@ -545,9 +554,9 @@ class _Asked:
             self.moving = True
             partition._changed()
 
-    async def _take(self, grant: wire.Grant, identity: Identity) -> None:
+    async def _take(self, grant: wire.Grant, identity: Identity, over: list[str]) -> None:
         try:
-            await self._partition.granted(self, grant, identity, self._private)
+            await self._partition.granted(self, grant, identity, self._private, over)
         except MasqError as error:  # there is no room for it, say
             self._partition.failed(self.origin, error)
 

@@ -205,7 +205,9 @@ class Person:
             registered = False  # nobody but the person says that the page with the link is the app's
         if apart and self._engine.devices.sent_away(session.origin):
             registered = False  # its copy here was removed: it does not come back without a word
-        how = {"registered": registered, "apart": apart, "linked": linked}
+        other = await self._engine.enrolments.other_data(session) if isinstance(session, Enrolment) else None
+        registered = registered and other is None
+        how = {"registered": registered, "apart": apart, "linked": linked, "other": other}
         return {"origin": session.origin, **session.app, **how}
 
     async def answer(self, nonce: str, allow: bool) -> bool:
