@@ -361,3 +361,13 @@ def test_a_copy_of_other_data_is_asked_about_with_how_much_goes(newer):
         assert engine.called("answer") == [("n1", True)]
 
     story()
+
+
+@run
+async def test_a_copy_that_was_damaged_is_told_of():
+    """The window does not close by itself: it says what became of the copy, and what to do."""
+    engine = Engine(a_profile("Ann"), request=ABOUT | {"apart": True, "registered": True})
+    engine.met = None
+    _app, screen = await opened(engine, "#connect=n1")
+    assert engine.called("answer") == [("n1", True)]
+    assert screen.has('data-page="damaged"') and screen.has("from a backup if you have one")

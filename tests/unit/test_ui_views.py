@@ -317,6 +317,7 @@ def pages(app, name):
     yield "answered", views.answered(name, True)
     yield "answered", views.answered(name, False)
     yield "behind", views.behind(name)
+    yield "damaged", views.damaged(name)
     yield "over", views.over()
     yield "nowhere", views.nowhere()
     yield "unknown-app", views.unknown_app(name)

@@ -54,7 +54,7 @@ def decode(contents: Sequence[bytes], replica: str) -> tuple[Space, Covered]:
 
     Raises DamagedData and NewerData.
     """
-    head, covered = _head(contents[0] if contents else b"")
+    head, covered = decode_head(contents[0] if contents else b"")
     if head["slices"] != len(contents) - 1:
         raise DamagedData("a checkpoint")
     rows: list[Row] = []
@@ -63,7 +63,8 @@ def decode(contents: Sequence[bytes], replica: str) -> tuple[Space, Covered]:
     return Space.from_rows(replica, rows, head["vector"]), covered
 
 
-def _head(content: bytes) -> tuple[dict[str, Any], Covered]:
+def decode_head(content: bytes) -> tuple[dict[str, Any], Covered]:
+    """Return a checkpoint's head, and which record it covers. Raises DamagedData and NewerData."""
     try:
         head = loads(content.decode())
         if head["format"] > FORMAT:

@@ -12,7 +12,8 @@ Both ends are the store's own code. Still the shapes are checked: the two may be
                                             a message about the app's data ("data") or its roster, in base64; `turn`:
                                             of which grant's spaces, the first one's being 1
                         {"alive": true}     every second, for a port does not tell that its other end is gone
-    partition → store   {"heard": true}     it has heard that it was denied, so the window may close
+    partition → store   {"damaged": true}   the copy that it had could not be read, or not all of it
+                        {"heard": true}     it has heard that it was denied, so the window may close
                         {"moved": true}     the copy is gone, for the store has it all
 """
 

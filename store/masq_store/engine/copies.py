@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import binascii
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 from masq_store.core import keys
@@ -19,6 +19,7 @@ from masq_store.core.enrolment import Grant, read_grant
 from masq_store.core.errors import DamagedData, NewerData
 from masq_store.engine import disk
 from masq_store.engine.ports import Backend, Crypto
+from masq_store.engine.trash import KEPT_MS
 from masq_store.engine.vault import TICKET_SECONDS
 from masq_store.engine.wrapping import Wrapping, content, text
 
@@ -90,13 +91,15 @@ class Copies:
         """
         secret = bytes.fromhex(grant.secret)
         id = (await self._crypto.hkdf(secret, keys.enrolment_info(), keys.ID_BYTES)).hex()
-        root = await self._crypto.hkdf(secret, keys.partition_info(self._partition))
+        turn = self._records[id].get("turn", 0) if id in self._records else 0
+        root = await self._root(grant, turn)
         roster = (await self._crypto.hkdf(bytes.fromhex(grant.roster), keys.enrolment_info(), 16)).hex()
         wrapping = Wrapping(self._crypto, id)
-        before = self._records.get(id) or {
+        before: Record = self._records.get(id) or {
             "public": identity.public.hex(),
             "private": await wrapping.device_key(root, private),
         }
+        asides: Record = {name: before[name] for name in ("turn", "aside") if name in before}
         record = {
             "layout": LAYOUT,
             "id": id,
@@ -106,6 +109,7 @@ class Copies:
             "private": before["private"],
             **await self._granted(wrapping, root, grant),
             "used": 1 + max((int(each["used"]) for each in self._records.values()), default=0),
+            **asides,
         }
         erased = [
             other
@@ -119,13 +123,76 @@ class Copies:
         self._records[id] = record
         return Secrets(id, root, grant)
 
+    async def set_aside(self, secrets: Secrets, now_ms: int) -> Secrets:
+        """Begin an empty copy in the place of a damaged one, and return what opens it; durable on return.
+
+        Nothing is overwritten: the new one has a root key of its own, and so stands beside the other one, which goes
+        after 30 days. `asides` tells of it.
+        """
+        record = self._records[secrets.id]
+        turn = record.get("turn", 0)
+        wrapping, root = self._wrapping(record), await self._root(secrets.grant, turn + 1)
+        private = await wrapping.open_device_key(secrets.root, record["private"])
+        aside = {
+            "turn": turn,
+            "until_ms": now_ms + KEPT_MS,
+            "spaces": await self._spaces(secrets),
+            "read": False,
+        }
+        changed = {
+            **record,
+            "turn": turn + 1,
+            "aside": [*record.get("aside", []), aside],
+            "private": await wrapping.device_key(root, private),
+            **await self._granted(wrapping, root, secrets.grant),
+        }
+        await self._keep(changed)
+        return secrets._replace(root=root)
+
+    async def asides(self, secrets: Secrets) -> list[tuple[int, bytes, str]]:
+        """Return the damaged copies that were set aside and not read yet: turn, root key, the data's space."""
+        found = self._records[secrets.id].get("aside", [])
+        return [
+            (each["turn"], await self._root(secrets.grant, each["turn"]), each["spaces"][0])
+            for each in found
+            if not each["read"]
+        ]
+
+    async def note_read(self, id: str, turn: int) -> None:
+        """Note that what could be read of a copy that was set aside is in the copy now."""
+        record = self._records[id]
+        aside = [{**each, "read": each["read"] or each["turn"] == turn} for each in record["aside"]]
+        await self._keep({**record, "aside": aside})
+
+    async def sweep(self, now_ms: int) -> None:
+        """Erase the copies that were set aside long enough ago."""
+        for record in list(self._records.values()):
+            over = [each for each in record.get("aside", []) if each["until_ms"] <= now_ms]
+            if over:
+                left = [each for each in record["aside"] if each not in over]
+                drops = [disk.space(record["id"], space) for each in over for space in each["spaces"]]
+                await self._keep({**record, "aside": left}, drops)
+
     async def keep_grant(self, secrets: Secrets, grant: Grant) -> Secrets:
         """Keep what a grant of before has become, and return what opens the copy; durable on return."""
         wrapping, record = Wrapping(self._crypto, secrets.id), self._records[secrets.id]
         changed = {**record, **await self._granted(wrapping, secrets.root, grant)}
-        await self._backend.write([(disk.copy(secrets.id), json.dumps(changed).encode())])
-        self._records[secrets.id] = changed
+        await self._keep(changed)
         return secrets._replace(grant=grant)
+
+    async def _keep(self, record: Record, drops: Sequence[tuple[str, str]] = ()) -> None:
+        await self._backend.write([(disk.copy(record["id"]), json.dumps(record).encode())], drops)
+        self._records[record["id"]] = record
+
+    async def _root(self, grant: Grant, turn: int) -> bytes:
+        """Return a copy's root key. `turn`: how many damaged ones were set aside before it."""
+        name = self._partition + (turn.to_bytes(4, "big") if turn else b"")
+        return await self._crypto.hkdf(bytes.fromhex(grant.secret), keys.partition_info(name))
+
+    async def _spaces(self, secrets: Secrets) -> list[str]:
+        origin, generation = secrets.grant.origin, secrets.grant.generation
+        infos = (keys.space_id_info(origin, generation), keys.roster_id_info(origin))
+        return [(await self._crypto.hkdf(secrets.root, info, keys.ID_BYTES)).hex() for info in infos]
 
     async def _granted(self, wrapping: Wrapping, root: bytes, grant: Grant) -> Record:
         return {

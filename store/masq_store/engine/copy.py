@@ -44,6 +44,8 @@ class Copy:
         self.data = data
         self.roster = roster_space
         self.ticket: str | None = None
+        self.was_damaged = False
+        """Whether it stands in the place of a damaged one, and nobody has been told."""
         self.locks = False
         """Whether it has rested for too long and locks as soon as it can: it counts as locked already."""
         self.line: Line | None = None

@@ -49,6 +49,8 @@ class Enrolment:
         """The app's space while the partition may have it; as for an app's session."""
         self.profile: Profile | None = None
         self.identity: Identity | None = None
+        self.damaged = False
+        """Whether the copy that was there could not be read, or not all of it."""
         self._engine, self._enrolments = engine, enrolments
         self._heard = asyncio.Event()
         self.line: Line | OfferedLine = lead(said=self._said, gone=self._gone, changed=self._changed)
@@ -102,6 +104,8 @@ class Enrolment:
             self._enrolments.said_hello(self)
         elif "moved" in message and self.identity is not None:
             self._engine.soon(self._enrolments.moved(self))
+        elif "damaged" in message:
+            self.damaged = True
         elif "heard" in message:
             self._heard.set()
 

@@ -173,7 +173,7 @@ class PageSession:
     async def _request(self, nonce: str, seconds: float = FILING_SECONDS) -> dict[str, Any] | None:
         return await self._engine.person.request(nonce, seconds)
 
-    async def _decide(self, nonce: str, allow: bool) -> bool:
+    async def _decide(self, nonce: str, allow: bool) -> bool | None:
         return await self._engine.person.answer(nonce, allow)
 
     async def _withdraw(self, origin: str, erase: bool = False) -> None:

@@ -25,8 +25,11 @@ from masq_store.engine.line import Line
 from masq_store.engine.ports import Backend, Crypto, Network, Port
 from masq_store.engine.relays import Relays
 from masq_store.engine.rest import LOOK_SECONDS, Idle
+from masq_store.engine.salvage import salvage
+from masq_store.engine.sealer import Sealer
 from masq_store.engine.sessions import AppSession
 from masq_store.engine.severed import Severed
+from masq_store.engine.together import write_together
 from masq_store.engine.writer import Writer
 
 TELL_SECONDS = 0.1
@@ -82,6 +85,8 @@ class Partition:
         await self._kept.check()
         await self.backend.claim()
         await self._kept.load()
+        with suppress(QuotaExceeded):
+            await self._kept.sweep(self.now_ms())
         self._look_later()
 
     async def stop(self) -> list[tuple[AppSession, Port, dict[str, Any]]]:
@@ -186,8 +191,27 @@ class Partition:
             await self._open(secrets)
         except Disconnected:
             raise  # `soon` tells of it, and the app stays waiting for the engine after this one
-        except MasqError as error:  # damaged, or of a newer version, or no room to begin
+        except DamagedData:  # the store's window sets it aside, and gives what the store has
+            self._locked.add(origin)
+        except MasqError as error:  # of a newer version, or no room to begin
             self.failed(origin, error)
+
+    async def _open_anew(self, secrets: Secrets) -> Copy:
+        """Open a copy as it was granted just now; a damaged one is set aside first."""
+        try:
+            return await self._open(secrets, granted=True)
+        except DamagedData:
+            return await self._open(await self._kept.set_aside(secrets, self.now_ms()), granted=True)
+
+    async def _bring_over(self, copy: Copy) -> None:
+        """Merge what can be read of a damaged copy into the one that stands in its place."""
+        for turn, root, space in await self._kept.asides(copy.secrets):
+            sealer = Sealer(self.crypto, root, copy.secrets.id, space)
+            changes = await salvage(self.backend, sealer, copy.secrets.id, space)
+            copy.was_damaged = True
+            with suppress(QuotaExceeded):  # at its next opening
+                await write_together(self.writer, [(copy.data, partial(copy.data.core.merge, changes))])
+                await self._kept.note_read(copy.secrets.id, turn)
 
     async def _open(self, secrets: Secrets, granted: bool = False) -> Copy:
         origin = secrets.grant.origin
@@ -202,6 +226,7 @@ class Partition:
         copy.data.listeners.append(lambda keys, source: self._changed())
         copy.roster.listeners.append(lambda keys, source: self._roster_changed(copy))
         await self._give_ticket(copy)
+        await self._bring_over(copy)
         await copy.meet(self.relays, self.writer, self.crypto, self.now_ms)
         self._roster_changed(copy)
         return copy
@@ -378,8 +403,11 @@ class Partition:
                 await self._close(grant.origin)
                 if present is not None and present.secrets.id not in await self._kept.known(grant.origin):
                     await self._kept.delete(present.secrets.id)  # it was erased; this came after that
-                copy = await self._open(secrets, granted=True)
+                copy = await self._open_anew(secrets)
             asked.copy = copy
+            if copy.was_damaged:
+                copy.was_damaged = False
+                asked.line.post(damaged=True)
             if isinstance(asked.line, Line) and asked.grant is grant:  # else another one is about to follow
                 copy.line = asked.line
                 asked.line.sync(copy.data, copy.roster, self.writer)
@@ -484,6 +512,7 @@ class Partition:
         """Keep the tickets good, and what the store had of each copy."""
         async with self._changing:
             with suppress(QuotaExceeded):
+                await self._kept.sweep(self.now_ms())
                 for copy in self.copies.values():
                     if copy.ticket:
                         await self._kept.renew_ticket(copy.secrets, copy.ticket, self.now_ms())

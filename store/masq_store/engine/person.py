@@ -210,10 +210,11 @@ class Person:
         how = {"registered": registered, "apart": apart, "linked": linked, "other": other}
         return {"origin": session.origin, **session.app, **how}
 
-    async def answer(self, nonce: str, allow: bool) -> bool:
+    async def answer(self, nonce: str, allow: bool) -> bool | None:
         """Take the person's answer to the app that asks under `nonce`.
 
         False: the copy of its data that this browser keeps apart could not be brought in step in reasonable time.
+        None: it is in step, but the one before was damaged, and what could not be read of it is not there.
         Raises ProtocolError, Locked, and QuotaExceeded where there is no room for what the copy has.
         """
         session = self._engine.requests.session(nonce)
@@ -234,7 +235,10 @@ class Person:
                 await self._engine.approvals_changed(session.origin)
             if isinstance(session, Enrolment):
                 await self._engine.enrolments.admit(session)
-        return await session.met() if isinstance(session, Enrolment) else True
+        if not isinstance(session, Enrolment):
+            return True
+        met = await session.met()
+        return None if met and session.damaged else met
 
     def popup_gone(self, nonce: str) -> None:
         """Note that the window that asked has closed; without an answer that is one too."""

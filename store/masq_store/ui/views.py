@@ -296,6 +296,25 @@ def behind(name: str) -> Page:
     )
 
 
+def damaged(name: str) -> Page:
+    """The popup where the copy that the browser keeps apart was damaged, and another one stands in its place."""
+    return message(
+        "damaged",
+        _("The copy was damaged"),
+        _(
+            "Part of the copy that this browser had of the data of {name} could not be read. What could be read of it "
+            "is in the app again, and so is all that your store has.",
+            name=name,
+        ),
+        _(
+            "What was in the damaged part and reached nobody is missing. Look whether anything is, and bring it back "
+            "from a backup if you have one. The app's page in your store saves what there is as a file."
+        ),
+        _("You can close this window."),
+        home=_("Go to your store"),
+    )
+
+
 def over(severed: bool = False) -> Page:
     """The popup's question is unknown, or the app no longer waits for its answer. `severed`: or it was cut off."""
     hides = _(

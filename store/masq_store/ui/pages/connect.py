@@ -43,6 +43,8 @@ class Connect(Visit):
         app.waiting = ""
         if met is False:  # it stays open: a window that closes says that all is well
             return app.end(views.behind(request["name"]))
+        if met is None:
+            return app.end(views.damaged(request["name"]))
         app.end(views.answered(request["name"], allowed))
         # A popup that waits for another answer would not close; the settings ask, too.
         if first and not app.overview["persistent"] and not app.screen.persist_asks:
