@@ -43,6 +43,8 @@ EVERY_PAGE = [
     ("apart,alone", APP, ("[id^=open-remove-copy]", "#withdraw")),
     ("apart,alone", "#connect=00", ()),
     ("apart,behind", "#connect=00", ("#allow",)),
+    ("apart,other", "#connect=00", ()),
+    ("apart,damaged", "#connect=00", ("#allow",)),
     ("", "#/devices", ("#add-device", "step:connecting", "step:ask-code", "step:given", "step:ended")),
     ("empty", "#/pair", ("#pair-join",)),
     (

@@ -240,8 +240,6 @@ def test_what_cannot_be_read_is_kept_in_the_trash_too() -> None:
     async def story() -> None:
         first, second, _tab = await holding()
         await second.restart()
-        home = {key.split("/")[2] for key in first.backend.disk.stored if key.startswith("space/")}
-        del home
         profile = second.engine.profile
         assert profile is not None
         space = await profile.space(APP)
@@ -259,5 +257,19 @@ def test_what_cannot_be_read_is_kept_in_the_trash_too() -> None:
         assert await trash(second) == [kept]
         await page.call("erase_trash", kept["id"])
         assert not on_disk(second, kept["id"])
+
+    run(story())
+
+
+def test_a_profile_that_is_deleted_takes_its_trash_along() -> None:
+    """Nothing of it is on the disk then."""
+
+    async def story() -> None:
+        first, second, _tab = await holding()
+        await raised(first, second)
+        profile = second.engine.profile
+        assert profile is not None and await trash(second) != []
+        await second.page().call("delete_profile", profile.id)
+        assert not on_disk(second, profile.id)
 
     run(story())

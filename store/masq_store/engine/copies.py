@@ -123,7 +123,7 @@ class Copies:
         self._records[id] = record
         return Secrets(id, root, grant)
 
-    async def set_aside(self, secrets: Secrets, now_ms: int) -> Secrets:
+    async def begin_anew(self, secrets: Secrets, now_ms: int) -> Secrets:
         """Begin an empty copy in the place of a damaged one, and return what opens it; durable on return.
 
         Nothing is overwritten: the new one has a root key of its own, and so stands beside the other one, which goes

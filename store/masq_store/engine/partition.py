@@ -201,7 +201,7 @@ class Partition:
         try:
             return await self._open(secrets, granted=True)
         except DamagedData:
-            return await self._open(await self._kept.set_aside(secrets, self.now_ms()), granted=True)
+            return await self._open(await self._kept.begin_anew(secrets, self.now_ms()), granted=True)
 
     async def _bring_over(self, copy: Copy) -> None:
         """Merge what can be read of a damaged copy into the one that stands in its place."""

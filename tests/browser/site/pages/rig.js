@@ -18,7 +18,8 @@ def store(scene):
     ann["kept"] = [KEPT]
     ann["apps"] = [COUNTER | {"used_ms": now}, COUNTER | {"origin": other, "name": "A long name", "tabs": 2}]
     profiles = [] if "empty" in scene else [ann, a_profile("Bob", "", 2)]
-    made = Engine(*profiles, request=ABOUT | {"registered": False, "apart": "apart" in scene})
+    asked = ABOUT | {"apart": "apart" in scene, "other": OTHER if "other" in scene else None}
+    made = Engine(*profiles, request=asked)
     made.wait, made.wait_seconds, made.due = 0.01, 3, True
     made.devices = [HERE | {"added_ms": now}, PHONE | {"clock_off_ms": 300_000, "seen_ms": now - 900_000}]
     if "trouble" in scene:
@@ -28,7 +29,7 @@ def store(scene):
         made.devices, made.sync = [HERE], made.sync | {"state": "off", "relay": a_relay("", "")}
     if "apart" in scene:
         made.copies = [COPY | {"added_ms": now}, FAR_COPY, COPY | {"id": "ff" * 8, "app": other, "name": "A long name"}]
-        made.met = "behind" not in scene
+        made.met = None if "damaged" in scene else "behind" not in scene
     if "trash" in scene:
         made.trash = [TRASHED | {"ms": now}, TRASHED | {"id": "ab" * 16, "origin": other, "keys": None, "bytes": None}]
     if "removed" in scene:
