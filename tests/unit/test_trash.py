@@ -273,3 +273,25 @@ def test_a_profile_that_is_deleted_takes_its_trash_along() -> None:
         assert not on_disk(second, profile.id)
 
     run(story())
+
+
+def test_what_a_newer_backup_replaces_waits_in_the_trash() -> None:
+    """The app was erased and begun anew since: its data is the backup's, and what was here can be put back."""
+
+    async def story() -> None:
+        first, second, tab = await holding()
+        first.now += 5000
+        await first.page().call("withdraw", APP, True)
+        new = await first.approved(APP)
+        await new.call("set", "new", 1)
+        backup = await first.engine.person.write_backup("file")
+        found = await second.engine.person.read_backup(backup, "file")
+        assert (await second.engine.person.restore(found)).moved == [APP]
+        await tab.status(state="ready")
+        assert await tab.call("keys", "") == ["new"]
+        (kept,) = await trash(second)
+        assert kept["keys"] == 2
+        await second.page().call("put_back", kept["id"])
+        assert await tab.call("keys", "") == ["diary", "new", "thesis"]
+
+    run(story())
