@@ -11,9 +11,12 @@ from space_sync_rig import SECRET, Device, stop, together, url
 from spaces import state
 from sync_insider import Insider, content_of
 
+from masq_store.core import sync
+from masq_store.core.clock import ZERO, Stamp
 from masq_store.core.errors import NewerData
+from masq_store.core.register import Change, Register
 from masq_store.core.sync_wire import Changes, State
-from masq_store.engine import space_sync
+from masq_store.engine import snapshot, space_sync
 from masq_store.engine.room_keys import RoomKeys
 from masq_store.native.crypto import NativeCrypto
 
@@ -200,6 +203,66 @@ def test_what_a_later_version_sealed_is_read_again(tmp_path: Path, kept: bool) -
             await one.sync.start()
             assert one.sync._sync.log.number == number - 1
             await until(lambda: isinstance(one.sync.problem, NewerData) and one.get("more") == 1)
+            await stop([one, two])
+
+    run(scene)
+
+
+@pytest.mark.parametrize(
+    "what", ["made-up replicas", "replicas with a change each", "a counter of large parts"]
+)
+def test_nothing_that_must_cross_is_larger_than_a_frame(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """However long a member makes vectors or counters: a hole can be asked about, and a new relay gets everything."""
+    counter = what == "a counter of large parts"
+    for module in (sync, snapshot) if not counter else ():
+        monkeypatch.setattr(module, "MOST_NAMED", 40)
+        monkeypatch.setattr(module, "PIECE_BYTES", 1500)
+    monkeypatch.setattr(space_sync, "MOST_UNSEEN", 160)
+    frame = 1 << 20 if counter else 4096  # less than the whole vector takes
+
+    async def scene() -> None:
+        (tmp_path / "one").mkdir()
+        (tmp_path / "two").mkdir()
+        async with relay(tmp_path / "one", frame=frame) as running:
+            one = await Device(url(running)).start()
+            await one.set("a", 1)
+            await until(lambda: one.synced)
+            insider = await Insider.enter(running.port)
+            if counter:
+                total = 16**150_000
+                for sign in (1, -1) * 8:
+                    who = os.urandom(8).hex()
+                    register = Register(ZERO, 0, None, ((who, 1, sign * total),))
+                    await insider.say(
+                        Changes([Change(who, 1, "n", register)], [(who, 0, 1)], insider.counter)
+                    )
+                await until(lambda: len(one.core.register("n").parts) == 16)
+            else:
+                names = [[os.urandom(8).hex() for _ in range(20)] for _ in range(15)]
+                for block in names:
+                    changes = [Change(who, 1, who, Register(Stamp(5, 0, who), 1, None)) for who in block]
+                    ranges = [(who, 0, 1) for who in block]
+                    kept = [] if what == "made-up replicas" else changes
+                    await insider.say(Changes(kept, ranges, insider.counter))
+                made_up = what == "made-up replicas"
+                await until(lambda: len(one.core.vector) > (150 if made_up else 290))
+                assert len(one.core.vector) < (200 if made_up else 310)
+            hole = Change(LIAR, 5, "x", Register(Stamp(9, 0, LIAR), 5, "1"))
+            await insider.say(Changes([hole], [(LIAR, 4, 5)], insider.counter))
+            await until(
+                lambda: one.synced and not one.sync._sync.lacks(one.core.vector), "the question was asked"
+            )
+            one.sync._write_snapshot()
+            await until(lambda: running.relay.metrics.counts["snapshots_total"] == 1)
+            two = await Device(url(running)).start()
+            await until(lambda: equal(one, two), "a newcomer at a snapshot")
+            await stop([one, two])
+        async with relay(tmp_path / "two", frame=frame) as fresh:
+            one = await Device(url(fresh), one.disk).start()
+            two = await Device(url(fresh)).start()
+            await until(lambda: equal(one, two) and two.get("a") == 1, "a newcomer at a new relay")
             await stop([one, two])
 
     run(scene)

@@ -28,13 +28,20 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from masq_store.core.envelope import Header
-from masq_store.core.register import PART_BYTES, Change, changes_of, row_change
+from masq_store.core.register import Change, changes_of, parts_size, row_change
 from masq_store.core.room_log import RoomLog, reaches
 from masq_store.core.sync_wire import Changes, Check, Here, Message, Range, State, Trimmed
 
 PIECE_BYTES = 192 * 1024
 """What one envelope holds of a long message, about; a single value may be larger. Some six fit into a relay's buffer
 for a slow reader before it counts as one."""
+
+MOST_NAMED = 4096
+"""Replicas that one message names: some 100 kB. A longer vector goes in several, or is not said at all."""
+
+MOST_UNSEEN = 16_384
+"""Replicas in a space's vector from which on a range of another counts only beside a change of it, which those that
+were made up do not have."""
 
 CHANGE_BYTES = 96  # what a change takes beside its key and its text
 
@@ -114,6 +121,7 @@ class Sync:
         self._shown: dict[tuple[str, int, str], Change] = {}  # read in the log, and above `_checked`
         self._checked = dict(self.log.vector)  # the log's vector, as far as its claims were looked at
         self._begun = False  # the log was read from its beginning
+        self._vector: dict[str, int] = {}  # of the snapshot that is being read, as far as it was said
 
     # The relay says ----------------------------------------------------------------------------------------
 
@@ -180,11 +188,14 @@ class Sync:
         changes = [row_change(row) for row in state.rows]
         for row in state.rows:
             self._show(changes_of(row, {}))
-        if part != of - 1 or state.vector is None:
+        if part == 0:
+            self._vector = {}
+        self._vector.update(state.vector or {})
+        if part != of - 1:
             return Merge(changes, {})
-        self.log.stand(state.number, state.tag, state.vector)
+        self.log.stand(state.number, state.tag, self._vector)
         self._checked, self._begun = {}, True
-        return Merge(changes, state.vector)
+        return Merge(changes, dict(self._vector))
 
     def current(self) -> None:
         """Note that all of the room was read. Comes again to one that read too slowly: nothing is new then."""
@@ -328,11 +339,13 @@ class Sync:
         asking = any(isinstance(sent.post.message, Check) for sent in self._in_flight.values())
         if self.state != "live" or asking or not self.lacks(vector):
             return []
-        return [self._post(Check(vector))]
+        # Whoever cannot say what it has is told everything.
+        return [self._post(Check(vector if len(vector) <= MOST_NAMED else {}))]
 
     def tell(self, digest: bytes) -> list[Post]:
         """Return the word that a space which has just what the log has, has rows of this digest."""
-        return [self._post(Check(dict(self.log.vector), digest))] if self.state == "live" else []
+        sayable = self.state == "live" and len(self.log.vector) <= MOST_NAMED
+        return [self._post(Check(dict(self.log.vector), digest))] if sayable else []
 
     def at_one(self, sender: str, told: Check, vector: dict[str, int]) -> bool:
         """Say whether `sender`, who told this, has read as much of the log, and a space with this vector holds no more.
@@ -407,13 +420,15 @@ class Sync:
         for change in changes:
             register = change.register
             cost = CHANGE_BYTES + len(change.key) + len(register.text or "")
-            cost += PART_BYTES * len(register.parts)
+            cost += parts_size(register.parts)
             if piece and size + cost > PIECE_BYTES:
                 yield self._post(Changes(piece, [], first, base, more=True))
                 piece, size = [], 0
             piece.append(change)
             size += cost
-        yield self._post(Changes(piece, ranges, first, base))
+        yield self._post(Changes(piece, ranges[:MOST_NAMED], first, base))
+        for at in range(MOST_NAMED, len(ranges), MOST_NAMED):
+            yield self._post(Changes([], ranges[at : at + MOST_NAMED], first, base))
 
     def _coming(self) -> dict[str, int]:
         """Return what the log will add up to: with what others posted since, which nobody posts again.

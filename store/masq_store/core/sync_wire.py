@@ -68,7 +68,7 @@ class Check(NamedTuple):
 class State(NamedTuple):
     """A part of a snapshot: registers of a space that had read the log up to `number`, whose tag was `tag`.
 
-    `vector`: what the writer had read, in the last part; else None.
+    `vector`: what the writer had read, all parts together; None in those that say nothing of it.
     """
 
     rows: list[Row]

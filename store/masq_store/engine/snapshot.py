@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from masq.errors import MasqError
 from masq_store.core import keys
 from masq_store.core.envelope import Header
-from masq_store.core.register import PART_BYTES, Row
-from masq_store.core.sync import CHANGE_BYTES, PIECE_BYTES
+from masq_store.core.register import Row, parts_size
+from masq_store.core.sync import CHANGE_BYTES, MOST_NAMED, PIECE_BYTES
 from masq_store.core.sync_wire import State
 from masq_store.engine.ports import Crypto
 from masq_store.engine.relay_link import Member, RelayLink
@@ -19,6 +19,9 @@ FIRST_REF = 1 << 31
 """Refs of parts are above all refs of posts."""
 
 SET_BYTES = 8
+
+MOST_PARTS = 2
+"""Parts of a counter that cross in one row, where all of them are too much: each may be as long as a value."""
 
 NO_TAG = bytes(keys.TAG_BYTES)
 
@@ -39,8 +42,11 @@ class Snapshot:
         self.number = number
         slices = list(_slices(rows))
         said = tag if sealed else NO_TAG
+        named = list(vector.items())
+        vectors = [dict(named[at : at + MOST_NAMED]) for at in range(0, max(1, len(named)), MOST_NAMED)]
         self._states = [State(piece, number, said, None) for piece in slices[:-1]]
-        self._states.append(State(slices[-1], number, said, vector))
+        self._states.append(State(slices[-1], number, said, vectors[0]))
+        self._states += [State([], number, said, more) for more in vectors[1:]]
         self._tag = tag
         self._answer: asyncio.Future[bool] | None = None
         self._ref = FIRST_REF
@@ -111,10 +117,21 @@ def _slices(rows: list[Row]) -> Iterator[list[Row]]:
     found: list[Row] = []
     size = 0
     for row in rows:
-        cost = CHANGE_BYTES + len(row[0]) + len(row[5] or "") + PART_BYTES * len(row[6])
-        if found and size + cost > PIECE_BYTES:
-            yield found
-            found, size = [], 0
-        found.append(row)
-        size += cost
+        for piece in _pieces(row):
+            cost = CHANGE_BYTES + len(piece[0]) + len(piece[5] or "") + parts_size(piece[6])
+            if found and size + cost > PIECE_BYTES:
+                yield found
+                found, size = [], 0
+            found.append(piece)
+            size += cost
     yield found
+
+
+def _pieces(row: Row) -> Iterator[Row]:
+    """Yield a row, or where it has more parts than fit, several with the same base: merged they are the row."""
+    parts = row[6]
+    if parts_size(parts) <= PIECE_BYTES:
+        yield row
+        return
+    for at in range(0, len(parts), MOST_PARTS):
+        yield (*row[:6], parts[at : at + MOST_PARTS])

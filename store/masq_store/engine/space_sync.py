@@ -18,7 +18,7 @@ from masq_store.core.errors import DamagedData, NewerData, RelayRefused, SyncFai
 from masq_store.core.relay_frames import Code
 from masq_store.core.room_log import RoomLog
 from masq_store.core.space import Applied
-from masq_store.core.sync import Merge, Post, Sync
+from masq_store.core.sync import MOST_UNSEEN, Merge, Post, Sync
 from masq_store.core.sync_wire import Changes, Check, Here, State
 from masq_store.engine.digest import digest_of
 from masq_store.engine.ports import Crypto
@@ -329,8 +329,9 @@ class SpaceSync:
             return None
         header, message = opened
         if isinstance(message, Changes):
+            seen = {change.replica for change in message.changes}
             message = message._replace(
-                ranges=[each for each in message.ranges if self._may_be(each[0], each[2])]
+                ranges=[each for each in message.ranges if self._may_be(each[0], each[2], each[0] in seen)]
             )
         elif isinstance(message, Check) and message.digest and header.sender != self.space.core.replica:
             self._stated = header.sender, message
@@ -359,9 +360,15 @@ class SpaceSync:
             self._before_newer = self._sync.log.encode()
         self.problem = self._newer = opened
 
-    def _may_be(self, replica: str, number: int) -> bool:
-        """Say whether there can be that many changes: this replica alone numbers its own."""
-        return replica != self.space.core.replica or number <= self.space.core.vector.get(replica, 0)
+    def _may_be(self, replica: str, number: int, seen: bool) -> bool:
+        """Say whether there can be that many changes: this replica alone numbers its own.
+
+        `seen`: whether one of them is there; after very many replicas one without any is none.
+        """
+        vector = self.space.core.vector
+        if replica == self.space.core.replica:
+            return number <= vector.get(replica, 0)
+        return seen or replica in vector or len(vector) < MOST_UNSEEN
 
     def _current(self) -> None:
         self._sync.current()
