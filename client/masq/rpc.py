@@ -14,7 +14,7 @@ One watchdog for each channel gives every call an end. Messages, order and limit
 import asyncio
 import sys
 
-from masq.errors import ConnectionTimeout, Disconnected, MasqError, ProtocolError, from_wire
+from masq.errors import ConnectionTimeout, Disconnected, InvalidValue, MasqError, ProtocolError, from_wire
 from masq.messages import PROTOCOL, dumps, loads
 
 TYPE_CHECKING = False  # mypy takes this name as true; typing does not exist in MicroPython
@@ -34,6 +34,10 @@ READS = ("get", "get_many", "has", "keys", "items", "status", "ping")
 """Methods that change nothing: they are sent again when their answer was lost."""
 
 MAX_MESSAGE_CHARACTERS = 1 << 20  # a full message is sent at once; one call may be longer
+MAX_CALL_CHARACTERS = (1 << 22) - 64  # what the store takes in one message, less what stands around the call
+MAX_UNANSWERED_CHARACTERS = (
+    1 << 22
+)  # with more than that on its way, calls wait here: the store keeps only so much
 WATCHDOG_LOOKS = 4  # silence counts after this many looks: a machine that slept has missed but one
 HEAD = '{"masq":' + str(PROTOCOL) + ',"calls":['
 
@@ -74,6 +78,7 @@ class Channel:
         self._number = 0
         self._filed: list[str] = []  # texts of calls that are not sent yet
         self._filed_size = 0
+        self._sent_size = 0  # characters of calls that were sent and are not answered yet
         self._waiting: dict[int, tuple[Reply, Callable[[Any], Any] | None, str]] = {}
         self._due = False  # a flush is on its way
         self._reading = False  # a message of the store is being read
@@ -91,8 +96,14 @@ class Channel:
     ) -> "Reply":
         """File a call whose arguments are JSON already; `convert` makes the result from the raw one.
 
-        `number`: one from `next_number()`, for who must know it before the answer.
+        `number`: one from `next_number()`, for who must know it before the answer. Raises InvalidValue for a call
+        that is too long for a message.
         """
+        if len(arguments) > MAX_CALL_CHARACTERS:
+            raise InvalidValue(
+                "one call may take " + str(MAX_CALL_CHARACTERS) + " characters, and this one takes "
+                "" + str(len(arguments)) + "; make several of it"
+            )
         if self._loop is None:
             self._loop = asyncio.get_event_loop()
         reply = Reply(self._loop)
@@ -121,15 +132,32 @@ class Channel:
         return self._number
 
     def flush(self) -> None:
-        """Send what is filed, now."""
+        """Send what is filed, now; what would be too much at once once there are answers."""
         filed = self._filed
-        if not filed:
+        if not filed or self._sent_size > MAX_UNANSWERED_CHARACTERS:
             return
         self._filed = []
-        self._filed_size = 0
-        self.post(HEAD + ",".join(filed) + "]}")
+        size, self._filed_size = self._filed_size, 0
+        if size > MAX_MESSAGE_CHARACTERS and len(filed) > 1:
+            self._send_some(filed)
+        else:
+            self._sent_size += size
+            self.post(HEAD + ",".join(filed) + "]}")
         if self._watchdog is None:
             self._watchdog = (self._loop or asyncio).create_task(self._watch_silence())
+
+    def _send_some(self, filed: "list[str]") -> None:
+        """Send calls in messages that are not too long, as many as may be on their way."""
+        at = 0
+        while at < len(filed) and self._sent_size <= MAX_UNANSWERED_CHARACTERS:
+            first, size = at, 0
+            while at < len(filed) and (at == first or size + len(filed[at]) <= MAX_MESSAGE_CHARACTERS):
+                size += len(filed[at])
+                at += 1
+            self._sent_size += size
+            self.post(HEAD + ",".join(filed[first:at]) + "]}")
+        self._filed = filed[at:]
+        self._filed_size = sum([len(text) for text in self._filed])
 
     def _flush_due(self) -> None:
         self._due = False
@@ -150,8 +178,9 @@ class Channel:
             if not isinstance(message, dict) or message.get("masq") != PROTOCOL:
                 raise ProtocolError(_not_ours(message))
             # Everything is read before anybody wakes, so that who wakes sees the newest state.
-            for watch, changes in message.get("changes") or ():
-                self.on_changes(watch, changes)
+            for watches, changes in message.get("changes") or ():
+                for watch in watches if isinstance(watches, list) else (watches,):
+                    self.on_changes(watch, changes)
             for watch, error in message.get("ended") or ():
                 self.on_ended(watch, from_wire(error))
             status = message.get("status")
@@ -163,6 +192,10 @@ class Channel:
             for event in message.get("events") or ():
                 self.on_event(event)
             error = message.get("error")
+            closed = message.get("closed")
+            mark = message.get("mark")
+            if mark is not None:
+                self.post('{"masq":%d,"read":%d}' % (PROTOCOL, mark))
         except MasqError as fault:
             self._end(fault)
             return
@@ -171,7 +204,8 @@ class Channel:
             return
         if error is not None:  # it could not read a message, and cannot say which calls were in it
             refusal = from_wire(error)
-            self._fail_waiting(refusal, list(self._waiting))
+            unsent = set(self._filed)
+            self._fail_waiting(refusal, [n for n in self._waiting if self._waiting[n][2] not in unsent])
             self.on_refusal(refusal)
         direct = outside_tasks(self._loop)
         self._reading = True
@@ -184,6 +218,8 @@ class Channel:
             self.on_read(direct)
         finally:
             self._reading = False
+        if closed is not None:
+            self._end(from_wire(closed))
         if self._filed:
             self.flush()
         if self.on_idle is not None and not self._waiting:
@@ -200,6 +236,7 @@ class Channel:
             waiting = self._waiting.pop(number, None)
             if waiting is None:
                 continue  # timed out or cancelled before
+            self._sent_size -= len(waiting[2])
             if not failed and waiting[1] is not None:
                 try:
                     result = waiting[1](result)
@@ -231,6 +268,7 @@ class Channel:
                 unknown.append(number)
         self._filed, self._filed_size = again, sum(map(len, again))
         self._fail_waiting(Disconnected("the store's worker ended"), unknown)
+        self._sent_size = 0
         self.flush()
 
     def _end(self, fault: MasqError) -> None:
@@ -249,9 +287,16 @@ class Channel:
             watchdog.cancel()
 
     def _fail_waiting(self, error: BaseException, numbers: "list[int]") -> None:
+        unsent = set(self._filed)
         for number in numbers:
             waiting = self._waiting.pop(number, None)
             if waiting is not None:
+                text = waiting[2]
+                if text in unsent:
+                    self._filed.remove(text)  # or it would be carried out, and has failed
+                    self._filed_size -= len(text)
+                else:
+                    self._sent_size -= len(text)
                 waiting[0].fail(error)  # through the loop: a task may be running
         if self.on_idle is not None and not self._waiting:
             self.on_idle()

@@ -27,8 +27,12 @@ class FakePort:
         self._news = asyncio.Event()
 
     def post(self, text: str) -> None:
-        """Take a message from the engine."""
-        self.heard.append(json.loads(text))
+        """Take a message from the engine; one that asks whether all before it was read is answered."""
+        message = json.loads(text)
+        if "mark" in message:
+            asyncio.get_running_loop().call_soon(self.say, json.dumps({"masq": 1, "read": message["mark"]}))
+            return
+        self.heard.append(message)
         self._news.set()
 
     def listen(self, receive: Any) -> None:

@@ -6,7 +6,9 @@ import json
 import pytest
 from fake_port import opened, run
 
-from masq.errors import InvalidKey, InvalidValue, MasqError, ProtocolError
+from masq.errors import ConnectionTimeout, InvalidKey, InvalidValue, MasqError, ProtocolError
+from masq.rpc import MAX_UNANSWERED_CHARACTERS
+from masq_store.engine.sessions import MAX_RECEIVED_CHARACTERS
 
 
 def test_reads_and_writes_do_what_their_names_say():
@@ -205,6 +207,91 @@ def test_large_calls_are_split_into_messages_of_about_a_million_characters():
         await asyncio.gather(*[store.set(f"k{n}", "x" * 250_000) for n in range(20)])
         assert max(len(text) for text in fake.messages) < 1_400_000
         assert [call[0] for call in fake.calls()] == list(range(1, 21))
+
+    run(scene())
+
+
+def test_a_call_that_no_message_can_hold_is_refused_before_anything_is_sent():
+    """It raises InvalidValue in the call itself, and those beside it are carried out."""
+
+    async def scene():
+        store, fake = opened()
+        with pytest.raises(InvalidValue, match="make several"):
+            store.replace({f"k{n}": "x" * 250_000 for n in range(17)})
+        with pytest.raises(InvalidValue):
+            store.delete(*[f"{n:0500}" for n in range(10_000)])
+        await store.replace({f"k{n}": "x" * 250_000 for n in range(16)})
+        assert [call[1] for call in fake.calls()] == ["replace"]
+        assert len(fake.messages[0]) <= MAX_RECEIVED_CHARACTERS
+
+    run(scene())
+
+
+def test_no_more_than_some_megabytes_are_on_their_way():
+    """Calls wait here while the store has not answered what it has; all are carried out, in order."""
+
+    async def scene():
+        store, fake = opened()
+        fake.mute = True
+        writes = [store.set(f"k{n}", "x" * 250_000) for n in range(100)]
+        await asyncio.sleep(0)
+        out = len(fake.messages)
+        assert MAX_UNANSWERED_CHARACTERS < sum(map(len, fake.messages)) < 2 * MAX_UNANSWERED_CHARACTERS
+        fake.mute = False
+        for text in fake.messages[:out]:
+            fake.answer(text)
+        await asyncio.gather(*writes)
+        assert [call[0] for call in fake.calls()] == list(range(1, 101))
+        assert max(len(text) for text in fake.messages) < 1_400_000
+
+    run(scene())
+
+
+def test_a_call_that_failed_while_it_waited_here_is_not_carried_out():
+    """Its time-out is its end; what comes after it goes on."""
+
+    async def scene():
+        store, fake = opened(0.4)
+        fake.mute = True
+        writes = [store.set(f"k{n}", "x" * 250_000) for n in range(100)]
+        outcomes = await asyncio.gather(*writes, return_exceptions=True)
+        assert all(isinstance(outcome, ConnectionTimeout) for outcome in outcomes)
+        sent = len(fake.calls())
+        assert sent < 50
+        fake.mute = False
+        assert await store.get("k99") is None
+        assert len(fake.calls()) == sent + 1
+
+    run(scene())
+
+
+def test_a_client_says_that_it_has_read():
+    """A `mark` of the store is answered, whatever else is in the message."""
+
+    async def scene():
+        store, fake = opened()
+        fake.mute = True
+        fake.say(mark=7)
+        assert fake.messages == ['{"masq":1,"read":7}']
+        assert store.status.state == "ready"
+
+    run(scene())
+
+
+def test_a_session_that_the_store_ends_is_over():
+    """Calls under way and later ones raise what the store said, and watches end with it."""
+
+    async def scene():
+        store, fake = opened()
+        fake.mute = True
+        call = store.get("a")
+        watch = store.watch()
+        await asyncio.sleep(0)
+        fake.say(closed=["ProtocolError", "A message was too long.", {"reason": "too long"}])
+        for waiting in (call, store.get("b"), anext(watch)):
+            with pytest.raises(ProtocolError, match="too long"):
+                await waiting
+        assert store.status.state == "closed"
 
     run(scene())
 

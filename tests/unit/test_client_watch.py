@@ -180,3 +180,19 @@ def test_after_a_loss_nothing_is_missed():
         assert await take(watch, 1) == [Change("d", 1, False, "self")]
 
     run(scene())
+
+
+def test_what_several_watches_hear_comes_once():
+    """A list of changes under several watches is for each of them."""
+
+    async def scene():
+        store, fake = opened()
+        async with store.watch("a") as one, store.watch("") as two, store.watch("b") as three:
+            await store.get("x")
+            fake.say(
+                changes=[[[one.number, two.number], [["a", "tab", 1]]], [three.number, [["b", "tab", 2]]]]
+            )
+            assert (await anext(one)).value == (await anext(two)).value == 1
+            assert (await anext(three)).value == 2
+
+    run(scene())

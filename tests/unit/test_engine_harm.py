@@ -276,6 +276,8 @@ def test_short_messages_do_not_make_huge_ones() -> None:
 
         def post(text: str) -> None:
             sizes.append(len(text))
+            if '"mark"' in text[:20]:
+                asyncio.get_running_loop().call_soon(tab.port.say, text.replace("mark", "read"))
             if text.startswith('{"masq":1,"replies":[[9000'):
                 settled.set()
 

@@ -11,6 +11,7 @@ from fake_port import READY, FakeStore, opened, run
 import masq
 from masq import messages, rpc, session
 from masq.status import Status
+from masq_store.engine import sessions
 
 TEXT = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text(encoding="utf-8")
 
@@ -92,6 +93,13 @@ def test_the_numbers_are_those_of_the_code():
     assert f"{messages.MAX_VALUE_BYTES:,} bytes" in TEXT
     assert f"nested {messages.MAX_DEPTH} deep" in TEXT
     assert f"nested {messages.MAX_MESSAGE_DEPTH} deep" in TEXT
+    assert f"at most {sessions.MAX_RECEIVED_CHARACTERS:,} characters" in TEXT
+    assert f"more than {sessions.MAX_WAITING_CHARACTERS:,} that wait" in TEXT
+    assert f"counts for {sessions.MESSAGE_COST:,} more" in TEXT
+    assert f"read {sessions.MAX_UNREAD_CHARACTERS:,} characters" in TEXT
+    assert f"of at most {sessions.MAX_READ_CHARACTERS} characters" in TEXT
+    assert f"of more than {sessions.MAX_STRANGER_CHARACTERS:,} characters" in TEXT
+    assert rpc.MAX_CALL_CHARACTERS + len(rpc.HEAD) + 32 < sessions.MAX_RECEIVED_CHARACTERS
     assert session.connect.__kwdefaults__["timeout"] == 30
     assert TEXT.count("30 seconds") == 2
 

@@ -28,6 +28,7 @@ from masq_store.engine.rest import Rest
 from masq_store.engine.rosters import Rosters
 from masq_store.engine.sessions import AppSession
 from masq_store.engine.sync import ProfileSync
+from masq_store.engine.turns import Turns
 from masq_store.engine.vault import Unlocked, Vault
 from masq_store.engine.writer import Writer
 
@@ -70,6 +71,7 @@ class Engine:
         self.failure: MasqError | None = None  # why the active profile cannot be opened
         self._failed = failed
         self.writer = Writer(backend, self._disk_failed)
+        self.turns = Turns()
         self.vault = Vault(backend, crypto)
         self.requests = Requests()
         self.person = Person(self)

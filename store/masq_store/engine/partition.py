@@ -30,6 +30,7 @@ from masq_store.engine.sealer import Sealer
 from masq_store.engine.sessions import AppSession
 from masq_store.engine.severed import Severed
 from masq_store.engine.together import write_together
+from masq_store.engine.turns import Turns
 from masq_store.engine.writer import Writer
 
 TELL_SECONDS = 0.1
@@ -62,6 +63,7 @@ class Partition:
         self.backend = backend
         self.crypto = crypto
         self.writer = Writer(backend, self._disk_failed)
+        self.turns = Turns()
         self.rest = _Rest(self)
         self.copies: dict[str, Copy] = {}
         """The open ones, by their app's origin."""

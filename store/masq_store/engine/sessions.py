@@ -1,24 +1,45 @@
 """An app's session: what an app's messages do to its space.
 
 The hot path has no `await`: a read is answered in the call that brings the message, a write takes effect there
-and is acknowledged by the writer once it is durable.
+and is acknowledged by the writer once it is durable. What takes longer goes on in turns (`turns`). All that an app
+can send, or leave unread, has a bound.
 """
 
 from __future__ import annotations
 
-import json
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from masq import messages
-from masq.errors import Disconnected, MasqError, ProtocolError, to_wire
+from masq.errors import Disconnected, MasqError, NotRegistered, ProtocolError, to_wire
 from masq_store.core.space import Applied
 from masq_store.engine.ports import Port
 from masq_store.engine.spaces import OpenSpace
+from masq_store.engine.turns import Share, Turns
+from masq_store.engine.watches import Watches, quoted
 from masq_store.engine.writer import FromDevices, Writer
 
-MAX_EARLY_MESSAGES = 10_000
-"""Messages that may wait for a space to be opened; an app that sends more is told so."""
+MAX_RECEIVED_CHARACTERS = 1 << 22
+"""A message of an app may be this long; a longer one ends the session."""
+
+MAX_WAITING_CHARACTERS = 1 << 24
+"""What may wait to be read, in all; an app that sends more ends its session."""
+
+MESSAGE_COST = 1 << 10
+"""What a message counts for beside its characters: reading one costs, however short it is."""
+
+MAX_STRANGER_CHARACTERS = 1 << 10
+"""A longer message of an app that the person has not allowed is not read, only refused."""
+
+MAX_UNREAD_CHARACTERS = 1 << 24
+"""What an app has not read; at more nothing is done for it until it has."""
+
+MARK_EVERY_CHARACTERS = 1 << 20
+"""How often it is asked whether it has."""
+
+MAX_READ_CHARACTERS = 64
+"""Its answer is no longer: it is looked for in no other message."""
 
 MAX_MESSAGE_CHARACTERS = 1 << 20
 """Replies and changes are sent once this much has gathered: an app asks for far more in one short message."""
@@ -52,6 +73,7 @@ class House(Protocol):
 
     now_ms: Callable[[], int]
     writer: Writer
+    turns: Turns
 
     @property
     def rest(self) -> LockTime:
@@ -62,6 +84,9 @@ class House(Protocol):
 
     def severed(self, session: AppSession) -> None:
         """The app's page has opened the store's window and cannot reach it, as far as it sees."""
+
+    def detach(self, session: AppSession) -> None:
+        """Forget a session: it has ended."""
 
 
 class AppSession:
@@ -80,13 +105,23 @@ class AppSession:
         self._profile: Keeper | None = None  # whose space it is
         self._space: OpenSpace | None = None
         self._refusal: MasqError | None = None
-        self._early: list[str] = []
+        self._turns = engine.turns
+        self._queue: deque[str] = deque()  # messages to be read
+        self._queued = 0  # what they count for
+        self._calls: list[Any] = []  # of the message that was read last, the next one at the end
         self._paused = False
+        self._locks = False  # it was found to be time to lock
         self._seen: dict[str, int] | None = None  # what the session had seen under the engine before
         self._shown: list[str] | None = None  # the keys of the profile before, which the app may still show
         self._replies: list[str] = []
         self._replies_size = 0  # characters
-        self._watches: dict[int, str] = {}
+        self._watches = Watches()
+        self._sent = 0  # characters
+        self._read = 0  # how many of them the app has read, as far as is known
+        self._marks: deque[tuple[int, int]] = deque()  # what it was asked: a number, and what was sent before
+        self._marked = 0  # the newest such number
+        self._mark_at = MARK_EVERY_CHARACTERS  # when it is asked next
+        self._share = self._turns.share("")
         port.listen(self.receive)
 
     @property
@@ -94,13 +129,20 @@ class AppSession:
         """The app's space while the app may use it."""
         return self._space
 
+    @property
+    def share(self) -> Share:
+        """Its app's share of the engine's time; all strangers together have one."""
+        return self._share
+
     def open(self, profile: Keeper, space: OpenSpace, status: dict[str, Any]) -> None:
         """Let the app work on `space`, which is `profile`'s."""
         if self._space is not space:
             self._leave()
             self._profile, self._space = profile, space
+            self._share = self._turns.share(self.origin)
             space.listeners.append(self._changed)
         self._refusal = None
+        self._locks = False
         self.tell_status(status)
         seen, self._seen = self._seen, None
         shown, self._shown = self._shown, None
@@ -108,7 +150,7 @@ class AppSession:
             self._changed(list(dict.fromkeys(shown + space.core.keys(""))), None)
         elif seen is not None and self._watches:  # others may have written since the engine before let go
             self._changed(list(dict.fromkeys(change.key for change in space.core.changes_since(seen))), None)
-        self._answer_early()
+        self._go_on()
 
     def leave(self) -> None:
         """Let go of the space: its profile closes. What the app says waits for `open` or `refuse`.
@@ -116,25 +158,26 @@ class AppSession:
         Watches go on: if the app may use the next profile, they tell what is different there.
         """
         if self._space is not None:
-            self._shown = self._space.core.keys("") if self._watches else None
+            self._shown = self._space.core.keys("") + self._watches.news if self._watches else None
             self._leave()
 
     def refuse(self, refusal: MasqError, status: dict[str, Any]) -> None:
         """Answer everything with `refusal` from now on; watches end with it."""
         self._leave()
         self._refusal = refusal
+        self._locks = False
         self._shown = None
-        ended = [[watch, to_wire(refusal)] for watch in self._watches]
-        self._watches.clear()
+        ended = [[watch, to_wire(refusal)] for watch, _ in self._watches.items()]
+        self._watches = Watches()
         if ended:
             self._post({"ended": ended})
         self.tell_status(status)
-        self._answer_early()
+        self._go_on()
 
     def go_on(self) -> None:
         """Answer what came when it was time to lock: the person is there after all, and it does not lock."""
-        if self._space is not None:
-            self._answer_early()
+        self._locks = False
+        self._go_on()
 
     def fail(self, error: MasqError) -> None:
         """Tell the app that its data cannot be opened, and refuse everything because of that."""
@@ -155,13 +198,17 @@ class AppSession:
         seen = dict(self._space.core.vector) if self._space else self._seen
         self._leave()
         self.closed = True
+        if self._calls:
+            self._queue.appendleft(messages.dumps({"masq": messages.PROTOCOL, "calls": self._calls[::-1]}))
+        # What was not told yet is told with all the rest.
+        untold = self._watches.news if self._watches.behind else None
         return self._port, {
             "origin": self.origin,
             "app": {"nonce": self.nonce, **self.app},
-            "watches": list(self._watches.items()),
+            "watches": self._watches.items(),
             "seen": seen,
-            "shown": self._shown,
-            "early": self._early,
+            "shown": self._shown if untold is None else untold + (self._shown or []),
+            "early": list(self._queue),
         }
 
     def resume(
@@ -172,10 +219,11 @@ class AppSession:
         shown: list[str] | None = None,
     ) -> None:
         """Go on where the session was under another engine: the values of `hand_over`'s state."""
-        self._watches = dict(watches)
+        self._watches = Watches(watches)
         self._seen = seen
         self._shown = shown
-        self._early[:0] = early
+        self._queue.extendleft(reversed(early))
+        self._queued = sum(len(text) + MESSAGE_COST for text in self._queue)
 
     def close(self) -> None:
         """End the session: the app's page has gone, or only the frame in it, and then it hears of that."""
@@ -187,25 +235,67 @@ class AppSession:
 
     def receive(self, text: str) -> None:
         """Take one message from the app."""
-        if self.closed:
+        if self.closed or (len(text) <= MAX_READ_CHARACTERS and '"read"' in text and self._has_read(text)):
             return
-        if self._paused or (self._space is None and self._refusal is None):
-            if len(self._early) >= MAX_EARLY_MESSAGES:
-                self._post({"error": to_wire(ProtocolError("too many messages before the store was open"))})
+        if len(text) > MAX_RECEIVED_CHARACTERS:
+            self._end(ProtocolError(f"a message was longer than {MAX_RECEIVED_CHARACTERS:,} characters"))
+            return
+        if self._space is not None and not self._paused:
+            rest = self._engine.rest
+            if rest.limited and not rest.used(self.origin):
+                self._locks = True  # now, and this is answered then
+        if not (self._queue or self._calls or self._watches.behind or self._waits):
+            until = self._turns.begin(self._share)
+            if until is not None:  # the usual case: at once, with nothing put down in between
+                try:
+                    self._open_message(text)
+                    self._work(until)
+                finally:
+                    self._turns.end(self._share)
+                    if self._calls or self._watches.behind:
+                        self._go_on()
+                return
+        self._queue.append(text)
+        self._queued += len(text) + MESSAGE_COST
+        if self._queued > MAX_WAITING_CHARACTERS:
+            self._end(ProtocolError("more was sent than can wait to be answered"))
+            return
+        self._go_on()
+
+    def take_turn(self, until: float) -> None:
+        """Tell what has changed and carry out what was asked, in order, until the clock shows `until`."""
+        if not self._waits:
+            self._work(until)
+
+    @property
+    def more(self) -> bool:
+        """Whether there is something to do that can be done just now."""
+        return bool(self._queue or self._calls or self._watches.behind) and not self._waits
+
+    def _work(self, until: float) -> None:
+        clock = self._turns.clock
+        quick = 0
+        while True:
+            if self._watches.behind and self._space is not None:
+                self.flush()  # whoever opened a watch hears that first
+                changes = self._watches.piece(self._core, clock, until)
+                if changes:
+                    self._send('{"masq":1,"changes":[' + changes + "]}")
+            elif self._calls:
+                call = self._calls.pop()
+                self._do(call)
+                if call[1] in QUICK:
+                    quick += 1
+                    if quick % LOOK_EVERY or not self._calls:
+                        continue
+            elif self._queue:
+                text = self._queue.popleft()
+                self._queued -= len(text) + MESSAGE_COST
+                self._open_message(text)
             else:
-                self._early.append(text)
-            return
-        rest = self._engine.rest
-        if rest.limited and self._refusal is None and not rest.used(self.origin):
-            self._early.append(text)  # it locks now, and this is answered then
-            return
-        try:
-            calls = _calls(messages.loads(text))
-        except MasqError as error:
-            self._post({"error": to_wire(error)})
-            return
-        for call in calls:
-            self._do(call)
+                break
+            if clock() > until or self._sent - self._read > MAX_UNREAD_CHARACTERS:
+                break
         self.flush()
         self._engine.writer.begin()
 
@@ -213,7 +303,57 @@ class AppSession:
         """Send the replies that have gathered, in one message."""
         if self._replies:
             replies, self._replies, self._replies_size = self._replies, [], 0
-            self._port.post('{"masq":1,"replies":[' + ",".join(replies) + "]}")
+            self._send('{"masq":1,"replies":[' + ",".join(replies) + "]}")
+
+    @property
+    def _waits(self) -> bool:
+        """Whether nothing can be done for the app just now."""
+        return (
+            self.closed
+            or self._paused
+            or self._locks
+            or (self._space is None and self._refusal is None)
+            or self._sent - self._read > MAX_UNREAD_CHARACTERS
+        )
+
+    def _go_on(self) -> None:
+        if self.more:
+            self._turns.take(self)
+
+    def _open_message(self, text: str) -> None:
+        if len(text) > MAX_STRANGER_CHARACTERS and isinstance(self._refusal, NotRegistered):
+            self._post({"error": to_wire(self._refusal)})
+            return
+        try:
+            self._calls = _calls(messages.loads(text))
+        except MasqError as error:
+            self._post({"error": to_wire(error)})
+        else:
+            self._calls.reverse()
+
+    def _has_read(self, text: str) -> bool:
+        """Note what the app says it has read, if it does; it is not kept waiting behind what it asks for."""
+        try:
+            message = messages.loads(text)
+        except MasqError:
+            return False
+        number = message.get("read") if isinstance(message, dict) else None
+        if type(number) is not int or "calls" in message:
+            return False
+        while self._marks and self._marks[0][0] <= number:
+            self._read = self._marks.popleft()[1]
+        self._go_on()
+        return True
+
+    def _end(self, error: MasqError) -> None:
+        """End the session, as nothing good comes from this app any more."""
+        self._post({"closed": to_wire(error)})
+        self.closed = True
+        self._queue.clear()
+        self._calls = []
+        self._leave()
+        self._port.close()
+        self._engine.detach(self)
 
     # Calls -------------------------------------------------------------------------------------------------
 
@@ -310,16 +450,15 @@ class AppSession:
         messages.check_prefix(prefix)
         if len(self._watches) >= MAX_WATCHES:
             raise ProtocolError(f"a session may hold {MAX_WATCHES} watches; close some first")
-        self._watches[number] = prefix
+        self._watches.add(number, prefix)
         self._reply(f"[{number},null]")
         if initial:
-            self.flush()  # the reply goes first
-            self._send_changes([(number, self._core.items(prefix))], "self")
+            self._watches.begin(number)
 
     def _unwatch(self, number: int, watch: int) -> str:
         if type(watch) is not int:
             raise ProtocolError("a watch is named by the number of the call that opened it")
-        self._watches.pop(watch, None)
+        self._watches.drop(watch)
         return "null"
 
     def _status(self, number: int) -> str:
@@ -352,33 +491,9 @@ class AppSession:
 
     def _changed(self, keys: list[str], source: object) -> None:
         if self._watches and not self.closed:
-            text = self._core.text
-            told = [
-                (watch, [(key, text(key)) for key in keys if key.startswith(prefix)])
-                for watch, prefix in self._watches.items()
-            ]
             from_devices = isinstance(source, FromDevices)
-            self._send_changes(told, "self" if source is self else "device" if from_devices else "tab")
-
-    def _send_changes(self, told: list[tuple[int, list[tuple[str, str | None]]]], source: str) -> None:
-        parts: list[str] = []
-        size = 0
-        for watch, entries in told:
-            if entries:
-                changes = ",".join(
-                    f'[{_json(key)},"{source}"]' if text is None else f'[{_json(key)},"{source}",{text}]'
-                    for key, text in entries
-                )
-                parts.append(f"[{watch},[{changes}]]")
-                size += len(changes)
-                if size > MAX_MESSAGE_CHARACTERS:
-                    self._post_changes(parts)
-                    parts, size = [], 0
-        self._post_changes(parts)
-
-    def _post_changes(self, parts: list[str]) -> None:
-        if parts:
-            self._port.post('{"masq":1,"changes":[' + ",".join(parts) + "]}")
+            self._watches.note(keys, "self" if source is self else "device" if from_devices else "tab")
+            self._go_on()
 
     @property
     def _core(self) -> Any:
@@ -390,14 +505,19 @@ class AppSession:
             self._space.listeners.remove(self._changed)
             self._profile.release(self.origin)
             self._profile = self._space = None
-
-    def _answer_early(self) -> None:
-        early, self._early = self._early, []
-        for text in early:
-            self.receive(text)
+            self._share = self._turns.share("")
 
     def _post(self, message: dict[str, Any]) -> None:
-        self._port.post(messages.dumps({"masq": messages.PROTOCOL, **message}))
+        self._send(messages.dumps({"masq": messages.PROTOCOL, **message}))
+
+    def _send(self, text: str) -> None:
+        self._port.post(text)
+        self._sent += len(text)
+        if self._sent > self._mark_at:
+            self._marked += 1
+            self._marks.append((self._marked, self._sent))
+            self._mark_at = self._sent + MARK_EVERY_CHARACTERS
+            self._port.post(messages.dumps({"masq": messages.PROTOCOL, "mark": self._marked}))
 
 
 METHODS: dict[Any, Method] = {
@@ -418,6 +538,12 @@ METHODS: dict[Any, Method] = {
     "ping": AppSession._ping,
     "severed": AppSession._severed,
 }
+
+QUICK = frozenset({"get", "has", "increment", "ping", "severed", "unwatch"})
+"""Methods of which several may be carried out between two looks at the clock."""
+
+LOOK_EVERY = 8
+"""So many."""
 
 FOR_STRANGERS = ("severed",)
 """What an app may say that the person has not allowed."""
@@ -462,7 +588,7 @@ def _entries(pairs: list[Any]) -> list[tuple[str, str | None]]:
 
 
 def _pairs(items: list[tuple[str, str]]) -> str:
-    return "[" + ",".join(f"[{_json(key)},{text}]" for key, text in items) + "]"
+    return "[" + ",".join(f"[{quoted(key)},{text}]" for key, text in items) + "]"
 
 
 def _nothing(applied: Applied) -> str:
@@ -471,7 +597,3 @@ def _nothing(applied: Applied) -> str:
 
 def _count(applied: Applied) -> str:
     return str(sum(1 for before in applied.touched.values() if before is not None))
-
-
-def _json(key: str) -> str:
-    return json.dumps(key, ensure_ascii=False)

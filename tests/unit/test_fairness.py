@@ -1,0 +1,377 @@
+"""Whatever one app sends, or leaves unread, has a bound, and the others' calls go on beside it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from engine_rig import APP, OTHER, Peer, Rig
+
+from masq_store.core.space import Space
+from masq_store.engine import sessions
+from masq_store.engine.turns import Share, Turns
+from masq_store.engine.watches import Watches
+
+NONCE = "ab" * 16
+
+
+def scenario(test: Callable[[], Awaitable[None]]) -> Callable[[], None]:
+    """Make a test of a coroutine."""
+
+    def run() -> None:
+        asyncio.run(test())  # type: ignore[arg-type]
+
+    run.__name__, run.__doc__ = test.__name__, test.__doc__
+    return run
+
+
+class Ticking:
+    """A clock that goes on by a tenth of a millisecond with each look at it."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        """Return the time, seconds."""
+        self.now += 0.0001
+        return self.now
+
+
+def message(*calls: list[Any]) -> str:
+    """Return calls as they travel."""
+    return json.dumps({"masq": 1, "calls": calls})
+
+
+def replies(peer: Peer) -> list[Any]:
+    """Return what was replied to an app so far."""
+    return [reply for heard in peer.port.heard for reply in heard.get("replies", ())]
+
+
+def found(peer: Peer, field: str) -> list[Any]:
+    """Return what an app has heard under a field so far."""
+    return [heard[field] for heard in peer.port.heard if field in heard]
+
+
+async def two_apps() -> tuple[Rig, Peer, Peer]:
+    """Return two approved apps of one engine whose clock goes on when it is looked at."""
+    rig = await Rig().start()
+    rig.engine.turns.clock = Ticking()
+    return rig, await rig.approved(APP), await rig.approved(OTHER)
+
+
+# What is sent ----------------------------------------------------------------------------------------------------
+
+
+@scenario
+async def test_a_message_that_is_too_long_ends_its_session() -> None:
+    """It is not read; the app hears a named error, and the engine forgets the session. Others go on."""
+    rig, tab, other = await two_apps()
+    tab.port.say(" " * sessions.MAX_RECEIVED_CHARACTERS + message([1, "set", "k", 1]))
+    assert [error[0] for error in found(tab, "closed")] == ["ProtocolError"]
+    assert tab.port.closed and rig.engine.tabs(APP) == 0
+    tab.port.say(message([2, "get", "k"]))
+    assert replies(tab) == []
+    assert await other.call("set", "k", 2) is None
+    assert await (await rig.approved(APP)).call("get", "k") == []
+
+
+@scenario
+async def test_the_largest_message_is_taken() -> None:
+    """What the protocol allows is carried out."""
+    _, tab, _ = await two_apps()
+    values = {f"k{n}": "x" * 262_000 for n in range(15)}
+    assert await tab.call("update", list(values.items())) is None
+    assert len(await tab.call("keys", "")) == 15
+
+
+@scenario
+async def test_what_waits_for_a_space_has_a_bound_in_bytes() -> None:
+    """Before it is known what an app may do it can leave no more than some megabytes."""
+    rig = await Rig().start()
+    tab = rig.app(APP)
+    kept = 0
+    while not found(tab, "closed"):
+        tab.port.say("x" * 100_000)
+        kept += 100_000
+    assert kept < 2 * sessions.MAX_WAITING_CHARACTERS
+    assert found(tab, "closed")[0][0] == "ProtocolError"
+
+
+@scenario
+async def test_short_messages_count_too() -> None:
+    """An app cannot have the store keep any number of tiny messages either."""
+    rig = await Rig().start()
+    tab = rig.app(APP)
+    sent = 0
+    while not found(tab, "closed"):
+        tab.port.say("x")
+        sent += 1
+    assert sent < 50_000
+
+
+@scenario
+async def test_a_strangers_long_message_is_refused_unread() -> None:
+    """One NotRegistered answers it, even where it is no message at all; a short one's calls get one each."""
+    rig = await Rig().start()
+    tab = rig.app(APP)
+    await tab.status(state="unregistered")
+    tab.port.say("[" * 5_000)
+    assert [error[0] for error in found(tab, "error")] == ["NotRegistered"]
+    tab.port.say(message(*[[n, "get", "k"] for n in range(1, 100_000)]))
+    assert len(found(tab, "error")) == 2 and replies(tab) == []
+    answers = await tab.calls(("get", "a"), ("set", "a", 1))
+    assert [answer[0] for answer in answers] == ["NotRegistered"] * 2
+
+
+# Turns -----------------------------------------------------------------------------------------------------------
+
+
+@scenario
+async def test_a_long_message_lets_others_in_and_keeps_its_order() -> None:
+    """Another app's call is answered while most of the calls of a long message still wait; those go on in order."""
+    _, tab, other = await two_apps()
+    tab.port.say(
+        message(*[[n, "set", f"k{n}", n] if n % 2 else [n, "get", f"k{n - 1}"] for n in range(1, 4001)])
+    )
+    assert await other.call("get", "k") == []
+    assert len(replies(tab)) < 1000
+    await tab.reply(4000)
+    reads = [reply for reply in replies(tab) if reply[0] % 2 == 0]
+    assert reads == [[n, [n - 1]] for n in range(2, 4001, 2)]
+
+
+@scenario
+async def test_many_messages_let_others_in() -> None:
+    """It is all the same whether an app sends its calls in one message or in many."""
+    _, tab, other = await two_apps()
+    await other.call("get", "k")
+    for n in range(1, 4001):
+        tab.port.say(message([n, "get", "k"]))
+    assert await other.call("get", "k") == []
+    assert len(replies(tab)) < 1000
+    await tab.reply(4000)
+    assert [reply[0] for reply in replies(tab)] == list(range(1, 4001))
+
+
+@scenario
+async def test_a_call_sees_the_writes_before_it_across_turns() -> None:
+    """A message that comes while a longer one waits is carried out after it."""
+    _, tab, _ = await two_apps()
+    tab.port.say(message(*[[n, "set", "k", n] for n in range(1, 2001)]))
+    tab.port.say(message([2001, "get", "k"]))
+    assert await tab.reply(2001) == [2000]
+
+
+class Busy:
+    """Somebody who always has more to do, and takes a millisecond for each bit."""
+
+    more = True
+
+    def __init__(self, share: Share, clock: Any, log: list[str], name: str) -> None:
+        self.share, self._clock, self._log, self._name = share, clock, log, name
+
+    def take_turn(self, until: float) -> None:
+        """Work on."""
+        self._log.append(self._name)
+        self._clock.now = until
+
+
+@scenario
+async def test_tabs_of_one_app_have_one_share() -> None:
+    """Thirty tabs of one app get no more turns than the one tab of another."""
+    clock, log = Ticking(), []
+    turns = Turns(clock)
+    many, one = turns.share("many"), turns.share("one")
+    assert turns.share("many") is many
+    for _ in range(30):
+        turns.take(Busy(many, clock, log, "many"))
+    turns.take(Busy(one, clock, log, "one"))
+    while len(log) < 200:
+        await asyncio.sleep(0)
+    assert abs(log.count("many") - log.count("one")) < 40
+
+
+@scenario
+async def test_a_turn_that_fails_does_not_end_the_others() -> None:
+    """A defect in one session's turn is the event loop's to tell of; the next in line is served."""
+    clock, log, failures = Ticking(), [], []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: failures.append(context))
+    turns = Turns(clock)
+
+    class Broken(Busy):
+        def take_turn(self, until: float) -> None:
+            super().take_turn(until)
+            if len(log) > 3:
+                self.more = False
+                raise ZeroDivisionError
+
+    turns.take(Broken(turns.share("broken"), clock, log, "broken"))
+    turns.take(Busy(turns.share("other"), clock, log, "other"))
+    while log.count("other") < 10:
+        await asyncio.sleep(0)
+    assert failures
+
+
+@scenario
+async def test_what_waits_for_its_turn_is_handed_over() -> None:
+    """An engine that steps down in the middle of a message gives the rest of it to the next one."""
+    rig, tab, _ = await two_apps()
+    tab.port.say(message(*[[n, "set", f"k{n}", n] for n in range(1, 2001)]))
+    await asyncio.sleep(0)
+    [(_, port, state)] = [found for found in await rig.engine.stop() if found[0].origin == APP]
+    assert 0 < len(replies(tab)) < 2000
+    await rig.restart()
+    state = json.loads(json.dumps(state))
+    app = {name: state["app"][name] for name in ("name", "description", "icon")}
+    session = rig.engine.attach(port, APP, state["app"]["nonce"], app)
+    session.resume(state["watches"], state["seen"], state["early"], state["shown"])
+    await tab.reply(2000)
+    assert sorted(reply[0] for reply in replies(tab)) == list(range(1, 2001))
+    tab.number = 2000
+    assert await tab.call("get", "k1999") == [1999]
+
+
+# Watches ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_each_watch_is_told_what_begins_with_its_prefix(seed: int) -> None:
+    """Whatever prefixes are watched, each watch hears each of its keys, once, in order."""
+    chance = random.Random(seed)
+    texts = ["".join(chance.choices("ab", k=chance.randrange(5))) for _ in range(60)]
+    watches = Watches((number, chance.choice(texts)) for number in range(1, 30))
+    prefixes = dict(watches.items())
+    for number in chance.sample(sorted(prefixes), 10):
+        watches.drop(number)
+        del prefixes[number]
+    space = Space("a" * 16)
+    keys = list(dict.fromkeys(text + "x" for text in texts))
+    space.write([(key, '"v"') for key in keys[::2]], 1)
+    watches.note(keys, "tab")
+    heard: dict[int, list[Any]] = {number: [] for number in prefixes}
+    while watches.behind:
+        for ids, changes in json.loads(f"[{watches.piece(space, Ticking(), 0.0005)}]"):
+            for number in ids if isinstance(ids, list) else [ids]:
+                heard[number] += changes
+    there = [[key, "tab", "v"] if n % 2 == 0 else [key, "tab"] for n, key in enumerate(keys)]
+    assert heard == {
+        number: [change for change in there if change[0].startswith(prefix)]
+        for number, prefix in prefixes.items()
+    }
+
+
+@scenario
+async def test_watches_of_one_prefix_share_one_list() -> None:
+    """What changed is sent once, however many watches of the session hear of it."""
+    _, tab, other = await two_apps()
+    opened = list(range(1, 1001))
+    await tab.calls(*[("watch", "a", False) for _ in opened])
+    tab.port.heard.clear()
+    await tab.call("update", [[f"a{n}", "x" * 1000] for n in range(1000)])
+    assert await other.call("set", "k", 1) is None
+    await tab.port.until(
+        lambda heard: "changes" in heard and heard["changes"][-1][1][-1][0] == "a999" or None
+    )
+    changes = [entry for told in found(tab, "changes") for entry in told]
+    assert all(ids == opened for ids, _ in changes)
+    assert [change[0] for _, told in changes for change in told] == [f"a{n}" for n in range(1000)]
+
+
+@scenario
+async def test_a_watch_begins_with_what_is_there_in_pieces() -> None:
+    """However much there is, all of it comes, in messages of a bounded size, and before later calls' answers."""
+    _, tab, _ = await two_apps()
+    for n in range(4):
+        await tab.call("update", [[f"k{n}{m:02}", "x" * 200_000] for m in range(10)])
+    sizes: list[int] = []
+    post = tab.port.post
+    tab.port.post = lambda text: (sizes.append(len(text)), post(text))[1]  # type: ignore[method-assign]
+    tab.port.heard.clear()
+    await tab.calls(("watch", "k", True), ("get", "k000"))
+    changes = [entry for told in found(tab, "changes") for entry in told]
+    there = [f"k{n}{m:02}" for n in range(4) for m in range(10)]
+    assert [change[0] for _, told in changes for change in told] == there
+    assert max(sizes) < 1_000_000
+    assert replies(tab)[-1][0] == tab.number
+
+
+# What is not read ------------------------------------------------------------------------------------------------
+
+
+class Silent:
+    """An app's port whose app reads nothing until it is told to."""
+
+    def __init__(self, peer: Peer) -> None:
+        self.size = 0
+        self.kept: list[str] = []
+        self._post = peer.port.post
+        peer.port.post = self.post  # type: ignore[method-assign]
+        self._peer = peer
+
+    def post(self, text: str) -> None:
+        """Keep it."""
+        self.size += len(text)
+        self.kept.append(text)
+
+    def read(self) -> None:
+        """Read it, and whatever comes from now on."""
+        self._peer.port.post = self._post  # type: ignore[method-assign]
+        for text in self.kept:
+            self._post(text)
+
+
+@scenario
+async def test_replies_that_nobody_reads_have_a_bound() -> None:
+    """An app that asks for gigabytes in one short message gets some of it, and the rest as it reads."""
+    _, tab, other = await two_apps()
+    for n in range(10):
+        await tab.call("set", f"k{n}", "x" * 250_000)
+    silent = Silent(tab)
+    first = tab.number + 1
+    tab.port.say(message(*[[first + n, "items", ""] for n in range(100)]))
+    for _ in range(100):
+        assert await other.call("get", "k") == []
+    assert silent.size < sessions.MAX_UNREAD_CHARACTERS + 3 * 2_500_000
+    silent.read()
+    await tab.reply(first + 99)
+    assert [reply[0] for reply in replies(tab)][-100:] == [first + n for n in range(100)]
+
+
+@scenario
+async def test_changes_that_nobody_reads_are_kept_by_key() -> None:
+    """An app that does not read hears the newest state of each key when it does, whatever was written meanwhile."""
+    _, tab, _ = await two_apps()
+    writer = await _another_tab(tab)
+    await tab.call("watch", "", False)
+    silent = Silent(tab)
+    for turn in range(30):
+        await writer.call("update", [[f"k{n}", f"{turn} " + "x" * 100_000] for n in range(10)])
+    await writer.call("delete", ["k3"])
+    assert silent.size < sessions.MAX_UNREAD_CHARACTERS + 2_000_000
+    silent.read()
+    newest: dict[str, Any] = {}
+
+    def last(heard: dict[str, Any]) -> Any:
+        for _, told in heard.get("changes", ()):
+            for change in told:
+                newest[change[0]] = change[2][:2] if len(change) > 2 else None
+        return (
+            newest.get("k3", "") is None
+            and all(newest.get(f"k{n}") == "29" for n in range(10) if n != 3)
+            or None
+        )
+
+    assert await tab.port.until(last)
+
+
+async def _another_tab(tab: Peer) -> Peer:
+    rig = tab.session._engine  # type: ignore[attr-defined]
+    other = Peer()
+    app = {"name": "Counter", "description": "", "icon": None}
+    rig.attach(other.port, APP, "cd" * 16, app)
+    await other.status(state="ready")
+    return other
