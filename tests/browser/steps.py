@@ -49,6 +49,8 @@ def click(driver: Any, selector: str) -> None:
         if element is None or not element.is_enabled():
             return False
         try:
+            if element.get_dom_attribute("data-held") is not None:
+                return False  # the window has to stand still first
             element.click()
         except NoSuchWindowException:
             pass  # it has closed by that very click

@@ -124,7 +124,10 @@ class Words(WebDriver):
         """Click the element once it is visible and takes clicks, as a person would: with an activation."""
 
         def clicked() -> bool:
-            self.find_element(By.CSS_SELECTOR, selector).click()
+            element = self.find_element(By.CSS_SELECTOR, selector)
+            if element.get_dom_attribute("data-held") is not None:
+                return False  # the window has to stand still first
+            element.click()
             return True
 
         wait_for(clicked, what=f"a click on {selector} of {self._where()}")

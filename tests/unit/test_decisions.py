@@ -161,7 +161,7 @@ def test_the_pages_open_though_an_app_has_no_room() -> None:
             await write(puts, drops)
 
         rig.backend.write = narrow  # type: ignore[method-assign]
-        await page.call("answer", tab.session.nonce, True)
+        await page.call("answer", tab.session.nonce, True, APP)
         assert [app["keys"] for app in (await page.call("overview"))["apps"]] == [0]
 
     run(scenario())
@@ -189,7 +189,7 @@ def test_the_last_use_is_noted_where_there_is_room() -> None:
             await write(puts, drops)
 
         rig.backend.write = narrow  # type: ignore[method-assign]
-        assert await page.call("answer", two.session.nonce, True) is True  # type: ignore[attr-defined]
+        assert await page.call("answer", two.session.nonce, True, APP) is True  # type: ignore[attr-defined]
         await one.status(state="ready")
         await two.status(state="ready")
 

@@ -152,7 +152,7 @@ def test_the_persons_answer_reaches_the_app(allow: bool) -> None:
         await tab.status(state="unregistered")
         request = await page.call("request", "a" * 32)
         assert (request["origin"], request["name"], request["registered"]) == (APP, "Counter", False)
-        await page.call("answer", "a" * 32, allow)
+        await page.call("answer", "a" * 32, allow, APP)
         await tab.status(**({"state": "ready"} if allow else {"denied": "refused"}))
 
     run(scenario())

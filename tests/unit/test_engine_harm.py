@@ -240,7 +240,7 @@ def test_a_full_disk_at_the_first_opening_is_told() -> None:
         tab = rig.app()
         await tab.status(state="unregistered")
         refuse_checkpoints(rig)
-        await rig.page().call("answer", tab.session.nonce, True)  # type: ignore[attr-defined]
+        await rig.page().call("answer", tab.session.nonce, True, APP)  # type: ignore[attr-defined]
         late = rig.app()
         assert code(await late.call("get", "k")) == "QuotaExceeded"
         assert [code(message["error"]) for message in late.port.heard if "error" in message] == [

@@ -91,7 +91,7 @@ class Window:
 
     async def answer(self, allow: bool) -> Any:
         """Press one of the two buttons."""
-        return await self.peer.call("answer", self.nonce, allow)
+        return await self.peer.call("answer", self.nonce, allow, APP)
 
     def close(self) -> None:
         """Close it."""

@@ -96,7 +96,7 @@ async def test_the_popup_asks_and_tells_when_it_is_done():
         app, screen = await opened(engine, "#connect=n1", done=heard.append)
         assert screen.has('id="allow"') and screen.has("counter.localhost")
         await press(app, action)
-        assert ("answer", "n1", allowed) in engine.calls
+        assert ("answer", "n1", allowed, ORIGIN) in engine.calls
         assert heard == [allowed] and screen.has('data-page="answered"')
         app.told(["overview"])
         await settle(app)
@@ -154,7 +154,7 @@ async def test_a_copy_that_was_allowed_is_brought_up_to_date_without_a_question(
     assert pages and all(
         "Bringing Counter up to date…" in page and "May this app" not in page for page in pages
     )
-    assert heard == [True] and engine.called("answer") == [("n1", True)]
+    assert heard == [True] and engine.called("answer") == [("n1", True, ORIGIN)]
 
 
 @run
@@ -181,7 +181,7 @@ async def test_what_keeps_a_copy_from_coming_up_to_date_is_said_once():
     app.told(["overview"])
     await settle(app)
     assert len(engine.called("answer")) == 1 and screen.has("There is no room.")
-    engine.answer = lambda nonce, allow: True
+    engine.answer = lambda nonce, allow, origin: True
     await press(app, "allow")
     assert heard == [True]
 

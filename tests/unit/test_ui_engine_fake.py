@@ -93,7 +93,7 @@ MADE, PIECE, SENT = Of("write_backup", ("id",)), Of("backup_piece"), Of("begin_f
 NEW: Step = ("create_profile", "Ann", "", True)
 OVERVIEW: Step = ("overview",)
 STATE: Step = ("pairing",)
-ALLOW: Step = ("answer", NONCE, True)
+ALLOW: Step = ("answer", NONCE, True, ORIGIN)
 LONG = "k" * 600
 
 NEEDS_OPEN: list[Step] = [
@@ -169,7 +169,7 @@ SCENES: dict[str, list[Step]] = {
         ("request", NONCE),
         *NEEDS_OPEN,
         ("unlock", "any", True),
-        ("answer", NONCE, False),
+        ("answer", NONCE, False, ORIGIN),
         ("seen_removed",),
         OVERVIEW,
     ],
@@ -192,7 +192,7 @@ SCENES: dict[str, list[Step]] = {
         ("request", NONCE, 0.01),
         "an app asks",
         ("request", NONCE),
-        ("answer", NONCE, False),
+        ("answer", NONCE, False, ORIGIN),
         ALLOW,
         "the app saves 120 entries",
         OVERVIEW,

@@ -343,9 +343,9 @@ class Engine:
             checked(self.asked["other"], OTHER)
         return self.asked and checked(self.asked, ABOUT)
 
-    def answer(self, nonce, allow):
+    def answer(self, nonce, allow, origin):
         """The answer."""
-        if not self.asked:
+        if not self.asked or self.asked["origin"] != origin:
             raise ProtocolError("the app that asked is no longer open")
         if not allow:
             return True
@@ -656,6 +656,7 @@ class Screen:
         return Room(1_000_000, 2_000_000_000, self.asked_to_persist > 0)
 
     persist_asks = False
+    steady = True
 
     async def persist(self):
         """The browser agrees."""

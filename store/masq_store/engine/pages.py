@@ -173,8 +173,9 @@ class PageSession:
     async def _request(self, nonce: str, seconds: float = FILING_SECONDS) -> dict[str, Any] | None:
         return await self._engine.person.request(nonce, seconds)
 
-    async def _decide(self, nonce: str, allow: bool) -> bool | None:
-        return await self._engine.person.answer(nonce, allow)
+    async def _decide(self, nonce: str, allow: bool, origin: str) -> bool | None:
+        """Answer the question about the app of `origin`, which is what the page has shown."""
+        return await self._engine.person.answer(nonce, allow, str(origin))
 
     async def _withdraw(self, origin: str, erase: bool = False) -> None:
         await self._engine.person.withdraw(origin, erase)

@@ -210,15 +210,15 @@ class Person:
         how = {"registered": registered, "apart": apart, "linked": linked, "other": other}
         return {"origin": session.origin, **session.app, **how}
 
-    async def answer(self, nonce: str, allow: bool) -> bool | None:
-        """Take the person's answer to the app that asks under `nonce`.
+    async def answer(self, nonce: str, allow: bool, origin: str | None = None) -> bool | None:
+        """Take the person's answer to the app that asks under `nonce`. `origin`: the one that the person was shown.
 
         False: the copy of its data that this browser keeps apart could not be brought in step in reasonable time.
         None: it is in step, but the one before was damaged, and what could not be read of it is not there.
         Raises ProtocolError, Locked, and QuotaExceeded where there is no room for what the copy has.
         """
         session = self._engine.requests.session(nonce)
-        if session is None:
+        if session is None or origin not in (None, session.origin):
             raise ProtocolError("the app that asked is no longer open")
         if not allow:
             self._deny(session, "refused")

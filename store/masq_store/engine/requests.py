@@ -10,8 +10,8 @@ from masq.errors import ProtocolError
 FILING_SECONDS = 10
 """How long a window waits for the request that it was opened for: the app's frame may still be on its way."""
 
-MAX_OVER = 1_000
-"""Ended requests that are remembered, so that their windows need not wait."""
+MAX_OVER = 10_000
+"""Ended requests that are remembered, so that their windows need not wait, and nobody else takes their nonces."""
 
 
 class Asking(Protocol):
@@ -35,12 +35,16 @@ class Requests:
     def __init__(self) -> None:
         self._asking: dict[str, Asking] = {}
         self._filed = asyncio.Event()  # set, and replaced, whenever a request has been filed
-        self._over: dict[str, None] = {}  # nonces of requests that have ended, the oldest first
+        self._over: dict[
+            str, str
+        ] = {}  # nonces of requests that have ended and their origins, the oldest first
+        self._put_away: dict[str, str] = {}  # the same of those that may be asked anew
 
     def check(self, nonce: str, origin: str) -> None:
-        """Raise ProtocolError where an app asks under another one's nonce."""
+        """Raise ProtocolError where an app asks under a nonce that is another one's, or was."""
         asking = self._asking.get(nonce)
-        if asking and asking.origin != origin:  # or the person would approve another app than the one shown
+        first = asking.origin if asking else self._over.get(nonce) or self._put_away.get(nonce) or origin
+        if first != origin:  # or the person would approve another app than the one shown
             raise ProtocolError("this nonce is another app's")
 
     def file(self, session: Asking) -> None:
@@ -53,14 +57,13 @@ class Requests:
         """Note that a session has gone."""
         if self._asking.get(session.nonce) is session:
             del self._asking[session.nonce]
-            self._over[session.nonce] = None
-            if len(self._over) > MAX_OVER:
-                del self._over[next(iter(self._over))]
+            _remember(self._over, session)
 
     def put_away(self, session: Asking) -> None:
         """Note that the window about a partition has closed; its app may ask anew, under the same nonce."""
         if self._asking.get(session.nonce) is session:
             del self._asking[session.nonce]
+            _remember(self._put_away, session)
 
     def session(self, nonce: str) -> Asking | None:
         """Return the session that asks under `nonce` now."""
@@ -78,3 +81,10 @@ class Requests:
         except TimeoutError:
             return None
         return self._asking.get(nonce)
+
+
+def _remember(ended: dict[str, str], session: Asking) -> None:
+    ended.pop(session.nonce, None)
+    ended[session.nonce] = session.origin
+    if len(ended) > MAX_OVER:
+        del ended[next(iter(ended))]

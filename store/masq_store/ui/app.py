@@ -21,6 +21,7 @@ from .pages.visit import Visit
 from .ports import Link, Screen
 from .routes import Place, read_hash
 from .sentences import code_of
+from .settling import DECISIVE
 from .views import Json, Moment, Notice, Page, Panel, Problem
 from .words import _
 
@@ -218,6 +219,8 @@ class App:
         """The reader pressed the button or sent the form named `action`, about `subject`."""
         if action == "reload":
             self.screen.reload()
+            return
+        if action in DECISIVE and not self.screen.steady:
             return
         if self.visit and action in self.visit.urgent:
             self.start(self.visit.acts()[action](subject))

@@ -3,15 +3,22 @@
 (A browser object or proxy made while this is imported would spoil the memory snapshot.)
 """
 
+import asyncio
+import time
 from collections.abc import Callable
 from typing import Any
 
 from . import camera
 from .morph import morph
 from .ports import Room
+from .settling import DECISIVE, Settling
 from .views import Page
 
 FIELDS = "input, textarea, select"
+DECIDES = ", ".join(
+    f'button[data-action="{action}"], form[data-action="{action}"] button[type=submit]'
+    for action in sorted(DECISIVE)
+)
 FORGET_AFTER_MS = 60_000  # the browser has begun to save a download by then
 
 
@@ -29,6 +36,10 @@ class Window:
             self.main.id = "page"
             js.document.body.appendChild(self.main)
         self.shown = ""
+        self.question = ""  # what the buttons that decide something are about
+        self.settling = Settling(time.monotonic)
+        self.place = self._place()
+        self.held = False  # those buttons wait for the window to stand still
         self.proxies: list[Any] = []
         mark = js.document.querySelector("a.mark")
         if mark and str(js.location.hash).startswith("#connect="):
@@ -44,6 +55,7 @@ class Window:
             morph(header, self._like(header, top))
         if page.html != self.shown or arriving:
             self._draw(page.html, arriving)
+        self._see_question(arriving)
         self._set_choices()  # also where nothing is drawn: one that was not taken goes back
         if arriving:
             self._arrive()
@@ -66,6 +78,51 @@ class Window:
         self.reveal()
         if focused:
             self._focus_again(focused)
+
+    def _see_question(self, arriving: bool) -> None:
+        """Hold the buttons that decide something while what they are about is new."""
+        buttons = self.main.querySelectorAll(DECIDES)
+        question = "".join(
+            str(button.closest("[role=group], form, section").textContent) for button in buttons
+        )
+        if question and (arriving or question != self.question):
+            self.settling.stir()
+        self.question = question
+        self._hold()
+
+    def _stirred(self, _event: Any = None) -> None:
+        self.settling.stir()
+        self._hold()
+
+    def _hold(self) -> None:
+        """Show whether the buttons that decide something can be pressed, and look again when that changes."""
+        left = self.settling.left
+        for button in self.main.querySelectorAll(DECIDES):
+            if left and not button.hasAttribute("aria-disabled"):
+                button.setAttribute("aria-disabled", "true")
+                button.setAttribute("data-held", "")
+            elif not left and button.hasAttribute("data-held"):
+                button.removeAttribute("aria-disabled")
+                button.removeAttribute("data-held")
+        if left and self.question and not self.held:
+            self.held = True
+            asyncio.get_running_loop().call_later(left, self._look_again)
+
+    def _look_again(self) -> None:
+        self.held = False
+        self._hold()
+
+    def _place(self) -> tuple[int, int]:
+        return int(self.js.window.screenX), int(self.js.window.screenY)
+
+    @property
+    def steady(self) -> bool:
+        """Say whether window and question have stood still; see ports.Screen."""
+        place = self._place()
+        if place != self.place:  # of this no event tells
+            self.place = place
+            self._stirred()
+        return not self.settling.left
 
     def _set_choices(self) -> None:
         """Show the choices that are not part of a form as the page says they are, not as they were clicked."""
@@ -295,6 +352,9 @@ class Window:
         self._on(self.document, "input", typed)
         self._on(self.document, "change", chose)
         self._on(self.js.window, "hashchange", moved)
+        for event in ("focus", "resize"):
+            self._on(self.js.window, event, self._stirred)
+        self._on(self.document, "visibilitychange", self._stirred)
 
     def listen_for_reload(self) -> None:
         """Only the "Try again" button works: there is no app behind this page."""

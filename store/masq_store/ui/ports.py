@@ -90,6 +90,9 @@ class Screen(Protocol):
     framed: bool
     """Whether the page that opened this window is itself shown inside another page."""
 
+    steady: bool
+    """Whether the window and its question have stood still for half a second: see settling.py."""
+
     async def persist(self) -> bool:
         """Ask the browser to keep the storage for good; return whether it will."""
 

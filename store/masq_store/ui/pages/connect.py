@@ -36,7 +36,7 @@ class Connect(Visit):
         if not request:
             return
         first = allowed and not app.overview["apps"]
-        work = app.link.call("answer", self.place.nonce, allowed)
+        work = app.link.call("answer", self.place.nonce, allowed, request["origin"])
         done, met = await app.act("allow" if allowed else "deny", work)
         if not done:
             return

@@ -30,6 +30,7 @@ opener?.frames[`masq-${nonce}`]?.postMessage(knock, location.origin);
 
 const { profile } = await call("overview");
 if (!profile) await call("create_profile", "Ann", "", false);
-if (!(await call("request", nonce))) throw new Error("no app asks");
-await call("answer", nonce, true);
+const request = await call("request", nonce);
+if (!request) throw new Error("no app asks");
+await call("answer", nonce, true, request.origin);
 close();

@@ -1,0 +1,32 @@
+"""Whether a window has stood still for long enough that a press of a button in it is meant.
+
+A page can open its store's window, bring it to the front or move it under the pointer between the two clicks of a
+double click. So what decides something takes effect only once its window and its question have stood still.
+"""
+
+from collections.abc import Callable
+
+SETTLE_SECONDS = 0.5
+"""Longer than the time between the two clicks of a double click."""
+
+DECISIVE = frozenset(
+    {"allow", "take", "remove-device", "remove-copy", "erase", "withdraw-confirm", "delete-profile"}
+)
+"""Buttons and forms, by action, that wait for it."""
+
+
+class Settling:
+    """How long ago the window moved last. `clock`: seconds, of any beginning."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._since = clock()
+
+    def stir(self) -> None:
+        """It moves now."""
+        self._since = self._clock()
+
+    @property
+    def left(self) -> float:
+        """For how many seconds it has yet to stand still; 0: it has."""
+        return max(0.0, self._since + SETTLE_SECONDS - self._clock())
