@@ -64,6 +64,7 @@ class Masq {
     return masq;
   }
   receive(message) {
+    if (message.mark) this.port.postMessage(JSON.stringify({ masq: 1, read: message.mark }));
     if (message.error) throw new Error(message.error[1]);
     if (message.status?.state === "ready") this.told();
     for (const [id, result, error] of message.replies ?? []) {

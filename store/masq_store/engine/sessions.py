@@ -7,6 +7,7 @@ can send, or leave unread, has a bound.
 
 from __future__ import annotations
 
+import gc
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
@@ -31,6 +32,9 @@ MESSAGE_COST = 1 << 10
 
 MAX_STRANGER_CHARACTERS = 1 << 10
 """A longer message of an app that the person has not allowed is not read, only refused."""
+
+LARGE_CHARACTERS = 1 << 16
+"""Of a message of which a collection of garbage in the middle would take most of the time."""
 
 MAX_UNREAD_CHARACTERS = 1 << 24
 """What an app has not read; at more nothing is done for it until it has."""
@@ -324,12 +328,18 @@ class AppSession:
         if len(text) > MAX_STRANGER_CHARACTERS and isinstance(self._refusal, NotRegistered):
             self._post({"error": to_wire(self._refusal)})
             return
+        large = len(text) > LARGE_CHARACTERS
+        if large:
+            gc.disable()  # it would look through all that is being made again and again, and find nothing to collect
         try:
             self._calls = _calls(messages.loads(text))
         except MasqError as error:
             self._post({"error": to_wire(error)})
         else:
             self._calls.reverse()
+        finally:
+            if large:
+                gc.enable()
 
     def _has_read(self, text: str) -> bool:
         """Note what the app says it has read, if it does; it is not kept waiting behind what it asks for."""

@@ -28,6 +28,7 @@ export class Wire {
   }
   take(message, first) {
     first(message);
+    if (message.mark) return this.port.postMessage(JSON.stringify({ masq: 1, read: message.mark }));
     if (message.replies?.some(([id]) => id === this.pingId)) this.answered();
     else this.heard.push(message);
   }
