@@ -164,6 +164,34 @@ def test_websocket_keeps_the_network_contract(page: Any, quiet: Site, relay: Com
 
 
 @pytest.mark.engines("each")
+def test_a_lock_is_one_holders_until_it_lets_go(page: Any) -> None:
+    """Who does not wait gets none meanwhile; who waits gets it once it is released, and who steals it at once."""
+    check(
+        page,
+        """
+from masq_store.browser import locks
+first = await locks.acquire("lock of a test")
+assert await locks.acquire("lock of a test", wait=False) is None
+next_one = asyncio.ensure_future(locks.acquire("lock of a test"))
+gone = asyncio.ensure_future(locks.released("lock of a test"))
+first.release()
+async with asyncio.timeout(10):
+    second = await next_one
+second.release()
+async with asyncio.timeout(10):
+    await gone
+robbed = asyncio.Event()
+async with asyncio.timeout(10):
+    await locks.acquire("lock of a test", stolen=robbed.set)
+fourth = await locks.acquire("lock of a test", steal=True)
+async with asyncio.timeout(10):
+    await robbed.wait()
+fourth.release()
+""",
+    )
+
+
+@pytest.mark.engines("each")
 def test_the_network_is_back(page: Any) -> None:
     """The browser's `online` event is passed on, until the network is closed."""
     check(
