@@ -550,15 +550,15 @@ def test_a_relay_that_was_left_and_taken_again_is_the_copys_too() -> None:
         apart = await Apart(rig).start()
         tab = await connected(rig, apart)
         copy = apart.partition.copies[APP]
-        await until(lambda: copy.facts.relay == one)
+        await until(lambda: copy.secrets.grant.relay == one)
         apart.cut()
         page = rig.page()
         await page.call("set_relay", other)
         await apart.connect(tab)
         assert copy is apart.partition.copies[APP]
-        await until(lambda: copy.facts.relay == other)
+        await until(lambda: copy.secrets.grant.relay == other)
         await page.call("set_relay", one)
-        await until(lambda: copy.facts.relay == one)
+        await until(lambda: copy.secrets.grant.relay == one)
 
     run(story)
 
@@ -1122,7 +1122,7 @@ def test_what_is_written_in_one_profiles_copy_reaches_no_other_profile() -> None
         await synced_as(rig, apart, tab, "Ann")
         apart.come_back()  # the store gives its storage to another tab; this one works on the copy all the same
         await until(lambda: apart.partition.copies[APP].state == "live")
-        await rig.engine.person.lock()
+        await rig.engine.person.lock(rested=True)
         assert await tab.call("set", "diary", "Ann's") is None  # the copy stays open, for it may
         await rig.engine.person.switch_profile(second["id"])
         await tab.status(profile="Ben")
@@ -1142,7 +1142,7 @@ async def synced_as(rig: Rig, apart: Apart, tab: Peer, profile: str) -> None:
     apart.cut()
 
 
-@pytest.mark.parametrize("how", ["locks", "goes to another profile"])
+@pytest.mark.parametrize("how", ["has rested", "goes to another profile"])
 def test_a_store_that_lets_go_keeps_no_copy_in_step(how: str) -> None:
     """A copy that may stay open says that it is out of touch, so that its button works; what it had is known."""
 
@@ -1152,8 +1152,8 @@ def test_a_store_that_lets_go_keeps_no_copy_in_step(how: str) -> None:
         tab = await connected(rig, apart)
         await tab.call("set", "x", 1)
         await tab.status(sync="live", waiting=0)
-        if how == "locks":
-            await rig.engine.person.lock()
+        if how == "has rested":
+            await rig.engine.person.lock(rested=True)
         else:
             await rig.page().call("create_profile", "Ben", "", True)
         await tab.status(sync="off", waiting=0)

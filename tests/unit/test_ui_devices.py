@@ -255,7 +255,7 @@ def test_removing_a_copy_asks_once_by_name(address):
         app, screen = await opened(engine, address)
         await press(app, "open-remove-copy", COPY["id"])
         assert screen.has("Remove Counter in this browser?") and screen.focused == "remove-copy-question"
-        assert screen.has("erases itself when it is next in touch") and screen.has(
+        assert screen.has("The app loses the copy when that is next in touch") and screen.has(
             "it sends first where it can"
         )
         assert screen.has("The app asks you again")
@@ -276,7 +276,7 @@ async def test_withdrawing_says_what_becomes_of_copies():
     for engine, said in ((ann(), False), (ann_apart(), True)):
         app, screen = await opened(engine, ADDRESS)
         await press(app, "open-withdraw")
-        assert screen.has("Copies that browsers keep apart erase themselves") == said
+        assert screen.has("Apps lose the copies that browsers keep apart") == said
 
 
 def test_copies_have_french_names():
@@ -295,7 +295,7 @@ def test_copies_have_french_names():
             )
             await press(app, "open-remove-copy", COPY["id"])
             assert screen.has("Retirer Counter dans ce navigateur\u202f?")
-            assert screen.has("La copie s’effacera à son prochain contact")
+            assert screen.has("L’application perdra la copie au prochain contact")
             await press(app, "remove-copy", COPY["id"])
             assert screen.has("Counter dans ce navigateur\xa0: copie retirée.")
 

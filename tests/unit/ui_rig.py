@@ -56,6 +56,7 @@ HERE = {
 PHONE = HERE | {"id": "bb" * 8, "name": "Telephone", "this": False, "online": False, "seen_ms": 0}
 COPY = {
     "id": "dd" * 8, "name": "Counter", "app": ORIGIN, "device": "Chromium on Linux", "here": True, "added_ms": 0,
+    "unheard": False,
 }  # fmt: skip
 FAR_COPY = COPY | {"id": "ee" * 8, "device": "Telephone", "here": False}
 PAIRING = {

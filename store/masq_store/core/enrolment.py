@@ -6,6 +6,7 @@ Both ends are the store's own code. Still the shapes are checked: the two may be
     store → partition   {"grant": {…}, "over": […]}
                                             the secrets of one app's space; and the names of the enrolments that go, and
                                             no others, for the store says that their data was erased
+                        {"told": {…}}       what the person has decided since, see `Told`
                         {"denied": "…"}     "refused", "closed", or "locked": the store locks, and so does the copy
                         {"move": true}      the frame reaches the store itself now: hand everything over
     both                {"say": [map, "…"], "turn": n}
@@ -25,6 +26,7 @@ from masq import messages
 from masq.errors import MasqError, ProtocolError
 from masq_store.core import access, keys
 from masq_store.core.relay_address import check_relay_address
+from masq_store.core.roster import Policy
 
 DATA, ROSTER = "data", "roster"
 
@@ -62,7 +64,7 @@ class Grant(NamedTuple):
 
     `secret`, `roster`: the secrets of the app's space and of its roster, 32 bytes each, in hexadecimal.
     `generation`: which of the app's spaces it is. `profile`: the profile's name. `relay`: an address, "" for none.
-    `stay`: whether the copy may open by itself after a restart.
+    `stay`: whether the copy may open by itself after a restart. `sync`, `turn`: as in `roster.Policy`.
     `lock_minutes`: after how many minutes of rest it locks; 0: never.
     """
 
@@ -74,6 +76,41 @@ class Grant(NamedTuple):
     relay: str
     stay: bool
     lock_minutes: int
+    sync: bool = True
+    turn: int = 0
+
+    @property
+    def policy(self) -> Policy:
+        """What was decided for this browser when it was granted."""
+        return Policy(self.stay, self.lock_minutes, self.sync, self.turn)
+
+    def under(self, policy: Policy) -> Grant:
+        """Return this grant as another policy has it; the turn stays that in which it was granted."""
+        return self._replace(stay=policy.stay, lock_minutes=policy.minutes, sync=policy.sync)
+
+
+class Told(NamedTuple):
+    """What a store tells a partition that it has granted something, as often as that changes.
+
+    A roster can only take something from a copy; what gives it something is said here, over the line.
+    `stay` to `turn`: as in `roster.Policy`. `profile`, `relay`: as in `Grant`. `ended`: whether the person has taken
+    the data from the copy. `over`: rows of the roster that say otherwise and cannot be replaced, by key: milliseconds,
+    counter and replica of the stamp of each. They do not count.
+    """
+
+    stay: bool
+    minutes: int
+    sync: bool
+    turn: int
+    profile: str
+    relay: str
+    ended: bool
+    over: dict[str, list[Any]]
+
+    @property
+    def policy(self) -> Policy:
+        """What holds for this browser."""
+        return Policy(self.stay, self.minutes, self.sync, self.turn)
 
 
 def read_hello(said: Any) -> Hello:
@@ -103,22 +140,43 @@ def read_grant(said: Any) -> Grant:
     access.check_origin(fields["origin"])
     for name in ("secret", "roster"):
         _hexadecimal(fields[name], keys.SECRET_BYTES)
-    counts = all(type(fields[name]) is int and fields[name] >= 0 for name in ("generation", "lock_minutes"))
-    if not counts or type(fields["stay"]) is not bool or not isinstance(fields["profile"], str):
+    _counts(fields, "generation", "lock_minutes", "turn")
+    if any(type(fields[name]) is not bool for name in ("stay", "sync")) or not isinstance(
+        fields["profile"], str
+    ):
         raise ProtocolError("a grant of an unknown form")
+    return Grant(**{**fields, "relay": _relay(fields["relay"])})
+
+
+def read_told(said: Any) -> Told:
+    """Return what a store has told. Raises ProtocolError."""
+    fields = _fields(said, Told)
+    _counts(fields, "minutes", "turn")
+    bools = all(type(fields[name]) is bool for name in ("stay", "sync", "ended"))
+    if not bools or not isinstance(fields["profile"], str) or not isinstance(fields["over"], dict):
+        raise ProtocolError("a store has told something of an unknown form")
+    return Told(**{**fields, "relay": _relay(fields["relay"])})
+
+
+def _counts(fields: dict[str, Any], *names: str) -> None:
+    if not all(type(fields[name]) is int and fields[name] >= 0 for name in names):
+        raise ProtocolError("an enrolment with something that is no number")
+
+
+def _relay(found: Any) -> str:
     try:
-        relay = check_relay_address(fields["relay"]) if fields["relay"] else ""
+        return check_relay_address(found) if found else ""
     except MasqError as error:
         raise ProtocolError("a grant with an address that is no relay's") from error
-    return Grant(**{**fields, "relay": relay})
 
 
 def _fields(said: Any, kind: type[Any]) -> dict[str, Any]:
-    needed = [name for name in kind._fields if name not in kind._field_defaults]
-    if not isinstance(said, dict) or not said.keys() >= set(needed):
+    """Return the fields of that kind, those that an earlier build did not say yet as they are without it."""
+    needed = set(kind._fields) - kind._field_defaults.keys()
+    if not isinstance(said, dict) or not said.keys() >= needed:
         raise ProtocolError("an enrolment of an unknown form")
     # What a later build says beyond that is left out.
-    return {name: said[name] for name in kind._fields if name in said}
+    return {**kind._field_defaults, **{name: said[name] for name in kind._fields if name in said}}
 
 
 def _are_counts(found: Any) -> bool:

@@ -72,7 +72,9 @@ class Copies:
     async def latest(self, origin: str) -> Record | None:
         """Return the record of the enrolment that an app was last used with, None where it has none."""
         mark = await self._mark(origin)
-        of_app = [record for record in self._records.values() if record["app"] == mark]
+        of_app = [
+            each for each in self._records.values() if each["app"] == mark and "ended_until_ms" not in each
+        ]
         return max(of_app, key=lambda record: int(record["used"]), default=None)
 
     async def known(self, origin: str) -> dict[str, str]:
@@ -167,6 +169,9 @@ class Copies:
     async def sweep(self, now_ms: int) -> None:
         """Erase the copies that were set aside long enough ago."""
         for record in list(self._records.values()):
+            if record.get("ended_until_ms", now_ms + 1) <= now_ms:
+                await self.delete(record["id"])
+                continue
             over = [each for each in record.get("aside", []) if each["until_ms"] <= now_ms]
             if over:
                 left = [each for each in record["aside"] if each not in over]
@@ -248,6 +253,15 @@ class Copies:
         """Let no ticket open a copy any more."""
         name = disk.ticket(id)
         await self._backend.write([], [(name, name + "\0")])
+
+    async def set_aside(self, id: str, now_ms: int) -> None:
+        """Let nothing on this disk open a copy any more, and keep it sealed until its secret is granted again.
+
+        Whoever ended it may not have been its person. After 30 days it is erased, see `sweep`. Durable on return.
+        """
+        name = disk.ticket(id)
+        record = {**self._records[id], "device": None, "ended_until_ms": now_ms + KEPT_MS}
+        await self._keep(record, [(name, name + "\0")])
 
     async def delete(self, id: str) -> None:
         """Erase a copy with all that belongs to it, in one transaction."""

@@ -48,6 +48,10 @@ class Enrolment:
         self.space: object = None
         """The app's space while the partition may have it; as for an app's session."""
         self.profile: Profile | None = None
+        self.generation = 0
+        """Which of the app's spaces it was granted."""
+        self.told: wire.Told | None = None
+        """What it was told last since then."""
         self.identity: Identity | None = None
         self.damaged = False
         """Whether the copy that was there could not be read, or not all of it."""
@@ -165,6 +169,10 @@ class Enrolments:
                 enrolment.let_go()
                 enrolment.line.post(denied="locked")
 
+    def granted(self, profile: Profile, origin: str) -> list[Enrolment]:
+        """Return the partitions that are there and were granted an app's data of a profile."""
+        return [each for each in self._here if each.profile is profile and each.origin == origin]
+
     def end_app(self, origin: str) -> None:
         """Take an app's space out of all partitions' hands."""
         for enrolment in self._here:
@@ -223,7 +231,8 @@ class Enrolments:
             profile.release(origin)
             raise ProtocolError("the app that asked is no longer open")
         enrolment.profile, enrolment.space = profile, data
-        locks = engine.vault.copies_lock
+        enrolment.generation, enrolment.told = generation, None
+        policy = engine.rosters.policy(origin)
         granted = wire.Grant(
             origin=origin,
             generation=generation,
@@ -231,13 +240,16 @@ class Enrolments:
             roster=(await engine.crypto.hkdf(profile.home_secret, keys.roster_info(origin))).hex(),
             profile=profile.name,
             relay=engine.devices.relay,
-            stay=locks.stay,
-            lock_minutes=locks.minutes,
+            stay=policy.stay,
+            lock_minutes=policy.minutes,
+            sync=policy.sync,
+            turn=policy.turn,
         )
         enrolment.line.turn()
         over = [held.name for held in before if asked or held.waiting == 0]
         enrolment.line.post(grant=granted._asdict(), over=over)
         enrolment.line.sync(data, roster, engine.writer)
+        engine.rosters.tell_line(profile, enrolment, roster)
         await engine.note_used(profile, origin)
 
     async def _take_back(self, enrolment: Enrolment) -> None:

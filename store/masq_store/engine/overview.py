@@ -52,7 +52,10 @@ async def overview(engine: Engine) -> dict[str, Any]:
             "backup": _backup(engine, profile, apps),
             "sync": engine.sync.describe(),
             "devices": engine.devices.describe(),
-            "copies": engine.devices.describe_copies(),
+            "copies": [
+                {**copy, "unheard": engine.rosters.unheard(copy["id"], copy["app"])}
+                for copy in engine.devices.describe_copies()
+            ],
             "removed": _removed(engine),
             "trash": _trash(profile) if profile else [],
             "keeps_keys": await engine.crypto.keeps_keys(),

@@ -143,7 +143,7 @@ class Partition:
             "access": "partitioned",
             "profile": copy.secrets.grant.profile,
             "sync": copy.state,
-            "devices": copy.facts.devices,
+            "devices": copy.devices,
             "persistent": self.persistent,
             "waiting": copy.waiting,
         }
@@ -185,12 +185,13 @@ class Partition:
         try:
             locked = origin in self._locked  # also one that the device's key opens waits for its person then
             secrets = None if locked else await self._kept.by_device(record)
+            by_itself = secrets is not None
             if secrets is None and isinstance(ticket, str) and len(ticket) < 4 * keys.SECRET_BYTES:
                 secrets = await self._kept.by_ticket(record, ticket, self.now_ms())
             if secrets is None:
                 self._locked.add(origin)
                 return
-            await self._open(secrets)
+            await self._open(secrets, by_itself=by_itself)
         except Disconnected:
             raise  # `soon` tells of it, and the app stays waiting for the engine after this one
         except DamagedData:  # the store's window sets it aside, and gives what the store has
@@ -215,13 +216,15 @@ class Partition:
                 await write_together(self.writer, [(copy.data, partial(copy.data.core.merge, changes))])
                 await self._kept.note_read(copy.secrets.id, turn)
 
-    async def _open(self, secrets: Secrets, granted: bool = False) -> Copy:
+    async def _open(self, secrets: Secrets, *, granted: bool = False, by_itself: bool = False) -> Copy:
         origin = secrets.grant.origin
         public = (await self._kept.known(origin))[secrets.id]
         identity = await self._kept.identity(public)
         copy = await Copy.open(self.backend, self.crypto, secrets, identity.id, self._changed)
         if granted:
-            copy.granted_again(secrets)
+            await copy.granted_again(secrets)
+        if by_itself:
+            copy.opened_by_itself()
         self.rest.begin()
         self.copies[origin] = copy
         self._locked.discard(origin)
@@ -259,15 +262,18 @@ class Partition:
             if session.space is not None:  # the others get it with their space
                 session.on_ticket(copy.ticket)
 
-    async def _forget(self, origin: str) -> None:
-        """Erase a copy; its sessions end."""
+    async def _forget(self, origin: str, *, aside: bool = False) -> None:
+        """Erase a copy, or set it `aside`; its sessions end."""
         copy = self.copies.get(origin)
         if copy is not None:
             for session in self._of(origin):
                 session.refuse(NotRegistered(origin), {"state": "unregistered"})
                 session.on_ticket(None)
             await self._close(origin)
-            await self._kept.delete(copy.secrets.id)
+            if aside:
+                await self._kept.set_aside(copy.secrets.id, self.now_ms())
+            else:
+                await self._kept.delete(copy.secrets.id)
 
     async def lock(self, origin: str, rested: Copy | None = None) -> None:
         """Close a copy until the person opens the store again. `rested`: that one, if nobody has come back to it."""
@@ -305,38 +311,59 @@ class Partition:
             self._changed()
 
     async def _heed(self, copy: Copy) -> None:
+        """Bring a copy to what the profile's devices say: it is made stricter at once, and never looser by a roster."""
+        origin = copy.secrets.grant.origin
         async with self._changing:
-            if self.copies.get(copy.secrets.grant.origin) is copy:
-                await copy.meet(self.relays, self.writer, self.crypto, self.now_ms)
-                await self._lock_as_told(copy)
+            if self.copies.get(origin) is not copy:
+                return
+            with suppress(QuotaExceeded):  # it holds all the same, and is kept with what is heard next
+                copy.secrets = await self._keep(copy, copy.kept_grant)
+            await copy.meet(self.relays, self.writer, self.crypto, self.now_ms)
+            copy.locks = copy.locks or copy.is_to_lock
+        if copy.locks:
+            await self.lock(origin, copy)
 
-    async def _lock_as_told(self, copy: Copy) -> None:
-        """Let a copy open by itself, or no more, as the profile does since its person has changed that."""
-        grant, told = copy.secrets.grant, copy.locks_as
-        wanted = grant._replace(stay=told.stay, lock_minutes=told.minutes)
-        if wanted != grant:
-            copy.secrets = await self._kept.keep_grant(copy.secrets, wanted)
-            await self._give_ticket(copy)
+    async def _keep(self, copy: Copy, wanted: wire.Grant) -> Secrets:
+        """Keep a copy's grant as it is by now. Raises QuotaExceeded."""
+        if wanted == copy.secrets.grant:
+            return copy.secrets
+        secrets = await self._kept.keep_grant(copy.secrets, wanted)
+        await self._give_ticket(copy)
+        return secrets
+
+    async def told(self, asked: _Asked, told: wire.Told) -> None:
+        """Take what a window says since it has granted a copy: its word makes looser, too, and moves the copy."""
+        async with self._changing:
+            copy = asked.copy
+            if copy is None or self.copies.get(asked.origin) is not copy or asked.line is not copy.line:
+                return
+            grant = copy.secrets.grant._replace(profile=told.profile, relay=told.relay)
+            # A higher turn locks it, so it is not the one in which it was opened.
+            secrets = await self._keep(copy, grant.under(told.policy))
+            await copy.told(secrets, told)
+            copy.locks = copy.locks or told.turn > grant.turn
+        self._roster_changed(copy)
 
     async def _part(self, copy: Copy) -> None:
-        """Erase a copy that the person has taken back; what only it holds goes to the others first, if that can be.
+        """End a copy that the person has taken back; what only it holds goes to the others first, if that can be.
 
-        Where the store has just granted it anew, what it had heard before that is over.
+        Erased is only what others have: who wrote to the roster may have been another copy, and no device of the
+        person's. The rest stays, sealed, until the store grants it anew or its time is over. Where the store has just
+        granted it anew, what it had heard before that is over.
         """
         origin = copy.secrets.grant.origin
         for session in self._of(origin):
             session.refuse(NotRegistered(origin), {"state": "unregistered"})
             session.on_ticket(None)
-        erased = copy.facts.generation > copy.secrets.grant.generation
         with suppress(TimeoutError):
             async with asyncio.timeout(PART_SECONDS):
-                while (copy.waiting and not erased and copy.state != "off") or (
+                while (copy.waiting and not copy.erased and copy.state != "off") or (
                     copy.line is not None and copy.line.hearing
                 ):
                     await asyncio.sleep(TELL_SECONDS)
         async with self._changing:
             if self.copies.get(origin) is copy and copy.ended:
-                await self._forget(origin)
+                await self._forget(origin, aside=copy.waiting > 0)
 
     # A window of the store, or the store itself ------------------------------------------------------------
 
@@ -396,7 +423,7 @@ class Partition:
             secrets = await self._kept.take(grant, identity, private, over)
             if present is not None and present.secrets.id == secrets.id:
                 copy = present
-                copy.granted_again(secrets)
+                await copy.granted_again(secrets)
                 self.rest.begin()
                 copy.locks = False  # its person is there
                 await self._give_ticket(copy)
@@ -422,7 +449,9 @@ class Partition:
         """The person does not want it, or the window has closed, or the store locks."""
         if how == "locked":
             copy = asked.copy
-            if copy is not None and not copy.secrets.grant.stay:
+            if copy is not None and copy.ended:
+                return  # it is about to go
+            if copy is not None and not copy.policy.stay:
                 self.soon(self.lock(asked.origin))
             elif copy is not None:  # it stays open, and nobody keeps it in step any more
                 self.soon(self._keep_met(copy))
@@ -578,6 +607,8 @@ class _Asked:
             self.grant = grant
             over = message.get("over", [])
             partition.soon(self._take(grant, self._identity, over if isinstance(over, list) else []))
+        elif "told" in message:
+            partition.soon(partition.told(self, wire.read_told(message["told"])))
         elif "denied" in message:
             partition.denied(self, str(message["denied"]))
             self.line.post(heard=True)
@@ -605,7 +636,7 @@ class _Rest:
     @property
     def limited(self) -> bool:
         """Whether one does."""
-        return any(copy.secrets.grant.lock_minutes for copy in self._partition.copies.values())
+        return any(copy.policy.minutes for copy in self._partition.copies.values())
 
     def begin(self) -> None:
         """A copy is opened just now."""
@@ -629,6 +660,6 @@ class _Rest:
         """Lock what has rested for too long."""
         partition, rested = self._partition, self._idle.ms
         for origin, copy in partition.copies.items():
-            if not copy.locks and rested >= copy.secrets.grant.lock_minutes * 60_000 > 0:
+            if not copy.locks and rested >= copy.policy.minutes * 60_000 > 0:
                 copy.locks = True
                 partition.soon(partition.lock(origin, copy))

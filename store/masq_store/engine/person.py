@@ -29,7 +29,7 @@ LATER_MS = 7 * 24 * 3600 * 1000
 """How long "later" puts the reminder to back up off."""
 
 DEPART_SECONDS = 3.0
-"""How long deleting a profile waits for the relay to hear that this device has left it."""
+"""How long deleting or locking a profile waits for the relay to hear of it."""
 
 
 class Person:
@@ -113,14 +113,22 @@ class Person:
 
     # Locking -----------------------------------------------------------------------------------------------
 
-    async def lock(self) -> None:
-        """Close the active profile until its passphrase is typed. Raises ProtocolError where it has none."""
+    async def lock(self, *, rested: bool = False) -> None:
+        """Close the active profile until its passphrase is typed. Raises ProtocolError where it has none.
+
+        The copies that this browser keeps apart lock, too. Not where the store has only `rested`: they are used by
+        themselves, and lock after a rest of their own.
+        """
         engine = self._engine
         async with engine.changing:
             if engine.profile is None:
                 return
             if not engine.vault.has_passphrase:
                 raise ProtocolError("a profile without a passphrase cannot be locked")
+            if not rested:
+                await engine.vault.next_lock_turn()
+                if await engine.rosters.tell_copies_here():
+                    await engine.sync.farewell(DEPART_SECONDS)
             await engine.close_profile()
             await engine.refresh_all()
 

@@ -295,7 +295,12 @@ class Profile:
         return await self._open_space(await self._space_id(keys.space_id_info(origin, generation)))
 
     async def _open_roster(self, origin: str) -> OpenSpace:
-        return await self._open_space(await self._space_id(keys.roster_id_info(origin)))
+        space_id = await self._space_id(keys.roster_id_info(origin))
+        try:
+            return await self._open_space(space_id)
+        except DamagedData:  # it holds nothing but what the home space says, too, and is told anew
+            await self._backend.write([], [disk.space(self.id, space_id)])
+            return await self._open_space(space_id)
 
     async def _open_space(self, space_id: str) -> OpenSpace:
         sealer = Sealer(self._crypto, self.secrets.root, self.id, space_id)

@@ -160,7 +160,7 @@ class Rest:
         engine = self._engine
         try:
             if self._rested:
-                await engine.person.lock()
+                await engine.person.lock(rested=True)
             elif self.ticket is not None:
                 await engine.vault.renew_ticket(None, engine.now_ms())
         except MasqError:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
-from masq.errors import InvalidValue, Locked, StorageUnavailable
+from masq.errors import InvalidValue, Locked, QuotaExceeded, StorageUnavailable
 from masq_store.core import access, keys
 from masq_store.core.devices import Identity, draw_identity
 from masq_store.core.errors import DamagedData, NewerData, WrongPassphrase
 from masq_store.core.padding import pad, unpad
-from masq_store.core.roster import Locks
 from masq_store.engine import disk
 from masq_store.engine.ports import Backend, Crypto
 from masq_store.engine.wrapping import Wrapping
@@ -249,9 +249,16 @@ class Vault:
         await self._write({**self._record(), "lock_minutes": minutes})
 
     @property
-    def copies_lock(self) -> Locks:
-        """When the copies of the active profile's data that this browser keeps apart lock: as the profile itself."""
-        return Locks(self.stays_unlocked, self.lock_minutes if self.has_passphrase else 0)
+    def lock_turn(self) -> int:
+        """How often the person has locked the active profile on this device."""
+        return int(self.active.get("lock_turn", 0)) if self.active else 0
+
+    async def next_lock_turn(self) -> None:
+        """Count that the person locks the active profile; also where the disk has no room to keep that."""
+        record = {**self._record(), "lock_turn": self.lock_turn + 1}
+        self._records[record["id"]] = record
+        with suppress(QuotaExceeded):
+            await self._write(record)
 
     # This device in the active profile ---------------------------------------------------------------------
 

@@ -1,0 +1,418 @@
+"""What stands in a roster is a claim: it makes a copy stricter at once, and never looser, elsewhere or empty."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+from engine_rig import APP, Peer, Rig
+from partition_rig import Apart
+from patience import seconds
+from relay_rig import relay
+from relay_rig import run as over_sockets
+from skipping import skipping
+from test_home_rows import VALUES
+
+from masq.messages import encode
+from masq_store.core import roster
+from masq_store.core.clock import MAX_COUNTER, MAX_MS, Stamp
+from masq_store.core.register import Change, Register
+from masq_store.core.roster import Policy
+from masq_store.engine import rosters
+from masq_store.engine.copy import Copy
+from masq_store.engine.overview import overview
+from masq_store.engine.spaces import OpenSpace
+from masq_store.engine.together import write_together
+from masq_store.engine.trash import KEPT_MS
+from masq_store.engine.writer import Writer
+from masq_store.native.websocket import NativeNetwork
+
+PASSPHRASE = "correct horse"
+LOOSE = {"stay": True, "minutes": 0, "sync": True, "turn": 0}
+FACTS = {"approved": True, "generation": 0, "relay": "", "devices": 2}
+
+
+def run(story: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run a story in which all speak in memory, and waiting takes no time."""
+    skipping(story())
+
+
+async def until(condition: Callable[[], Any], nominal: float = 30) -> None:
+    """Wait until it holds."""
+    async with asyncio.timeout(seconds(nominal)):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+async def connected(
+    passphrase: str = PASSPHRASE, stay: bool = False, **options: Any
+) -> tuple[Rig, Apart, Peer, Copy]:
+    """Return a store, a browser that keeps an app apart from it, a tab of that app, and its copy, all in step."""
+    rig = await Rig(**options).start()
+    assert "profile" in await rig.page().call("create_profile", "Ann", passphrase, stay)
+    apart = await Apart(rig).start()
+    tab = apart.app()
+    await apart.connect(tab)
+    copy = apart.partition.copies[APP]
+    await until(lambda: copy.line and copy.line.together)
+    return rig, apart, tab, copy
+
+
+async def write(
+    writer: Writer, space: OpenSpace, rows: dict[str, Any], stamp: tuple[int, int] | None = None
+) -> None:
+    """Have a roster read what another copy wrote. `stamp`: milliseconds and counter, by default later than all."""
+    who = os.urandom(8).hex()
+    here = [register.stamp for key in space.core.keys("") if (register := space.core.register(key))]
+    ms, counter = stamp or (1 + max((each.ms for each in here), default=0), 0)
+    changes = [
+        Change(who, n, key, Register(Stamp(ms, counter, who), n, encode(value)))
+        for n, (key, value) in enumerate(rows.items(), 1)
+    ]
+    await write_together(writer, [(space, lambda: space.core.merge(changes, {who: len(changes)}))])
+
+
+async def hostile(apart: Apart, copy: Copy, rows: dict[str, Any]) -> None:
+    """Another copy of the app writes into the roster, and this one hears it."""
+    await write(apart.partition.writer, copy.roster, rows)
+    await asyncio.sleep(0.2)  # no time, but as many turns of the loop as it may take
+
+
+async def in_the_store(rig: Rig) -> OpenSpace:
+    """Return the roster as the store has it."""
+    assert rig.engine.profile is not None
+    return await rig.engine.profile.roster(APP)
+
+
+def opens_by_itself(apart: Apart) -> bool:
+    """Whether the device's key opens a copy on that browser's disk."""
+    records = [
+        json.loads(text) for key, text in apart.backend.disk.stored.items() if str(key).startswith("copy/")
+    ]
+    return any(record["device"] for record in records)
+
+
+# Read through one door --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("what", VALUES)
+def test_no_row_of_a_roster_stops_a_copy(what: str) -> None:
+    """Rows that no device of this version writes come in: the copy goes on, starts anew, and hears the others."""
+
+    async def story() -> None:
+        rig, apart, tab, copy = await connected(stay=True)
+        failures: list[Any] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context))
+        assert await tab.call("set", "k", "v") is None
+        id, other = copy.identity, "d" * 16
+        keys = ["app", "app/", "app/x", "locks/zz", "x", *(f"{kind}/{of}{end}" for kind in ("removed", "policy")
+                for of in (id, other, "") for end in ("", "/", "/x"))]  # fmt: skip
+        await hostile(apart, copy, dict.fromkeys(keys, VALUES[what]))
+        assert await tab.call("get", "k") == ["v"]
+        await rig.engine.person.set_lock_minutes(7)
+        await until(lambda: copy.policy.minutes == 7)
+        apart.cut()
+        await apart.restart()
+        again = apart.app()
+        await again.status(state="ready")
+        assert await again.call("get", "k") == ["v"]
+        assert apart.partition.copies[APP].policy.minutes == 7
+        assert failures == []
+
+    run(story)
+
+
+@pytest.mark.parametrize("what", VALUES)
+def test_what_cannot_be_read_of_a_roster_is_not_there(what: str) -> None:
+    """Each kind of row gives None for each value that is none of it."""
+    text = encode(VALUES[what])
+    assert roster.read_facts(text) is None
+    assert roster.read_policy(text) is None
+    assert roster.read_removed(text) is None
+
+
+def test_a_roster_says_the_strictest_of_what_is_in_it() -> None:
+    """Of several rows about one thing each counts as far as it takes something away; of others' rows none does."""
+    me, other = "a" * 16, "b" * 16
+    rows = {
+        "app": {**FACTS, "relay": "wss://one.example"},
+        "app/x": {**FACTS, "approved": False, "generation": 3, "relay": "wss://two.example"},
+        f"policy/{me}": {**LOOSE, "minutes": 9, "turn": 2},
+        f"policy/{me}/x": {"stay": False, "minutes": 5, "sync": True, "turn": 1},
+        f"policy/{me}/y": {**LOOSE, "sync": False},
+        f"policy/{other}": {"stay": False, "minutes": 1, "sync": False, "turn": 99},
+        f"removed/{other}": {"ms": 1},
+    }
+    said = roster.said([(key, encode(row)) for key, row in rows.items()], me)
+    assert said.facts is not None
+    assert (said.facts.approved, said.facts.generation, said.facts.relay) == (False, 3, "wss://one.example")
+    assert said.policy == Policy(stay=False, minutes=5, sync=False, turn=2)
+    assert not said.removed
+    assert roster.said([(f"removed/{me}/x", encode({"ms": 1}))], me).removed
+
+
+# Stricter at once, looser and elsewhere only by a window ----------------------------------------------------
+
+
+def test_a_roster_takes_no_lock_off() -> None:
+    """What another copy writes makes no lock looser, neither of what was granted nor of what was heard since."""
+
+    async def story() -> None:
+        rig, apart, _, copy = await connected()
+        await rig.engine.person.set_lock_minutes(5)
+        await until(lambda: copy.policy.minutes == 5)
+        apart.cut()
+        await hostile(apart, copy, {f"policy/{copy.identity}": LOOSE, f"locks/{copy.identity}": LOOSE})
+        assert copy.policy == Policy(stay=False, minutes=5, sync=False, turn=0)
+        assert not opens_by_itself(apart)
+        await hostile(apart, copy, {f"policy/{copy.identity}": {**LOOSE, "minutes": 2}})
+        assert copy.policy.minutes == 2
+        await hostile(apart, copy, {f"policy/{copy.identity}": LOOSE})
+        assert copy.policy.minutes == 2
+        await apart.restart()
+        assert await apart.app().status() == {"state": "locked"}
+
+    run(story)
+
+
+def test_a_window_makes_a_copy_looser_again() -> None:
+    """The person's own hand at the store's window counts at once, whatever the roster has made of the copy."""
+
+    async def story() -> None:
+        rig, apart, _, copy = await connected()
+        await hostile(apart, copy, {f"policy/{copy.identity}": {**LOOSE, "stay": False, "minutes": 1}})
+        assert copy.policy.minutes == 1
+        await rig.engine.person.set_stay_unlocked(True)
+        await until(lambda: copy.policy.stay and copy.policy.minutes == 0)
+        assert opens_by_itself(apart)
+        apart.cut()
+        await apart.restart()
+        await apart.app().status(state="ready")
+
+    run(story)
+
+
+def test_a_roster_moves_no_copy() -> None:
+    """A copy meets the others where a window has said; if the roster names another place, its app shows "off"."""
+
+    async def story() -> None:
+        one, other, evil = (f"wss://{name}.example" for name in ("one", "other", "evil"))
+        rig, apart, tab, copy = await connected(relay=one)
+        apart.cut()
+        await hostile(apart, copy, {"app": {**FACTS, "relay": evil}})
+        assert copy.secrets.grant.relay == one
+        await tab.status(sync="off")
+        await apart.connect(tab)
+        await until(lambda: copy.line and copy.line.together)
+        await rig.page().call("set_relay", other)
+        await until(lambda: copy.secrets.grant.relay == other)
+
+    run(story)
+
+
+# Taken back: at once, and nothing that only the copy holds goes ---------------------------------------------
+
+ENDINGS = {
+    "removed": lambda id: {f"removed/{id}": {"ms": 1}},
+    "withdrawn": lambda id: {"app": {**FACTS, "approved": False}},
+    "erased": lambda id: {"app": {**FACTS, "generation": 7}},
+}
+
+
+@pytest.mark.parametrize("how", ENDINGS)
+def test_a_roster_ends_the_access_and_destroys_nothing(how: str) -> None:
+    """The app hears that it is none any more; what only the copy held is there again when the store grants it anew."""
+
+    async def story() -> None:
+        _, apart, tab, copy = await connected(stay=True)
+        apart.cut()
+        await until(lambda: copy.line is None)
+        await tab.call("set", "only here", 1)
+        await hostile(apart, copy, ENDINGS[how](copy.identity))
+        await tab.status(state="unregistered")
+        assert (await tab.call("get", "only here"))[0] == "NotRegistered"
+        await until(lambda: not apart.partition.copies)
+        await until(lambda: not opens_by_itself(apart))
+        await apart.restart()
+        again = apart.app()
+        assert await again.status() == {"state": "unregistered"}
+        await apart.connect(again)
+        assert await again.call("get", "only here") == [1]
+        await until(lambda: apart.partition.copies[APP].line.together)  # type: ignore[union-attr]
+        assert again.statuses()[-1]["state"] == "ready"
+
+    run(story)
+
+
+def test_what_an_ended_copy_held_is_erased_after_its_time() -> None:
+    """Nobody has granted it anew within thirty days: nothing of it stays."""
+
+    async def story() -> None:
+        rig, apart, tab, copy = await connected()
+        apart.cut()
+        await until(lambda: copy.line is None)
+        await tab.call("set", "only here", 1)
+        await hostile(apart, copy, ENDINGS["removed"](copy.identity))
+        await until(lambda: not apart.partition.copies)
+        rig.now += KEPT_MS - 1
+        await apart.restart()
+        assert await apart.backend.scan("space/")
+        rig.now += 1
+        await apart.restart()
+        assert not await apart.backend.scan("space/") and not await apart.backend.scan("copy/")
+
+    run(story)
+
+
+# What cannot be said in a roster ----------------------------------------------------------------------------
+
+LAST = (MAX_MS, MAX_COUNTER)
+"""The last stamp there is: nothing can be written over it."""
+
+
+async def poisoned(rig: Rig, apart: Apart, copy: Copy, rows: dict[str, Any]) -> None:
+    """Another copy has written the last word under these keys, for the store and the copy alike."""
+    await write(rig.engine.writer, await in_the_store(rig), rows, LAST)
+    if copy.line is None or not copy.line.open:
+        await write(apart.partition.writer, copy.roster, rows, LAST)
+    await asyncio.sleep(0.2)
+
+
+def test_a_withdrawal_is_said_whatever_stands_in_the_roster(tmp_path: Path) -> None:
+    """With the last stamp under every key that the store writes, a copy without a window hears that its app is none."""
+
+    async def story() -> None:
+        async with relay(tmp_path) as running:
+            rig, apart, tab, copy = await connected(
+                network=NativeNetwork(), relay=f"ws://127.0.0.1:{running.port}"
+            )
+            apart.cut()
+            await until(lambda: copy.line is None and copy.state == "live")
+            rows = {"app": FACTS | {"relay": running_url(running)}, f"policy/{copy.identity}": LOOSE}
+            await poisoned(rig, apart, copy, {**rows, f"removed/{copy.identity}": None})
+            await rig.engine.person.set_lock_minutes(5)
+            await until(lambda: copy.policy.minutes == 5)
+            await rig.engine.person.withdraw(APP)
+            await tab.status(state="unregistered")
+            await until(lambda: not apart.partition.copies)
+            assert not any(each["unheard"] for each in (await overview(rig.engine))["copies"])
+            await rig.engine.stop()
+            await apart.partition.stop()
+
+    over_sockets(story)
+
+
+def running_url(running: Any) -> str:
+    """Return the address of a relay."""
+    return f"ws://127.0.0.1:{running.port}"
+
+
+@pytest.mark.parametrize("how", ENDINGS)
+def test_a_copy_is_granted_whatever_stands_in_the_roster(how: str) -> None:
+    """The last word of another copy is that this one has ended: the store's window says that it does not count."""
+
+    async def story() -> None:
+        rig, apart, _, copy = await connected()
+        await poisoned(rig, apart, copy, ENDINGS[how](copy.identity))
+        await until(lambda: not apart.partition.copies)
+        apart.cut()
+        again = apart.app()
+        await apart.connect(again)
+        await until(lambda: apart.partition.copies[APP].line.together)  # type: ignore[union-attr]
+        await asyncio.sleep(1)
+        assert again.statuses()[-1]["state"] == "ready"
+        wiped = await Apart(rig).start()  # and so does another browser's
+        fresh = wiped.app()
+        await wiped.connect(fresh)
+        await until(lambda: wiped.partition.copies[APP].line.together)  # type: ignore[union-attr]
+        await asyncio.sleep(1)
+        assert fresh.statuses()[-1]["state"] == "ready"
+
+    run(story)
+
+
+def test_where_a_roster_has_no_room_the_person_is_told_who_has_not_heard() -> None:
+    """The copy that is there has heard by its line, another one has not; nothing else fails, and later it is said."""
+
+    async def story() -> None:
+        rig, apart, tab, _ = await connected()
+        space = await in_the_store(rig)
+        room = space.core.max_keys
+        space.core.max_keys = 0
+        for each in space.core.keys(""):
+            await write(rig.engine.writer, space, {each: 1}, LAST)
+        assert (await rig.page().call("set_lock_minutes", 5))["profile"]["lock_minutes"] == 5
+        copy = apart.partition.copies[APP]
+        await until(lambda: copy.policy.minutes == 5)
+        assert [each["unheard"] for each in (await overview(rig.engine))["copies"]] == [False]
+        await apart.connect(tab)
+        await tab.status(state="ready")
+        apart.cut()
+        await until(lambda: not rig.engine.enrolments._here)
+        assert [each["unheard"] for each in (await overview(rig.engine))["copies"]] == [True]
+        space.core.max_keys = room
+        await rig.page().call("set_lock_minutes", 6)
+        await until(lambda: not rig.engine.rosters.unheard(copy.identity, APP))
+        await rig.engine.person.withdraw(APP)
+
+    run(story)
+
+
+@pytest.mark.parametrize("where", ["the store", "the copy"])
+def test_a_roster_that_cannot_be_read_is_told_anew(where: str) -> None:
+    """It holds nothing that is not said again: its damage stops neither the store nor the copy."""
+
+    async def story() -> None:
+        rig, apart, tab, copy = await connected(stay=True)
+        await tab.call("set", "k", "v")
+        space, disk = (
+            (await in_the_store(rig), rig.backend.disk)
+            if where == "the store"
+            else (copy.roster, apart.backend.disk)
+        )
+        for key in list(disk.stored):
+            if str(key).startswith(space._checkpoint):
+                disk.stored[key] = b"\x00" * 64
+        apart.cut()
+        await (rig.restart() if where == "the store" else apart.restart())
+        again = apart.app() if where == "the copy" else tab
+        await again.status(state="ready")
+        await apart.connect(again)
+        assert await again.call("get", "k") == ["v"]
+        await rig.engine.person.withdraw(APP)
+        await again.status(state="unregistered")
+
+    run(story)
+
+
+def test_what_somebody_makes_looser_is_said_again() -> None:
+    """A copy that was away hears what its person has decided, also where another copy has written over it since."""
+
+    async def story() -> None:
+        rig, apart, _, copy = await connected()
+        apart.cut()
+        await rig.engine.person.set_lock_minutes(5)
+        space = await in_the_store(rig)
+        key = f"policy/{copy.identity}"
+        await until(lambda: (policy := roster.read_policy(space.core.text(key))) and policy.minutes == 5)
+        await write(rig.engine.writer, space, {key: LOOSE})
+        await until(lambda: (policy := roster.read_policy(space.core.text(key))) and policy.minutes == 5)
+        await rig.engine.person.withdraw(APP)
+        await until(lambda: (facts := roster.read_facts(space.core.text("app"))) and not facts.approved)
+        await write(rig.engine.writer, space, {"app": FACTS})
+        await until(lambda: (facts := roster.read_facts(space.core.text("app"))) and not facts.approved)
+        stamps = [space.core.register(each) for each in space.core.keys("")]
+        await write(
+            rig.engine.writer, space, {"app": {**FACTS, "approved": False, "devices": 9}}
+        )  # no looser
+        await asyncio.sleep(3 * rosters.AGAIN_SECONDS)
+        assert [space.core.register(each) for each in space.core.keys("")] != stamps
+        facts = roster.read_facts(space.core.text("app"))
+        assert facts and facts.devices == 9
+
+    run(story)
