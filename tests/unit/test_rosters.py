@@ -25,7 +25,10 @@ from masq_store.core.register import Change, Register
 from masq_store.core.roster import Policy
 from masq_store.engine import rosters
 from masq_store.engine.copy import Copy
+from masq_store.engine.device_calls import DEVICE_METHODS
+from masq_store.engine.line import Line
 from masq_store.engine.overview import overview
+from masq_store.engine.pages import METHODS
 from masq_store.engine.spaces import OpenSpace
 from masq_store.engine.together import write_together
 from masq_store.engine.trash import KEPT_MS
@@ -61,6 +64,15 @@ async def connected(
     copy = apart.partition.copies[APP]
     await until(lambda: copy.line and copy.line.together)
     return rig, apart, tab, copy
+
+
+async def closed(apart: Apart, copy: Copy) -> None:
+    """Close the store's window; the partition knows at once, and not after a silence."""
+    apart.cut()
+    for asked in list(apart.partition._lines.values()):
+        assert isinstance(asked.line, Line)
+        asked.line._end()
+    await until(lambda: copy.line is None)
 
 
 async def write(
@@ -211,6 +223,8 @@ def test_a_roster_moves_no_copy() -> None:
         await until(lambda: copy.line and copy.line.together)
         await rig.page().call("set_relay", other)
         await until(lambda: copy.secrets.grant.relay == other)
+        await rig.page().call("rename_profile", "Anna")
+        await tab.status(profile="Anna")
 
     run(story)
 
@@ -230,8 +244,7 @@ def test_a_roster_ends_the_access_and_destroys_nothing(how: str) -> None:
 
     async def story() -> None:
         _, apart, tab, copy = await connected(stay=True)
-        apart.cut()
-        await until(lambda: copy.line is None)
+        await closed(apart, copy)
         await tab.call("set", "only here", 1)
         await hostile(apart, copy, ENDINGS[how](copy.identity))
         await tab.status(state="unregistered")
@@ -254,8 +267,7 @@ def test_what_an_ended_copy_held_is_erased_after_its_time() -> None:
 
     async def story() -> None:
         rig, apart, tab, copy = await connected()
-        apart.cut()
-        await until(lambda: copy.line is None)
+        await closed(apart, copy)
         await tab.call("set", "only here", 1)
         await hostile(apart, copy, ENDINGS["removed"](copy.identity))
         await until(lambda: not apart.partition.copies)
@@ -291,8 +303,8 @@ def test_a_withdrawal_is_said_whatever_stands_in_the_roster(tmp_path: Path) -> N
             rig, apart, tab, copy = await connected(
                 network=NativeNetwork(), relay=f"ws://127.0.0.1:{running.port}"
             )
-            apart.cut()
-            await until(lambda: copy.line is None and copy.state == "live")
+            await closed(apart, copy)
+            await until(lambda: copy.state == "live")
             rows = {"app": FACTS | {"relay": running_url(running)}, f"policy/{copy.identity}": LOOSE}
             await poisoned(rig, apart, copy, {**rows, f"removed/{copy.identity}": None})
             await rig.engine.person.set_lock_minutes(5)
@@ -416,3 +428,176 @@ def test_what_somebody_makes_looser_is_said_again() -> None:
         assert facts and facts.devices == 9
 
     run(story)
+
+
+# What the person decides for a browser ----------------------------------------------------------------------
+
+
+async def by_relay(
+    tmp_path: Path, story: Callable[[Rig, Apart, Peer, Copy, Any], Coroutine[Any, Any, None]], **options: Any
+) -> None:
+    """Run a story about a copy that no window of the store is open for: it hears by a relay."""
+    async with relay(tmp_path) as running:
+        rig, apart, tab, copy = await connected(
+            network=NativeNetwork(), relay=running_url(running), **options
+        )
+        await closed(apart, copy)
+        await until(lambda: copy.state == "live" and rig.engine.sync.state(APP) == "live")
+        await story(rig, apart, tab, copy, running)
+        await rig.engine.stop()
+        await apart.partition.stop()
+
+
+@pytest.mark.parametrize("stay", [False, True])
+def test_lock_now_locks_a_copy_without_a_window(stay: bool, tmp_path: Path) -> None:
+    """A copy hears by the relay that the store was locked since it was opened; the next click opens it."""
+
+    async def story(rig: Rig, apart: Apart, tab: Peer, copy: Copy, running: Any) -> None:
+        await tab.call("set", "k", 1)
+        page, ticket = rig.page(), tab.ticket()
+        for _ in range(2):
+            await page.call("lock")
+            assert rig.engine.profile is None
+            await tab.status(state="locked")
+            assert (await tab.call("get", "k"))[0] == "Locked"
+            await page.call("unlock", PASSPHRASE, False)
+            await asyncio.sleep(0.3)
+            assert tab.statuses()[-1]["state"] == "locked"
+            await apart.connect(tab)
+            assert await tab.call("get", "k") == [1]
+            await closed(apart, apart.partition.copies[APP])
+            await until(lambda: apart.partition.copies[APP].state == "live")
+        await page.call("lock")
+        await tab.status(state="locked")
+        await apart.restart()  # opens what stays unlocked, here as in the store, and nothing else
+        again = apart.app(ticket=ticket or "")
+        await again.status(state="ready" if stay else "locked")
+
+    over_sockets(lambda: by_relay(tmp_path, story, stay=stay))
+
+
+def test_lock_now_locks_a_copy_at_whose_roster_nothing_can_be_said() -> None:
+    """The line says it as well; a full disk of the store keeps neither of them from locking."""
+
+    async def story() -> None:
+        rig, apart, tab, copy = await connected(stay=True)
+        space = await in_the_store(rig)
+        space.core.max_keys = 0
+        await poisoned(rig, apart, copy, {f"policy/{copy.identity}": LOOSE})
+        rig.backend.disk.quota = 0
+        await rig.engine.person.lock()
+        assert rig.engine.profile is None
+        await tab.status(state="locked")
+
+    run(story)
+
+
+def test_lock_now_does_not_wait_for_a_relay_that_is_away(tmp_path: Path) -> None:
+    """The store is locked at once; the copy hears of it when both have met the relay again."""
+
+    async def story(rig: Rig, apart: Apart, tab: Peer, copy: Copy, running: Any) -> None:
+        await running.relay.stop()
+        await until(lambda: rig.engine.sync.state(APP) == "offline")
+        async with asyncio.timeout(seconds(2)):
+            await rig.engine.person.lock()
+        assert tab.statuses()[-1]["state"] == "ready"
+
+    over_sockets(lambda: by_relay(tmp_path, story))
+
+
+def test_what_is_not_synced_here_leaves_the_copy_here_neither(tmp_path: Path) -> None:
+    """Switched off in the store, the sync is off in the copy; only a click in the app makes it send again."""
+
+    async def story(rig: Rig, apart: Apart, tab: Peer, copy: Copy, running: Any) -> None:
+        page = rig.page()
+        await page.call("set_sync", APP, False)
+        await tab.status(sync="off")
+        await tab.call("set", "private", 1)
+        assert await tab.status(waiting=1)
+        await page.call("set_sync", APP, True)
+        await until(lambda: rig.engine.sync.state(APP) == "live")
+        await asyncio.sleep(0.5)
+        assert (await first_party(rig)).text("private") is None
+        assert tab.statuses()[-1]["sync"] == "off"
+        await apart.connect(tab)
+        assert (await first_party(rig)).text("private") == "1"
+        await closed(apart, copy)
+        await tab.status(sync="live", waiting=0)
+
+    over_sockets(lambda: by_relay(tmp_path, story))
+
+
+async def first_party(rig: Rig) -> Any:
+    """Return what the store itself holds of the app."""
+    assert rig.engine.profile is not None
+    return (await rig.engine.profile.space(APP)).core
+
+
+Reached = Callable[[Rig, Apart, Copy], bool]
+
+SETTINGS: dict[str, tuple[list[Any], Reached]] = {
+    "change_passphrase": (["", PASSPHRASE], lambda rig, apart, copy: copy.policy.minutes == 5),
+    "set_stay_unlocked": (
+        [False],
+        lambda rig, apart, copy: not copy.policy.stay and not opens_by_itself(apart),
+    ),
+    "set_lock_minutes": ([5], lambda rig, apart, copy: copy.policy.minutes == 5),
+    "set_sync": ([APP, False], lambda rig, apart, copy: not copy.policy.sync),
+    "lock": ([], lambda rig, apart, copy: APP in apart.partition._locked),
+    "withdraw": ([APP, False], lambda rig, apart, copy: copy.ended),
+    "remove_device": (["copy"], lambda rig, apart, copy: copy.ended),
+    "delete_profile": (["profile"], lambda rig, apart, copy: copy.ended or not apart.partition.copies),
+    "set_relay": ([""], lambda rig, apart, copy: not copy.policy.sync),
+}
+"""What a person can set and a copy must hear, with or without a window: the call's arguments, and what it has then."""
+
+BY_A_WINDOW = {
+    "rename_profile": "the app is shown the name of when its copy was granted",
+    "set_relay": "to another one; to none it reaches the copy at once, see above",
+}
+"""What a copy hears by a window of the store alone."""
+
+NO_COPYS = {
+    "overview", "app", "entries", "request", "pairing", "used", "told_persistent", "remind_later", "seen_removed",
+    "create_profile", "switch_profile", "unlock", "answer", "set_entry", "delete_entry", "rename_device",
+    "write_backup", "backup_piece", "begin_file", "file_piece", "drop_file", "read_backup", "restore",
+    "invite", "join", "confirm_code", "take", "end_pairing", "offer_link",
+    "keep_removed", "erase_trash", "put_back",
+    "erase",  # data of a withdrawn app: its copies have ended by then
+}  # fmt: skip
+"""What shows something, or decides nothing that a copy in this browser goes by."""
+
+
+def test_it_is_known_how_each_setting_reaches_a_copy() -> None:
+    """Each call of the store's pages is in a table: whoever adds one says whether a copy must hear of it, and how."""
+    assert SETTINGS.keys() | BY_A_WINDOW.keys() | NO_COPYS == METHODS.keys() | DEVICE_METHODS.keys()
+    assert not NO_COPYS & (SETTINGS.keys() | BY_A_WINDOW.keys())
+
+
+@pytest.mark.parametrize("way", ["a line", "a relay"])
+@pytest.mark.parametrize("name", SETTINGS)
+def test_each_setting_reaches_a_copy(name: str, way: str, tmp_path: Path) -> None:
+    """By the line to a window of the store, and by the relay where none is open."""
+    arguments, reached = SETTINGS[name]
+
+    async def decide(rig: Rig, apart: Apart, tab: Peer, copy: Copy, running: Any = None) -> None:
+        page, active = rig.page(), rig.engine.vault.active
+        assert active is not None
+        stand = {"copy": copy.identity, "profile": active["id"]}
+        if name == "change_passphrase":
+            await page.call("set_lock_minutes", 5)
+            assert copy.policy.minutes == 0  # there is nothing to lock it with
+        said = [stand.get(each, each) if isinstance(each, str) else each for each in arguments]
+        answer = await page.call(name, *said)
+        assert not isinstance(answer, list), answer
+        await until(lambda: reached(rig, apart, copy))
+
+    passphrase = "" if name == "change_passphrase" else PASSPHRASE
+
+    async def by_line() -> None:
+        await decide(*await connected(passphrase, stay=True, relay="wss://relay.example"))
+
+    if way == "a relay":
+        over_sockets(lambda: by_relay(tmp_path, decide, passphrase=passphrase, stay=True))
+    else:
+        run(by_line)

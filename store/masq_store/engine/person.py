@@ -89,6 +89,7 @@ class Person:
         async with self._engine.changing:
             profile = self._profile()
             profile.name = profile.secrets.name = await self._engine.vault.rename(name)
+            self._engine.rosters.look()
             await self._engine.refresh_all()
 
     async def delete_profile(self, profile_id: str) -> None:
