@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from engine_rig import APP, Peer, Rig
+from engine_rig import APP, OTHER, Peer, Rig
 from partition_rig import Apart
 from patience import seconds
 from relay_rig import relay
@@ -21,6 +21,7 @@ from test_home_rows import VALUES
 from masq.messages import encode
 from masq_store.core import roster
 from masq_store.core.clock import MAX_COUNTER, MAX_MS, Stamp
+from masq_store.core.enrolment import Grant, Told
 from masq_store.core.register import Change, Register
 from masq_store.core.roster import Policy
 from masq_store.engine import rosters
@@ -35,6 +36,7 @@ from masq_store.engine.trash import KEPT_MS
 from masq_store.engine.writer import Writer
 from masq_store.native.websocket import NativeNetwork
 
+ROOT = Path(__file__).parents[2]
 PASSPHRASE = "correct horse"
 LOOSE = {"stay": True, "minutes": 0, "sync": True, "turn": 0}
 FACTS = {"approved": True, "generation": 0, "relay": "", "devices": 2}
@@ -601,3 +603,66 @@ def test_each_setting_reaches_a_copy(name: str, way: str, tmp_path: Path) -> Non
         over_sockets(lambda: by_relay(tmp_path, decide, passphrase=passphrase, stay=True))
     else:
         run(by_line)
+
+
+# What the documents say -------------------------------------------------------------------------------------
+
+KNOWN = {
+    "origin": "that app's data",
+    "generation": "that app's data",
+    "secret": "that app's data",
+    "roster": "what the store tells the app's other copies",
+    "profile": "the profile's name",
+    "relay": "the relay",
+    "approved": "that app's data",
+    "devices": "how many devices hold the app's data",
+    "removed": "their ids, whether they were removed",
+    "stay": "when they lock",
+    "lock_minutes": "when they lock",
+    "minutes": "when they lock",
+    "turn": "when they lock",
+    "sync": "whether they sync",
+    "ended": "whether they were removed",
+    "over": "what the store tells the app's other copies",
+}
+"""What a partition is told, and the words of the threat model for it."""
+
+
+def test_the_threat_model_lists_all_that_a_partition_is_told() -> None:
+    """A field that a grant, the line or a roster gains is named there, or this test fails."""
+    fields = {*Grant._fields, *Told._fields, *roster.Facts._fields, *Policy._fields, "removed"}
+    assert fields == KNOWN.keys()
+    text = " ".join((ROOT / "docs" / "threat-model.md").read_text("utf-8").split())
+    _, _, section = text.partition("**A partition of a browser**")
+    section = section.partition("**Who sees the link**")[0]
+    assert [words for words in KNOWN.values() if words not in section] == []
+
+
+def test_a_roster_holds_nothing_but_what_the_threat_model_lists() -> None:
+    """With two apps, copies that were removed and a withdrawal, each of its rows is of a kind that is known."""
+
+    async def story() -> None:
+        rig, apart, _, copy = await connected(relay="wss://relay.example")
+        await rig.approved(OTHER)
+        other = await Apart(rig).start()
+        await other.connect(other.app())
+        await rig.engine.devices.remove(other.partition.copies[APP].identity)
+        await rig.engine.person.withdraw(APP)
+        await until(lambda: not apart.partition.copies and not other.partition.copies)
+        rows = dict((await in_the_store(rig)).core.items(""))
+        assert {roster.subject_of(key) for key in rows} == rows.keys()
+        assert all(
+            (read(text) if (read := READERS.get(key.partition("/")[0])) else None) is not None
+            for key, text in rows.items()
+        )
+        assert {f"removed/{copy.identity}", "app"} <= rows.keys()
+        assert not any(OTHER in key + text for key, text in rows.items())
+
+    run(story)
+
+
+READERS: dict[str, Callable[[str], Any]] = {
+    "app": roster.read_facts,
+    "policy": roster.read_policy,
+    "removed": roster.read_removed,
+}

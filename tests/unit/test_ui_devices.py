@@ -225,6 +225,23 @@ async def test_copies_are_listed_by_the_browser_that_keeps_them():
 
 
 @run
+async def test_a_copy_that_cannot_be_told_says_so_and_what_to_do():
+    """The sentence stands at that copy and at no other, in French too."""
+    engine = ann_apart()
+    for address in ("#/devices", ADDRESS):
+        engine.copies = [COPY, FAR_COPY]
+        _app, screen = await opened(engine, address)
+        assert not screen.has("cannot hear")
+        engine.copies = [COPY, FAR_COPY | {"unheard": True}]
+        app, screen = await opened(engine, address)
+        _, _, after = screen.page.html.partition(FAR_COPY["id"])
+        assert "It cannot hear what you decided last" in after and screen.page.html.count("cannot hear") == 1
+        with french():
+            app.draw()
+            assert screen.has("Elle ne peut pas apprendre ce que vous avez décidé")
+
+
+@run
 async def test_an_apps_page_says_where_its_data_is():
     """How many devices hold it, its copies and no other app's, and what that means without a relay."""
     engine = ann_apart("")
