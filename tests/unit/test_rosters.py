@@ -150,6 +150,16 @@ def test_what_cannot_be_read_of_a_roster_is_not_there(what: str) -> None:
     assert roster.read_removed(text) is None
 
 
+@pytest.mark.parametrize("number", [-1, 2**60, True, 1.0])
+def test_a_number_that_no_device_writes_makes_a_row_unreadable(number: Any) -> None:
+    """Below zero, beyond what a space's name or a reader's arithmetic takes, or none at all."""
+    for name in ("generation", "devices"):
+        assert roster.read_facts(encode({**FACTS, name: number})) is None
+    for name in ("minutes", "turn"):
+        assert roster.read_policy(encode({**LOOSE, name: number})) is None
+    assert roster.read_removed(encode({"ms": number})) is None
+
+
 def test_a_roster_says_the_strictest_of_what_is_in_it() -> None:
     """Of several rows about one thing each counts as far as it takes something away; of others' rows none does."""
     me, other = "a" * 16, "b" * 16
@@ -211,24 +221,24 @@ def test_a_window_makes_a_copy_looser_again() -> None:
     run(story)
 
 
-def test_a_roster_moves_no_copy() -> None:
+def test_a_roster_moves_no_copy(tmp_path: Path) -> None:
     """A copy meets the others where a window has said; if the roster names another place, its app shows "off"."""
 
-    async def story() -> None:
-        one, other, evil = (f"wss://{name}.example" for name in ("one", "other", "evil"))
-        rig, apart, tab, copy = await connected(relay=one)
-        apart.cut()
-        await hostile(apart, copy, {"app": {**FACTS, "relay": evil}})
-        assert copy.secrets.grant.relay == one
-        await tab.status(sync="off")
-        await apart.connect(tab)
-        await until(lambda: copy.line and copy.line.together)
-        await rig.page().call("set_relay", other)
-        await until(lambda: copy.secrets.grant.relay == other)
-        await rig.page().call("rename_profile", "Anna")
-        await tab.status(profile="Anna")
+    async def story(rig: Rig, apart: Apart, tab: Peer, copy: Copy, running: Any) -> None:
+        async with relay(tmp_path / "evil") as evil:
+            await hostile(apart, copy, {"app": {**FACTS, "relay": running_url(evil)}})
+            await tab.status(sync="off")
+            await tab.call("set", "k", 1)
+            core = await first_party(rig)
+            await until(lambda: core.text("k") == "1")
+            assert copy.secrets.grant.relay == running_url(running) and not evil.relay.rooms
+            await apart.connect(tab)
+            await rig.page().call("set_relay", running_url(evil))
+            await until(lambda: copy.secrets.grant.relay == running_url(evil) and evil.relay.rooms)
+            await rig.page().call("rename_profile", "Anna")
+            await tab.status(profile="Anna")
 
-    run(story)
+    over_sockets(lambda: by_relay(tmp_path / "good", story))
 
 
 # Taken back: at once, and nothing that only the copy holds goes ---------------------------------------------
@@ -262,6 +272,27 @@ def test_a_roster_ends_the_access_and_destroys_nothing(how: str) -> None:
         assert again.statuses()[-1]["state"] == "ready"
 
     run(story)
+
+
+def test_a_copy_that_has_ended_is_erased_though_it_is_to_lock() -> None:
+    """The store locks, or is gone, right after that it has taken the copy back: nothing of it stays on the disk."""
+
+    async def story() -> None:
+        _, apart, tab, copy = await connected()
+        await tab.call("set", "k", 1)
+        await until(lambda: copy.waiting == 0)
+        async with apart.partition._changing:
+            locking = asyncio.ensure_future(apart.partition.lock(APP))
+            await hostile(apart, copy, ENDINGS["removed"](copy.identity))
+        await locking
+        await tab.status(state="unregistered")
+        await until(lambda: not _copies(apart))
+
+    run(story)
+
+
+def _copies(apart: Apart) -> list[str]:
+    return [str(key) for key in apart.backend.disk.stored if str(key).startswith("copy/")]
 
 
 def test_what_an_ended_copy_held_is_erased_after_its_time() -> None:
@@ -474,6 +505,8 @@ def test_lock_now_locks_a_copy_without_a_window(stay: bool, tmp_path: Path) -> N
         await apart.restart()  # opens what stays unlocked, here as in the store, and nothing else
         again = apart.app(ticket=ticket or "")
         await again.status(state="ready" if stay else "locked")
+        await asyncio.sleep(0.3)  # it reads at the relay what it had heard before
+        assert again.statuses()[-1]["state"] == ("ready" if stay else "locked")
 
     over_sockets(lambda: by_relay(tmp_path, story, stay=stay))
 

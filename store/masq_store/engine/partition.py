@@ -279,6 +279,8 @@ class Partition:
         """Close a copy until the person opens the store again. `rested`: that one, if nobody has come back to it."""
         async with self._changing:
             copy = self.copies.get(origin)
+            if copy is not None and copy.ended:
+                return  # it is about to go
             if copy is not None and (rested is None or (copy is rested and copy.locks)):
                 await self._close(origin)
                 with suppress(MasqError):  # nobody holds the ticket: what stays of it opens nothing
@@ -449,8 +451,6 @@ class Partition:
         """The person does not want it, or the window has closed, or the store locks."""
         if how == "locked":
             copy = asked.copy
-            if copy is not None and copy.ended:
-                return  # it is about to go
             if copy is not None and not copy.policy.stay:
                 self.soon(self.lock(asked.origin))
             elif copy is not None:  # it stays open, and nobody keeps it in step any more
