@@ -15,5 +15,5 @@ async def remove_copy(app: "App", copy: str) -> None:
     done, _nothing = await app.act("remove-copy", app.link.call("remove_device", copy))
     if done:
         await app.fetch()
-        app.close(_("{name} was removed. It erases itself when it is next in touch.", name=name))
+        app.close(_("{name} was removed. The app loses it when it is next in touch.", name=name))
         app.screen.focus("notice")
