@@ -70,7 +70,7 @@ def test_a_backup_that_outlasts_a_lock_harms_nothing() -> None:
             return await seal(key, nonce, plaintext, associated)
 
         rig.crypto.seal = slow  # type: ignore[method-assign]
-        making = asyncio.create_task(page.call("write_backup", "of the file", None))
+        making = asyncio.create_task(page.call("write_backup", "of the file", None, "one"))
         await asyncio.wait_for(reached.wait(), 5)
         await rig.engine.person.lock()
         await rig.engine.person.unlock("one", False)

@@ -23,6 +23,7 @@ EXAMPLES = [
     errors.StorageUnavailable("cookies are blocked", "allow them"),
     errors.ProtocolError("no such method"),
     store_errors.WrongPassphrase(2.5),
+    store_errors.PassphraseNeeded(),
     store_errors.NewerData(3, 1),
     store_errors.DamagedData("a record"),
     store_errors.Superseded(),

@@ -13,7 +13,7 @@ from skipping import skipping
 from masq_store.core import keys
 from masq_store.core.tries import FREE, LONGEST_SECONDS, Tries
 from masq_store.engine import pages
-from masq_store.engine.vault import TICKET_SECONDS
+from masq_store.engine.tickets import TICKET_SECONDS
 
 MINUTE = 60_000
 
@@ -225,7 +225,7 @@ def test_tickets_end() -> None:
         await rig.restart()
         page = rig.page(ticket)
         assert (await page.call("overview"))["profile"]["locked"] is False
-        await page.call("set_stay_unlocked", True)
+        await page.call("set_stay_unlocked", True, "one")
         assert page.ticket() is None
         assert not any(key.startswith("ticket/") for key in rig.backend.disk.stored)
 
@@ -421,7 +421,7 @@ def test_a_backup_goes_through_a_page_in_pieces() -> None:
     async def scenario() -> None:
         rig, page, tab = await locked_rig()
         await tab.call("update", [[f"k{n}", "x" * 1000] for n in range(1200)])
-        offer = await page.call("write_backup", "words", None)
+        offer = await page.call("write_backup", "words", None, "one")
         assert offer["pieces"] > 1
         pieces = [await page.call("backup_piece", offer["id"], n) for n in range(offer["pieces"])]
         assert (await page.call("backup_piece", offer["id"], offer["pieces"]))[0] == "ProtocolError"
@@ -523,7 +523,7 @@ def test_an_opened_backup_is_forgotten_with_the_lock() -> None:
 
     async def scenario() -> None:
         _, page, _ = await locked_rig()
-        offer = await page.call("write_backup", "words", None)
+        offer = await page.call("write_backup", "words", None, "one")
         name = await page.call("begin_file")
         await page.call("file_piece", name, await page.call("backup_piece", offer["id"], 0))
         await page.call("read_backup", name, "words")

@@ -23,9 +23,9 @@ from masq.errors import ProtocolError, QuotaExceeded
 from masq_store.core import enrolment, keys
 from masq_store.core.devices import DEVICE, REMOVED, ROSTER, draw_identity, partition_value
 from masq_store.engine import line, partition, space_line, spaces
-from masq_store.engine.copies import TICKET_SECONDS
 from masq_store.engine.enrolments import HEAR_SECONDS
 from masq_store.engine.overview import overview
+from masq_store.engine.tickets import TICKET_SECONDS
 from masq_store.native.memory import MemoryBackend
 from masq_store.native.websocket import NativeNetwork
 
@@ -440,7 +440,7 @@ def test_a_copy_locks_as_the_profile_does_from_now_on(way: str, tmp_path: Path) 
         assert await later.status() == {"state": "locked"}
         await apart.connect(later)
         assert await later.call("get", "diary") == ["a secret thought"]
-        await rig.engine.person.set_stay_unlocked(True)
+        await rig.engine.person.set_stay_unlocked(True, "correct horse")
         await until(lambda: apart.partition.copies[APP].secrets.grant.stay)
         await apart.restart()
         await apart.app().status(state="ready")
@@ -570,7 +570,7 @@ async def two_apps() -> tuple[Rig, Apart, Peer, Peer]:
     await rig.engine.person.set_lock_minutes(5)
     locking = await connected(rig, apart)
     apart.cut()
-    await rig.engine.person.set_lock_minutes(0)
+    await rig.engine.person.set_lock_minutes(0, "correct horse")
     lasting = await connected(rig, apart, OTHER)
     apart.cut()
     return rig, apart, locking, lasting

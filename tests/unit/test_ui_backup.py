@@ -43,7 +43,7 @@ async def test_a_backup_becomes_a_file_in_the_downloads():
     [(name, download)] = screen.downloads.items()
     assert name.startswith("masq-Ann-Lee-20") and name.endswith(".masq") and screen.has(name)
     assert download.finished and download.content == BACKUP
-    assert engine.called("write_backup") == [("p", None)] and engine.called("drop_file") == [("made",)]
+    assert engine.called("write_backup") == [("p", None, "")] and engine.called("drop_file") == [("made",)]
     assert screen.progress == [(1, 3), (2, 3), (3, 3)] and any('max="3"' in p.html for p in screen.pages)
 
 
@@ -54,7 +54,7 @@ async def test_a_backup_of_one_app():
     app, screen = await opened(engine, "#/backup/http%3A%2F%2Fcounter.localhost%3A8000")
     assert screen.has(f'value="{ORIGIN}" selected')
     await type_into(app, screen, "backup", passphrase="p", passphrase_repeat="p", backup_what=ORIGIN)
-    assert engine.called("write_backup") == [("p", ORIGIN)]
+    assert engine.called("write_backup") == [("p", ORIGIN, "")]
     assert next(iter(screen.downloads)).startswith("masq-Ann-Counter-")
 
 
@@ -218,3 +218,20 @@ async def test_an_export_never_holds_two_profiles():
     await settle(app)
     assert all(not download.finished for download in screen.downloads.values())
     assert app.overview["profile"]["name"] == "Bob" and app.visit.profile == engine.active["id"]
+
+
+@run
+async def test_a_backup_of_a_store_with_a_passphrase_asks_for_that_too():
+    """It stands in a field of its own, with the reason; a wrong one is said beside it, and nothing is saved."""
+    engine = Engine(a_profile("Ann", "right"))
+    engine.active["locked"] = False
+    app, screen = await opened(engine, "#/backup")
+    assert screen.has('id="store-passphrase"') and screen.has("whether it is you who makes one")
+    typed = {"passphrase": "p", "passphrase_repeat": "p"}
+    await type_into(app, screen, "backup", **typed, store_passphrase="")
+    assert screen.focused == "store-passphrase" and engine.called("write_backup") == []
+    await type_into(app, screen, "backup", **typed, store_passphrase="wrong")
+    assert screen.focused == "store-passphrase" and screen.has("does not open your store")
+    assert not screen.downloads
+    await type_into(app, screen, "backup", **typed, store_passphrase="right")
+    assert engine.called("write_backup")[-1] == ("p", None, "right") and screen.downloads

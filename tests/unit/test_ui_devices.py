@@ -26,7 +26,7 @@ from ui_rig import (
 )
 
 from masq.errors import Disconnected, to_wire
-from masq_store.core.errors import PairingGone, PairingRefused, WrongPairingCode
+from masq_store.core.errors import PairingExpired, PairingGone, PairingRefused, WrongPairingCode
 
 
 def ann(passphrase=""):
@@ -48,7 +48,7 @@ async def test_a_device_is_added_from_the_link_to_the_list():
     engine = ann()
     app, screen = await opened(engine, "#/devices")
     await press(app, "invite")
-    assert engine.called("invite") == [("https://store.example/",)]
+    assert engine.called("invite") == [("https://store.example/", "")]
     assert screen.has(LINK) and screen.has('id="pair-qr"')
     await tell(engine, app, "answered")
     await tell(engine, app, "ask-code")
@@ -188,7 +188,7 @@ async def test_removing_a_device_asks_once_by_name_and_promises_no_more_than_it_
     assert engine.called("remove_device") == []
     await press(app, "open-remove-device", PHONE["id"])
     await press(app, "remove-device", PHONE["id"])
-    assert engine.called("remove_device") == [(PHONE["id"],)] and screen.has("Telephone was removed.")
+    assert engine.called("remove_device") == [(PHONE["id"], "")] and screen.has("Telephone was removed.")
     assert not screen.has(f'data-device="{PHONE["id"]}"')
 
 
@@ -579,3 +579,29 @@ async def test_a_locked_profile_that_was_removed_is_unlocked_first():
     assert screen.has('data-page="unlock"') and screen.has("it is erased here on")
     await type_into(app, screen, "unlock", passphrase="right")
     assert screen.has('data-page="removed"')
+
+
+@run
+async def test_adding_and_removing_a_device_ask_for_the_passphrase_in_place():
+    """Where the store has a passphrase both say why they want it, and a wrong one is said beside its field."""
+    engine = ann()
+    engine.active |= {"word": "right"}
+    app, screen = await opened(engine, "#/devices")
+    await press(app, "invite")
+    assert screen.focused == "passphrase" and screen.has("whether it is you who adds it")
+    await type_into(app, screen, "invite", passphrase="wrong")
+    assert screen.focused == "passphrase" and screen.has("does not open your store")
+    await type_into(app, screen, "invite", passphrase="right")
+    assert screen.has(LINK)
+    engine.pairs("ended", error=to_wire(PairingExpired()))
+    await settle(app)
+    await press(app, "invite")  # another link asks again
+    assert screen.focused == "passphrase" and screen.has('data-page="devices"')
+    await press(app, "close")
+    assert screen.focused == "add-device"
+    await press(app, "open-remove-device", PHONE["id"])
+    assert screen.has("whether it is you who removes it")
+    await type_into(app, screen, "remove-device", PHONE["id"], passphrase="")
+    assert engine.called("remove_device") == [] and screen.focused == "passphrase"
+    await type_into(app, screen, "remove-device", PHONE["id"], passphrase="right")
+    assert engine.called("remove_device") == [(PHONE["id"], "right")]

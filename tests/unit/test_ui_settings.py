@@ -102,7 +102,7 @@ async def test_a_passphrase_is_added_changed_and_removed():
     await type_into(app, screen, "add-passphrase", passphrase_new="one", passphrase_repeat="two")
     assert screen.focused == "passphrase-repeat" and engine.called("change_passphrase") == []
     await type_into(app, screen, "add-passphrase", passphrase_new="one", passphrase_repeat="one")
-    assert engine.called("change_passphrase") == [("", "one")]
+    assert engine.called("change_passphrase") == [("", "one", False)]
     assert screen.has("Your store has a passphrase now.") and 'id="lock"' in screen.top
     await press(app, "open-change-passphrase")
     await type_into(
@@ -165,11 +165,14 @@ async def wait_is_counted_down(engine):
 
 @run
 async def test_choices_count_at_once_and_go_back_when_refused():
-    """Stay unlocked and the lock time reach the engine; what it refuses is shown as it was."""
+    """What makes the lock stricter reaches the engine; what it refuses is shown as it was."""
     engine = two("right")
+    engine.active |= {"stays_unlocked": True}
     app, screen = await opened(engine, "#/settings")
-    await choose(app, screen, "stay-unlocked", True)
-    assert engine.called("set_stay_unlocked") == [(True,)] and screen.has('data-checked="yes"')
+    await choose(app, screen, "stay-unlocked", False)
+    assert engine.called("set_stay_unlocked") == [(False,)] and screen.has('data-checked="no"')
+    engine.active |= {"stays_unlocked": True}
+    app, screen = await opened(engine, "#/settings")
     await choose(app, screen, "lock-minutes", "15")
     assert engine.called("set_lock_minutes") == [(15,)] and screen.has('data-value="15"')
 
@@ -266,3 +269,49 @@ async def test_the_popup_ends_even_if_the_browser_fails_to_keep_the_data():
     screen.persist = fail
     await press(app, "allow")
     assert heard == [True] and screen.has('data-page="answered"')
+
+
+@run
+async def test_what_outlives_the_lock_asks_for_the_passphrase_in_place():
+    """Staying unlocked and a longer lock time open a form that says why; a wrong one is said beside its field."""
+    engine = two("right")
+    engine.active |= {"lock_minutes": 15}
+    app, screen = await opened(engine, "#/settings")
+    await choose(app, screen, "stay-unlocked", True)
+    assert screen.focused == "passphrase" and screen.has('data-checked="yes"')
+    assert screen.has("without its passphrase") and engine.called("set_stay_unlocked") == []
+    await type_into(app, screen, "stay-longer", passphrase="")
+    assert engine.called("set_stay_unlocked") == [] and screen.has("Type your store&#39;s passphrase first.")
+    await type_into(app, screen, "stay-longer", passphrase="wrong")
+    assert screen.has(WRONG) and screen.focused == "passphrase"
+    await type_into(app, screen, "stay-longer", passphrase="right")
+    assert engine.active["stays_unlocked"] and screen.has("Your store stays unlocked on this device.")
+    assert screen.focused == "stay-unlocked"
+    await choose(app, screen, "lock-minutes", "60")
+    assert screen.has('data-value="60"') and engine.called("set_lock_minutes") == []
+    await press(app, "close")
+    assert screen.has('data-value="15"') and screen.focused == "lock-minutes"
+    await choose(app, screen, "lock-minutes", "0")
+    await type_into(app, screen, "lock-later", "0", passphrase="right")
+    assert engine.called("set_lock_minutes") == [(0, "right")] and engine.active["lock_minutes"] == 0
+    await choose(app, screen, "lock-minutes", "5")  # a shorter one asks for nothing
+    assert engine.active["lock_minutes"] == 5
+
+
+@run
+async def test_a_passphrase_change_can_renew_the_root_and_shows_how_much_is_done():
+    """The box goes with the change; while everything is sealed anew a bar says how far that is."""
+    engine = two("right")
+    app, screen = await opened(engine, "#/settings")
+    await press(app, "open-change-passphrase")
+    seen = []
+
+    def change(present, new, renew=False):
+        engine.on_event(["renewing", "1", "3"])
+        seen.append(screen.has('<progress id="progress" max="3" value="1"'))
+        return Engine.change_passphrase(engine, present, new, renew)
+
+    engine.change_passphrase = change
+    typed = {"passphrase": "right", "passphrase_new": "x", "passphrase_repeat": "x"}
+    await type_into(app, screen, "change-passphrase", **typed, renew_root=True)
+    assert seen == [True] and screen.has("everything here was sealed anew")

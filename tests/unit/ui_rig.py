@@ -15,6 +15,7 @@ from masq_store.core.errors import (
     NotABackup,
     PairingExpired,
     PairingRefused,
+    PassphraseNeeded,
     WrongBackupPassphrase,
     WrongPassphrase,
 )
@@ -244,7 +245,7 @@ class Engine:
             self.read.clear()
         return self.overview()
 
-    def change_passphrase(self, present, new):
+    def change_passphrase(self, present, new, renew=False):
         """Another passphrase."""
         mine = self._mine()
         if mine["word"]:
@@ -252,17 +253,27 @@ class Engine:
         mine |= {"word": new, "stays_unlocked": mine["stays_unlocked"] or not new}
         return self.overview()
 
-    def set_stay_unlocked(self, stay):
+    def _prove(self, passphrase):
+        if self._mine()["word"]:
+            if not passphrase:
+                raise PassphraseNeeded()
+            self._check(passphrase)
+
+    def set_stay_unlocked(self, stay, passphrase=""):
         """The choice."""
         mine = self._mine()
+        if stay and not mine["stays_unlocked"]:
+            self._prove(passphrase)
         if not stay and not mine["word"]:
             raise InvalidValue("a profile without a passphrase stays unlocked")
         mine["stays_unlocked"] = stay
         return self.overview()
 
-    def set_lock_minutes(self, minutes):
+    def set_lock_minutes(self, minutes, passphrase=""):
         """The choice."""
         mine = self._mine()
+        if access.is_longer(minutes, mine["lock_minutes"]):
+            self._prove(passphrase)
         if not 0 <= minutes <= access.MAX_LOCK_MINUTES:
             raise InvalidValue("the time must be a whole number of minutes")
         mine["lock_minutes"] = minutes
@@ -386,11 +397,13 @@ class Engine:
         self._device(device)
         self.devices = [one | {"name": name} if one["id"] == device else one for one in self.devices]
 
-    def remove_device(self, device):
+    def remove_device(self, device, passphrase=""):
         """It is gone."""
         self._device(device)
         if device == HERE["id"]:
             raise InvalidValue("this is the device you are using")
+        if device not in [one["id"] for one in self.copies]:
+            self._prove(passphrase)
         self.devices = [one for one in self.devices if one["id"] != device]
         self.copies = [one for one in self.copies if one["id"] != device]
 
@@ -421,10 +434,11 @@ class Engine:
         if not self.sync["relay"]["url"]:
             raise NoRelay()
 
-    def invite(self, store):
+    def invite(self, store, passphrase=""):
         """A link."""
         name = self._mine()["name"]
         self._meet()
+        self._prove(passphrase)
         self.pair = PAIRING | {"state": "waiting", "link": LINK, "until_ms": UNTIL_MS, "profile": name}
         return self.pair
 
@@ -476,9 +490,10 @@ class Engine:
 
     # ---- backup
 
-    def write_backup(self, passphrase, origin=None):
+    def write_backup(self, passphrase, origin=None, present=""):
         """A file in three pieces."""
         mine = self._mine()
+        self._prove(present)
         if not passphrase:
             raise InvalidValue("a backup needs a passphrase")
         if origin and origin not in [app["origin"] for app in [*mine["apps"], *mine["kept"]]]:

@@ -51,6 +51,11 @@ class AppClaims(NamedTuple):
     icon: str | None
 
 
+def is_longer(minutes: int, before: int) -> bool:
+    """Say whether a lock time leaves a store open for longer than the one before; 0 minutes: for ever."""
+    return before != 0 and (minutes == 0 or minutes > before)
+
+
 def check_origin(origin: object) -> None:
     """Raise ProtocolError unless an app of this origin may ask for access.
 

@@ -21,6 +21,19 @@ class WrongPassphrase(MasqError):
 
 
 @known
+class PassphraseNeeded(MasqError):
+    """What was asked for outlives the lock, so the passphrase that opens the profile must come with it."""
+
+    code = "PassphraseNeeded"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This lasts longer than the store is unlocked, so it needs the passphrase. Nothing was changed. "
+            "Type your passphrase, and try again."
+        )
+
+
+@known
 class NewerData(MasqError):
     """The data was written by a newer version. `found` and `known`: its format version, and ours."""
 

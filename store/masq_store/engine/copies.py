@@ -17,10 +17,9 @@ from masq_store.core import keys
 from masq_store.core.devices import Identity, identity_of
 from masq_store.core.enrolment import Grant, read_grant
 from masq_store.core.errors import DamagedData, NewerData
-from masq_store.engine import disk
+from masq_store.engine import disk, tickets
 from masq_store.engine.ports import Backend, Crypto
 from masq_store.engine.trash import KEPT_MS
-from masq_store.engine.vault import TICKET_SECONDS
 from masq_store.engine.wrapping import Wrapping, content, text
 
 LAYOUT = 1
@@ -226,10 +225,8 @@ class Copies:
     async def by_ticket(self, record: Record, ticket: str, now_ms: int) -> Secrets | None:
         """Open a copy with a ticket; None where it does not fit, or its time is over."""
         kept = await self._backend.read(disk.ticket(record["id"]))
-        if kept is None:
-            return None
-        wrapped = json.loads(kept)
-        if not 0 <= now_ms - wrapped["at_ms"] <= TICKET_SECONDS * 1000:
+        wrapped = json.loads(kept) if kept is not None else None
+        if wrapped is None or not tickets.is_good(wrapped, now_ms):
             return None
         try:
             root = await self._wrapping(record).open_by_ticket(wrapped, content(ticket))
@@ -248,6 +245,10 @@ class Copies:
         wrapped = await Wrapping(self._crypto, secrets.id).by_ticket(secrets.root, content(ticket))
         record = json.dumps({**wrapped, "at_ms": now_ms}).encode()
         await self._backend.write([(disk.ticket(secrets.id), record)])
+
+    async def sweep_tickets(self, now_ms: int) -> None:
+        """Erase what is on the disk of tickets whose time is over."""
+        await tickets.sweep(self._backend, now_ms)
 
     async def drop_ticket(self, id: str) -> None:
         """Let no ticket open a copy any more."""

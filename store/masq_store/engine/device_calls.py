@@ -34,9 +34,9 @@ class DeviceCalls:
         """Return the state of the page's pairing, None where there is none."""
         return self._pairing.describe() if self._pairing else None
 
-    async def invite(self, store: str) -> dict[str, Any] | None:
+    async def invite(self, store: str, passphrase: str = "") -> dict[str, Any] | None:
         """Begin to add a device; `store`: the address of the store's page, which the link leads to."""
-        await self._begin(await Pairing.invite(self._engine, store, self._changed))
+        await self._begin(await Pairing.invite(self._engine, store, self._changed, passphrase))
         return await self.pairing()
 
     async def join(self, link: str) -> dict[str, Any] | None:
@@ -88,9 +88,9 @@ class DeviceCalls:
         """Call a device otherwise."""
         await self._engine.devices.rename(device, name)
 
-    async def remove_device(self, device: str) -> None:
-        """Take another device off the list of the profile."""
-        await self._engine.devices.remove(device)
+    async def remove_device(self, device: str, passphrase: str = "") -> None:
+        """Take another device off the list of the profile, or a partition that has a copy of one app's data."""
+        await self._engine.devices.remove(device, passphrase)
 
     async def seen_removed(self) -> None:
         """Note that the person has read that a profile was removed from this device."""

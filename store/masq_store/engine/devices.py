@@ -183,16 +183,19 @@ class Devices:
             entry = profile.home_value(self._known(device))
             await self._write(profile, [(DEVICE + device, {**entry, "name": name})])
 
-    async def remove(self, device: str) -> None:
+    async def remove(self, device: str, passphrase: str = "") -> None:
         """Take another device off the list; it locks when it next connects, and asks. Raises InvalidValue, Locked.
 
-        The copies that its browser keeps apart go with it.
+        The copies that its browser keeps apart go with it. Needs the passphrase, see `Person.prove`; not so for a
+        single copy that a browser keeps apart, which ends by withdrawing its app, too.
         """
         async with self._engine.changing:
             profile = self._open()
             self._known(device)
             if self.own is not None and device == self.own.id:
                 raise InvalidValue("this is the device you are using: delete the profile here instead")
+            if all(each.app is None for each in self.listed() if each.id == device):
+                await self._engine.person.prove(passphrase)
             gone = [device, *(each.id for each in self.listed() if each.host == device)]
             await self._write(profile, [entry for each in gone for entry in self._removal(profile, each)])
 

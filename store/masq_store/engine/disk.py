@@ -20,6 +20,7 @@ PARTITION = "partition"
 COPIES = "copy/"
 PROFILES = "profile/"
 APPROVALS = "approvals/"
+TICKETS = "ticket/"
 
 
 def profile(profile_id: str) -> str:
@@ -39,7 +40,7 @@ def approvals(profile_id: str) -> str:
 
 def ticket(profile_id: str) -> str:
     """Return the key of a profile's root key wrapped under the ticket that its pages hold."""
-    return f"ticket/{profile_id}"
+    return TICKETS + profile_id
 
 
 def leftovers(profile_id: str) -> str:

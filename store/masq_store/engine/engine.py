@@ -98,6 +98,7 @@ class Engine:
         """
         await self.vault.check()
         await self.backend.claim()
+        await self.rest.sweep()
         await self.vault.load()  # after the claim: nobody else can make a profile any more
         async with self.changing:
             await self.expiry.erase()

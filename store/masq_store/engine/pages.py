@@ -150,16 +150,16 @@ class PageSession:
         await self._engine.person.unlock(passphrase, stay_unlocked)
         return await self._overview()
 
-    async def _change_passphrase(self, present: str, new: str) -> dict[str, Any]:
-        await self._engine.person.change_passphrase(present, new)
+    async def _change_passphrase(self, present: str, new: str, renew: bool = False) -> dict[str, Any]:
+        await self._engine.person.change_passphrase(present, new, renew)
         return await self._overview()
 
-    async def _set_stay_unlocked(self, stay: bool) -> dict[str, Any]:
-        await self._engine.person.set_stay_unlocked(stay)
+    async def _set_stay_unlocked(self, stay: bool, passphrase: str = "") -> dict[str, Any]:
+        await self._engine.person.set_stay_unlocked(stay, passphrase)
         return await self._overview()
 
-    async def _set_lock_minutes(self, minutes: int) -> dict[str, Any]:
-        await self._engine.person.set_lock_minutes(minutes)
+    async def _set_lock_minutes(self, minutes: int, passphrase: str = "") -> dict[str, Any]:
+        await self._engine.person.set_lock_minutes(minutes, passphrase)
         return await self._overview()
 
     async def _used(self) -> None:
@@ -259,8 +259,10 @@ class PageSession:
 
     # Backups -----------------------------------------------------------------------------------------------
 
-    async def _write_backup(self, passphrase: str, origin: str | None = None) -> dict[str, Any]:
-        return self._files.offer(await self._engine.person.write_backup(passphrase, origin))
+    async def _write_backup(
+        self, passphrase: str, origin: str | None = None, present: str = ""
+    ) -> dict[str, Any]:
+        return self._files.offer(await self._engine.person.write_backup(passphrase, origin, present))
 
     async def _backup_piece(self, name: str, number: int) -> str:
         return self._files.piece(name, number)

@@ -98,14 +98,21 @@ class Pairing(Encounter):
         self._shown: dict[str, Any] = {}
 
     @classmethod
-    async def invite(cls, engine: Engine, store: object, told: Callable[[], None]) -> Pairing:
-        """Begin as the old device; `store`: the address of the store's page. Raises Locked, NoRelay."""
+    async def invite(
+        cls, engine: Engine, store: object, told: Callable[[], None], passphrase: str = ""
+    ) -> Pairing:
+        """Begin as the old device; `store`: the address of the store's page. Raises Locked, NoRelay.
+
+        Needs the profile's passphrase, see `Person.prove`.
+        """
         if not isinstance(store, str) or len(store) > MAX_STORE:
             raise InvalidValue("the store's address is not one")
         profile = engine.profile
         if profile is None:
             raise Locked()
         link = _reach(engine, engine.devices.relay)
+        async with engine.changing:
+            await engine.person.prove(passphrase)
         secret = engine.crypto.random(LINK_BYTES)
         side = await Inviting.begin(engine.crypto, secret, profile.name, profile.home_secret, engine.now_ms())
         if engine.profile is not profile:

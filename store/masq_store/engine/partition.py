@@ -86,6 +86,8 @@ class Partition:
         """Claim the storage. Raises NewerData, DamagedData or StorageUnavailable; it is then left as it was."""
         await self._kept.check()
         await self.backend.claim()
+        with suppress(QuotaExceeded):
+            await self._kept.sweep_tickets(self.now_ms())
         await self._kept.load()
         with suppress(QuotaExceeded):
             await self._kept.sweep(self.now_ms())
@@ -252,6 +254,11 @@ class Partition:
         A ticket given out stays: whoever holds it must not be left with one that opens nothing.
         """
         if self._kept.opens_by_itself(copy.secrets.id):
+            if copy.ticket:
+                copy.ticket = None
+                await self._kept.drop_ticket(copy.secrets.id)
+                for session in self._of(copy.secrets.grant.origin):
+                    session.on_ticket(None)
             return
         with suppress(QuotaExceeded):
             if copy.ticket:
@@ -548,6 +555,7 @@ class Partition:
                     if copy.ticket:
                         await self._kept.renew_ticket(copy.secrets, copy.ticket, self.now_ms())
                     await copy.note_met()
+                await self._kept.sweep_tickets(self.now_ms())
 
     def _disk_failed(self, error: Exception) -> None:
         if not self._stopped:

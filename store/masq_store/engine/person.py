@@ -13,9 +13,10 @@ from masq.errors import InvalidValue, Locked, MasqError, ProtocolError, QuotaExc
 from masq_store.core import access
 from masq_store.core.backup import Backup
 from masq_store.core.devices import Identity
-from masq_store.core.errors import WrongPassphrase
+from masq_store.core.errors import PassphraseNeeded, WrongPassphrase
 from masq_store.core.tries import Tries
 from masq_store.engine import backup as backups
+from masq_store.engine import renewal
 from masq_store.engine.enrolments import Enrolment
 from masq_store.engine.profile import Profile
 from masq_store.engine.requests import FILING_SECONDS, Asking
@@ -143,10 +144,13 @@ class Person:
                     secrets = await engine.vault.unlock(passphrase, stay_unlocked)
                 await engine.open_profile(secrets)
 
-    async def change_passphrase(self, present: str, new: str) -> None:
+    async def change_passphrase(self, present: str, new: str, renew: bool = False) -> None:
         """Let another passphrase open the active profile; "": none, then it stays unlocked on this device.
 
-        Only the root key is wrapped anew, in one write. Raises WrongPassphrase, Locked, StorageUnavailable.
+        Only the root key is wrapped anew, in one write. `renew`: another root key takes its place, so that what
+        somebody may have copied of this browser's files, and the passphrase of then, open nothing that is here from
+        now on; the apps wait meanwhile. Raises WrongPassphrase, Locked, StorageUnavailable; with `renew` also
+        QuotaExceeded, DamagedData and NewerData, with everything as it was.
         """
         engine = self._engine
         async with engine.changing:
@@ -154,25 +158,68 @@ class Person:
             if engine.vault.has_passphrase:
                 async with self._trying():
                     await engine.vault.root_by_passphrase(present)
-            await engine.vault.set_passphrase(profile.root, new)
+            if renew:
+                profile = await self._renew_root(profile, new)
+            else:
+                await engine.vault.set_passphrase(profile.root, new)
             await engine.rest.issue(profile.root)
             engine.rosters.look()
             engine.tell_pages(["overview"])
 
-    async def set_stay_unlocked(self, stay: bool) -> None:
-        """Let the active profile open by itself on this device, or no more. Raises InvalidValue, Locked."""
+    async def _renew_root(self, profile: Profile, passphrase: str) -> Profile:
+        engine, secrets, spaces = self._engine, profile.secrets, profile.space_infos()
+
+        def progress(done: int, of: int) -> None:
+            engine.tell_pages(["renewing", str(done), str(of)])
+
+        await engine.close_profile()
+        try:
+            renewed = await renewal.renew(
+                engine.backend, engine.crypto, engine.vault, secrets, passphrase, spaces, progress
+            )
+        except MasqError:
+            await engine.open_again(secrets)
+            raise
+        await engine.open_profile(renewed)
+        return self._profile()
+
+    async def prove(self, passphrase: str) -> None:
+        """See that it is the person: for what outlives the lock. Whoever calls this holds `changing`.
+
+        A profile without a passphrase asks for nothing. Raises PassphraseNeeded, WrongPassphrase, Locked.
+        """
+        self._profile()
+        if not self._engine.vault.has_passphrase:
+            return
+        if not passphrase:
+            raise PassphraseNeeded()
+        async with self._trying():
+            await self._engine.vault.root_by_passphrase(passphrase)
+
+    async def set_stay_unlocked(self, stay: bool, passphrase: str = "") -> None:
+        """Let the active profile open by itself on this device, or no more. Raises InvalidValue, Locked.
+
+        To let it needs the passphrase, see `prove`.
+        """
         engine = self._engine
         async with engine.changing:
             profile = self._profile()
+            if stay and not engine.vault.stays_unlocked:
+                await self.prove(passphrase)
             await engine.vault.set_stay_unlocked(profile.root, stay)
             await engine.rest.issue(profile.root)
             engine.rosters.look()
             engine.tell_pages(["overview"])
 
-    async def set_lock_minutes(self, minutes: int) -> None:
-        """Lock the active profile after so many minutes without use; 0: never. Raises InvalidValue, Locked."""
+    async def set_lock_minutes(self, minutes: int, passphrase: str = "") -> None:
+        """Lock the active profile after so many minutes without use; 0: never. Raises InvalidValue, Locked.
+
+        A longer time than now needs the passphrase, see `prove`.
+        """
         async with self._engine.changing:
             self._profile()
+            if type(minutes) is int and access.is_longer(minutes, self._engine.vault.lock_minutes):
+                await self.prove(passphrase)
             await self._engine.vault.set_lock_minutes(minutes)
             self._engine.rest.settings_changed()
             self._engine.rosters.look()
@@ -322,9 +369,15 @@ class Person:
 
     # Backups -----------------------------------------------------------------------------------------------
 
-    async def write_backup(self, passphrase: str, origin: str | None = None) -> bytes:
-        """Return a backup file of the profile, or of one app. Raises Locked, NotRegistered, InvalidValue."""
-        engine, profile, now = self._engine, self._profile(), self._engine.now_ms()
+    async def write_backup(self, passphrase: str, origin: str | None = None, present: str = "") -> bytes:
+        """Return a backup file of the profile, or of one app, that opens with `passphrase`.
+
+        `present`: the profile's own, see `prove`. Raises Locked, NotRegistered, InvalidValue.
+        """
+        engine = self._engine
+        async with engine.changing:
+            await self.prove(present)
+            profile, now = self._profile(), engine.now_ms()
         file = await backups.write_backup(profile, engine.crypto, passphrase, origin=origin, now_ms=now)
         if origin is None:
             async with engine.changing:

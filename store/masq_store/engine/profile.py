@@ -12,6 +12,7 @@ from masq import messages
 from masq.errors import Locked, QuotaExceeded
 from masq_store.core import access, keys
 from masq_store.core.checkpoint import Frozen
+from masq_store.core.devices import ROSTER
 from masq_store.core.errors import DamagedData, NewerData
 from masq_store.core.registrations import (
     APP,
@@ -206,6 +207,16 @@ class Profile:
     def home_secret(self) -> bytes:
         """The secret that all devices of this profile share."""
         return self.secrets.home_secret
+
+    def space_infos(self) -> list[bytes]:
+        """Return HKDF's info for the name of each space that this device may hold of the profile."""
+        origins = [key.removeprefix(APP) for key, _ in self.home_items(APP)]
+        told = [key.removeprefix(ROSTER) for key, _ in self.home_items(ROSTER)]
+        return [
+            keys.home_id_info(),
+            *(keys.space_id_info(origin, self.generation(origin)) for origin in origins),
+            *(keys.roster_id_info(origin) for origin in dict.fromkeys([*origins, *told])),
+        ]
 
     def generation(self, origin: str) -> int:
         """Return which of an app's spaces is in use: erasing its data begins the next."""

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from masq.errors import MasqError, QuotaExceeded
 from masq_store.core import keys
-from masq_store.engine.vault import TICKET_SECONDS
+from masq_store.engine import tickets
+from masq_store.engine.tickets import TICKET_SECONDS
 from masq_store.engine.wrapping import content, text
 
 if TYPE_CHECKING:
@@ -55,11 +56,14 @@ class Rest:
         self._idle = Idle(engine.now_ms)
         self._limit_ms = 0
         self._looking: asyncio.TimerHandle | None = None
+        self._sweeping: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
 
     async def begin(self, root: bytes) -> None:
         """Begin for a profile that was opened just now."""
         self._idle.end()
+        if self._sweeping:
+            self._sweeping.cancel()
         self._look_later()
         await self.issue(root)
 
@@ -83,9 +87,10 @@ class Rest:
 
     def stop(self) -> None:
         """Look no more; a ticket given out stays good for whoever comes next."""
-        if self._looking:
-            self._looking.cancel()
-            self._looking = None
+        for timer in (self._looking, self._sweeping):
+            if timer:
+                timer.cancel()
+        self._looking = self._sweeping = None
         if self._task and self._task is not asyncio.current_task():
             self._task.cancel()
 
@@ -111,6 +116,19 @@ class Rest:
         self._idle.end()
         return True
 
+    async def sweep(self) -> None:
+        """Erase the tickets whose time is over; while no profile is open, see to those that are left later."""
+        with suppress(QuotaExceeded):
+            left = await tickets.sweep(self._engine.backend, self._engine.now_ms())
+            if left and self._engine.profile is None:
+                self._sweep_later()
+
+    def _sweep_later(self) -> None:
+        if self._sweeping:
+            self._sweeping.cancel()
+        loop = asyncio.get_running_loop()
+        self._sweeping = loop.call_later(TICKET_SECONDS, lambda: self._engine.soon(self.sweep()))
+
     def fits(self, ticket: Any) -> bool:
         """Say whether it is worth to `offer` this: the profile is closed, and it looks like a ticket."""
         return (
@@ -126,15 +144,14 @@ class Rest:
             if engine.profile is not None or engine.vault.active is None:
                 return
             try:
-                secrets = await engine.vault.unlock_by_ticket(content(ticket), engine.now_ms())
+                opened = await engine.vault.unlock_by_ticket(content(ticket), engine.now_ms())
             except binascii.Error:
                 return
-            if secrets:
-                self.ticket = ticket
+            if opened:
+                secrets, new = opened
+                self.ticket = text(new) if new else None
+                engine.tell_ticket(self.ticket)  # at once: the one that was used opens nothing any more
                 await engine.open_profile(secrets)
-                engine.tell_ticket(ticket)
-                with suppress(QuotaExceeded):  # then it is good for as long as it was
-                    await engine.vault.renew_ticket(None, engine.now_ms())
 
     @property
     def _rested(self) -> bool:
@@ -163,6 +180,7 @@ class Rest:
                 await engine.person.lock(rested=True)
             elif self.ticket is not None:
                 await engine.vault.renew_ticket(None, engine.now_ms())
+            await self.sweep()
         except MasqError:
             pass  # a full disk, or another engine's by now: the ticket runs out by itself
         finally:

@@ -15,17 +15,12 @@ from masq_store.core import access, keys
 from masq_store.core.devices import Identity, draw_identity
 from masq_store.core.errors import DamagedData, NewerData, WrongPassphrase
 from masq_store.core.padding import pad, unpad
-from masq_store.engine import disk
+from masq_store.engine import disk, tickets
 from masq_store.engine.ports import Backend, Crypto
 from masq_store.engine.wrapping import Wrapping
 
 LAYOUT = 1
 """The version of what this module writes."""
-
-TICKET_SECONDS = 60
-"""How long a ticket opens a profile after the engine that gave it out was last at work.
-
-A reload takes seconds; a browser that brings its windows back after a restart must not bring this back too."""
 
 Record = dict[str, Any]
 
@@ -327,6 +322,31 @@ class Vault:
         stay = bool(record["device"])
         await self._write({**record, **await self._wrapped(self._wrapping(), root, passphrase, stay)})
 
+    async def renew(
+        self, secrets: Unlocked, root: bytes, passphrase: str, drops: Sequence[tuple[str, str]]
+    ) -> Unlocked:
+        """Put another root key in the place of the active profile's, in one write; return what opens it now.
+
+        `passphrase`: as for `set_passphrase`. `drops`: what goes in the same write, for it stands under the old one.
+        What the profile has must stand under the new one. Raises as `set_passphrase` does.
+        """
+        record, wrapping = self._record(), self._wrapping()
+        renewed = {
+            **record,
+            **await self._wrapped(wrapping, root, passphrase, bool(record["device"])),
+            "home": await wrapping.home_secret(root, secrets.home_secret),
+        }
+        if secrets.identity is not None:
+            private = await self.device_key(secrets.root)
+            renewed["identity"] = await self._sealed(wrapping, root, secrets.identity, private)
+        names = [disk.ticket(secrets.id), disk.leftovers(secrets.id)]
+        await self._backend.write(
+            [(disk.profile(secrets.id), json.dumps(renewed).encode())],
+            [*((name, name + "\0") for name in names), *drops],
+        )
+        self._records[secrets.id] = renewed
+        return Unlocked(secrets.id, secrets.name, root, secrets.home_secret, secrets.identity)
+
     async def set_stay_unlocked(self, root: bytes, stay: bool) -> None:
         """Let the active profile open by itself on this device, or no more. Raises InvalidValue."""
         if not stay and not self.has_passphrase:
@@ -365,18 +385,24 @@ class Vault:
             wrapped = json.loads(kept)
         await self._backend.write([(name, json.dumps({**wrapped, "at_ms": now_ms}).encode())])
 
-    async def unlock_by_ticket(self, ticket: bytes, now_ms: int) -> Unlocked | None:
-        """Open the active profile with a ticket; None where it does not fit, or its time is over."""
+    async def unlock_by_ticket(self, ticket: bytes, now_ms: int) -> tuple[Unlocked, bytes | None] | None:
+        """Open the active profile with a ticket; None where it does not fit, or its time is over.
+
+        It opens once: the write that ends it gives a new one, returned too; None where there is no room for one.
+        """
         kept = await self._backend.read(disk.ticket(self._record()["id"]))
-        if kept is None:
-            return None
-        wrapped = json.loads(kept)
-        if not 0 <= now_ms - wrapped["at_ms"] <= 1000 * TICKET_SECONDS:
+        wrapped = json.loads(kept) if kept is not None else None
+        if wrapped is None or not tickets.is_good(wrapped, now_ms):
             return None
         try:
-            return await self._unlocked(await self._wrapping().open_by_ticket(wrapped, ticket))
+            secrets = await self._unlocked(await self._wrapping().open_by_ticket(wrapped, ticket))
         except DamagedData:
             return None
+        try:
+            return secrets, await self.write_ticket(secrets.root, now_ms)
+        except QuotaExceeded:
+            await self.drop_ticket()
+            return secrets, None
 
     async def drop_ticket(self) -> None:
         """Let no ticket open the active profile any more."""

@@ -171,14 +171,16 @@ class Device:
         show_link: Callable[[str], None],
         ask_code: Callable[[bool], Coroutine[Any, Any, str]],
         store: str = "",
+        passphrase: str = "",
     ) -> str:
         """Give the open profile to another device of the person; return what that one is called.
 
         `show_link` is given the link, for nobody else to see; `store`: the address of the page that it opens.
         `ask_code` is asked for the six digits which the other device shows; with True where the last were not six.
-        Raises Locked, NoRelay, and the error that ended the pairing.
+        `passphrase`: the profile's, where it has one. Raises PassphraseNeeded, WrongPassphrase, Locked, NoRelay, and
+        the error that ended the pairing.
         """
-        return await pairing.add_device(self.engine, store, show_link, ask_code)
+        return await pairing.add_device(self.engine, store, show_link, ask_code, passphrase)
 
     # Apps --------------------------------------------------------------------------------------------------
 

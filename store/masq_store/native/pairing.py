@@ -34,10 +34,12 @@ async def add_device(
     store: str,
     show_link: Callable[[str], None],
     ask_code: Callable[[bool], Coroutine[Any, Any, str]],
+    passphrase: str = "",
 ) -> str:
     """Give the open profile to another device; return that one's name. See `Device.add_device`."""
     return await _driven(
-        lambda told: Pairing.invite(engine, store, told), lambda steps: _give(steps, show_link, ask_code)
+        lambda told: Pairing.invite(engine, store, told, passphrase),
+        lambda steps: _give(steps, show_link, ask_code),
     )
 
 

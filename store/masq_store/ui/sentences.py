@@ -110,9 +110,12 @@ BY_CODE = {
 }
 
 OURS = {
+    "PassphraseNeeded": N_(
+        "This lasts longer than your store is unlocked, so it needs your passphrase. Nothing was changed."
+    ),
     "WrongPassphrase": N_("This passphrase does not open your store. Check it and try again."),
 }
-"""Said in every language, because the page counts the waiting time down itself."""
+"""Said in every language: the page counts the waiting time down itself, and says `you` where the engine does not."""
 
 
 PAIR_AGAIN = N_(

@@ -31,18 +31,20 @@ class Backup(Visit):
             return app.refuse(_("Type a passphrase for this file first."), "passphrase")
         if self.text("passphrase-repeat") != passphrase:
             return app.refuse(differ(), "passphrase-repeat")
+        present = self.proof("store-passphrase")
+        if present is None:
+            return
         origin = self.text("backup-what") or None
         named = [app.overview["profile"]["name"]]
         named += [one["name"] for one in app.overview["apps"] if one["origin"] == origin]
         name = transfer.file_name(*named, date(app.moment.now_ms), ending="masq")
-        done, _nothing = await app.act(
-            "backup", self._make(passphrase, origin, name), {"InvalidValue": "passphrase"}
-        )
+        beside = {"InvalidValue": "passphrase", "WrongPassphrase": "store-passphrase"}
+        done, _nothing = await app.act("backup", self._make(passphrase, origin, present, name), beside)
         if done:
             self.saved = name
             await app.fetch(arriving=True)
 
-    async def _make(self, passphrase: str, origin: str | None, name: str) -> None:
+    async def _make(self, passphrase: str, origin: str | None, present: str, name: str) -> None:
         app = self.app
-        made = await app.link.call("write_backup", passphrase, origin)
+        made = await app.link.call("write_backup", passphrase, origin, present)
         await transfer.fetch_backup(app.link, app.screen, made, name, app.progress)

@@ -12,7 +12,8 @@ from .visit import Act
 class Devices(Pairing):
     """The list, and in its place the adding of a device while that goes on."""
 
-    firsts = {"rename-device": "device-name"}
+    firsts = {"rename-device": "device-name", "invite": "passphrase"}
+    openers = {"invite": "add-device"}
 
     def page(self) -> views.Page:
         """Return the list, or the step that is next."""
@@ -39,9 +40,17 @@ class Devices(Pairing):
     # ---- adding one
 
     async def _invite(self, _subject: str) -> None:
+        app = self.app
         await self.finish()  # the one before, if it failed
-        address = self.app.screen.location()
-        await self.begin("add-device", self.app.link.call("invite", address))
+        asked = app.overview["profile"]["passphrase"]
+        if asked and app.moment.panel.name != "invite":
+            return app.open("invite")
+        passphrase = self.proof()
+        if passphrase is None:
+            return
+        work = app.link.call("invite", app.screen.location(), passphrase)
+        if await self.begin("make-link" if asked else "add-device", work, {"WrongPassphrase": "passphrase"}):
+            app.moment = app.moment._replace(panel=views.Panel())
 
     async def moved(self) -> None:
         """Once it is done the list is back."""
@@ -93,7 +102,11 @@ class Devices(Pairing):
 
     async def _remove(self, device: str) -> None:
         app, name = self.app, self._name(device)
-        done, _nothing = await app.act("remove-device", app.link.call("remove_device", device))
+        passphrase = self.proof()
+        if passphrase is None:
+            return
+        work = app.link.call("remove_device", device, passphrase)
+        done, _nothing = await app.act("remove-device", work, {"WrongPassphrase": "passphrase"})
         if done:
             await app.fetch()
             app.close(

@@ -1,8 +1,10 @@
 """Settings: profiles, passphrase, relay, storage, language and theme."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from masq.errors import MasqError
+from masq_store.core.access import is_longer
 
 from .. import preferences, views
 from ..ports import Room
@@ -19,7 +21,10 @@ class Settings(Visit):
         "add-passphrase": "passphrase-new",
         "change-passphrase": "passphrase",
         "remove-passphrase": "passphrase",
+        "stay-longer": "passphrase",
+        "lock-later": "passphrase",
     }
+    openers = {"stay-longer": "stay-unlocked", "lock-later": "lock-minutes"}
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
@@ -47,6 +52,8 @@ class Settings(Visit):
             "add-passphrase": self._change_passphrase,
             "change-passphrase": self._change_passphrase,
             "remove-passphrase": self._remove_passphrase,
+            "stay-longer": self._stay_longer,
+            "lock-later": self._lock_later,
             "save-relay": self._save_relay,
             "no-relay": lambda _: self._set_relay("no-relay", ""),
             "default-relay": lambda _: self._set_relay("default-relay", None),
@@ -101,7 +108,9 @@ class Settings(Visit):
         if self.text("passphrase-repeat") != new:
             return app.refuse(differ(), "passphrase-repeat")
         said = _("The passphrase was changed.") if present else _("Your store has a passphrase now.")
-        await self._rewrap(present, new, said)
+        if self.ticked("renew-root"):
+            said = _("The passphrase was changed, and everything here was sealed anew.")
+        await self._rewrap(present, new, said, self.ticked("renew-root"))
 
     async def _remove_passphrase(self, _subject: str) -> None:
         app, present = self.app, self.text("passphrase")
@@ -111,27 +120,59 @@ class Settings(Visit):
             return app.refuse(_("Type your present passphrase first."), "passphrase")
         await self._rewrap(present, "", _("Your store has no passphrase any more."))
 
-    async def _rewrap(self, present: str, new: str, said: str) -> None:
-        work = self.app.link.call("change_passphrase", present, new)
+    def heard(self, event: list[Any]) -> None:
+        """Show how much is sealed anew."""
+        if event[0] == "renewing" and self.app.moment.busy == "save-passphrase":
+            self.app.progress(int(event[1]), int(event[2]))
+
+    async def _rewrap(self, present: str, new: str, said: str, renew: bool = False) -> None:
+        work = self.app.link.call("change_passphrase", present, new, renew)
         beside = {"WrongPassphrase": "passphrase", "InvalidValue": "passphrase-new"}
         if await self._done("save-passphrase", work, beside):
             self.app.close(said)
             self.app.screen.focus("notice")  # the button that opened the form may be another one now
 
     async def _stay(self) -> None:
-        stay = self.ticked("stay-unlocked")
+        app, stay = self.app, self.ticked("stay-unlocked")
+        if stay and not app.overview["profile"]["stays_unlocked"]:  # it outlives the lock
+            return app.open("stay-longer")
         self._expect(stays_unlocked=stay)
-        await self._done("stay-unlocked", self.app.link.call("set_stay_unlocked", stay))
+        await self._done("stay-unlocked", app.link.call("set_stay_unlocked", stay))
+
+    async def _stay_longer(self, _subject: str) -> None:
+        await self._prove(
+            lambda passphrase: self.app.link.call("set_stay_unlocked", True, passphrase),
+            _("Your store stays unlocked on this device."),
+        )
 
     async def _lock_minutes(self) -> None:
-        minutes = int(self.text("lock-minutes") or 0)
+        app, minutes = self.app, int(self.text("lock-minutes") or 0)
+        if is_longer(minutes, app.overview["profile"]["lock_minutes"]):
+            return app.open("lock-later", str(minutes))
         self._expect(lock_minutes=minutes)
-        await self._done("lock-minutes", self.app.link.call("set_lock_minutes", minutes))
+        await self._done("lock-minutes", app.link.call("set_lock_minutes", minutes))
+
+    async def _lock_later(self, minutes: str) -> None:
+        await self._prove(
+            lambda passphrase: self.app.link.call("set_lock_minutes", int(minutes), passphrase),
+            _("Your store locks later now.")
+            if int(minutes)
+            else _("Your store does not lock by itself now."),
+        )
+
+    async def _prove(self, call: Callable[[str], Awaitable[Any]], said: str) -> None:
+        """Make a choice that outlives the lock, with the passphrase that was typed for it."""
+        passphrase = self.proof()
+        if passphrase is not None and await self._done(
+            "prove", call(passphrase), {"WrongPassphrase": "passphrase"}
+        ):
+            self.app.close(said)
 
     def _expect(self, **fields: Any) -> None:
         """Show the choice as made while the engine works on it."""
         overview = self.app.overview
         self.app.overview = {**overview, "profile": {**overview["profile"], **fields}}
+        self.app.moment = self.app.moment._replace(panel=views.Panel())
 
     async def _done(self, button: str, work: Any, beside: dict[str, str] | None = None) -> bool:
         """Wait for a call that returns the overview; say whether it went well."""

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..routes import Place
 from ..views import Page
+from ..words import _
 
 if TYPE_CHECKING:
     from ..app import App
@@ -68,6 +69,21 @@ class Visit:
     def text(self, field: str) -> str:
         """Return what the field with that id holds, "" where there is none."""
         return str(self.app.screen.fields().get(field, ""))
+
+    def proof(self, field: str = "passphrase") -> str | None:
+        """Return the store's passphrase as it was typed into a field, for what outlives the lock.
+
+        "" where the store has none. None where it is missing, or may not be tried yet: the page says so.
+        """
+        app, typed = self.app, self.text(field)
+        if not app.overview["profile"]["passphrase"]:
+            return ""
+        if app.seconds_to_wait():
+            return None
+        if not typed:
+            app.refuse(_("Type your store's passphrase first."), field)
+            return None
+        return typed
 
     def ticked(self, field: str) -> bool:
         """Say whether the box with that id is ticked."""
