@@ -638,3 +638,47 @@ def test_an_entry_that_cannot_be_read_hides_no_other(text: str) -> None:
     good = '{"added_ms":5,"identity":"00","name":"Laptop"}'
     names = [device.name for device in listed([("device/a", text), ("device/b", good), ("seen/b", text)])]
     assert "Laptop" in names and set(names) <= {"Laptop", "x"}
+
+
+# What they are called, and how many there are ---------------------------------------------------------------
+
+
+def test_devices_of_one_name_are_told_apart() -> None:
+    """The later ones get a number, whoever listed them; a name that is long is cut for it, and a copy keeps its own."""
+    entry = {"identity": "00" * 32}
+    items = [
+        (f"device/{n:016x}", json.dumps({**entry, "name": name, "added_ms": n, **more}))
+        for n, (name, more) in enumerate(
+            [
+                ("Chromium on Linux", {}),
+                ("Chromium on Linux", {}),
+                ("Chromium on Linux 2", {}),
+                ("x" * 64, {}),
+            ]
+            + [("x" * 64, {}), ("Chromium on Linux", {"app": APP, "in": "00" * 8})]
+        )
+    ]
+    found = [device.name for device in listed(items)]
+    assert found[:3] == ["Chromium on Linux", "Chromium on Linux 2", "Chromium on Linux 2 2"]
+    assert found[3:] == ["x" * 64, "x" * 62 + " 2", "Chromium on Linux"]
+
+
+def test_a_copy_in_the_same_browser_is_no_device_of_its_own() -> None:
+    """With two devices, one of which has the app's data twice in its browser, the data is on two."""
+
+    async def story() -> None:
+        first, second, page, _ = await two()
+        await first.approved(APP)
+        profile = first.engine.profile
+        assert profile is not None and first.engine.devices.holding(APP) == 2
+        identity, _ = await draw_identity(first.crypto)
+        async with first.engine.changing:
+            await first.engine.devices.enrol(profile, identity, APP, "Firefox on Linux")
+        assert first.engine.devices.holding(APP) == 2
+        await carry(first, second)
+        assert second.engine.devices.holding(APP) == 2
+        own = next(each["id"] for each in (await page.call("overview"))["devices"] if not each["this"])
+        await page.call("remove_device", own)
+        assert first.engine.devices.holding(APP) == 1
+
+    run(story())

@@ -534,3 +534,18 @@ def test_an_opened_backup_is_forgotten_with_the_lock() -> None:
         assert (await page.call("restore", name, "", True))["merged"] == [APP]
 
     run(scenario())
+
+
+@pytest.mark.parametrize("rounds", [0, -1, keys.MAX_ITERATIONS + 1, 2**60, "600000", None])
+def test_a_record_that_asks_for_work_without_end_is_damaged(rounds: Any) -> None:
+    """Who can write the files cannot have an unlock last for hours: it ends at once, by name."""
+
+    async def scenario() -> None:
+        rig, page, _ = await locked_rig()
+        await page.call("lock")
+        record = rig.engine.vault.active
+        assert record is not None
+        record["passphrase"]["iterations"] = rounds
+        assert (await page.call("unlock", "one", False))[0] == "DamagedData"
+
+    run(scenario())

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from masq.errors import QuotaExceeded
 from masq_store.core.errors import DamagedBackup, NewerBackup, NotABackup, TruncatedBackup
-from masq_store.core.keys import KEY_BYTES, SALT_BYTES, TAG_BYTES
+from masq_store.core.keys import KEY_BYTES, MAX_ITERATIONS, SALT_BYTES, TAG_BYTES
 from masq_store.core.padding import MINIMUM
 
 MAGIC = b"\x89MBK\r\n\x1a\n"
@@ -22,7 +22,6 @@ MAGIC = b"\x89MBK\r\n\x1a\n"
 
 VERSION = 1
 
-MAX_ITERATIONS = 10_000_000  # of PBKDF2: seconds of work, not hours, whatever a file asks for
 MAX_RECORD = 2**28  # bytes of one sealed record
 
 _WRAPPED = KEY_BYTES + TAG_BYTES

@@ -17,13 +17,13 @@ A device's id is made of its public key, so that whoever is given the key knows 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from masq import messages
 from masq.errors import MasqError
 from masq_store.core import keys
-from masq_store.core.access import check_device_name
+from masq_store.core.access import MAX_NAME, check_device_name
 from masq_store.core.primitives import Primitives
 from masq_store.core.relay_address import check_relay_address
 
@@ -115,7 +115,8 @@ def listed(items: Iterable[tuple[str, str]]) -> list[Device]:
     """Return the devices among a home space's (key, text), the oldest first.
 
     A removed one is none, also where it has written its entry again since. An entry that cannot be read, of
-    whatever version, does not hide the others.
+    whatever version, does not hide the others. Of full devices that are called the same the later ones have a number
+    behind their name: two that are paired in one hour by browsers of one make both call themselves alike.
     """
     found = {key: text for key, text in items if key.startswith((DEVICE, SEEN, REMOVED))}
     devices = []
@@ -123,8 +124,22 @@ def listed(items: Iterable[tuple[str, str]]) -> list[Device]:
         name = key[len(DEVICE) :]
         if key.startswith(DEVICE) and REMOVED + name not in found:
             devices.append(read_device(name, text, found.get(SEEN + name)))
-    there = (device for device in devices if device is not None)
-    return sorted(there, key=lambda device: (device.added_ms, device.id))
+    there = [device for device in devices if device is not None]
+    return _distinct(sorted(there, key=lambda device: (device.added_ms, device.id)))
+
+
+def _distinct(devices: Iterable[Device]) -> list[Device]:
+    taken: set[str] = set()
+    found = []
+    for device in devices:
+        name, number = device.name, 2
+        while device.app is None and name in taken:
+            end = f" {number}"
+            name, number = device.name[: MAX_NAME - len(end)] + end, number + 1
+        if device.app is None:
+            taken.add(name)
+        found.append(replace(device, name=name))
+    return found
 
 
 def removed_alone(items: Iterable[tuple[str, str]], own: str) -> bool:

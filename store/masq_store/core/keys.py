@@ -8,6 +8,8 @@ from __future__ import annotations
 
 PBKDF2_ITERATIONS = 600_000  # OWASP Password Storage Cheat Sheet 2023, for HMAC-SHA-256
 
+MAX_ITERATIONS = 10_000_000  # seconds of work, not hours, whatever a file or a record asks for
+
 # Sizes in bytes
 KEY_BYTES = 32  # AES-256
 SECRET_BYTES = 32  # root key, home secret, space secret

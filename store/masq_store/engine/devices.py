@@ -137,13 +137,17 @@ class Devices:
         return sorted(shown, key=lambda copy: not copy["here"])
 
     def holding(self, origin: str) -> int:
-        """Return how many devices keep an app's data in step; at least one, for this one has it."""
+        """Return how many devices keep an app's data in step; at least one, for this one has it.
+
+        A copy that a browser keeps apart is no device of its own: what is lost with the browser is lost with both.
+        """
         if self._profile is None:
             return 1
         items = self._profile.home_items
         quiet = {key for key, _ in items(QUIET)}
         listed = [device for device in self.listed() if device.app in (None, origin)]
-        return max(1, sum(1 for device in listed if layout.quiet_key(device.id, origin) not in quiet))
+        holding = [each for each in listed if layout.quiet_key(each.id, origin) not in quiet]
+        return max(1, len({each.host or each.id for each in holding}))
 
     def syncs(self, origin: str) -> bool:
         """Whether this device keeps an app's data in step with the others."""

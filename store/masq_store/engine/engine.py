@@ -173,6 +173,8 @@ class Engine:
         self._pages.add(session)
         if self.rest.fits(ticket):
             self.soon(self.rest.offer(ticket))
+        elif self.rest.sweeping:
+            self.soon(self.rest.sweep())
         return session
 
     def page_gone(self, session: PageSession) -> None:

@@ -64,6 +64,7 @@ class Rest:
         self._idle.end()
         if self._sweeping:
             self._sweeping.cancel()
+            self._sweeping = None
         self._look_later()
         await self.issue(root)
 
@@ -116,16 +117,22 @@ class Rest:
         self._idle.end()
         return True
 
+    @property
+    def sweeping(self) -> bool:
+        """Whether a ticket is left on the disk of a profile that is closed."""
+        return self._sweeping is not None
+
     async def sweep(self) -> None:
         """Erase the tickets whose time is over; while no profile is open, see to those that are left later."""
+        if self._sweeping:
+            self._sweeping.cancel()
+            self._sweeping = None
         with suppress(QuotaExceeded):
             left = await tickets.sweep(self._engine.backend, self._engine.now_ms())
             if left and self._engine.profile is None:
                 self._sweep_later()
 
     def _sweep_later(self) -> None:
-        if self._sweeping:
-            self._sweeping.cancel()
         loop = asyncio.get_running_loop()
         self._sweeping = loop.call_later(TICKET_SECONDS, lambda: self._engine.soon(self.sweep()))
 

@@ -31,7 +31,10 @@ class Wrapping:
         return {"salt": text(salt), "iterations": keys.PBKDF2_ITERATIONS, **sealed}
 
     async def open_by_passphrase(self, wrapped: Sealed, passphrase: str) -> bytes:
-        """Return the root key. Raises WrongPassphrase."""
+        """Return the root key. Raises WrongPassphrase, and DamagedData for a record that asks for work without end."""
+        rounds = wrapped["iterations"]
+        if type(rounds) is not int or not 1 <= rounds <= keys.MAX_ITERATIONS:
+            raise DamagedData("the profile's record")
         key = await self._crypto.passphrase_key(passphrase, content(wrapped["salt"]), wrapped["iterations"])
         try:
             return await self._open(key, wrapped, self._data(keys.ROOT_BY_PASSPHRASE))
