@@ -48,10 +48,9 @@ async function open(url) {
     if (message.moved) move(message, ports, target);
     if ("strip" in message) document.body.innerHTML = message.strip;
   };
-  const [line, ended] = await connect(access, url ?? home, receive);
+  const [line, end] = await connect(access, url ?? home, receive);
   port = line;
-  const lost = () => attached && tell({ frame: "lost" }, attached.origin);
-  ended.then(() => port === line && use(lost));
+  end.then(() => port === line && use(() => attached && tell({ frame: "lost" }, attached.origin)));
 }
 
 // Goes to the worker at `url`, or our own: apps attach there from now on, once `first` is done.

@@ -35,8 +35,7 @@ async function restore(load, report) {
   filled.catch(() => {}); // it is awaited below; until then a failure is not an unhandled one
   const script = import(runtime + "pyodide.asm.mjs");
   const createPyodideModule = async (settings) => {
-    const create = (await script).default;
-    const make = settings.instantiateWasm;
+    const [create, make] = [(await script).default, settings.instantiateWasm];
     settings.instantiateWasm = (imports, done) => make(imports, asInTable(done));
     const [module] = await Promise.all([create(settings), filled]);
     for (const [start, a, b] of build.same) memory.set(module.HEAPU8.subarray(a, b), start);

@@ -11,6 +11,7 @@ from partition_rig import Apart
 from test_locks import run
 
 from masq_store.engine import disk
+from masq_store.engine.backup import read_backup
 
 SAID = (Path(__file__).parents[2] / "docs" / "threat-model.md").read_text("utf-8").split("In clear stand:")[1]
 
@@ -106,3 +107,19 @@ def test_the_document_names_each() -> None:
     """The words of each are there."""
     said = " ".join(SAID.split())
     assert {place for place, words in CLEAR.items() if words not in said} == set()
+
+
+def test_a_backup_of_the_whole_profile_holds_what_the_document_says() -> None:
+    """With its passphrase the secret of all devices comes out of it; out of an app's backup that does not."""
+
+    async def scenario() -> None:
+        rig = await Rig().start()
+        await rig.approved(APP)
+        profile = rig.engine.profile
+        assert profile is not None
+        whole, one = [await rig.engine.person.write_backup("words", origin) for origin in (None, APP)]
+        assert (await read_backup(rig.crypto, whole, "words")).manifest.home_secret == profile.home_secret
+        assert (await read_backup(rig.crypto, one, "words")).manifest.home_secret is None
+        assert "the secret that the profile's devices share" in " ".join(SAID.split())
+
+    run(scenario())

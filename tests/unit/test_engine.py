@@ -7,10 +7,11 @@ import json
 from typing import Any
 
 import pytest
-from engine_rig import APP, OTHER, Rig
+from engine_rig import APP, OTHER, FakePort, Rig
 from skipping import skipping
 
 from masq.errors import QuotaExceeded
+from masq_store.engine import engine as engines
 
 
 def run(test: Any) -> None:
@@ -415,5 +416,22 @@ def test_a_full_space_says_so() -> None:
         assert await tab.call("keys", "") == ["a", "b"]
         assert code(await tab.call("replace", [["w", 1], ["x", 1], ["y", 1], ["z", 1]])) == QuotaExceeded.code
         assert await tab.call("keys", "") == ["a", "b"]
+
+    run(scenario())
+
+
+def test_a_window_that_closed_before_it_came_here_is_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The app whose page cannot reach its window hears "closed" where none comes; one that is there decides itself."""
+
+    async def scenario() -> None:
+        monkeypatch.setattr(engines, "WINDOW_SECONDS", 0.01)
+        rig = await Rig().start()
+        closed, cut_off = rig.app(APP), rig.app(OTHER)
+        rig.engine.page(FakePort()).nonce = cut_off.session.nonce
+        for tab in (cut_off, closed):
+            await tab.status(state="unregistered")
+            await tab.call("severed")
+        await closed.status(denied="closed")
+        assert not any("denied" in status for status in cut_off.statuses())
 
     run(scenario())

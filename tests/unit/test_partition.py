@@ -390,6 +390,38 @@ def test_another_grant_leaves_the_tickets_of_open_tabs_good(which: int) -> None:
     run(story)
 
 
+def test_a_copys_ticket_opens_once_and_leaves_the_disk() -> None:
+    """Who uses it gets another; one whose time is over goes at the next start, any with "stay unlocked"."""
+
+    async def story() -> None:
+        rig = await with_profile("correct horse", False)
+        apart = await Apart(rig).start()
+        tab = await connected(rig, apart)
+        await in_step(rig, apart)
+        used = tab.ticket()
+        await apart.restart()
+        again = apart.app(ticket=used)
+        await again.status(state="ready")
+        assert again.ticket() not in (None, used)
+        await apart.restart()
+        assert await apart.app(ticket=used).status() == {"state": "locked"}
+        third = apart.app(ticket=again.ticket())
+        await third.status(state="ready")
+        await rig.engine.person.set_stay_unlocked(True, "correct horse")
+        await synced_again(rig, apart, third)
+        await until(lambda: apart.partition.copies[APP].secrets.grant.stay)
+        await until(lambda: third.ticket() is None)
+        assert await apart.backend.scan("ticket/") == []
+        await rig.engine.person.set_stay_unlocked(False)
+        await synced_again(rig, apart, third)
+        assert len(await apart.backend.scan("ticket/")) == 1
+        rig.now += TICKET_SECONDS * 1000 + 1
+        await apart.restart()
+        assert await apart.backend.scan("ticket/") == []
+
+    run(story)
+
+
 def test_a_tab_gets_a_ticket_once_the_profile_stays_unlocked_no_more() -> None:
     """A tab that was open before "stay unlocked" was turned off holds a ticket after the next sync."""
 

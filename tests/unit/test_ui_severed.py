@@ -214,3 +214,17 @@ def test_french():
     with french():
         drawn = strip.draw("ask", None, "", ["fr-CA", "en"])
     assert "bandeau" in drawn and 'lang="fr"' in drawn
+
+
+@run
+async def test_a_page_that_goes_while_its_window_asks_does_not_turn_the_question_into_a_link():
+    """The window says that the question is over: its page was there, so it is out of reach because it has gone."""
+    engine = Engine(a_profile("Ann"))
+    engine.asked = ABOUT
+    app, screen = await opened(engine, ADDRESS)
+    assert screen.has('data-page="connect"')
+    screen.severed, screen.opener, engine.asked = True, ORIGIN, None
+    app.told(["overview"])
+    await settle(app)
+    assert screen.has('data-page="over"') and not screen.has("Referrer-Policy")
+    assert engine.called("offer_link") == []

@@ -1,14 +1,16 @@
 """The pages' sentences in other languages."""
 
 import re
+from pathlib import Path
 from string import Formatter
 
 import pytest
 from babel.messages import pofile
 from french import french
+from test_errors import EXAMPLES
 
 from build import catalogues
-from masq.errors import InvalidValue, MasqError, QuotaExceeded
+from masq.errors import InvalidValue, MasqError, QuotaExceeded, StorageUnavailable
 from masq_store.core.errors import NewerBackup, NotABackup, WrongPassphrase
 from masq_store.ui import readable, sentences, views, words
 
@@ -118,3 +120,69 @@ def test_errors_are_said_in_the_readers_language():
 def test_a_wrong_passphrase_says_the_same_whatever_the_wait():
     """The page counts the time down, so the sentence does not name it."""
     assert sentences.said(WrongPassphrase(9)) == sentences.said(WrongPassphrase(0))
+
+
+# Nothing in English on a French page ------------------------------------------------------------------------
+
+ENGLISH = re.compile(
+    r"\b(the|this|that|was|were|not|your|you|and|with|of|it|is|no|from|what)\b", re.IGNORECASE
+)
+CLIENTS = {"AccessDenied", "PopupBlocked"}
+"""Errors that are made in the app's own page, and never reach one of the store's."""
+
+
+@pytest.mark.parametrize(
+    "error", [each for each in EXAMPLES if each.code not in CLIENTS], ids=lambda error: error.code
+)
+def test_every_error_is_said_in_french(error):
+    """Whatever the engine raises: no sentence of its own, which are English, and no part of one."""
+    with french():
+        for said in (sentences.said(error), sentences.said_of_link(error)):
+            if error.code == "OtherPage":
+                said = sentences.said_of_link(error)
+            for value in (str(field) for field in error.fields.values()):
+                said = said.replace(value, "")
+            assert not ENGLISH.search(said), said
+
+
+@pytest.mark.parametrize("reason", sorted(sentences.ADVICE))
+def test_what_can_be_done_about_refused_storage_is_said_in_french(reason):
+    """The setting that the engine names, or what it needs, is not left out."""
+    with french():
+        for error in (StorageUnavailable(reason), StorageUnavailable("it opens nothing", reason)):
+            assert words._(sentences.ADVICE[reason]) in sentences.said(error)
+            assert not ENGLISH.search(sentences.said(error))
+
+
+def test_advice_is_about_what_is_raised():
+    """Each setting and reason that has a French sentence is one that the store's code gives."""
+    code = "".join(path.read_text("utf-8") for path in (catalogues.PAGES.parent).rglob("*.py"))
+    told = code.replace(Path(sentences.__file__).read_text("utf-8"), "")
+    assert [reason for reason in sentences.ADVICE if f'"{reason}"' not in told] == []
+
+
+@pytest.mark.parametrize(
+    "path", sorted(catalogues.PAGES.glob("templates/*.html")), ids=lambda path: path.stem
+)
+def test_a_template_holds_no_words_of_its_own(path):
+    """All that a reader sees or hears goes through the catalogue."""
+    text = re.sub(r"{#.*?#}|{%.*?%}|{{.*?}}", "", path.read_text("utf-8"), flags=re.DOTALL)
+    attributes = re.findall(r'(?:aria-label|title|placeholder|alt)="([^"]*)"', text)
+    visible = re.sub(r'<[^>]*>|[\w-]+="[^"]*"', " ", text)  # a macro may stand for attributes
+    assert [
+        word for word in re.findall(r"[^\W\d_]{2,}", " ".join([visible, *attributes])) if word != "Masq"
+    ] == []
+
+
+def test_what_is_said_before_python_is_up_is_said_in_both():
+    """Each sentence of the store's page, whatever keeps it from opening, has a French one beside it."""
+    page = (catalogues.PAGES.parents[1] / "site" / "index.html").read_text("utf-8")
+    body = page.split("<body>")[1]
+    spoken = re.findall(r'<(?:span|p)[^>]* lang="(en|fr)">([^<]+)<', body)
+    assert [language for language, _ in spoken] == ["en", "fr"] * (len(spoken) // 2) and len(spoken) >= 14
+    assert not [said for language, said in spoken if language == "fr" and ENGLISH.search(said)]
+    rest = re.sub(r'<(span|p)[^>]* lang="(en|fr)">[^<]+<', "<", body)
+    assert re.findall(r"[^\W\d_]{2,}", re.sub(r"<[^>]*>", " ", rest)) == ["Masq"]
+    boot = (catalogues.PAGES.parents[1] / "site" / "boot.js").read_text("utf-8")
+    whys = {*re.findall(r'throw "(\w+)"', boot), *re.findall(r'reject\("(\w+)"\)', boot), "failed"}
+    assert set(re.findall(r'id="why-(\w+)"', body)) == whys

@@ -422,7 +422,7 @@ class Line:
         session = self._page_session = engine.page(port, page.get("ticket"))
         self._proxy.destroy()  # the session listens from now on
         self._proxy = None
-        nonce = nonce_in(page["at"])
+        session.nonce = nonce = nonce_in(page["at"])
         if nonce:  # an app that has cut its windows off opens another with each click: the newest one stays
             for window in self._worker.windows(nonce):
                 window._tell({"closes": True})

@@ -36,6 +36,10 @@ USED_RESOLUTION_MS = 60_000
 """How exactly "last used" is kept: not every reload is worth a write."""
 
 
+WINDOW_SECONDS = 20
+"""How long the store's window may take to come here before it counts as closed: its few files, over a slow network."""
+
+
 class Engine:
     """Who may do what, now: the sessions, and the profile that they are for."""
 
@@ -158,7 +162,18 @@ class Engine:
         return session
 
     def severed(self, session: AppSession) -> None:
-        """The window meets the app's request in this engine, whether or not the two pages see each other."""
+        """The app's page has opened the store's window and cannot reach it: it was cut off, or it has closed already.
+
+        One that is open meets the app's request in this engine, whether or not the two pages see each other. One that
+        was closed before it came here says nothing: where none has come in time, that is the answer.
+        """
+        if session.space is None:
+            asyncio.get_running_loop().call_later(WINDOW_SECONDS, self._without_window, session)
+
+    def _without_window(self, session: AppSession) -> None:
+        open_still = session in self._apps and not self._stopping
+        if open_still and not any(page.nonce == session.nonce for page in self._pages):
+            self.person.popup_gone(session.nonce)
 
     def detach(self, session: AppSession) -> None:
         """Forget an app's session: its page has gone."""

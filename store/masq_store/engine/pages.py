@@ -35,6 +35,8 @@ class PageSession:
 
     def __init__(self, engine: Engine, port: Port) -> None:
         self.closed = False
+        self.nonce = ""
+        """Of the request that the page was opened for, as a window of its own; "" for none."""
         self._engine = engine
         self._port = port
         self._up = False  # it has said something

@@ -23,7 +23,7 @@ from .routes import Place, read_hash
 from .sentences import code_of
 from .settling import DECISIVE
 from .views import Json, Moment, Notice, Page, Panel, Problem
-from .words import _
+from .words import _, language
 
 SEVERED_SECONDS = 4  # how long the popup of an app that cuts it off waits for a request in this browser
 LOADING_AFTER = 0.4  # seconds before an unanswered page says so
@@ -57,6 +57,7 @@ class App:
         self.place = Place("apps")
         self.overview: Json = NOTHING
         self.request: Json | None = None  # what the popup's question is about
+        self.asked = ""  # nonce of the question that this window has shown
         self.waiting = ""  # nonce of a question that waits in this window while the reader restores a backup
         self.visit: Visit | None = None
         self.moment = Moment()
@@ -127,6 +128,7 @@ class App:
             wait = (SEVERED_SECONDS,) if self.screen.severed else ()
             request: Json | None = await self.link.call("request", self.place.nonce, *wait)
             if request:
+                self.asked = self.place.nonce
                 # Whose page is around an app is not known: allowed elsewhere is not allowed there.
                 framed = request["apart"] and self.screen.framed
                 request |= {"framed": framed, "registered": request["registered"] and not framed}
@@ -377,7 +379,8 @@ def trouble(error: Exception) -> Page:
     if code in ("Disconnected", "ConnectionTimeout"):
         return views.unreachable(_("The part of Masq that keeps your data stopped, or is not answering."))
     if code == "ProtocolError":
-        return views.unreachable(_("This page and the part of Masq that keeps your data differ."), str(error))
+        detail = str(error) if language() == "en" else ""  # it is written for programmers, in English
+        return views.unreachable(_("This page and the part of Masq that keeps your data differ."), detail)
     return views.unreachable(sentences.said(error) if isinstance(error, MasqError) else str(error))
 
 

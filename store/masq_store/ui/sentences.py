@@ -103,11 +103,32 @@ BY_CODE = {
         "The two devices did not understand each other, so the pairing was ended. Nothing was changed on this "
         "device. Reload the store on both, so that both run the newest version."
     ),
+    "ProtocolError": N_(
+        "This page and the part of Masq that keeps your data did not understand each other, or what this was about is "
+        "over. Reload the page, and look whether it was done."
+    ),
     "ConnectionTimeout": N_("The part of Masq that keeps your data is not answering."),
     "Disconnected": N_(
         "The part of Masq that keeps your data stopped. Whether the change was made is not known: look first."
     ),
 }
+
+ADVICE = {
+    "site data (cookies) for the store": N_(
+        "Allow site data (cookies) for this site in the browser's settings."
+    ),
+    "reload the page, or else start the browser again": N_(
+        "Reload the page, or else start the browser again."
+    ),
+    "it cannot keep a key, so this profile needs a passphrase": N_(
+        "It cannot keep a key, so this profile needs a passphrase."
+    ),
+    "it cannot keep a key, so this profile needs its passphrase": N_(
+        "It cannot keep a key, so this profile needs its passphrase."
+    ),
+}
+"""What StorageUnavailable says in its `setting` or its `reason` that a reader can do."""
+
 
 OURS = {
     "PassphraseNeeded": N_(
@@ -190,6 +211,9 @@ def said(error: MasqError) -> str:
     if not sentence:
         return str(error)
     said = [_(sentence, **(error.fields or {"code": code}))]
+    for field in ("reason", "setting"):
+        if code == "StorageUnavailable" and (advice := ADVICE.get(str(error.fields.get(field)))):
+            said = [_("This browser does not let Masq keep your data."), _(advice)]
     if error.fields.get("maybe_listed") or code == "ProfileNotKept":
         said.append(_(MAYBE_LISTED))
     if code in OF_A_PAIRING:

@@ -50,7 +50,9 @@ def _kind(app: "App", profile: dict[str, Any] | None, request: dict[str, Any] | 
     if page == "pair":  # it brings a profile: whatever is here stays as it is
         return Pair
     if page == "connect" and not request and not locked:
-        return Severed if app.screen.severed and app.screen.came_from() else Over
+        # Asked here before, its page has gone since: that it cannot be reached has no other reason.
+        cut_off = app.screen.severed and app.asked != app.place.nonce
+        return Severed if cut_off and app.screen.came_from() else Over
     if not profile:
         return Restore if page == "restore" else Create
     if profile.get("failed"):
