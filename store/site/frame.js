@@ -9,16 +9,17 @@ const failed = ({ message: reason, cause: setting }) =>
 
 // A page of the store's host, or below it, needs no handle: its frame sees the store's own storage.
 // In WebKit, which keeps every origin apart, only a page of the same origin.
-const below = (origin) => `.${URL.parse(origin)?.hostname}`.endsWith(`.${location.hostname}`);
+const site = (url) => [url?.protocol, ...`${url?.hostname}`.split(".").reverse(), ""].join(".");
+const below = (origin) => site(URL.parse(origin)).startsWith(site(location));
 const sees = navigator.vendor.startsWith("Apple") ? (origin) => origin === location.origin : below;
 const above = [...(location.ancestorOrigins ?? [""])]; // the app's own page first
 // An app inside a page of another origin gets a partition, as if the browser kept us apart: no more
-// than storage of its own would hold there (docs/decisions/0007).
+// than storage of its own would hold there, whatever is in reach (docs/decisions/0007).
 const nested = above.some((origin) => origin !== above[0]);
 
 // Where the browser keeps the store from us, we are `apart`, with a worker and storage of our own.
-const partition = new URL(ours);
-partition.searchParams.set("partition", "");
+// Inside another page it is one that is never handed back: it may lie in the store's own storage.
+const partition = new URL(`${ours.search || "?"}&partition=${nested ? "nested" : ""}`, ours);
 // `tickets`: what opens an app's data for the worker after this one, where this one ends.
 let [apart, home, tickets] = [false, ours, {}];
 
@@ -28,7 +29,7 @@ async function reach() {
   if (lacking) throw new Error("it lacks what the store needs", { cause: "a current browser" });
   const wanted = { indexedDB: true, SharedWorker: true, locks: true };
   const ask = () => document.requestStorageAccess?.(wanted).catch(() => {});
-  const given = above.every(sees) ? own : nested || (await ask());
+  const given = nested || (sees(above[0]) ? own : await ask());
   apart = !given?.SharedWorker || !given.locks;
   const access = apart ? own : given;
   const refused = new Error("it refuses storage", { cause: "site data (cookies) for the store" });

@@ -10,6 +10,7 @@ import pytest
 from browser.conftest import SameSite
 from browser.sites import serve
 from browser.steps import (
+    button_state,
     click,
     connect_test_app,
     find,
@@ -24,6 +25,8 @@ from browser.steps import (
 )
 from browser.test_frames import EMBED
 from conftest import Site
+
+from build.server import SiteServer
 
 CONNECT = "global store\nstore = await masq.connect(STORE, name='Test app', button='#connect')"
 
@@ -118,3 +121,32 @@ def test_ports_are_apart_and_paths_are_not(
     assert find(driver, f'#apps [data-origin="{own_site.url("app")}"]')
     assert find(driver, f'#apps [data-origin="http://app.localhost:{elsewhere.port}"]')
     assert not is_shown(driver, "#error")
+
+
+@pytest.mark.slow("the app in three pages, one of them with a Python of its partition")
+@pytest.mark.engines
+def test_an_app_inside_a_page_on_the_stores_own_host(
+    browser: Callable[..., Any], site: Site, beside: SiteServer
+) -> None:
+    """Who is above it decides, not which storage is in reach: the store is not shared with it there either."""
+    driver = browser()
+    app, around = (f"http://{name}.store.localhost:{beside.port}" for name in ("app", "around"))
+    connect_test_app(driver, app)
+    py(driver, "await store.set('kept', 'at home')")
+    nest(driver, around, app)
+    again = "global store\nstore = await masq.connect(STORE, name='Test app')\nreturn store.status.access"
+    assert outcome_of(driver, again)["error"] == "NotRegistered"
+    start(driver, "connect", CONNECT)
+    until(lambda: button_state(driver) == "connect", "the Connect button")
+    click(driver, "#connect")
+    with popup(driver):
+        assert "inside another page" in find(driver, "#framed").text
+        click(driver, "#allow")
+    enter(driver)
+    assert "error" not in finished(driver, "connect")
+    assert py(driver, "return store.status.access") == "partitioned"
+    # A page of the app's own does not take that copy for one that is to be handed back to the store.
+    driver.get(app)
+    assert "error" not in outcome_of(driver, again)
+    nest(driver, around, app)
+    assert outcome_of(driver, again) == {"result": "partitioned"}

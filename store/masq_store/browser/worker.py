@@ -33,6 +33,10 @@ ENGINE = "masq-engine"
 APART = "masq-partition"
 """The same for the worker of a partition, and its database: names of its own, should both see one storage."""
 
+NESTED = "masq-nested"
+"""The same for apps inside pages of other origins. On the store's own host they see its storage, and no frame there may
+take their copy for one that is to be handed back."""
+
 PATIENCE_SECONDS = 10
 """How long an engine that was asked to step down may stay silent before its lock is taken from it.
 
@@ -58,8 +62,9 @@ async def main() -> Any:
 
     boot = js.masqBoot
     address = js.URL.new(js.self.location.href)
-    apart = bool(address.searchParams.has("partition"))
-    worker = Worker(int(boot.build), str(boot.version), str(address.href), apart=apart)
+    kind = str(address.searchParams.get("partition")) if address.searchParams.has("partition") else None
+    name = {None: ENGINE, "nested": NESTED}.get(kind, APART)
+    worker = Worker(int(boot.build), str(boot.version), str(address.href), name)
     asyncio.ensure_future(worker.run())
     return create_proxy(worker.connect)
 
@@ -67,17 +72,17 @@ async def main() -> Any:
 class Worker:
     """This SharedWorker: its frames and pages, and the engine once it is this worker's turn.
 
-    `apart`: it is a partition's, where there are frames only.
+    `name`: of its lock. One but `ENGINE` is a partition's, where there are frames only.
     """
 
-    def __init__(self, build: int, version: str, url: str, *, apart: bool = False) -> None:
+    def __init__(self, build: int, version: str, url: str, name: str = ENGINE) -> None:
         import js
         from pyodide.ffi import create_proxy
 
         self._build = build
         self._version = version
         self._url = url
-        self._name = APART if apart else ENGINE
+        self._name = name
         self._engine: Engine | Partition | None = None
         self._failure: MasqError | None = None
         self._moved: str | None = None  # the address of the worker that has taken over
@@ -116,10 +121,11 @@ class Worker:
                     line.serve(self._engine, self._failure)
 
     async def _make(self) -> Engine | Partition:
-        backend = await IndexedDB.open(APART if self._name == APART else DATABASE)
+        apart = self._name != ENGINE
+        backend = await IndexedDB.open(self._name if apart else DATABASE)
         crypto = WebCrypto(backend.keys())
         persistent = await _persisted()
-        if self._name == APART:
+        if apart:
             return Partition(
                 backend,
                 crypto,
