@@ -16,6 +16,7 @@ from masq_store.core import keys
 from masq_store.core.devices import DEVICE, device_value, draw_identity
 from masq_store.engine import disk
 from masq_store.engine.tickets import TICKET_SECONDS
+from masq_store.engine.trash import KEPT_MS, Trashed
 from masq_store.engine.wrapping import Wrapping
 
 __all__ = ["quick"]  # a fixture, for every test here
@@ -230,6 +231,29 @@ def test_a_renewed_root_key_leaves_nothing_under_the_old_one() -> None:
         await rig.restart()
         assert (await rig.page().call("unlock", "one", False))[0] == "WrongPassphrase"
         await holds_all(rig, "two")
+
+    run(scenario())
+
+
+def test_a_renewed_root_key_takes_the_trash_along() -> None:
+    """What is in the trash is there afterwards, under another name, and can still be read."""
+
+    async def scenario() -> None:
+        rig, page, _ = await rich_rig()
+        profile = rig.engine.profile
+        assert profile is not None
+        await profile.space(OTHER, 5)
+        id = (await rig.crypto.hkdf(profile.root, keys.space_id_info(OTHER, 5), keys.ID_BYTES)).hex()
+        await profile.trash.add(Trashed(id, OTHER, 5, "Tasks", 0, 0, rig.now, rig.now + KEPT_MS))
+        await page.call("change_passphrase", "one", "two", True)
+        await rig.restart()
+        await rig.page().call("unlock", "two", False)
+        assert rig.engine.profile is not None
+        (kept,) = rig.engine.profile.trash.listed()
+        assert kept.generation == 5 and kept.id != id
+        stored = rig.backend.disk.stored
+        assert any(key.startswith(disk.space(profile.id, kept.id)[0]) for key in stored)
+        assert not any(id in key for key in stored)
 
     run(scenario())
 

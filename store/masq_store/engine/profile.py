@@ -215,6 +215,7 @@ class Profile:
         return [
             keys.home_id_info(),
             *(keys.space_id_info(origin, self.generation(origin)) for origin in origins),
+            *(keys.space_id_info(each.origin, each.generation) for each in self.trash.listed()),
             *(keys.roster_id_info(origin) for origin in dict.fromkeys([*origins, *told])),
         ]
 

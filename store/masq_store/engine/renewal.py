@@ -12,9 +12,10 @@ from contextlib import suppress
 
 from masq.errors import MasqError
 from masq_store.core import keys
+from masq_store.core.record import PLACE
 from masq_store.engine import disk
 from masq_store.engine.ports import Backend, Crypto
-from masq_store.engine.sealer import Sealer
+from masq_store.engine.sealer import START, Sealer
 from masq_store.engine.spaces import OpenSpace
 from masq_store.engine.vault import Unlocked, Vault
 
@@ -41,12 +42,14 @@ async def renew(
     begun = json.dumps([*noted, *(new for _, new in names)]).encode()
     await backend.write([(disk.leftovers(secrets.id), begun)])
     try:
+        notes: list[tuple[str, bytes]] = []
         for done, (old, new) in enumerate(names):
             progress(done, len(names))
             await _seal_anew(backend, crypto, secrets, root, old, new)
+            notes += await _note_anew(backend, crypto, secrets, root, old, new)
         progress(len(names), len(names))
         drops = [disk.space(secrets.id, space) for space in (*noted, *(old for old, _ in names))]
-        return await vault.renew(secrets, root, passphrase, drops)
+        return await vault.renew(secrets, root, passphrase, notes, [*drops, disk.trashes(secrets.id)])
     except MasqError:
         with suppress(MasqError):  # else it goes at the next opening
             note = disk.leftovers(secrets.id)
@@ -59,6 +62,19 @@ async def renew(
 
 async def _name(crypto: Crypto, root: bytes, info: bytes) -> str:
     return (await crypto.hkdf(root, info, keys.ID_BYTES)).hex()
+
+
+async def _note_anew(
+    backend: Backend, crypto: Crypto, secrets: Unlocked, root: bytes, old: str, new: str
+) -> list[tuple[str, bytes]]:
+    """Return what is to stand in the trash's list for a space that is there, under the new root key."""
+    record = await backend.read(disk.trash(secrets.id, old))
+    if record is None:
+        return []
+    (content,) = await Sealer(crypto, secrets.root, secrets.id, old).open(PLACE, [record], START)
+    note = json.dumps({**json.loads(content), "id": new}).encode()
+    sealed = await Sealer(crypto, root, secrets.id, new).seal(PLACE, note, START)
+    return [(disk.trash(secrets.id, new), sealed)]
 
 
 async def _seal_anew(

@@ -323,12 +323,17 @@ class Vault:
         await self._write({**record, **await self._wrapped(self._wrapping(), root, passphrase, stay)})
 
     async def renew(
-        self, secrets: Unlocked, root: bytes, passphrase: str, drops: Sequence[tuple[str, str]]
+        self,
+        secrets: Unlocked,
+        root: bytes,
+        passphrase: str,
+        puts: Sequence[tuple[str, bytes]],
+        drops: Sequence[tuple[str, str]],
     ) -> Unlocked:
         """Put another root key in the place of the active profile's, in one write; return what opens it now.
 
-        `passphrase`: as for `set_passphrase`. `drops`: what goes in the same write, for it stands under the old one.
-        What the profile has must stand under the new one. Raises as `set_passphrase` does.
+        `passphrase`: as for `set_passphrase`. `puts`, `drops`: what comes and goes in the same write.
+        What else the profile has must stand under the new one. Raises as `set_passphrase` does.
         """
         record, wrapping = self._record(), self._wrapping()
         renewed = {
@@ -341,7 +346,7 @@ class Vault:
             renewed["identity"] = await self._sealed(wrapping, root, secrets.identity, private)
         names = [disk.ticket(secrets.id), disk.leftovers(secrets.id)]
         await self._backend.write(
-            [(disk.profile(secrets.id), json.dumps(renewed).encode())],
+            [(disk.profile(secrets.id), json.dumps(renewed).encode()), *puts],
             [*((name, name + "\0") for name in names), *drops],
         )
         self._records[secrets.id] = renewed
