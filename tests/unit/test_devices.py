@@ -265,7 +265,8 @@ def test_a_removed_device_locks_and_asks() -> None:
         tab = second.app()
         await tab.status(state="locked")
         assert (await tab.call("get", "k"))[0] == "Locked"
-        assert (await page.call("answer", tab.session.nonce, True))[0] == "Locked"  # type: ignore[attr-defined]
+        answer = ("answer", tab.session.nonce, True, APP)  # type: ignore[attr-defined]
+        assert (await page.call(*answer))[0] == "Locked"
 
     run(story())
 
@@ -294,7 +295,7 @@ def test_a_removed_device_keeps_what_its_person_does_not_give_away(passphrase: s
         tab = second.app()
         await tab.status(state="ready")
         assert await tab.call("get", "k") == ["more"]
-        backup = await second.engine.person.write_backup("file")
+        backup = await second.engine.person.write_backup("file", None, passphrase)
         await second.page().call("create_profile", "Ann again", "", True)
         found = await second.engine.person.read_backup(backup, "file")
         await second.engine.person.restore(found)
