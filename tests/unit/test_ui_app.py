@@ -358,7 +358,7 @@ def test_a_copy_of_other_data_is_asked_about_with_how_much_goes(newer):
         assert screen.has("your store has 1 entry of the app.")
         assert screen.has("waits in the trash for 30 days" if newer else "the copy is erased for good")
         await press(app, "allow")
-        assert engine.called("answer") == [("n1", True)]
+        assert engine.called("answer") == [("n1", True, ORIGIN)]
 
     story()
 
@@ -369,5 +369,5 @@ async def test_a_copy_that_was_damaged_is_told_of():
     engine = Engine(a_profile("Ann"), request=ABOUT | {"apart": True, "registered": True})
     engine.met = None
     _app, screen = await opened(engine, "#connect=n1")
-    assert engine.called("answer") == [("n1", True)]
+    assert engine.called("answer") == [("n1", True, ORIGIN)]
     assert screen.has('data-page="damaged"') and screen.has("from a backup if you have one")
