@@ -10,8 +10,11 @@ SETTLE_SECONDS = 0.5
 """Longer than the time between the two clicks of a double click."""
 
 DECISIVE = frozenset(
-    {"allow", "take", "remove-device", "remove-copy", "erase", "withdraw-confirm", "delete-profile"}
-)
+    {
+        "allow", "take", "remove-device", "remove-copy", "erase", "erase-removed", "erase-trash", "withdraw-confirm",
+        "delete-profile",
+    }
+)  # fmt: skip
 """Buttons and forms, by action, that wait for it."""
 
 
