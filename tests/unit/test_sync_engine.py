@@ -119,6 +119,46 @@ def test_each_device_shows_which_others_are_there(tmp_path: Path) -> None:
     run(scene)
 
 
+def test_a_relay_that_keeps_devices_apart_shows_as_their_silence(tmp_path: Path) -> None:
+    """A relay that shows two devices different logs says that all is well; each tells when it last heard the other."""
+
+    async def scene() -> None:
+        async with relay(tmp_path / "one") as one, relay(tmp_path / "two") as two:
+            old = await device(one.port, "Laptop")
+            await old.approved()
+            new = await device(one.port, "Telephone")
+            await pair(old, new)
+            paired = old.now
+
+            async def heard(rig: Rig) -> dict[str, int | None]:
+                return {each["name"]: each["seen_ms"] for each in await devices(rig)}
+
+            for rig in (old, new):
+                await eventually(
+                    lambda rig=rig: heard(rig), lambda seen: list(seen.values()) == [paired, paired]
+                )
+            await new.engine.stop()
+            for rig in (old, new):
+                rig.now += 3 * 86_400_000
+            new.relay = f"ws://127.0.0.1:{two.port}"  # as a fork would: another log of the same rooms
+            await new.restart()
+            for rig, other in ((old, "Telephone"), (new, "Laptop")):
+                await rig.engine.devices.note_seen(0)
+                seen = await eventually(
+                    lambda rig=rig: heard(rig),
+                    lambda seen, now=rig.now: max(filter(None, seen.values())) == now,
+                )
+                assert seen[other] == paired
+                await eventually(
+                    lambda rig=rig: rig.page().call("overview"), lambda seen: seen["sync"]["state"] == "live"
+                )
+                assert not next(each for each in await devices(rig) if each["name"] == other)["online"]
+            await old.engine.stop()
+            await new.engine.stop()
+
+    run(scene)
+
+
 def test_withdrawing_erasing_and_removing_reach_the_other_device(tmp_path: Path) -> None:
     """What the person decides on one device holds on the other; one that was removed is in step no more."""
 
