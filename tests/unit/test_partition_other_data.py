@@ -56,7 +56,7 @@ async def restored(erasings: int = 1, passphrase: str = "") -> tuple[Rig, Apart,
     await tab.call("set", "old", 1)
     assert first.engine.profile is not None
     await until(lambda: apart.partition.copies[APP].waiting == 0)
-    content = await first.engine.person.write_backup("file")
+    content = await first.engine.person.write_backup("file", present=passphrase)
     for _ in range(erasings):
         await first.engine.person.withdraw(APP, True)
         await until(lambda: APP not in apart.partition.copies)

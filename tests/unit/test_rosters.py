@@ -211,7 +211,7 @@ def test_a_window_makes_a_copy_looser_again() -> None:
         rig, apart, _, copy = await connected()
         await hostile(apart, copy, {f"policy/{copy.identity}": {**LOOSE, "stay": False, "minutes": 1}})
         assert copy.policy.minutes == 1
-        await rig.engine.person.set_stay_unlocked(True)
+        await rig.engine.person.set_stay_unlocked(True, PASSPHRASE)
         await until(lambda: copy.policy.stay and copy.policy.minutes == 0)
         assert opens_by_itself(apart)
         apart.cut()
