@@ -169,7 +169,8 @@ class ProfileSync:
         """Return once the other devices can hear of what was decided here last, or after so long."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                while self._profile and self._home and self._home.state == "live" and self._leaving():
+                # Also while something is being read, which is over soon: what was decided would stay here for good.
+                while self._profile and self._home and self._home.state != "offline" and self._leaving():
                     await asyncio.sleep(TELL_SECONDS)
 
     def _leaving(self) -> bool:
