@@ -259,6 +259,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _asked_for(config: pytest.Config, item: pytest.Item) -> bool:
     name = surroundings_of(item)
+    if config.option.quick and item.get_closest_marker("whole"):
+        return False
     if not name:
         return True
     if config.option.quick and not item.get_closest_marker("quick"):
