@@ -18,7 +18,7 @@ SAID = {
     "apart": "This browser keeps Counter's data apart from your store.",
     "alone": "Without a relay the copy meets the others only while the store's window is open: "
     "click Sync now in the app.",
-    "holders": "2 devices hold it.",
+    "holders": "No other device has it.",
     "remove": "Remove Counter in this browser?",
     "removed": "Counter in this browser was removed.",
     "question": "May this app keep its data in your store?",

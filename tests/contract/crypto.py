@@ -228,7 +228,7 @@ def _message(known):
         rows = [(*row[:6], tuple(map(tuple, row[6]))) for row in known["rows"]]
         return sync_wire.State(rows, known["number"], raw(known["tag"]), known["vector"])
     if kind == "CHECK":
-        return sync_wire.Check(known["vector"])
+        return sync_wire.Check(known["vector"], known["digest"] and raw(known["digest"]))
     return sync_wire.Trimmed(known["number"]) if kind == "TRIMMED" else sync_wire.Here(known["device"])
 
 

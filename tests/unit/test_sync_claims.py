@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -11,12 +12,14 @@ from space_sync_rig import SECRET, Device, stop, together, url
 from spaces import state
 from sync_insider import Insider, content_of
 
+from build.places import ROOT
 from masq_store.core import sync
 from masq_store.core.clock import ZERO, Stamp
 from masq_store.core.errors import NewerData
 from masq_store.core.register import Change, Register
 from masq_store.core.sync_wire import Changes, State
 from masq_store.engine import snapshot, space_sync
+from masq_store.engine.digest import digest_of
 from masq_store.engine.room_keys import RoomKeys
 from masq_store.native.crypto import NativeCrypto
 
@@ -28,6 +31,19 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let devices come again soon."""
     for name in ("AGAIN_SECONDS", "TORN_SECONDS", "ANSWER_SECONDS", "SETTLE_SECONDS", "HUSH_SECONDS"):
         monkeypatch.setattr(space_sync, name, 0.2)
+
+
+def test_a_digest_is_that_of_the_document() -> None:
+    """A second program, written from docs/protocol.md, comes to the same digest, whatever the order of the rows."""
+    case = json.loads((ROOT / "tests/vectors/envelope.json").read_text("utf-8"))["digest"]
+    rows = [(*row[:6], tuple(map(tuple, row[6]))) for row in case["rows"]]
+
+    async def scene() -> None:
+        for order in (rows, rows[::-1]):
+            assert (await digest_of(NativeCrypto(), order)).hex() == case["digest"]
+        assert await digest_of(NativeCrypto(), []) == bytes(32)
+
+    run(scene)
 
 
 def equal(*devices: Device) -> bool:

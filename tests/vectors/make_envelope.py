@@ -5,6 +5,7 @@ nothing of the code under test, so that a second program has read the document. 
 fixed here.
 """
 
+import hashlib
 import hmac
 import json
 from pathlib import Path
@@ -17,6 +18,7 @@ ORIGIN, GENERATION = "https://counter.example", 1
 SENDER, OTHER = "0011223344556677", "8899aabbccddeeff"
 SESSION = bytes(range(0x30, 0x40))
 TAG = "c0" * 16
+DIGEST = bytes(range(32))
 MS = 1_800_000_000_000
 DEVICE = "fedcba9876543210"
 
@@ -144,7 +146,14 @@ def known_messages() -> list[dict[str, Json]]:
         {
             "name": "CHECK",
             "vector": {SENDER: 4, OTHER: 2**52},
-            "content": message(2, {"vector": {SENDER: 4, OTHER: 2**52}}),
+            "digest": None,
+            "content": message(2, {"vector": {SENDER: 4, OTHER: 2**52}, "digest": None}),
+        },
+        {
+            "name": "CHECK, with a digest",
+            "vector": {SENDER: 4},
+            "digest": DIGEST.hex(),
+            "content": message(2, {"vector": {SENDER: 4}, "digest": DIGEST.hex()}),
         },
         {
             "name": "STATE, last part",
@@ -192,6 +201,24 @@ def known_messages() -> list[dict[str, Json]]:
     return found
 
 
+def known_digest() -> dict[str, Any]:
+    """Return rows that a space holds, and their digest."""
+    rows = [["a", MS, 0, SENDER, 1, "1", [[SENDER, 5, 2]]], ["é", MS, 2, OTHER, 3, None, []]]
+    columns = [
+        [SENDER, OTHER],
+        ["a", "é"],
+        [MS, MS],
+        [0, 2],
+        [0, 1],
+        [1, 3],
+        ["1", None],
+        [[0, [[0, 5, 2]]]],
+        [],
+    ]
+    piece = b"\1" + json.dumps(columns, ensure_ascii=False, separators=(",", ":")).encode()
+    return {"rows": rows, "digest": hashlib.sha256(bytes(32) + piece).hexdigest()}
+
+
 def refused() -> list[dict[str, str]]:
     """Return envelopes under the right key that no device has made."""
     good = changes([[SENDER, 0, 1]], 0, [[0, 1, "count", "1", MS, 0, 0, 1]], [SENDER])
@@ -207,20 +234,16 @@ def refused() -> list[dict[str, str]]:
         "a stamp after the last": envelope(0, padded(late)),
         "a byte short": envelope(0, padded(good))[:-1],
         "an older version": envelope(0, padded(good), version=0),
+        "a later version": envelope(0, padded(good), version=2),
+        "a later form": envelope(0, padded(good), form=1),
     }
     found["another's counter"] = envelope(0, padded(good))[:37] + b"\1" + envelope(0, padded(good))[38:]
     return [{"name": name, "envelope": each.hex()} for name, each in found.items()]
 
 
 def newer() -> list[dict[str, str]]:
-    """Return envelopes that say that they are of a later version."""
-    good = padded(message(4, {"number": 12}))
-    later = padded(message(1, {}) + b"\2[]")
-    found = {
-        "a later version": envelope(0, good, version=2),
-        "a later form": envelope(0, good, form=1),
-        "later changes": envelope(0, later),
-    }
+    """Return envelopes under the right key in which a later version has said something."""
+    found = {"later changes": envelope(0, padded(message(1, {}) + b"\2[]"))}
     return [{"name": name, "envelope": each.hex()} for name, each in found.items()]
 
 
@@ -238,6 +261,7 @@ def main() -> None:
         "session": SESSION.hex(),
         "sender_key": SENDER_KEY.hex(),
         "messages": known_messages(),
+        "digest": known_digest(),
         "refused": refused(),
         "newer": newer(),
     }
