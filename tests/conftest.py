@@ -238,8 +238,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Mark what starts a browser, leave out what was not asked for, and put the rest in order.
 
     Tests without a browser come first: they are quick, and find most. Those in the same surroundings stand together, so
-    that they find a browser which runs already. Of each the slow ones begin: at the end one process would wait for
-    another.
+    that they find a browser which runs already. Of each the slow ones begin, and with --quick of all: at the end one
+    process would wait for another.
     """
     for item in items:
         if {"browser", "own_browser"} & set(getattr(item, "fixturenames", ())) or (
@@ -251,10 +251,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     away = {item for item in items if not _asked_for(config, item)}
     config.hook.pytest_deselected(items=list(away))
     names = ["", *engines.SURROUNDINGS]
-    items[:] = sorted(
-        (item for item in items if item not in away),
-        key=lambda item: (names.index(surroundings_of(item)), item.get_closest_marker("slow") is None),
-    )
+
+    def place(item: pytest.Item) -> tuple[int, int]:
+        where, soon = names.index(surroundings_of(item)), item.get_closest_marker("slow") is None
+        return (soon, where) if config.option.quick else (where, soon)
+
+    items[:] = sorted((item for item in items if item not in away), key=place)
 
 
 def _asked_for(config: pytest.Config, item: pytest.Item) -> bool:
