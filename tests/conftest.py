@@ -210,7 +210,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--browser", choices=choices, default="all", help="run tests in this browser engine only"
     )
     parser.addoption(
-        "--quick", action="store_true", help="of the tests in browsers only those marked `quick`"
+        "--quick",
+        action="store_true",
+        help="of the tests in browsers only those marked `quick`, in one setting",
     )
     parser.addoption(
         "--again", type=int, default=1, metavar="N", help="run each test N times, and none a second time"
@@ -265,7 +267,7 @@ def _asked_for(config: pytest.Config, item: pytest.Item) -> bool:
         return False
     if not name:
         return True
-    if config.option.quick and not item.get_closest_marker("quick"):
+    if config.option.quick and not (item.get_closest_marker("quick") and name == DEFAULT):
         return False
     return config.option.browser in ("all", engines.SURROUNDINGS[name].engine)
 
