@@ -353,10 +353,8 @@ class Sync:
         Then both hold the same, or one of them was told less than there is.
         """
         mine, theirs = dict(self.log.vector), dict(told.vector)
-        for who in (
-            self._sender,
-            sender,
-        ):  # what others claim of them above what they say themselves is not so
+        # Of these two nobody knows more than they say themselves.
+        for who in (self._sender, sender):
             mine[who] = theirs[who] = min(mine.get(who, 0), theirs.get(who, 0))
         return not self.behind(vector) and _above_zero(theirs) == _above_zero(mine)
 

@@ -556,6 +556,7 @@ class SpaceSync:
         self._link.leave(self)
         self._end_snapshot()
         self._said.clear()
+        self._stated = None  # it was said at a place that is not this one any more
         self._repeated += self._sync.repeated
         self._sync = self._begin()
         self._start_timer("enter", AGAIN_SECONDS)
