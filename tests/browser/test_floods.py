@@ -49,8 +49,10 @@ FLOOD = """
     }
 """
 
-PATIENCE = 100
-"""How many times its normal time a call may take in the middle. Before there were turns it was thousands."""
+PATIENCE = 500
+"""How many times its normal time a call may take in the middle: without turns it is thousands, with them up to 50 were
+measured on a machine that did nothing else. This tells the one from the other; how quick it is, is no test's business.
+"""
 
 
 @pytest.mark.slow("each flood goes on for two seconds")
