@@ -73,7 +73,7 @@ class Device:
             self.writer,
             crypto,
             changed=lambda: None,
-            now_ms=now_ms,
+            now_ms=self.now,
         )
         return self
 

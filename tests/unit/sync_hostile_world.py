@@ -7,19 +7,23 @@ from __future__ import annotations
 
 from sync_hub import Kept, Snapshot
 from sync_replica import Device, Disk, text
-from sync_world import World, _counted, read_log
+from sync_world import KEYS, YEAR_MS, World, _counted, read_log
 
-from masq_store.core.clock import Stamp
+from masq_store.core.claims import MOST_AHEAD_MS
+from masq_store.core.clock import MAX_COUNTER, MAX_MS, ZERO, Stamp
 from masq_store.core.envelope import Header, tag_of
 from masq_store.core.register import Change, Register, row_change
-from masq_store.core.space import Space
+from masq_store.core.space import MOST_ROWS, Space
 from masq_store.core.sync_wire import Changes, Check, Message, State, Trimmed
 
 LIES = {
     "lie_ranges": 4, "lie_snapshot": 2, "lie_half_snapshot": 2, "lie_change": 3, "lie_replicas": 1, "lie_digest": 2,
-    "lie_answer": 2, "lie_trimmed": 1, "lie_pieces": 1, "lie_session": 1,
+    "lie_answer": 2, "lie_trimmed": 1, "lie_pieces": 1, "lie_session": 1, "lie_stamp": 2, "lie_count": 1,
 }  # fmt: skip
 """How often each happens, beside what happens in any world."""
+
+LAST = "f" * 16
+"""Of equal stamps that of this replica is the largest."""
 
 
 class HostileWorld(World):
@@ -111,6 +115,41 @@ class HostileWorld(World):
         register = Register(Stamp(self.now_ms, 0, self._liar), self._number, text(b))
         self._say(Changes([Change(self._liar, self._number, "lie", register)], [], self._counter, more=True))
 
+    def _lie_stamp(self, at: int, b: int, c: int) -> None:
+        """Write with a clock at the end of time, half a century ahead, or as far ahead as is believed."""
+        ahead = (MAX_MS, self.now_ms + MOST_AHEAD_MS // 2, self.now_ms + MOST_AHEAD_MS)[b % 3]
+        self._number += 1
+        register = Register(Stamp(ahead, MAX_COUNTER, LAST), self._number, text(b) if c % 2 else None)
+        key = (*KEYS, f"after {at}")[c % (len(KEYS) + 1)]
+        self.note("stamps far ahead")
+        self._say(Changes([Change(LAST, self._number, key, register)], [], self._counter))
+
+    def _lie_count(self, at: int, b: int, c: int) -> None:
+        """Add a number with very many digits to what others count on."""
+        self._number += 1
+        part = (self._liar, self._number, (-1) ** c << b)
+        self._say(
+            Changes(
+                [Change(self._liar, self._number, "m", Register(ZERO, 0, None, (part,)))], [], self._counter
+            )
+        )
+
+    def _lie_size(self, at: int, b: int, c: int) -> None:
+        """Write more than a device may."""
+        self._write_much(text("x" * (self.most_bytes // 8)), 9)
+
+    def _lie_tombstones(self, at: int, b: int, c: int) -> None:
+        """Delete more keys than a device may have deleted."""
+        self._write_much(None, MOST_ROWS * self.most_keys)
+
+    def _write_much(self, value: str | None, count: int) -> None:
+        changes = []
+        for _ in range(count):
+            self._number += 1
+            register = Register(Stamp(self.now_ms, 0, self._liar), self._number, value)
+            changes.append(Change(self._liar, self._number, f"much {self._number}", register))
+        self._say(Changes(changes, [], self._counter))
+
     def _lie_session(self, at: int, b: int, c: int) -> None:
         """Take the next counter of a device's session."""
         sync = self._victim(at).sync
@@ -124,26 +163,28 @@ class HostileWorld(World):
         for device in self.devices:
             device.commit()
         expected = self._join()
-        bits = _counted(expected)
+        for device in self.devices:
+            device.skew_ms = 0
+        self.now_ms += 2 * YEAR_MS  # what lay at the edge of what is believed lies within it
         for at in self._deceived:
             self.devices[at].cut()
         self.devices.append(Device(self, Disk()))  # somebody new, who believes what the log says
         self._calm_down()
-        self._check(expected.rows(), bits)
+        self._check(expected.rows())
         for at, device in enumerate(self.devices):
             device.write([(f"after {at}", text(at))])
             expected.merge([row_change(row) for row in device.space.rows()])
         self._calm_down()
-        self._check(expected.rows(), bits)
+        self._check(expected.rows())
 
-    def _check(self, expected: list, bits: int) -> None:
+    def _check(self, expected: list) -> None:
         joined = Space("f" * 16)
         for held in (
             expected,
             self.devices[0].space.rows(),
         ):  # and what was on its way when the log was replaced
             joined.merge([row_change(row) for row in held])
-        rows = sorted(joined.rows())
+        rows, bits = sorted(joined.rows()), _counted(joined)
         for at, device in enumerate(self.devices):
             held = sorted(device.space.rows())
             assert held == rows, f"device {at} lacks or has more: {set(map(str, held)) ^ set(map(str, rows))}"

@@ -16,7 +16,9 @@ from sync_hub import Frame, Line
 from masq.errors import MasqError
 from masq.messages import encode
 from masq_store.core import checkpoint, digest, journal, sync_wire
+from masq_store.core.agreement import Agreement
 from masq_store.core.checkpoint import Covered, freeze
+from masq_store.core.claims import changes_that_can_be, state_that_can_be
 from masq_store.core.envelope import MINIMUM, Header, encode_header, parse_envelope, tag_of
 from masq_store.core.padding import pad, unpad
 from masq_store.core.register import Change
@@ -104,6 +106,7 @@ class Device:
     def start(self) -> None:
         """Open what is on the disk, as a new replica."""
         self.space = self.disk.open(self.world.new_id(8).hex())
+        self.space.max_keys, self.space.max_bytes = self.world.most_keys, self.world.most_bytes
         self.pending: deque[Applied] = deque()
         self.line: Line | None = None
         self._merging: tuple[Applied, list[Change], dict[str, int]] | None = None
@@ -111,10 +114,10 @@ class Device:
         self._trimmed: int | None = None
         self._full = self._resume = False
         self._told_here: tuple[str, Check] | None = None
-        self._telling = self._differs = False
-        self._told: dict[str, int] | None = None
-        self._given = b""
+        self.agreement = Agreement()
         self.sync = self._begin()
+        if self.sync.log.left_out:
+            self.agreement.begin()
 
     def crash(self) -> None:
         """End at once, and start again from the disk."""
@@ -163,16 +166,16 @@ class Device:
 
     def write(self, entries: list[tuple[str, str | None]]) -> None:
         """Set or delete keys."""
-        self._did(self.space.write(entries, self.world.now_ms + self.skew_ms))
+        self._did(self.space.write(entries, self.now_ms))
 
     def clear(self, prefix: str) -> None:
         """Delete all keys that begin with `prefix`."""
-        self._did(self.space.clear(prefix, self.world.now_ms + self.skew_ms))
+        self._did(self.space.clear(prefix, self.now_ms))
 
     def increment(self, key: str, by: int) -> None:
         """Count on, unless there is something else under the key."""
         try:
-            self._did(self.space.increment(key, by, self.world.now_ms + self.skew_ms))
+            self._did(self.space.increment(key, by, self.now_ms))
         except MasqError:
             assert key != "n"
 
@@ -181,6 +184,11 @@ class Device:
             self.pending.append(applied)
 
     # The network -------------------------------------------------------------------------------------------
+
+    @property
+    def now_ms(self) -> int:
+        """Its clock."""
+        return self.world.now_ms + self.skew_ms
 
     @property
     def busy(self) -> bool:
@@ -248,12 +256,12 @@ class Device:
                 world.note("snapshots read midway", sync.state == "live" and part == 0)
                 opened = world.sealer.open(envelope)
                 state = opened[1] if opened else None
-                if state and state.vector is not None:
-                    own = self.space.replica
-                    if own in state.vector:
-                        most = min(self.space.vector.get(own, 0), state.vector[own])
-                        state = state._replace(vector={**state.vector, own: most})
-                    self._telling = True
+                if state:
+                    possible = state_that_can_be(state, self.space, self.now_ms)
+                    sync.log.left_out |= possible.rows != state.rows
+                    if state.vector is not None or possible.rows != state.rows:
+                        self.agreement.begin()
+                    state = possible
                 return sync.part(part, of, state)
             case "ENVELOPE":
                 number, envelope = said
@@ -266,8 +274,12 @@ class Device:
                 before = sync.repeated
                 header, message = opened
                 if isinstance(message, Changes):
-                    ranges = [each for each in message.ranges if self._may_be(each[0], each[2])]
-                    message = message._replace(ranges=ranges)
+                    possible = changes_that_can_be(message, self.space, self.now_ms)
+                    if possible.changes != message.changes:
+                        world.note("changes that cannot be")
+                        sync.log.left_out = True
+                        self.agreement.begin()
+                    message = possible
                 elif isinstance(message, Check) and message.digest and header.sender != self.space.replica:
                     self._told_here = header.sender, message
                 found = sync.read(number, tag_of(envelope), len(envelope), header, message)
@@ -286,9 +298,6 @@ class Device:
                 self._refused(*said)
         return None
 
-    def _may_be(self, replica: str, number: int) -> bool:
-        return replica != self.space.replica or number <= self.space.vector.get(replica, 0)
-
     def digest(self) -> bytes:
         """Return the digest of all it holds."""
         found = digest.START
@@ -297,14 +306,12 @@ class Device:
         return found
 
     def _compare(self, sender: str, told: Check) -> None:
-        if not self.sync.at_one(sender, told, self.space.vector):
-            self._telling = self._told != self.sync.log.vector
-        elif self.digest() == told.digest:
-            self.world.note("told the same")
-            self._telling = self._differs = False
+        if self.sync.at_one(sender, told, self.space.vector):
+            same = self.digest() == told.digest
+            self.world.note("told the same" if same else "told something else")
+            self.agreement.compared(same)
         else:
-            self.world.note("told something else")
-            self._differs = self.digest() != self._given
+            self.agreement.unlike(self.sync.log.vector, self.sync.behind(self.space.vector) > 0)
 
     def _refused(self, ref: int, code: int) -> None:
         self.world.note("refusals")
@@ -349,13 +356,11 @@ class Device:
             number, self._trimmed = self._trimmed, None
             posts += self._send(sync.note_trimmed(number))
         calm = sync.idle and not pending and not sync.behind(vector) and not sync.lacks(vector)
-        if "agree" in due and calm and (self._differs or self._telling):
-            if self._differs:
-                self._given = self.digest()
+        if "agree" in due and calm and self.agreement.due:
+            if self.agreement.differs:
                 posts += self._send(sync.whole(vector, since))
-            self._told = dict(sync.log.vector)
             posts += self._send(sync.tell(self.digest()))
-            self._differs = self._telling = False
+            self.agreement.said(sync.log.vector, self.digest())
         if "snapshot" in due and not self._snapshot and not pending and sync.log.entries:
             full, self._full = self._full, False
             if full or sync.wants_snapshot(self.space.bytes):

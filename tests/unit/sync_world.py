@@ -8,6 +8,7 @@ from collections import Counter, deque
 from sync_hub import Hub, Kept
 from sync_replica import TIMERS, Device, Disk, Sealer, counted, text
 
+from masq_store.core.claims import changes_that_can_be, state_that_can_be
 from masq_store.core.envelope import tag_of
 from masq_store.core.register import row_change
 from masq_store.core.room_log import RoomLog
@@ -29,6 +30,10 @@ Step = tuple[str, int, int, int]
 
 class World:
     """All of it. `seed`: for what is left to chance after the history."""
+
+    most_keys = 100
+    most_bytes = 1 << 20
+    """What a space may hold, as far as devices write it."""
 
     def __init__(self, seed: int) -> None:
         self.hub = Hub()
@@ -302,7 +307,8 @@ class World:
 
 
 def read_log(world: World) -> tuple[Space, dict[str, int]]:
-    """Return what the log alone adds up to for somebody new, and how far it says so."""
+    """Return what the log alone adds up to for somebody new with the slowest clock, and how far it says so."""
+    now_ms = min(device.now_ms for device in world.devices)
     space, reader, kept = Space("0" * 16), Sync("0" * 16, bytes(16), RoomLog()), world.hub.kept
 
     def merge(found: Merge | None) -> None:
@@ -313,13 +319,17 @@ def read_log(world: World) -> tuple[Space, dict[str, int]]:
     reader.joined(kept.head, False)
     parts = kept.snapshot.parts if kept.snapshot else ()
     for part, envelope in enumerate(parts):
-        merge(reader.part(part, len(parts), world.sealer.open(envelope)[1]))
+        state = state_that_can_be(world.sealer.open(envelope)[1], space, now_ms)
+        merge(reader.part(part, len(parts), state))
     for number, envelope in enumerate(kept.envelopes, kept.start + 1):
         opened = world.sealer.open(envelope)
         if opened is None:
             reader.skip(number, tag_of(envelope), len(envelope))
         else:
-            merge(reader.read(number, tag_of(envelope), len(envelope), *opened))
+            header, message = opened
+            if isinstance(message, Changes):
+                message = changes_that_can_be(message, space, now_ms)
+            merge(reader.read(number, tag_of(envelope), len(envelope), header, message))
     return space, reader.log.vector
 
 

@@ -1,7 +1,9 @@
 """Whatever happens to devices and relay, once it is over all hold the same, and nothing durable is lost."""
 
 import pytest
-from sync_history import make_history, run_many, shrink
+from sync_history import make_history, run, run_many, shrink
+
+from masq.errors import QuotaExceeded
 
 MORE = (range(300, 1150), range(1150, 2000))
 WITH_LIES = 200
@@ -16,7 +18,8 @@ MUST_BE_MET = (
 
 MET_BESIDE_A_LIAR = (
     "claims not believed", "told something else", "told the same", "ranges that a liar claims", "snapshots of a liar",
-    "changes in another's name", "counters that a liar takes", "snapshots that end with junk",
+    "changes in another's name", "counters that a liar takes", "snapshots that end with junk", "stamps far ahead",
+    "changes that cannot be",
 )  # fmt: skip
 
 
@@ -44,6 +47,26 @@ def test_replicas_converge_beside_a_liar(seeds):
     """
     met = run_many(seeds, lies=True)
     assert {what: met[what] for what in MET_BESIDE_A_LIAR if met[what] < 3} == {}
+
+
+UNTIL_MEMBERS_SIGN = {
+    "limits by writer, in bytes": [("lie_size", 0, 0, 0), ("connect", 0, 0, 0), ("talk", 0, 0, 3)],
+    "limits by writer, of deleted keys": [
+        ("lie_tombstones", 0, 0, 0),
+        ("connect", 0, 0, 0),
+        ("talk", 0, 0, 3),
+    ],
+}
+"""Histories after which not all can write: nobody can tell yet whose the changes are that a member posts."""
+
+
+@pytest.mark.parametrize("what", UNTIL_MEMBERS_SIGN)
+@pytest.mark.xfail(
+    strict=True, raises=QuotaExceeded, reason="a limit by writer needs changes that are signed"
+)
+def test_a_member_fills_a_space(what):
+    """One member may not write so much that the others cannot write any more."""
+    run(0, UNTIL_MEMBERS_SIGN[what], lies=True)
 
 
 def test_a_seed_makes_one_history():

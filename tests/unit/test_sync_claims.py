@@ -13,7 +13,7 @@ from spaces import state
 from sync_insider import Insider, content_of
 
 from build.places import ROOT
-from masq_store.core import sync
+from masq_store.core import agreement, claims, sync
 from masq_store.core.clock import ZERO, Stamp
 from masq_store.core.errors import NewerData
 from masq_store.core.register import Change, Register
@@ -29,8 +29,10 @@ LIAR = "ab" * 8
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let devices come again soon."""
-    for name in ("AGAIN_SECONDS", "TORN_SECONDS", "ANSWER_SECONDS", "SETTLE_SECONDS", "HUSH_SECONDS"):
+    for name in ("AGAIN_SECONDS", "TORN_SECONDS", "ANSWER_SECONDS", "SETTLE_SECONDS"):
         monkeypatch.setattr(space_sync, name, 0.2)
+    monkeypatch.setattr(agreement, "HUSH_SECONDS", 0.2)
+    monkeypatch.setattr(agreement, "MOST_HUSH_SECONDS", 0.4)
 
 
 def test_a_digest_is_that_of_the_document() -> None:
@@ -97,11 +99,13 @@ def test_the_others_hear_of_it_when_they_come_back(tmp_path: Path) -> None:
             await one.stop()
             await insider.snapshot(State([], number, tag, vector), number, tag)
             three = await Device(url(running)).start()
-            await until(lambda: three.synced and three.sync._told is not None)
+            await until(lambda: three.synced and three.sync._agreement._told is not None)
             assert three.get("photo") is None
             await three.stop()
             one = await Device(url(running), one.disk).start()
-            await until(lambda: one.sync.differed_count == 1 and one.sync._given is not None and one.synced)
+            await until(
+                lambda: one.sync.differed_count == 1 and one.sync._agreement._given is not None and one.synced
+            )
             await one.stop()
             three = await Device(url(running), three.disk).start()
             await until(lambda: three.get("photo") == "album")
@@ -153,7 +157,7 @@ def test_agreement_costs_no_more_than_a_word(tmp_path: Path) -> None:
             await until(lambda: running.relay.metrics.counts["snapshots_total"] == 1 and one.synced)
             before = running.relay.metrics.counts["envelopes_stored_total"]
             three = await Device(url(running)).start()
-            await until(lambda: three.sync._told is not None and equal(one, two, three))
+            await until(lambda: three.sync._agreement._told is not None and equal(one, two, three))
             assert one.sync.differed_count == two.sync.differed_count == three.sync.differed_count == 0
             assert (
                 running.relay.metrics.counts["envelopes_stored_total"] <= before + 2
@@ -235,7 +239,7 @@ def test_nothing_that_must_cross_is_larger_than_a_frame(
     for module in (sync, snapshot) if not counter else ():
         monkeypatch.setattr(module, "MOST_NAMED", 40)
         monkeypatch.setattr(module, "PIECE_BYTES", 1500)
-    monkeypatch.setattr(space_sync, "MOST_UNSEEN", 160)
+    monkeypatch.setattr(claims, "MOST_UNSEEN", 160)
     frame = 1 << 20 if counter else 4096  # less than the whole vector takes
 
     async def scene() -> None:

@@ -15,9 +15,9 @@ from space_sync_rig import Device, now_ms, stop, url
 from spaces import state
 from sync_insider import Insider, content_of
 
-from masq.errors import QuotaExceeded
 from masq.messages import dumps, encode
-from masq_store.core import sync_wire
+from masq_store.core import agreement, sync_wire
+from masq_store.core.claims import MOST_AHEAD_MS
 from masq_store.core.clock import MAX_COUNTER, MAX_MS, Stamp
 from masq_store.core.entries import MAX_NUMBER
 from masq_store.core.errors import DamagedData, NewerData
@@ -36,6 +36,8 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let devices come again soon."""
     for name in ("AGAIN_SECONDS", "TORN_SECONDS", "ANSWER_SECONDS", "SETTLE_SECONDS"):
         monkeypatch.setattr(space_sync, name, 0.2)
+    monkeypatch.setattr(agreement, "HUSH_SECONDS", 0.2)
+    monkeypatch.setattr(agreement, "MOST_HUSH_SECONDS", 0.4)
 
 
 def row(**other: Any) -> list[Any]:
@@ -350,21 +352,45 @@ def test_a_snapshot_that_says_another_number(tmp_path: Path, number: int) -> Non
 
 
 def test_a_stamp_at_the_end_of_time(tmp_path: Path) -> None:
-    """Above the last stamp nothing can be written: a write says so, and none is acknowledged that others refuse."""
+    """What is said to be written a century from now is left out: each key can be written, also the one it names."""
 
     async def scene() -> None:
         async with relay(tmp_path) as running:
             one, two, insider = await two_devices(running)
-            end = Register(Stamp(MAX_MS, MAX_COUNTER, LIAR), 1, TEXT)
-            await insider.say(Changes([Change(LIAR, 1, "k", end)], [(LIAR, 0, 1)], 0))
-            await until(lambda: one.get("k") == two.get("k") == "v")
-            for device in (one, two):
-                with pytest.raises(QuotaExceeded):
-                    await device.set("k", "above it")
-                await device.increment("count")
-            await until(lambda: in_step(one, two) and one.get("count") == 5)
-            assert one.sync.refused_count == 0
+            far = [
+                (MAX_MS, "k"),
+                (now_ms() + MOST_AHEAD_MS + 60_000, "l"),
+                (now_ms() + MOST_AHEAD_MS // 2, "m"),
+            ]
+            said = [
+                Change(LIAR, number, key, Register(Stamp(ms, MAX_COUNTER, LIAR), number, TEXT))
+                for number, (ms, key) in enumerate(far, 1)
+            ]
+            await insider.say(Changes(said, [(LIAR, 0, 3)], 0))
+            await until(lambda: one.get("m") == two.get("m") == "v")
+            for key in ("k", "l", "m"):
+                assert key == "m" or one.get(key) != "v"
+                await one.set(key, "later")
+                await until(lambda key=key: in_step(one, two) and two.get(key) == "later")
             await stop([one, two])
+
+    run(scene)
+
+
+def test_a_stamp_is_believed_once_it_can_be(tmp_path: Path) -> None:
+    """What a device with a slow clock left out as a century ahead, it gets from the others once its clock is right."""
+
+    async def scene() -> None:
+        async with relay(tmp_path) as running:
+            one, two, insider = await two_devices(running)
+            slow = await Device(url(running), clock_off_ms=-86_400_000).start()
+            edge = Register(Stamp(now_ms() + MOST_AHEAD_MS, 0, LIAR), 1, TEXT)
+            await insider.say(Changes([Change(LIAR, 1, "k", edge)], [(LIAR, 0, 1)], 0))
+            await until(lambda: one.get("k") == "v" and one.sync.differed_count > 0)
+            assert slow.get("k") != "v"
+            slow.clock_off_ms = 0
+            await until(lambda: slow.get("k") == "v" and in_step(one, slow))
+            await stop([one, two, slow])
 
     run(scene)
 

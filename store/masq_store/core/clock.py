@@ -33,8 +33,8 @@ def stamp_after(ms: int, counter: int, now_ms: int, replica: str) -> Stamp:
     since registers are compared key by key. One for the space would carry a clock that was once wrong to all keys, and
     of two writes the later one would lose there ever after.
 
-    Raises QuotaExceeded after the last stamp there is, which only a device that lies about its clock reaches: what is
-    written above it no other device would take.
+    Raises QuotaExceeded after the last stamp there is, which no other device gives to a key here (`core.claims`), and
+    which this one's clock does not reach: what is written above it no other device would take.
     """
     if now_ms > ms:
         return Stamp(now_ms, 0, replica)

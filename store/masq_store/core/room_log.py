@@ -45,6 +45,8 @@ class RoomLog:
         """Numbers up to which there is something, although the log did not show what stands before it."""
         self.broken = False
         """A part of a snapshot could not be read."""
+        self.left_out = False
+        """Something was left out as it could not be, by the clock of that day (`core.claims`)."""
         self._sessions: dict[
             str, tuple[int, int]
         ] = {}  # of each: the counters [first, end) seen without a gap
@@ -135,6 +137,7 @@ class RoomLog:
                 "size": self.size,
                 "missing": self.missing,
                 "broken": self.broken,
+                "left_out": self.left_out,
                 "sessions": self._sessions,
             }
         ).encode()
@@ -150,6 +153,7 @@ class RoomLog:
             log.stand(kept["number"], bytes.fromhex(kept["tag"]), kept["vector"])
             log.entries, log.size = kept["entries"], kept["size"]
             log.missing, log.broken = kept["missing"], kept["broken"]
+            log.left_out = kept.get("left_out", False)  # not there yet in what an older version kept
             log._sessions = {session: (first, end) for session, (first, end) in kept["sessions"].items()}
         except (MasqError, ValueError, TypeError, LookupError) as error:
             raise DamagedData("the place in a room's log") from error

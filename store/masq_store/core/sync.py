@@ -39,10 +39,6 @@ for a slow reader before it counts as one."""
 MOST_NAMED = 4096
 """Replicas that one message names: some 100 kB. A longer vector goes in several, or is not said at all."""
 
-MOST_UNSEEN = 16_384
-"""Replicas in a space's vector from which on a range of another counts only beside a change of it, which those that
-were made up do not have."""
-
 CHANGE_BYTES = 96  # what a change takes beside its key and its text
 
 MOST_IN_FLIGHT = 8
@@ -120,7 +116,7 @@ class Sync:
         self._at: int | None = 0  # the number that was read last; None behind what could not be read
         self._shown: dict[tuple[str, int, str], Change] = {}  # read in the log, and above `_checked`
         self._checked = dict(self.log.vector)  # the log's vector, as far as its claims were looked at
-        self._begun = False  # the log was read from its beginning
+        self._begun = not self.log.number  # the log is read from its beginning
         self._vector: dict[str, int] = {}  # of the snapshot that is being read, as far as it was said
 
     # The relay says ----------------------------------------------------------------------------------------

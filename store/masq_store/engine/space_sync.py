@@ -13,12 +13,14 @@ from typing import Any
 
 from masq.errors import MasqError, QuotaExceeded
 from masq_store.core import keys
+from masq_store.core.agreement import Agreement
+from masq_store.core.claims import changes_that_can_be, state_that_can_be
 from masq_store.core.envelope import Header, tag_of
 from masq_store.core.errors import DamagedData, NewerData, RelayRefused, SyncFailed
 from masq_store.core.relay_frames import Code
 from masq_store.core.room_log import RoomLog
 from masq_store.core.space import Applied
-from masq_store.core.sync import MOST_UNSEEN, Merge, Post, Sync
+from masq_store.core.sync import Merge, Post, Sync
 from masq_store.core.sync_wire import Changes, Check, Here, State
 from masq_store.engine.digest import digest_of
 from masq_store.engine.ports import Crypto
@@ -43,9 +45,6 @@ TORN_SECONDS = 2.0
 
 AGAIN_SECONDS = 30.0
 """After a full disk on either side, until the next try."""
-
-HUSH_SECONDS = 60.0
-"""After a device has said what it holds, until it says so again."""
 
 SETTLE_SECONDS = 1.0
 """How long others are given, at most, to do what any of us can: to post what the log has lost, to answer."""
@@ -83,8 +82,6 @@ class SpaceSync:
         """Envelopes that no member of this space has sealed."""
         self.first = not space.core.vector
         """Whether this device had nothing of the space when this began."""
-        self.differed_count = 0
-        """How often another device said that it holds something else, under the same vector."""
         self.others_count = 0
         """Other connections in the room."""
         self.presence: Presence | None = None
@@ -108,10 +105,7 @@ class SpaceSync:
         self._newer: NewerData | None = None  # what could not be read, and must be once it can
         self._before_newer = b""  # the log in front of that, as it goes to the disk
         self._stated: tuple[str, Check] | None = None  # what another device holds, at the place read last
-        self._telling = False  # what this device holds is to be said, so that others compare it
-        self._told: dict[str, int] | None = None  # the log's vector when this device said so last
-        self._differs = False  # somebody holds something else: all of it is to be posted
-        self._given: bytes | None = None  # the digest of what was posted whole, last
+        self._agreement = Agreement()
         self._in_vain = 0  # bytes of the log when a snapshot of ours was not taken
         self._stopping = False
         self._merging = False
@@ -127,6 +121,8 @@ class SpaceSync:
             if content is not None:
                 self._kept = RoomLog.decode(content).encode()
         self._sync = self._begin()
+        if self._sync.log.left_out:
+            self._agreement.begin()
         self.space.listeners.append(self._written)
         self._task = asyncio.get_running_loop().create_task(self._run())
         self._link.enter(self)
@@ -158,6 +154,11 @@ class SpaceSync:
     def waiting(self) -> int:
         """How many changes are not on the relay yet."""
         return self._sync.behind(self.space.core.vector)
+
+    @property
+    def differed_count(self) -> int:
+        """How often another device said that it holds something else, under the same vector."""
+        return self._agreement.differed
 
     @property
     def repeated_count(self) -> int:
@@ -329,10 +330,10 @@ class SpaceSync:
             return None
         header, message = opened
         if isinstance(message, Changes):
-            seen = {change.replica for change in message.changes}
-            message = message._replace(
-                ranges=[each for each in message.ranges if self._may_be(each[0], each[2], each[0] in seen)]
-            )
+            possible = changes_that_can_be(message, self.space.core, self._now_ms())
+            if len(possible.changes) < len(message.changes):
+                self._leave_out()
+            message = possible
         elif isinstance(message, Check) and message.digest and header.sender != self.space.core.replica:
             self._stated = header.sender, message
         return self._sync.read(number, tag, size, header, message)
@@ -342,13 +343,17 @@ class SpaceSync:
         if not isinstance(state, State) or state.number != number:
             self._pass_over(None if isinstance(opened, tuple) else opened)
             return self._sync.part(part, of, None)
+        possible = state_that_can_be(state, self.space.core, self._now_ms())
+        if len(possible.rows) < len(state.rows):
+            self._leave_out()
         if state.vector is not None:
-            core = self.space.core
-            if core.replica in state.vector:  # this replica alone numbers its own
-                most = min(core.vector.get(core.replica, 0), state.vector[core.replica])
-                state = state._replace(vector={**state.vector, core.replica: most})
-            self._telling = True  # nobody else reads what this one begins from
-        return self._sync.part(part, of, state)
+            self._agreement.begin()
+        return self._sync.part(part, of, possible)
+
+    def _leave_out(self) -> None:
+        """Note that others may hold what this device does not believe today, and will once its time has come."""
+        self._sync.log.left_out = True
+        self._agreement.begin()
 
     def _pass_over(self, opened: NewerData | None) -> None:
         """Go on without an envelope. What a later version has sealed will be read once this store can."""
@@ -359,16 +364,6 @@ class SpaceSync:
             # What is kept of the place stays here from now on, also where a time to keep it was set before.
             self._before_newer = self._sync.log.encode()
         self.problem = self._newer = opened
-
-    def _may_be(self, replica: str, number: int, seen: bool) -> bool:
-        """Say whether there can be that many changes: this replica alone numbers its own.
-
-        `seen`: whether one of them is there; after very many replicas one without any is none.
-        """
-        vector = self.space.core.vector
-        if replica == self.space.core.replica:
-            return number <= vector.get(replica, 0)
-        return seen or replica in vector or len(vector) < MOST_UNSEEN
 
     def _current(self) -> None:
         self._sync.current()
@@ -475,23 +470,18 @@ class SpaceSync:
 
     async def _compare(self, sender: str, stated: Check) -> None:
         """Compare what another device holds with what this one does, where both have read the same."""
-        core = self.space.core
-        if not self._sync.at_one(sender, stated, core.vector):
-            self._telling = self._told != self._sync.log.vector  # so that the other one compares
-            return
-        found = await digest_of(self._crypto, core.rows())
-        if not self._sync.at_one(sender, stated, core.vector):  # something was written meanwhile
-            self._telling = True
-        elif found == stated.digest:
-            self._telling = self._differs = False  # whatever there is to say, that device has said it
-        else:
-            self.differed_count += 1
-            self._differs = found != self._given
+        core, sync, agreement = self.space.core, self._sync, self._agreement
+        if sync.at_one(sender, stated, core.vector):
+            found = await digest_of(self._crypto, core.rows())
+            if sync.at_one(sender, stated, core.vector):  # nothing was written meanwhile
+                agreement.compared(found == stated.digest)
+                return
+        agreement.unlike(sync.log.vector, bool(sync.behind(core.vector)))
 
     async def _agree(self, vector: dict[str, int]) -> None:
-        """Say what this device holds, and post all of it where somebody holds something else."""
-        sync, core = self._sync, self.space.core
-        if not (self._differs or self._telling) or "hush" in self._timers or self.space.pending:
+        """Say what this device holds, after all of it where somebody holds something else."""
+        sync, core, agreement = self._sync, self.space.core, self._agreement
+        if not agreement.due or "hush" in self._timers or self.space.pending:
             return
         self._due.discard("hush")
         if not self._chance("agree"):
@@ -499,13 +489,11 @@ class SpaceSync:
         found = await digest_of(self._crypto, core.rows())
         if self.space.pending or core.vector != vector:
             return  # it is another one by now; later
-        if self._differs:
-            self._given = found
+        if agreement.differs:
             await self._send(sync.whole(vector, core.changes_since))
-        self._told = dict(sync.log.vector)
         await self._send(sync.tell(found))
-        self._differs = self._telling = False
-        self._start_timer("hush", HUSH_SECONDS)
+        agreement.said(sync.log.vector, found)
+        self._start_timer("hush", agreement.hush_seconds)
 
     async def _cast_here(self) -> None:
         here, self._saying = self._saying, None

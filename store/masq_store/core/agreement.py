@@ -1,0 +1,64 @@
+"""Whether the devices of a space hold the same: what this one has said of itself, and what the others' words came to.
+
+A version vector is a claim of how much was read; a digest beside it says what is held. Who hears another one's digest
+under a vector that is its own compares. Who holds something else posts all that it holds, then says its own digest, so
+that the other one compares, too: once both have read that, they hold the same.
+"""
+
+from __future__ import annotations
+
+HUSH_SECONDS = 60.0
+"""After a device has said what it holds, until it says so again."""
+
+MOST_HUSH_SECONDS = 3600.0
+"""The same at most. It doubles each time that somebody holds something else than what was posted whole before: a
+device that went back to an older disk has not read that, and one that lies will never be content."""
+
+
+class Agreement:
+    """What one device knows of that."""
+
+    def __init__(self) -> None:
+        self.telling = False
+        """What this device holds is to be said."""
+        self.differs = False
+        """Somebody holds something else: all of it is to be posted, first."""
+        self.differed = 0
+        """How often somebody did."""
+        self.hush_seconds = HUSH_SECONDS
+        """How long to say nothing more, after it was said."""
+        self._told: dict[str, int] | None = None
+        self._given: bytes | None = None
+
+    @property
+    def due(self) -> bool:
+        """Whether there is something to say."""
+        return self.telling or self.differs
+
+    def begin(self) -> None:
+        """Note that others may have taken something else: this device began from a snapshot, or left something out."""
+        self.telling = True
+
+    def unlike(self, log: dict[str, int], behind: bool) -> None:
+        """Note that another one's digest could not be compared, so that it may compare this one's.
+
+        `log`: the log's vector. `behind`: this device has something to post, and the log is not what it was told at.
+        """
+        self.telling = self.telling or behind or self._told != log
+
+    def compared(self, same: bool) -> None:
+        """Note that another one's digest was compared."""
+        if same:
+            self.telling = self.differs = False  # whatever there is to say, that device has said it
+        else:
+            self.differed += 1
+            self.differs = True
+
+    def said(self, log: dict[str, int], digest: bytes) -> None:
+        """Note that this device says its digest, after all that it holds where somebody differed. `log`: as above."""
+        if self.differs:
+            again = digest == self._given
+            self.hush_seconds = min(2 * self.hush_seconds, MOST_HUSH_SECONDS) if again else HUSH_SECONDS
+            self._given = digest
+        self._told = dict(log)
+        self.telling = self.differs = False

@@ -1,0 +1,40 @@
+"""What a device says of what it holds: as often as it must, and the more rarely the less it helps."""
+
+from masq_store.core.agreement import HUSH_SECONDS, MOST_HUSH_SECONDS, Agreement
+
+LOG = {"ab" * 8: 3}
+
+
+def test_one_that_is_never_content_is_given_everything_ever_more_rarely() -> None:
+    """The pause doubles up to an hour while the same is posted whole, and is short again with the first news."""
+    here = Agreement()
+    pauses = []
+    for _ in range(9):
+        here.compared(same=False)
+        here.said(LOG, b"one")
+        pauses.append(here.hush_seconds)
+    assert pauses == [min(HUSH_SECONDS * 2**n, MOST_HUSH_SECONDS) for n in range(9)]
+    here.compared(same=False)
+    here.said(LOG, b"two")
+    assert here.hush_seconds == HUSH_SECONDS
+
+
+def test_nothing_is_said_where_another_has_said_it() -> None:
+    """Who was about to say its digest, and hears the same one, keeps quiet."""
+    here = Agreement()
+    here.begin()
+    assert here.due
+    here.compared(same=True)
+    assert not here.due
+
+
+def test_two_that_cannot_compare_do_not_talk_for_ever() -> None:
+    """Under one vector of the log a device answers once, unless it has something to post: then the vector moves."""
+    here = Agreement()
+    here.unlike(LOG, behind=False)
+    assert here.due
+    here.said(LOG, b"one")
+    here.unlike(LOG, behind=False)
+    assert not here.due
+    here.unlike(LOG, behind=True)
+    assert here.due
