@@ -2,6 +2,7 @@
 
 import pytest
 from sync_history import make_history, run, run_many, shrink
+from sync_hostile_world import HostileWorld
 
 from masq.errors import QuotaExceeded
 
@@ -67,6 +68,19 @@ UNTIL_MEMBERS_SIGN = {
 def test_a_member_fills_a_space(what):
     """One member may not write so much that the others cannot write any more."""
     run(0, UNTIL_MEMBERS_SIGN[what], lies=True)
+
+
+@pytest.mark.xfail(
+    strict=True, raises=AssertionError, reason="whose a change is can be told once it is signed"
+)
+def test_a_member_writes_in_anothers_name():
+    """What one member says that another has written is not believed."""
+    world = HostileWorld(0)
+    for step in [("write", 0, 0, 1), ("talk", 0, 0, 3), ("lie_change", 0, 1, 0), ("talk", 1, 0, 3)]:
+        world.take(step)
+    victim, reader = world.devices[:2]
+    written = [row for row in reader.space.rows() if row[3] == victim.space.replica]
+    assert written == victim.space.rows()
 
 
 def test_a_seed_makes_one_history():
