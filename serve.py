@@ -47,7 +47,7 @@ def parse():
     parser.add_argument("--keyfile", help="PEM file with its key, where that is a file of its own")
     parser.add_argument("--no-build", action="store_true", help="serve dist/ as it is")
     arguments = parser.parse_args()
-    if arguments.host not in ("127.0.0.1", "localhost", "::1") and not arguments.certfile:
+    if arguments.host not in ("127.0.0.1", "localhost", "::1") and arguments.certfile is None:
         sys.exit(
             "--host beyond this machine needs --certfile: browsers give no encryption to pages over plain http, "
             "and the store does not work without it."

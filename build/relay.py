@@ -40,7 +40,7 @@ class LocalRelay:
             "--end-with-stdin",
         ]
         for option in ("certfile", "keyfile"):
-            if getattr(arguments, option):
+            if getattr(arguments, option) is not None:
                 command += [f"--{option}", getattr(arguments, option)]
         parts = [str(ROOT / "relay"), *filter(None, [os.environ.get("PYTHONPATH")])]
         self._program = subprocess.Popen(
@@ -60,7 +60,7 @@ class LocalRelay:
                 "The relay did not start. Give it another --relay-port, or leave it out with --no-relay."
             )
         bound = line.strip().rsplit(":", 1)[1]
-        self.url = f"{'wss' if arguments.certfile else 'ws'}://localhost:{bound}"
+        self.url = f"{'ws' if arguments.certfile is None else 'wss'}://localhost:{bound}"
         """Its address, as a page on this machine can use it."""
 
     def stop(self) -> None:

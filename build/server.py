@@ -14,6 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from build.certificate import server_context
 from build.headers import app_headers, store_headers
 from build.places import DEFAULT_STORE
 
@@ -38,7 +39,8 @@ TYPES = {
 REWRITTEN = {".html", ".py", ".js", ".json", ".toml"}
 """Files of demos that may name the store's address."""
 
-HOST = re.compile(r"[a-z0-9.-]+(:[0-9]+)?")
+HOST = re.compile(r"([a-z0-9.-]+)(?::[0-9]+)?")
+"""What browsers send as Host; those that reach the standard port send none."""
 
 REST_SECONDS = 60.0
 """An idle connection is closed after this long, so that its thread ends."""
@@ -65,7 +67,7 @@ class SiteServer(ThreadingHTTPServer):
         folders: more names and what they show, besides the folders of `dist`; tests put their own apps there.
         before_page: called before a page is answered; may rebuild `dist`, and may return a sentence to show instead.
 
-    Raises OSError where the port is taken, ssl.SSLError for a bad certificate.
+    Raises OSError where the port is taken, BadCertificate where `certfile` and `keyfile` cannot be used.
     """
 
     daemon_threads = True
@@ -88,11 +90,8 @@ class SiteServer(ThreadingHTTPServer):
         self.before_page = before_page
         self.relay = ""
         """Address of the relay that store.json names; "": that of the file."""
-        self.scheme = "https" if certfile else "http"
-        self.context: ssl.SSLContext | None = None
-        if certfile:
-            self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            self.context.load_cert_chain(certfile, keyfile)
+        self.context = server_context(certfile, keyfile)
+        self.scheme = "https" if self.context else "http"
         if ":" in host:
             self.address_family = socket.AF_INET6
         super().__init__((host, port), Handler)
@@ -213,9 +212,10 @@ class Handler(BaseHTTPRequestHandler):
     def _relay(self) -> None:
         """Tell the store's default relay, by the name under which this machine was asked for."""
         relay = self.server.relay
-        host = self.headers.get("Host", "").rpartition(":")[0].lower()
-        if HOST.fullmatch(host) and not host.endswith("localhost"):
-            relay = relay.replace("localhost", host.partition(".")[2] or host)
+        host = HOST.fullmatch(self.headers.get("Host", "").lower())
+        # The store's own name, for that one is in the certificate: the name above it may be missing there.
+        if host and f".{host[1]}".rpartition(".")[2] != "localhost":
+            relay = relay.replace("localhost", host[1])
         headers = store_headers("/store.json") | {"Content-Type": TYPES[".json"]}
         self._send(200, headers, json.dumps({"relay": relay}).encode())
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import errno
 import signal
-import ssl
 import subprocess
 import sys
 import threading
 import time
 import webbrowser
 
+from build.certificate import BadCertificate
 from build.inputs import build_inputs
 from build.places import DIST, ROOT
 from build.relay import LocalRelay, RelayFailed
@@ -73,7 +73,7 @@ def serve(arguments: argparse.Namespace) -> int:
             keyfile=arguments.keyfile,
             before_page=None if arguments.no_build else freshness.check,
         )
-    except (OSError, OverflowError) as error:
+    except (OSError, OverflowError, BadCertificate) as error:
         print(_refusal(error, arguments), file=sys.stderr)
         return 1
     relay: LocalRelay | None = None
@@ -106,10 +106,8 @@ def _interrupt(signum: int, frame: object) -> None:
 def _refusal(error: Exception, arguments: argparse.Namespace) -> str:
     """Return the sentence for a server that could not be started."""
     port = arguments.port
-    if isinstance(error, ssl.SSLError):
-        return f"{arguments.certfile} is no usable certificate ({error}): it must be PEM, with its key or --keyfile."
-    if isinstance(error, FileNotFoundError):
-        return "The file given with --certfile or --keyfile does not exist."
+    if isinstance(error, BadCertificate):
+        return str(error)
     if isinstance(error, OverflowError):
         return f"{port} is not a port: give a number from 1 to 65535."
     code = error.errno if isinstance(error, OSError) else None

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from masq_relay.certificate import BadCertificate, server_context
 from masq_relay.journal import LEVELS
 from masq_relay.limits import GIB, KIB, MIB, Limits
 
@@ -175,22 +176,10 @@ def _check(asked: argparse.Namespace, limits: Limits) -> None:
 
 
 def _tls(certfile: str | None, keyfile: str | None) -> ssl.SSLContext | None:
-    if certfile is None:
-        if keyfile is not None:
-            raise BadSettings("--keyfile goes with --certfile; give both.")
-        return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
-        # A key with a passphrase would be asked for on the terminal, where nobody sits.
-        context.load_cert_chain(certfile, keyfile, password="")
-    except FileNotFoundError as error:
-        raise BadSettings("The file given with --certfile or --keyfile does not exist.") from error
-    except (OSError, ssl.SSLError, ValueError) as error:
-        raise BadSettings(
-            f"{certfile} is no usable certificate ({error}): "
-            "it must be PEM, with its key or --keyfile, and without a passphrase."
-        ) from error
-    return context
+        return server_context(certfile, keyfile)
+    except BadCertificate as error:
+        raise BadSettings(str(error)) from error
 
 
 def _short(value: int, kind: object) -> str:

@@ -72,7 +72,7 @@ def refused(*arguments):
         (["--retention", "5s"], "--retention is at least a minute"),
         (["--keyfile", "key.pem"], "--keyfile goes with --certfile"),
         (["--certfile", "/nowhere.pem"], "does not exist"),
-        (["--certfile", __file__], "no usable certificate"),
+        (["--certfile", __file__], "holds no certificate"),
         (["--data", __file__], "is a file"),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",
