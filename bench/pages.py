@@ -22,7 +22,7 @@ def serve(folder: Path) -> SiteServer:
     shutil.copytree(DIST / "store", folder / "store", copy_function=_link)
     app = next(path.name for path in (DIST / "store").glob("app-*") if path.is_dir())
     for page in (PAGES / "store").iterdir():
-        (folder / "store" / page.name).write_text(page.read_text().replace("{{app}}", app))
+        (folder / "store" / page.name).write_text(page.read_text("utf-8").replace("{{app}}", app))
     for name in APPS:
         shutil.copytree(PAGES / "bench", folder / name)
         _link_all(PYODIDE, NODE_MODULES / "pyodide", folder / name / "pyodide")

@@ -10,7 +10,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from build import pip_settings
+from build.lock import lock
 from build.places import PROJECT, ROOT, VENV, BuildError
+from build.terminal import make_steady
 
 STAMP = VENV / "masq-installed"
 """Names what is installed; it is written last, so an installation that was cut short has none."""
@@ -52,8 +55,17 @@ def _installed(groups: tuple[str, ...]) -> bool:
     return all(_fingerprint((group,)) in _stamps() for group in groups) and environment_python().exists()
 
 
-def _run(*command: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+def _run(*command: str, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a Python, which sees nothing of the person's settings of pip unless `environment` has them."""
+    return subprocess.run(
+        command,
+        cwd=ROOT,
+        env=environment or pip_settings.neutral(os.environ),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+    )
 
 
 def _has_pip() -> bool:
@@ -98,13 +110,23 @@ def install(groups: tuple[str, ...] = ("build",)) -> None:
     """
     if _installed(groups):
         return
+    with lock("environment", "Another start is setting up here; waiting for it …"):
+        if not _installed(groups):
+            _fill(groups)
+
+
+def _fill(groups: tuple[str, ...]) -> None:
     pip = _make()
+    settings = _pip_settings(pip)
     print(f"Installing {', '.join(groups)} requirements (the first time only) …", flush=True)
     # What else is installed stays so: groups that share a package name the same version of it.
     others = {_fingerprint((group,)) for group in PROJECT["optional-dependencies"]} & _stamps()
     STAMP.unlink(missing_ok=True)
     done = _run(
-        *pip, "install", "--quiet", "--disable-pip-version-check", "--no-input", *requirements(groups)
+        *pip,
+        *("install", "--quiet", "--disable-pip-version-check", "--no-input"),
+        *requirements(groups),
+        environment={**pip_settings.neutral(os.environ), **settings},
     )
     if done.returncode:
         last = "\n".join(done.stderr.strip().splitlines()[-3:])
@@ -113,14 +135,45 @@ def install(groups: tuple[str, ...] = ("build",)) -> None:
                 f"Packages could not be fetched; is the network up? Start again when it is. pip says:\n{last}"
             )
         raise BuildError(f"pip could not install what the build needs:\n{last}")
+    if lacking := _lacking(groups):
+        raise BuildError(
+            f"pip said that all went well, and {VENV.name} is without {', '.join(lacking)}. "
+            "Does a setting of pip's send packages elsewhere? It lists them: python3 -m pip config list"
+        )
     STAMP.write_text("\n".join(others | {_fingerprint((group,)) for group in groups}))
+
+
+def _pip_settings(pip: list[str]) -> dict[str, str]:
+    """Return what counts here of the person's settings of pip, as environment variables."""
+    asking = pip_settings.asking(os.environ, str(environment_python()))
+    listed = _run(*pip, "config", "list", environment=asking)
+    if listed.returncode:
+        last = "\n".join(listed.stderr.strip().splitlines()[-3:])
+        raise BuildError(
+            f"pip cannot read its own configuration. Mend it, and start again. pip says:\n{last}"
+        )
+    return pip_settings.counting(listed.stdout)
+
+
+def _lacking(groups: tuple[str, ...]) -> list[str]:
+    """Return the requirements that the environment does not hold, without those for some systems only."""
+    wanted = [line for line in requirements(groups) if ";" not in line]
+    program = (
+        "import sys; from importlib.metadata import distributions as all;"
+        "have = {f'{d.name}=={d.version}'.lower().replace('_', '-') for d in all()};"
+        "print(*[line for line in sys.argv[1:] if line.lower().replace('_', '-') not in have])"
+    )
+    done = _run(str(environment_python()), "-I", "-c", program, *wanted)
+    return done.stdout.split() if done.returncode == 0 else wanted
 
 
 def enter(script: str, groups: tuple[str, ...] = ("build",)) -> None:
     """Run `script` in the checkout's environment from here on: returns when inside, else starts it there anew.
 
-    MASQ_PYTHON=here stays with the Python that runs, for those who bring their own environment.
+    What is printed from here on suits the terminal. MASQ_PYTHON=here stays with the Python that runs, for those who
+    bring their own environment.
     """
+    make_steady()
     if os.environ.get("MASQ_PYTHON") == "here":
         return
     try:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 from pathlib import Path
 
 from build.inputs import hash_bytes
+from build.lock import lock
 from build.places import NODE_MODULES, ROOT, BuildError
 
 
@@ -40,7 +42,8 @@ def run_node(script: Path, *arguments: str) -> str:
         cwd=ROOT,
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
         timeout=600,
     )
     if done.returncode:
@@ -49,11 +52,26 @@ def run_node(script: Path, *arguments: str) -> str:
     return done.stdout
 
 
+HERE = (
+    "--no-global",
+    "--no-dry-run",
+    "--package-lock",
+    "--no-package-lock-only",
+    "--install-strategy=hoisted",
+)
+"""Whatever the person's settings of npm say: into node_modules, all of it, laid out as the build expects it."""
+
+
 def install_packages(*, dev: bool = False) -> None:
     """Install exactly what package-lock.json names into node_modules, unless it is there already.
 
     `dev` adds what only tests and the benchmark need. No package's install script runs.
     """
+    with lock("packages", "Another start is fetching packages here; waiting for it …"):
+        _install_packages(dev)
+
+
+def _install_packages(dev: bool) -> None:
     wanted = hash_bytes((ROOT / "package-lock.json").read_bytes())
     stamp = NODE_MODULES / ".masq-stamp"
     have = stamp.read_text().split() if stamp.is_file() else []
@@ -63,12 +81,21 @@ def install_packages(*, dev: bool = False) -> None:
     stamp.unlink(missing_ok=True)
     environment = dict(os.environ, PATH=str(Path(node()).parent) + os.pathsep + os.environ.get("PATH", ""))
     done = subprocess.run(
-        [*_npm(), "ci", "--ignore-scripts", "--no-audit", "--no-fund", *([] if dev else ["--omit=dev"])],
+        [
+            *_npm(),
+            "ci",
+            *HERE,
+            "--ignore-scripts",
+            "--no-audit",
+            "--no-fund",
+            f"--{'include' if dev else 'omit'}=dev",
+        ],
         cwd=ROOT,
         env=environment,
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
     )
     if done.returncode:
         shutil.rmtree(NODE_MODULES, ignore_errors=True)
@@ -76,4 +103,15 @@ def install_packages(*, dev: bool = False) -> None:
         raise BuildError(
             f"npm could not fetch the packages; is the network up? Start again when it is. npm says:\n{last}"
         )
+    if lacking := _lacking(dev):
+        raise BuildError(
+            f"npm said that all went well, and {NODE_MODULES.name} is without {', '.join(lacking)}. "
+            "Does a setting of npm's send packages elsewhere? It lists them: npm config list"
+        )
     stamp.write_text(wanted + (" dev" if dev else ""))
+
+
+def _lacking(dev: bool) -> list[str]:
+    listed = json.loads((ROOT / "package.json").read_text("utf-8"))
+    names = [*listed["dependencies"], *(listed["devDependencies"] if dev else ())]
+    return [name for name in names if not (NODE_MODULES / name / "package.json").is_file()]
