@@ -40,7 +40,9 @@ def parse():
         "--relay-port", type=int, metavar="PORT", help="port of the relay (default: the one after --port)"
     )
     parser.add_argument(
-        "--relay-data", metavar="FOLDER", help="folder for what the relay keeps (default: .cache/relay)"
+        "--relay-data",
+        metavar="FOLDER",
+        help="folder for what the relay keeps (default: in .cache, by --port)",
     )
     parser.add_argument("--open", action="store_true", help="open the index in the browser")
     parser.add_argument("--certfile", help="PEM file with a certificate, for https")

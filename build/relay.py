@@ -7,9 +7,11 @@ import importlib.util
 import os
 import subprocess
 import sys
+import threading
+from typing import IO
 
 from build.environment import environment_python
-from build.places import CACHE, ROOT
+from build.places import CACHE, DEFAULT_PORT, ROOT
 
 STOP_SECONDS = 15.0
 
@@ -34,7 +36,7 @@ class LocalRelay:
         command = [_python(), "-m", "masq_relay", "--host", arguments.host, "--port", str(port)]
         command += [
             "--data",
-            arguments.relay_data or str(CACHE / "relay"),
+            arguments.relay_data or default_data(site_port),
             "--log",
             "warning",
             "--end-with-stdin",
@@ -48,17 +50,19 @@ class LocalRelay:
             env=dict(os.environ, PYTHONPATH=os.pathsep.join(parts)),
             stdin=subprocess.PIPE,  # it stops when this ends, so it ends with serve.py however that ends
             stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
+            errors="backslashreplace",
             # Not in the terminal's group: Ctrl-C comes to serve.py, which stops the relay in its turn.
             start_new_session=True,
         )
-        assert self._program.stdout is not None
+        assert self._program.stdout is not None and self._program.stderr is not None
         line = self._program.stdout.readline()  # it says where it listens, or ends after a sentence on stderr
         if not line:
-            self._program.wait()
-            raise RelayFailed(
-                "The relay did not start. Give it another --relay-port, or leave it out with --no-relay."
-            )
+            said = self._program.communicate()[1].strip()
+            raise RelayFailed(f"{_in_our_words(said)} Or leave the relay out with --no-relay.")
+        # What it logs goes where ours goes.
+        threading.Thread(target=_pass_on, args=(self._program.stderr,), daemon=True).start()
         bound = line.strip().rsplit(":", 1)[1]
         self.url = f"{'ws' if arguments.certfile is None else 'wss'}://localhost:{bound}"
         """Its address, as a page on this machine can use it."""
@@ -74,6 +78,24 @@ class LocalRelay:
             self._program.wait()
         if self._program.stdout is not None:
             self._program.stdout.close()
+
+
+def default_data(site_port: int) -> str:
+    """Return the folder of the relay beside sites at this port: the store at another one is another store."""
+    return str(CACHE / ("relay" if site_port == DEFAULT_PORT else f"relay-{site_port}"))
+
+
+def _in_our_words(said: str) -> str:
+    """Return the relay's refusal with the options as `serve.py` calls them."""
+    for theirs, ours in (("--port", "--relay-port"), ("--data", "--relay-data")):
+        said = said.replace(theirs, ours)
+    return said.replace("masq-relay:", "The relay did not start.", 1)
+
+
+def _pass_on(lines: IO[str]) -> None:
+    with lines:
+        for line in lines:
+            print(line, end="", file=sys.stderr, flush=True)
 
 
 def _python() -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import errno
+import shlex
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -78,11 +80,11 @@ def serve(arguments: argparse.Namespace) -> int:
         return 1
     relay: LocalRelay | None = None
     try:
-        if not arguments.no_build and not freshness.start():
-            return 1
-        if not arguments.no_relay:
+        if not arguments.no_relay:  # before the build, which takes its time
             relay = LocalRelay(arguments, server.port)
             server.relay = relay.url
+        if not arguments.no_build and not freshness.start():
+            return 1
         _announce(server, relay)
         if arguments.open:
             webbrowser.open(server.url())
@@ -112,12 +114,37 @@ def _refusal(error: Exception, arguments: argparse.Namespace) -> str:
         return f"{port} is not a port: give a number from 1 to 65535."
     code = error.errno if isinstance(error, OSError) else None
     if code == errno.EADDRINUSE:
-        return (
-            f"Port {port} is in use: stop what uses it, or take another: python3 serve.py --port {port + 1}"
-        )
+        return f"Port {port} is in use: stop what uses it, or take another: {_elsewhere(arguments)}"
     if code in (errno.EACCES, errno.EPERM):
         return f"Port {port} may not be used by this user: give one above 1023 with --port."
     return f"Cannot listen on {arguments.host} port {port}: {error}"
+
+
+def _elsewhere(arguments: argparse.Namespace) -> str:
+    """Return this start's command with a port at which it would find room, for its relay too."""
+    wanted = 1 if arguments.no_relay or arguments.relay_port is not None else 2
+    found = next(
+        port
+        for port in [*range(arguments.port + 1, 65535), 0]
+        if not port or all(_is_free(arguments.host, port + more) for more in range(wanted))
+    )
+    words = list(sys.argv[1:])
+    if "--port" in words:
+        at = words.index("--port")
+        del words[at : at + 2]
+    words = [word for word in words if not word.startswith("--port=")]
+    return shlex.join(["python3", "serve.py", *words, "--port", str(found)])
+
+
+def _is_free(host: str, port: int) -> bool:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as asked:
+        if sys.platform != "win32":
+            asked.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            asked.bind((host, port))
+        except (OSError, OverflowError):
+            return False
+    return True
 
 
 def _announce(server: SiteServer, relay: LocalRelay | None) -> None:

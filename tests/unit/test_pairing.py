@@ -1000,7 +1000,7 @@ GOOD = "pair=" + urlsafe_b64encode(SECRET).decode().rstrip("=")
         GOOD + "&relay=",
         GOOD + "&relay=https://relay.example",
         GOOD + "&relay=ws://relay.example",
-        GOOD + "&relay=wss://Relay.example",
+        GOOD + "&relay=wss://relay.example:0443",
         GOOD + "&relay=wss://u@relay.example",
         GOOD + "&relay=wss://relay.example/?a",
         GOOD + "&relay=wss://relay.example/%0a%20",

@@ -25,6 +25,26 @@ def test_addresses(address):
 
 
 @pytest.mark.parametrize(
+    ("typed", "address"),
+    [
+        ("wss://relay.example:443", "wss://relay.example"),
+        ("wss://relay.example:443/a/B", "wss://relay.example/a/B"),
+        ("WSS://Relay.Example", "wss://relay.example"),
+        ("Wss://RELAY.example:8443/Path", "wss://relay.example:8443/Path"),
+        ("wss://relay.example:80", "wss://relay.example:80"),
+        ("ws://LOCALHOST:80/", "ws://localhost/"),
+        ("ws://localhost:443", "ws://localhost:443"),
+        ("wss://[2001:DB8::443]:443", "wss://[2001:db8::443]"),
+        ("wss://[2001:db8::443]", "wss://[2001:db8::443]"),
+    ],
+)
+def test_addresses_as_people_type_them(typed, address):
+    """Capitals and the standard port are taken, and all places know the relay by the one address that browsers use."""
+    assert check_relay_address(typed) == address
+    assert check_relay_address(address) == address
+
+
+@pytest.mark.parametrize(
     "address",
     [
         None,
@@ -34,7 +54,6 @@ def test_addresses(address):
         "ws://relay.example",
         "https://relay.example",
         "http://localhost:8765",
-        "wss://Relay.example",
         "wss://relay.example ",
         "wss://relay.example/\n",
         "wss://relay.example/a b",
@@ -43,6 +62,10 @@ def test_addresses(address):
         "wss://user:word@relay.example",
         "wss://relay.example:99999",
         "wss://rélay.example",
+        "wss://relay.\u212aing.example",  # the sign of the kelvin, of which lower() makes a k
+        "wss://:443",
+        "wss://relay.example:0443",
+        "WS://relay.example",
         "wss://relay.example/" + "a" * MAX_RELAY,
     ],
     ids=repr,

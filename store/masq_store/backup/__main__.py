@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import codecs
 import getpass
 import json
 import os
@@ -45,7 +46,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stdout = None  # the reader has gone: there is nobody to tell
         return DONE
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeError:  # of a terminal in another encoding
+        return _fail(
+            "The passphrase came in characters that this terminal cannot tell. Write it into a file, as UTF-8, "
+            "and name that with --passphrase-file.",
+            MISUSED,
+        )
+    except OSError as error:
         return _fail(f"{error}.", MISUSED)
     except (EOFError, KeyboardInterrupt):
         return _fail("No passphrase was given.", MISUSED)
@@ -88,8 +95,21 @@ def _parser() -> argparse.ArgumentParser:
 
 def _passphrase(options: argparse.Namespace) -> str:
     if options.passphrase_file is None:
-        return getpass.getpass("Passphrase of the backup: ")
-    return Path(options.passphrase_file).read_text("utf-8").split("\n")[0].removesuffix("\r")
+        typed = getpass.getpass("Passphrase of the backup: ")
+        typed.encode()  # a surrogate is a byte that was no character
+        return typed
+    return _first_line(options.passphrase_file)
+
+
+def _first_line(name: str) -> str:
+    """Return the first line of a file of text as editors write them: UTF-8, or with a mark that says what it is in."""
+    content = Path(name).read_bytes()
+    utf_16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    try:
+        text = content.decode("utf-16" if utf_16 else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise OSError(f"The file {name} is not UTF-8: save it as that, and try again") from error
+    return text.split("\n")[0].removesuffix("\r")
 
 
 def _listing(backup: Backup, origin: str | None) -> list[str]:
@@ -126,8 +146,16 @@ def _export(backup: Backup, origin: str | None, out: str) -> None:
 
 
 def _shown(text: str) -> str:
-    """Return text in quotes, with nothing in it that would steer a terminal."""
-    return json.dumps(text, ensure_ascii=not text.isprintable())
+    """Return text in quotes, with nothing in it that would steer a terminal, or that the output cannot hold."""
+    return json.dumps(text, ensure_ascii=not text.isprintable() or not _holds(text))
+
+
+def _holds(text: str) -> bool:
+    try:
+        text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")  # None: there is no output
+    except UnicodeError:
+        return False
+    return True
 
 
 def _fail(sentence: str, code: int) -> int:
