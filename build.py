@@ -11,6 +11,7 @@ def main() -> int:
     from build.environment import enter
 
     enter(__file__)
+    from build.address import store_address
     from build.places import DEFAULT_STORE, DIST, BuildError
     from build.whole import first_load, make_dist
 
@@ -27,7 +28,7 @@ def main() -> int:
     parser.add_argument("--force", action="store_true", help="build even if nothing has changed")
     arguments = parser.parse_args()
     try:
-        store = arguments.store.rstrip("/")
+        store = store_address(arguments.store)
         if not make_dist(
             arguments.out.resolve(), release=arguments.release, store=store, force=arguments.force
         ):
