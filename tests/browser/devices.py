@@ -46,7 +46,6 @@ def invite(driver: Any, store: str) -> str:
 
 def link_of(driver: Any) -> str:
     """Return the link that the page shows."""
-    find(driver, "#pair-qr")
     return str(until(lambda: find(driver, "#pair-link").get_attribute("value"), "the link"))
 
 

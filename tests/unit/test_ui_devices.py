@@ -64,6 +64,25 @@ async def test_a_device_is_added_from_the_link_to_the_list():
 
 
 @run
+async def test_a_store_on_this_machine_alone_gives_no_code():
+    """Its link leads any other device to itself: the page says where it opens, and shows nothing to scan."""
+    for place in (
+        "http://store.localhost:8000",
+        "http://127.0.0.1:8000",
+        "http://[::1]:8000",
+        "https://localhost",
+    ):
+        engine = ann()
+        app, screen = await opened(engine, "#/devices")
+        await press(app, "invite")
+        await tell(engine, app, "waiting", link=f"{place}/#pair=abc")
+        assert screen.has('id="link-local"') and screen.has('id="pair-link"')
+        assert not screen.has('id="pair-qr"') and not screen.has("scan this code")
+    await tell(engine, app, "waiting", link="https://localhost.example/#pair=abc")
+    assert screen.has('id="pair-qr"') and not screen.has('id="link-local"')
+
+
+@run
 async def test_what_is_not_six_digits_costs_no_try():
     """It is said beside the field, by the page itself or by the engine, and nothing is confirmed."""
     engine = ann()

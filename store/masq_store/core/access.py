@@ -73,6 +73,12 @@ def check_origin(origin: object) -> None:
         raise ProtocolError("an app must be served by https; only on this machine itself http will do")
 
 
+def is_this_machine(address: str) -> bool:
+    """Say whether the address of a page names the machine that opens it, whichever that is."""
+    found = _ORIGIN.match(address)
+    return found is not None and _LOOPBACK.fullmatch(found["host"]) is not None
+
+
 def check_nonce(nonce: object) -> None:
     """Raise ProtocolError unless `nonce` is 32 lower-case hexadecimal characters."""
     if not isinstance(nonce, str) or not _NONCE.fullmatch(nonce):

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from masq.errors import from_wire
+from masq_store.core.access import is_this_machine
 
 from . import qr, sentences
 from .render import render
@@ -181,8 +182,10 @@ def invite(overview: Json, state: Json, moment: Moment = CALM) -> Page:
         "ended": _("No device was added"),
     }
     title = titles.get(state["state"]) or _("Add a device")
-    code = qr.code(state["link"]) if state["link"] else None
-    model = {"overview": overview, "state": state, "code": code, "why": _why(state)}
+    link = state["link"]
+    local = bool(link) and is_this_machine(link)  # a code would lead a telephone to itself
+    code = qr.code(link) if link and not local else None
+    model = {"overview": overview, "state": state, "code": code, "local": local, "why": _why(state)}
     return _page("invite.html", title, moment, **model)
 
 
