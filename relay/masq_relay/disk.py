@@ -14,18 +14,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from masq_relay import sheets
+from masq_relay import room_numbers, sheets
 from masq_relay.frames import NO_TAG, TAG_BYTES
+from masq_relay.room_numbers import LAST_ENVELOPE, NUMBER_BITS, all_of, base
 
 FILE = "relay.sqlite3"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 APPLICATION_ID = 0x4D415351  # "MASQ": tells this file from another program's
 
-NUMBER_BITS = 36
-"""A sheet's key is room id and last number in one integer: 2^27 rooms, and 2^36 envelopes in each."""
 PART_BITS = 16
 
-SWEEP_ROWS = 64
+WEEK_MS = 7 * 86_400_000
+"""From this age on a room is an old one."""
+
+SWEEP_ROWS = 256
+SWEEP_RANGES = 256
 SWEEP_PAGES = 256
 
 SCHEMA = """
@@ -47,10 +50,26 @@ CREATE TABLE part (key INTEGER PRIMARY KEY, content BLOB NOT NULL) STRICT;
 CREATE TABLE refuse (id INTEGER PRIMARY KEY, parts INTEGER NOT NULL, low INTEGER NOT NULL, high INTEGER NOT NULL)
 STRICT;
 """
+MARKS = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION}"
+SINCE_2 = f"""
+ALTER TABLE room ADD COLUMN made INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE room ADD COLUMN maker BLOB;
+ALTER TABLE room ADD COLUMN alone BLOB;
+CREATE INDEX room_alone ON room (id) WHERE alone IS NOT NULL;
+CREATE INDEX refuse_low ON refuse (low);
+CREATE TABLE age (ms INTEGER NOT NULL) STRICT;
+INSERT INTO age SELECT CASE WHEN EXISTS (SELECT 1 FROM room) THEN {WEEK_MS} ELSE 0 END;
+UPDATE room SET touched = {WEEK_MS};
+"""
+"""What version 2 has besides. `touched` was a date, and is an age now; rooms of version 1 are old ones."""
 
 
 class DiskFailed(Exception):
     """The disk did not take or give what it should have; nothing of the commit was kept."""
+
+
+class CannotKeep(Exception):
+    """This room cannot take what was to be kept, whatever becomes of others; the sentence says why, for its members."""
 
 
 class UnusableData(Exception):
@@ -68,7 +87,11 @@ class SnapshotKept(NamedTuple):
 
 
 class Kept(NamedTuple):
-    """A room on disk. `total`: weight of all envelopes ever; `trimmed`: of those up to `start`, which are gone."""
+    """A room on disk. `total`: weight of all envelopes ever; `trimmed`: of those up to `start`, which are gone.
+
+    `touched`, `made`: when it was last used and first written, in milliseconds of the relay's age. `alone`: the mark of
+    the one address that was ever seen in it, or None.
+    """
 
     id: int
     token: bytes
@@ -78,6 +101,17 @@ class Kept(NamedTuple):
     snapshot: SnapshotKept | None
     head: int
     total: int
+    made: int
+    alone: bytes | None
+
+
+class Alone(NamedTuple):
+    """A room in which one address was ever seen. `maker`: a mark that its other rooms of the same run have too."""
+
+    id: int
+    key: bytes
+    maker: bytes
+    bytes: int
 
 
 @dataclass(eq=False, slots=True)
@@ -111,7 +145,10 @@ class PartWork(NamedTuple):
 
 @dataclass(slots=True)
 class Work:
-    """What one commit adds to one room. `id` is None where the room is not on disk yet."""
+    """What one commit adds to one room. `id` is None where the room is not on disk yet.
+
+    `age_ms`: the relay's age. `maker`, `alone`: of a room that is not on disk yet, as in `Alone` and `Kept`.
+    """
 
     key: bytes
     token: bytes
@@ -121,6 +158,9 @@ class Work:
     start: int
     envelopes: list[bytes]
     parts: list[PartWork]
+    age_ms: int = 0
+    maker: bytes | None = None
+    alone: bytes | None = None
 
 
 @dataclass(slots=True)
@@ -169,23 +209,23 @@ class _Tables:
 
     def _kept(self, key: bytes) -> Kept | None:
         row = self._sql.execute(
-            "SELECT id, token, touched, start, trimmed, snapshot FROM room WHERE key = ?", (key,)
+            "SELECT id, token, touched, start, trimmed, snapshot, made, alone FROM room WHERE key = ?", (key,)
         ).fetchone()
         if row is None:
             return None
-        id, token, touched, start, trimmed, snapshot = row
+        id, token, touched, start, trimmed, snapshot, made, alone = row
         last = self._sql.execute(
             "SELECT key, total FROM sheet WHERE key BETWEEN ? AND ? ORDER BY key DESC LIMIT 1",
-            _all_of(id),
+            all_of(id),
         ).fetchone()
-        head, total = (0, 0) if last is None else (last[0] - _base(id), last[1])
-        return Kept(id, token, touched, start, trimmed, self._snapshot(snapshot), head, total)
+        head, total = (0, 0) if last is None else (last[0] - base(id), last[1])
+        return Kept(id, token, touched, start, trimmed, self._snapshot(snapshot), head, total, made, alone)
 
     def _sheet_with(self, room: int, number: int) -> tuple[int, int, list[bytes]] | None:
         """Return (first number, weight up to its end, envelopes) of the sheet that holds `number`, or None."""
         row = self._sql.execute(
             "SELECT first, total, content FROM sheet WHERE key BETWEEN ? AND ? ORDER BY key LIMIT 1",
-            (_base(room) + number, _all_of(room)[1]),
+            (base(room) + number, all_of(room)[1]),
         ).fetchone()
         if row is None or number < row[0]:
             return None
@@ -197,7 +237,7 @@ class _Tables:
             return tag == NO_TAG
         if snapshot is not None and number == snapshot.number:
             return tag == snapshot.tag
-        if number <= start or number >= 1 << NUMBER_BITS:
+        if number <= start or number > LAST_ENVELOPE:
             return False
         found = self._sheet_with(room, number)
         return found is not None and found[2][number - found[0]][-TAG_BYTES:] == tag
@@ -206,18 +246,61 @@ class _Tables:
 class Disk(_Tables):
     """The connection that writes. All of it runs on one thread."""
 
-    def commit(self, works: Sequence[Work], now_ms: int) -> list[Done]:
-        """Write all of this in one transaction, in order; when it returns, it is on disk. Raises DiskFailed."""
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        super().__init__(connection)
+        self._looked_at = 0
+        """The last room number that was given a second time."""
+
+    def commit(self, works: Sequence[Work], now_ms: int) -> list[Done | Exception]:
+        """Write all of this in one transaction, in order; when it returns, it is on disk.
+
+        Returns for each what came of it; of a room that cannot be written, why: the others are kept all the same.
+        Raises DiskFailed where nothing was kept.
+        """
+        begun = [(part.incoming, part.incoming.disk_id) for work in works for part in work.parts]
+        try:
+            with self._transaction("BEGIN IMMEDIATE"):
+                return [self._one(work, now_ms) for work in works]
+        except Exception:
+            # Which room it was costs a savepoint for each to find out, so that is done only now.
+            for incoming, disk_id in begun:
+                incoming.disk_id = disk_id
         with self._transaction("BEGIN IMMEDIATE"):
-            return [self._one(work, now_ms) for work in works]
+            results = [self._apart(work, now_ms) for work in works]
+            if all(isinstance(each, Exception) for each in results):
+                failure = results[0]
+                if isinstance(failure, CannotKeep):
+                    return results
+                raise DiskFailed(f"{type(failure).__name__}: {failure}")
+        return results
+
+    def _apart(self, work: Work, now_ms: int) -> Done | Exception:
+        """Write this, or nothing of it. Raises where that does not go."""
+        self._sql.execute("SAVEPOINT room")
+        try:
+            done = self._one(work, now_ms)
+        except Exception as failure:
+            if not self._sql.in_transaction:  # SQLite gave the whole transaction up
+                raise
+            self._sql.execute("ROLLBACK TO room")
+            self._sql.execute("RELEASE room")
+            return failure
+        self._sql.execute("RELEASE room")
+        return done
 
     def _one(self, work: Work, now_ms: int) -> Done:
         id = work.id
+        if work.head + len(work.envelopes) > LAST_ENVELOPE:
+            raise CannotKeep("This room has had all the envelopes that can be numbered. Begin another.")
         if id is None:
-            id = self._sql.execute(
-                "INSERT INTO room (key, token, touched) VALUES (?, ?, ?)", (work.key, work.token, now_ms)
-            ).lastrowid
-            assert id is not None
+            id = room_numbers.unused(self._sql, self._looked_at)
+            if id is None:
+                raise CannotKeep("This relay has all the rooms that it can number.")
+            self._looked_at = id
+            self._sql.execute(
+                "INSERT INTO room (id, key, token, touched, made, maker, alone) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (id, work.key, work.token, work.age_ms, work.age_ms, work.maker, work.alone),
+            )
         done = Done(id, work.total)
         first = work.head + 1
         for run in sheets.split(work.envelopes):
@@ -225,7 +308,7 @@ class Disk(_Tables):
             done.total += sheets.weigh(run)
             self._sql.execute(
                 "INSERT INTO sheet (key, first, time, total, content) VALUES (?, ?, ?, ?, ?)",
-                (_base(id) + last, first, now_ms, done.total, sheets.write(run)),
+                (base(id) + last, first, now_ms, done.total, sheets.write(run)),
             )
             first = last + 1
         for index, part in enumerate(work.parts):
@@ -276,12 +359,12 @@ class Disk(_Tables):
             "UPDATE room SET start = ?, trimmed = ?, snapshot = ? WHERE id = ?",
             (snapshot.number, trimmed, id, room),
         )
-        low, high = _all_of(room)
+        low, high = all_of(room)
         (last,) = self._sql.execute(
             "SELECT max(key) FROM sheet WHERE key BETWEEN ? AND ?", (low, high)
         ).fetchone()
         # The last sheet stays even where all of it is trimmed: it says what the head is.
-        self._refuse(False, low, min(_base(room) + snapshot.number, last - 1))
+        self._refuse(False, low, min(base(room) + snapshot.number, last - 1))
         if older is not None:
             self._drop_snapshot(older.id)
         done.snapshot, done.trimmed = snapshot, trimmed
@@ -302,13 +385,45 @@ class Disk(_Tables):
             ).fetchall():
                 self._drop_snapshot(id)
 
-    def touch(self, rooms: Sequence[int], now_ms: int) -> None:
+    def age_ms(self) -> int:
+        """Return for how long relays have run on this disk, in milliseconds. Raises DiskFailed."""
+        with self._transaction("BEGIN"):
+            return int(self._sql.execute("SELECT ms FROM age").fetchone()[0])
+
+    def grow_older(self, age_ms: int) -> None:
+        """Note the relay's age. Raises DiskFailed."""
+        with self._transaction("BEGIN IMMEDIATE"):
+            self._sql.execute("UPDATE age SET ms = ?", (age_ms,))
+
+    def settle(self, room: int) -> None:
+        """Note that a second address was in the room, or one in a second week. Raises DiskFailed."""
+        with self._transaction("BEGIN IMMEDIATE"):
+            self._sql.execute("UPDATE room SET alone = NULL WHERE id = ?", (room,))
+
+    def all_alone(self) -> list[Alone]:
+        """Return the rooms in which one address was ever seen, the newest last. Raises DiskFailed."""
+        with self._transaction("BEGIN"):
+            return [
+                Alone(*row)
+                for row in self._sql.execute(
+                    f"""
+                    SELECT id, key, coalesce(maker, key), coalesce((
+                        SELECT total FROM sheet
+                        WHERE sheet.key BETWEEN room.id << {NUMBER_BITS} AND (room.id + 1 << {NUMBER_BITS}) - 1
+                        ORDER BY sheet.key DESC LIMIT 1
+                    ), 0) - trimmed + coalesce((SELECT bytes FROM snapshot WHERE snapshot.id = room.snapshot), 0)
+                    FROM room WHERE alone IS NOT NULL ORDER BY made, id
+                    """
+                )
+            ]
+
+    def touch(self, rooms: Sequence[int], age_ms: int) -> None:
         """Note that these rooms are in use. Raises DiskFailed."""
         with self._transaction("BEGIN IMMEDIATE"):
-            self._sql.executemany("UPDATE room SET touched = ? WHERE id = ?", [(now_ms, id) for id in rooms])
+            self._sql.executemany("UPDATE room SET touched = ? WHERE id = ?", [(age_ms, id) for id in rooms])
 
     def idle(self, before_ms: int, most: int) -> list[tuple[int, bytes]]:
-        """Return (id, key) of rooms that were last used before then, the oldest first. Raises DiskFailed."""
+        """Return (id, key) of rooms that were last used before that age, the oldest first. Raises DiskFailed."""
         with self._transaction("BEGIN"):
             return self._sql.execute(
                 "SELECT id, key FROM room WHERE touched < ? ORDER BY touched LIMIT ?", (before_ms, most)
@@ -318,25 +433,30 @@ class Disk(_Tables):
         """Forget these rooms and all they keep. Raises DiskFailed."""
         with self._transaction("BEGIN IMMEDIATE"):
             for room in rooms:
-                self._refuse(False, *_all_of(room))
+                self._refuse(False, *all_of(room))
                 for (id,) in self._sql.execute("SELECT id FROM snapshot WHERE room = ?", (room,)).fetchall():
                     self._drop_snapshot(id)
                 self._sql.execute("DELETE FROM room WHERE id = ?", (room,))
 
     def sweep(self) -> bool:
         """Delete a little of what nobody needs. Returns whether there is more. Raises DiskFailed."""
+        left = SWEEP_ROWS
         with self._transaction("BEGIN IMMEDIATE"):
-            row = self._sql.execute("SELECT id, parts, low, high FROM refuse LIMIT 1").fetchone()
-            if row is None:
-                return False
-            id, parts, low, high = row
-            table = "part" if parts else "sheet"
-            gone = self._sql.execute(
-                f"DELETE FROM {table} WHERE key IN (SELECT key FROM {table} WHERE key BETWEEN ? AND ? LIMIT ?)",
-                (low, high, SWEEP_ROWS),
-            ).rowcount
-            if gone < SWEEP_ROWS:
+            ranges = self._sql.execute(
+                "SELECT id, parts, low, high FROM refuse LIMIT ?", (SWEEP_RANGES,)
+            ).fetchall()
+            for id, parts, low, high in ranges:
+                table = "part" if parts else "sheet"
+                gone = self._sql.execute(
+                    f"DELETE FROM {table} WHERE key IN (SELECT key FROM {table} WHERE key BETWEEN ? AND ? LIMIT ?)",
+                    (low, high, left),
+                ).rowcount
+                if gone == left:
+                    break
+                left -= gone
                 self._sql.execute("DELETE FROM refuse WHERE id = ?", (id,))
+        if not ranges:
+            return False
         try:
             self._sql.execute(f"PRAGMA incremental_vacuum({SWEEP_PAGES})").fetchall()
         except sqlite3.Error as error:
@@ -393,7 +513,7 @@ class Reading(_Tables):
             size = 0
             for first, time, content in self._sql.execute(
                 "SELECT first, time, content FROM sheet WHERE key BETWEEN ? AND ? ORDER BY key",
-                (_base(room) + after + 1, _all_of(room)[1]),
+                (base(room) + after + 1, all_of(room)[1]),
             ):
                 for number, envelope in enumerate(sheets.read(content), first):
                     if after < number <= upto:
@@ -441,8 +561,7 @@ def open_disk(folder: Path) -> tuple[Disk, Reading]:
         if version == 0 and not writer.execute("SELECT 1 FROM sqlite_master").fetchall():
             writer.execute("PRAGMA auto_vacuum = INCREMENTAL")
             _careful(writer)
-            marks = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION}"
-            writer.executescript(f"BEGIN; {SCHEMA}; {marks}; COMMIT")
+            writer.executescript(f"BEGIN; {SCHEMA}; {SINCE_2}; {MARKS}; COMMIT")
         elif owner != APPLICATION_ID:
             raise UnusableData(
                 f"{path} belongs to another program: give the relay a folder of its own with --data."
@@ -454,13 +573,19 @@ def open_disk(folder: Path) -> tuple[Disk, Reading]:
             )
         else:
             _careful(writer)
+            if version < SCHEMA_VERSION:
+                writer.executescript(f"BEGIN; {SINCE_2}; {MARKS}; COMMIT")
         reader = _connect(path)
         reader.execute("PRAGMA query_only = ON")
         disk = Disk(writer)
         disk.clean_up()
+        disk.grow_older(disk.age_ms())  # a file that cannot be written is told now, not by the first envelope
         return disk, Reading(reader)
     except (sqlite3.Error, DiskFailed) as error:
-        raise UnusableData(f"{path} cannot be used ({error}): give another folder with --data.") from error
+        raise UnusableData(
+            f"{path} cannot be used ({error}): make it writable for this user, or give another folder "
+            "with --data."
+        ) from error
     except OSError as error:
         raise UnusableData(
             f"The folder {folder} cannot be used ({error.strerror}): give another with --data."
@@ -476,11 +601,3 @@ def _careful(writer: sqlite3.Connection) -> None:
     writer.execute("PRAGMA journal_mode = WAL")
     writer.execute("PRAGMA synchronous = FULL")
     writer.execute("PRAGMA journal_size_limit = 67108864")
-
-
-def _base(room: int) -> int:
-    return room << NUMBER_BITS
-
-
-def _all_of(room: int) -> tuple[int, int]:
-    return room << NUMBER_BITS, ((room + 1) << NUMBER_BITS) - 1

@@ -17,6 +17,7 @@ WORDS = {
     "commits_total": "Transactions committed.",
     "commit_seconds_total": "Time from handing a transaction over to hearing that it is on disk.",
     "commits_failed_total": "Transactions that the disk refused.",
+    "rooms_failed_total": "Rooms whose part of a transaction failed while others' was kept.",
     "snapshots_total": "Snapshots that became whole, each trimming a log.",
     "rooms_expired_total": "Rooms forgotten because nobody joined them for the retention.",
     "fell_behind_total": "Members that went on from the disk because they read too slowly to be sent what came.",

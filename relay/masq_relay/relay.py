@@ -13,21 +13,39 @@ from functools import partial
 from pathlib import Path
 
 from masq_relay import catch_up, frames, sheets
+from masq_relay.age import Age
 from masq_relay.commits import Lane
 from masq_relay.connection import DISK, STOP, Connection, Joining
-from masq_relay.disk import FILE, Disk, DiskFailed, Done, Incoming, Kept, Page, PartWork, Reading, Work
+from masq_relay.disk import (
+    FILE,
+    CannotKeep,
+    Disk,
+    Done,
+    Incoming,
+    Kept,
+    Page,
+    PartWork,
+    Reading,
+    Work,
+)
 from masq_relay.door import open_door
 from masq_relay.frames import Code
 from masq_relay.journal import Journal
 from masq_relay.limits import Limits
 from masq_relay.metrics import Metrics
 from masq_relay.peers import Peers
-from masq_relay.rooms import DISK_SENTENCE, Casting, Entry, Member, Part, Posted, Room
+from masq_relay.rooms import DISK_REFUSAL, Casting, Entry, Member, Part, Posted, Refusal, Room
 
 MOST_ACKS = 4096
 """Acknowledgements that may wait for a member which posts while it does not read."""
 
 EXPIRE_AT_ONCE = 256
+
+TIDYING_SECONDS = 0.5
+"""About how long one round of tidying keeps the thread that writes from envelopes, in many small steps."""
+
+AGE_SECONDS = 60.0
+"""How often the relay's age is put on disk; so much of it a crash may cost."""
 
 Batch = list[tuple[Room, list[Entry]]]
 
@@ -44,7 +62,8 @@ class Relay:
         disk: what it keeps, and `reading`: the same to read from. They belong to the relay from here on.
         limits: quotas and bounds.
         journal: where it says what happens.
-        clock_ms: the time, in milliseconds since 1970; tests bring their own.
+        clock_ms: the time, in milliseconds since 1970, to tell devices; tests bring their own.
+        elapsed: seconds since any moment, by a clock that nobody sets; all that gets older or waits goes by it.
         behind_proxy: whether X-Forwarded-For says who a peer is.
         folder: where the disk's file is, to notice that somebody has taken it away; None does not look.
     """
@@ -57,12 +76,14 @@ class Relay:
         journal: Journal,
         *,
         clock_ms: Callable[[], int] = now_ms,
+        elapsed: Callable[[], float] = time.monotonic,
         behind_proxy: bool = False,
         folder: Path | None = None,
     ) -> None:
         self.limits = limits
         self.journal = journal
         self.clock_ms = clock_ms
+        self.elapsed = elapsed
         self.behind_proxy = behind_proxy
         self.metrics = Metrics()
         self.peers = Peers(limits)
@@ -97,6 +118,8 @@ class Relay:
         self._write = Lane("masq-relay-write", self.loop)
         self._read = Lane("masq-relay-read", self.loop)
         self._sizes = await self._write.ask(self._disk.size)
+        self._age = Age(await self._write.ask(self._disk.age_ms), self.elapsed)
+        self._age_noted = self.elapsed()
         self._tidying = self.loop.create_task(self._tidy_now_and_then())
         port = int(self._door.sockets[0].getsockname()[1])
         self.journal.say("info", "listening", host=host, port=port, tls=tls is not None, rooms=self._sizes[0])
@@ -120,6 +143,7 @@ class Relay:
             await asyncio.sleep(0.02)
         for connection in list(self.connections):
             connection.abort()
+        self._note_age()
         self._write.end()
         self._read.end()
         self._reading.close()
@@ -344,14 +368,14 @@ class Relay:
         incoming.next += 1
         incoming.bytes += size
         if incoming.next > incoming.furthest:
-            incoming.touched, incoming.furthest = self.clock_ms() / 1000, incoming.next
+            incoming.touched, incoming.furthest = self.elapsed(), incoming.next
         room.add(Part(member, snapshot.ref, PartWork(incoming, snapshot.part, snapshot.envelope)), 0)
         self._unsaved(connection, size)
         self._wake(room)
 
     def _begin(self, room: Room, member: Member, snapshot: frames.Snapshot) -> str | None:
         """Begin a snapshot. Returns why not, or None."""
-        going, now = room.incoming, self.clock_ms() / 1000
+        going, now = room.incoming, self.elapsed()
         if (
             going is not None
             and room.writer is not member
@@ -439,18 +463,27 @@ class Relay:
         self._scheduled = False
         batch: Batch = []
         works: list[Work] = []
+        age = self._age.ms
         for room in self._dirty:
-            entries, work = room.take()
+            entries, work = room.take(age)
             batch.append((room, entries))
             works.append(work)
         self._dirty = {room: None for room, _ in batch if room.waiting}
         self._committing = True
         now = self.clock_ms()
         began = time.perf_counter()
-        self._write.do(partial(self._disk.commit, works, now), partial(self._committed, batch, now, began))
+        self._write.do(
+            partial(self._disk.commit, works, now), partial(self._committed, batch, now, age, began)
+        )
 
     def _committed(
-        self, batch: Batch, now: int, began: float, dones: list[Done] | None, failure: Exception | None
+        self,
+        batch: Batch,
+        now: int,
+        age: int,
+        began: float,
+        dones: list[Done | Exception] | None,
+        failure: Exception | None,
     ) -> None:
         self._committing = False
         self.metrics.seconds += time.perf_counter() - began
@@ -461,16 +494,16 @@ class Relay:
             self.disk_ok = True
             self.metrics.counts["commits_total"] += 1
         for index, (room, entries) in enumerate(batch):
-            done = dones[index] if dones is not None else None
+            done, refusal = self._outcome(dones[index]) if dones is not None else (None, None)
             if done is None:
                 room.fail(entries)
             else:
                 before = room.total
-                room.settle(entries, done)
+                room.settle(entries, done, age)
                 self._added += done.total - before
                 self.metrics.counts["snapshots_total"] += done.snapshot is not None
             self._save_counts(entries, done is not None)
-            self._count(*room.deliver(entries, now, done))
+            self._count(*room.deliver(entries, now, done, refusal))
             if not room.members:
                 if room.id is not None and done is not None:
                     self._touch([room.id])
@@ -480,6 +513,16 @@ class Relay:
             self._hand_over()
         else:
             self._idle.set()
+
+    def _outcome(self, result: Done | Exception) -> tuple[Done | None, Refusal | None]:
+        """Return what came of one room's part of a commit that went through, or why its members are refused."""
+        if isinstance(result, Done):
+            return result, None
+        if isinstance(result, CannotKeep):
+            return None, (Code.ROOM_FULL, str(result))
+        self.journal.say("error", "room failed", failure=str(result), kind=type(result).__name__)
+        self.metrics.counts["rooms_failed_total"] += 1
+        return None, None
 
     def _save_counts(self, entries: list[Entry], kept: bool) -> None:
         count = size = 0
@@ -531,7 +574,7 @@ class Relay:
         def done(page: Page | None, failure: Exception | None) -> None:
             if page is None:
                 self._disk_failed("reading a log", failure)
-                member.connection.cut(Code.DISK_FAILED, DISK_SENTENCE)
+                member.connection.cut(*DISK_REFUSAL)
                 then(b"")
                 return
             if not member.here:
@@ -551,12 +594,14 @@ class Relay:
             await asyncio.sleep(self.limits.tidy)
             try:
                 await self.tidy()
-            except DiskFailed as failure:
+            except Exception as failure:  # whatever it was this time, there is a next time
                 self._disk_failed("tidying", failure)
 
     async def tidy(self) -> None:
         """Cut off who has stopped reading, forget idle rooms, and delete what nobody needs."""
         now = time.monotonic()
+        if self.elapsed() - self._age_noted >= AGE_SECONDS:
+            self._note_age()
         for connection in list(self.slow):
             if now - connection.slow_since >= self.limits.stalled:
                 connection.cut(Code.TOO_SLOW, "You do not read what you are sent. Connect again and go on.")
@@ -568,34 +613,47 @@ class Relay:
             return
         used = [room.id for room in self.rooms.values() if room.members and room.id is not None]
         self._touch(used)
-        await self._expire()
-        for _ in range(64):
-            if not await self._write.ask(self._disk.sweep):
-                break
+        until = time.monotonic() + TIDYING_SECONDS
+        while await self._expire() and time.monotonic() < until:
+            pass
+        while await self._write.ask(self._disk.sweep) and time.monotonic() < until:
+            pass
         self._sizes, self._added = await self._write.ask(self._disk.size), 0
+
+    def _note_age(self) -> None:
+        self._age_noted = self.elapsed()
+        self._write.do(
+            partial(self._disk.grow_older, self._age.ms), partial(self._wrote, "noting the relay's age")
+        )
 
     def _touch(self, rooms: list[int]) -> None:
         """Note that these are in use, where that was last noted a good while ago."""
-        now = self.clock_ms()
+        now = self._age.ms
         # A tenth of the retention, at most an hour: that much earlier than promised a room may go.
         while_ms = min(3_600_000, self.limits.retention * 100)
-        old = [id for id in rooms if now - self._touched.get(id, 0) >= while_ms]
+        old = [id for id in rooms if now - self._touched.get(id, -while_ms) >= while_ms]
         if old and self.disk_ok:
             self._touched.update((id, now) for id in old)
             self._write.do(partial(self._disk.touch, old, now), partial(self._wrote, "noting use"))
 
-    async def _expire(self) -> None:
-        before = self.clock_ms() - self.limits.retention * 1000
+    async def _expire(self) -> bool:
+        """Forget some of the rooms that nobody joined for the retention. Returns whether there may be more."""
+        before = self._age.ms - self.limits.retention * 1000
         idle = await self._write.ask(partial(self._disk.idle, before, EXPIRE_AT_ONCE))
         chosen = [(id, key) for id, key in idle if key not in self.rooms]
         if not chosen:
-            return
+            return False
+        await self._forget(chosen)
+        self.metrics.counts["rooms_expired_total"] += len(chosen)
+        self.journal.say("info", "rooms expired", count=len(chosen))
+        return len(idle) == EXPIRE_AT_ONCE
+
+    async def _forget(self, chosen: list[tuple[int, bytes]]) -> None:
+        """Forget rooms (id, key) that nobody is in, and all that they keep. Raises DiskFailed."""
         for _, key in chosen:
             self._expiring[key] = []  # who joins meanwhile waits, and finds it gone
         try:
             await self._write.ask(partial(self._disk.forget, [id for id, _ in chosen]))
-            self.metrics.counts["rooms_expired_total"] += len(chosen)
-            self.journal.say("info", "rooms expired", count=len(chosen))
         finally:
             for _, key in chosen:
                 for look_up in self._expiring.pop(key):

@@ -70,8 +70,8 @@ class Room:
     """A room that somebody has joined, or is joining."""
 
     __slots__ = (
-        "committing", "head", "id", "incoming", "key", "loaded", "members", "queued", "snapshot", "start", "token",
-        "total", "trimmed", "uses", "waiting", "waiting_bytes", "writer",
+        "alone", "committing", "head", "id", "incoming", "key", "loaded", "made", "maker", "members", "queued",
+        "snapshot", "start", "token", "total", "trimmed", "uses", "waiting", "waiting_bytes", "writer",
     )  # fmt: skip
 
     def __init__(self, key: bytes) -> None:
@@ -92,6 +92,11 @@ class Room:
         self.committing = False
         self.incoming: Incoming | None = None
         self.writer: Member | None = None
+        self.made = 0
+        """The relay's age when the room was first written, in milliseconds."""
+        self.maker: bytes | None = None
+        self.alone: bytes | None = None
+        """A mark of the one address that was ever seen here; None once there was another, or a second week."""
 
     def load(self, kept: Kept | None, token: bytes) -> None:
         """Take over what the disk knows; a room that it does not know belongs to whoever joins it first."""
@@ -100,6 +105,7 @@ class Room:
         if kept is not None:
             self.token, self.id, self.head, self.total = kept.token, kept.id, kept.head, kept.total
             self.start, self.trimmed, self.snapshot = kept.start, kept.trimmed, kept.snapshot
+            self.made, self.alone = kept.made, kept.alone
 
     @property
     def unused(self) -> bool:
@@ -117,8 +123,8 @@ class Room:
         self.waiting_bytes += size
         self.queued += _length(entry)
 
-    def take(self) -> tuple[list[Entry], Work]:
-        """Take what the next commit should have of this room."""
+    def take(self, age_ms: int) -> tuple[list[Entry], Work]:
+        """Take what the next commit should have of this room. `age_ms`: the relay's age."""
         entries = self.waiting
         if self.queued > BATCH_BYTES:
             size = count = 0
@@ -140,10 +146,15 @@ class Room:
             self.start,
             [entry.envelope for entry in entries if type(entry) is Posted],
             [entry.work for entry in entries if type(entry) is Part],
+            age_ms,
+            self.maker,
+            self.alone,
         )
 
-    def settle(self, entries: list[Entry], done: Done) -> None:
-        """Take over what a commit changed."""
+    def settle(self, entries: list[Entry], done: Done, age_ms: int) -> None:
+        """Take over what a commit changed. `age_ms`: the relay's age when it was handed over."""
+        if self.id is None:
+            self.made = age_ms
         self.id, self.total = done.id, done.total
         self.committing = False
         self.waiting_bytes -= sum(map(_size, entries))
@@ -163,11 +174,15 @@ class Room:
             self.incoming.disk_id = None
             self.incoming = self.writer = None
 
-    def deliver(self, entries: list[Entry], now_ms: int, done: Done | None) -> tuple[int, int]:
+    def deliver(
+        self, entries: list[Entry], now_ms: int, done: Done | None, refusal: Refusal | None = None
+    ) -> tuple[int, int]:
         """Send these entries on, and their acknowledgements back. Returns (deliveries, bytes).
 
-        `done` is None where the disk failed: then posts and parts are refused, and casts go out all the same.
+        `done` is None where nothing was kept: then posts and parts are refused by `refusal`, and casts go out all the
+        same.
         """
+        why, because = refusal or DISK_REFUSAL
         for_all: list[Piece | None] = []
         for_own: list[Piece | None] = []
         authors: set[Member] = set()
@@ -177,7 +192,7 @@ class Room:
             if type(entry) is Posted:
                 if done is None:
                     for_all.append(None)
-                    for_own.append(frames.refused(Code.DISK_FAILED, DISK_SENTENCE, entry.ref))
+                    for_own.append(frames.refused(why, because, entry.ref))
                     continue
                 self.head += 1
                 for_all.append(frames.envelope(self.head, now_ms, entry.envelope))
@@ -190,9 +205,9 @@ class Room:
             else:
                 assert type(entry) is Part
                 for_all.append(None)
-                sentence = DISK_SENTENCE if done is None else done.refused.get(part)
+                sentence = because if done is None else done.refused.get(part)
                 part += 1
-                code = Code.DISK_FAILED if done is None else Code.SNAPSHOT_REFUSED
+                code = why if done is None else Code.SNAPSHOT_REFUSED
                 for_own.append(
                     frames.refused(code, sentence, entry.ref)
                     if sentence is not None
@@ -276,7 +291,10 @@ class Room:
                 member.connection.send(frames.others(member.channel, count))
 
 
-DISK_SENTENCE = "The relay's disk failed; nothing was kept. Try again later."
+Refusal = tuple[Code, str]
+"""Why something was not kept, as a code and as a sentence."""
+
+DISK_REFUSAL: Refusal = (Code.DISK_FAILED, "The relay's disk failed; nothing was kept. Try again later.")
 
 
 def _length(entry: Entry) -> int:

@@ -92,11 +92,19 @@ class Running:
 
 
 @asynccontextmanager
-async def relay(folder: Path, clock: Callable[[], int] | None = None, *, port: int = 0, **limits: object):
-    """Run a relay in this very event loop; `limits` are fields of Limits."""
+async def relay(
+    folder: Path,
+    clock: Callable[[], int] | None = None,
+    *,
+    port: int = 0,
+    elapsed: Callable[[], int] | None = None,
+    **limits: object,
+):
+    """Run a relay in this very event loop; `limits`: fields of Limits; `elapsed`: the milliseconds that it ages by."""
     said = io.StringIO()
     choice = Limits(**{"tidy": 0.05, "grace": 2.0, **limits})
     extra = {"clock_ms": clock} if clock else {}
+    extra |= {"elapsed": lambda: elapsed() / 1000} if elapsed else {}
     found = Relay(*open_disk(folder), choice, Journal("debug", said), folder=folder, **extra)
     running = Running(found, await found.start("127.0.0.1", port), said)
     try:

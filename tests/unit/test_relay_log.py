@@ -191,7 +191,7 @@ def test_idle_rooms_expire(tmp_path):
 
     async def scene():
         clock = Clock()
-        async with relay(tmp_path, clock, retention=10 * 86_400, tidy=3600.0) as r:
+        async with relay(tmp_path, elapsed=clock, retention=10 * 86_400, tidy=3600.0) as r:
             last = sealed()
             idle = await r.member()
             await idle.keep(sealed(), last)
@@ -228,7 +228,7 @@ def test_what_expired_leaves_the_disk(tmp_path):
 
     async def scene():
         clock = Clock()
-        async with relay(tmp_path, clock, retention=60, tidy=3600.0) as r:
+        async with relay(tmp_path, elapsed=clock, retention=60, tidy=3600.0) as r:
             client = await r.member()
             await client.keep(*[sealed(size=50_000) for _ in range(100)])
             await client.close()

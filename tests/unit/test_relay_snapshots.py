@@ -191,7 +191,7 @@ def test_two_who_write_a_snapshot_at_once(tmp_path):
 
     async def scene():
         clock = Clock()
-        async with relay(tmp_path, clock, snapshot=60.0) as r:
+        async with relay(tmp_path, elapsed=clock, snapshot=60.0) as r:
             one, two = await r.member(), await r.member()
             await one.next("OTHERS")
             end = sealed()
@@ -221,7 +221,7 @@ def test_the_place_for_a_snapshot_is_held_by_nobody_for_ever(tmp_path, how):
 
     async def scene():
         clock = Clock()
-        async with relay(tmp_path, clock, snapshot=60.0, snapshot_whole=900.0) as r:
+        async with relay(tmp_path, elapsed=clock, snapshot=60.0, snapshot_whole=900.0) as r:
             one, two = await r.member(), await r.member()
             await one.next("OTHERS")
             end = sealed()
