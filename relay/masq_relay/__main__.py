@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 
 from masq_relay.disk import UnusableData, open_disk
 from masq_relay.journal import Journal
+from masq_relay.log_lines import LogLines
 from masq_relay.relay import Relay
 from masq_relay.settings import BadSettings, Settings, read
 
@@ -64,22 +65,25 @@ async def _serve(settings: Settings) -> int:
     if settings.end_with_stdin:
         threading.Thread(target=_watch_stdin, args=(loop, asked), daemon=True).start()
     disk, reading = open_disk(settings.data)
+    lines = LogLines(sys.stderr)
     relay = Relay(
         disk,
         reading,
         settings.limits,
-        Journal(settings.log),
+        Journal(settings.log, lines),
         behind_proxy=settings.behind_proxy,
         folder=settings.data,
     )
     port = await relay.start(settings.host, settings.port, settings.tls)
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    print(f"masq-relay listens on {'wss' if settings.tls else 'ws'}://{host}:{port}", flush=True)
+    with suppress(OSError, ValueError):  # whoever started it may not listen
+        print(f"masq-relay listens on {'wss' if settings.tls else 'ws'}://{host}:{port}", flush=True)
     waits = [asyncio.ensure_future(asked.wait()), asyncio.ensure_future(relay.lost.wait())]
     await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
     for wait in waits:
         wait.cancel()
     await relay.stop()
+    lines.end()
     return 1 if relay.lost.is_set() else 0
 
 

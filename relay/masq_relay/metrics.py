@@ -24,6 +24,7 @@ WORDS = {
     "casts_dropped_total": "Casts not sent to members that read too slowly.",
 }
 GAUGES = {
+    "log_lines_lost": "Lines of the log that could not be written, or were too many, since the start.",
     "connections": "Connections now.",
     "peers": "Addresses with a connection, or with one a moment ago.",
     "rooms_open": "Rooms that somebody has joined now.",

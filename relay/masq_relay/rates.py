@@ -26,6 +26,18 @@ class Bucket:
         self._left = max(self._left - amount, -2 * self.burst)
         return 0.0 if self._left >= 0 else -self._left / self.rate
 
+    def has(self, amount: float, now: float) -> bool:
+        """Take `amount` at time `now` if it is there whole; return whether it was."""
+        self.take(0, now)
+        if self._left < amount:
+            return False
+        self._left -= amount
+        return True
+
+    def give_back(self, amount: float) -> None:
+        """Put back what was taken for nothing."""
+        self._left = min(self.burst, self._left + amount)
+
     @property
     def overdrawn(self) -> bool:
         """Whether more has arrived than even a second burst would cover."""

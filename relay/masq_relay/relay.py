@@ -662,6 +662,7 @@ class Relay:
     def gauges(self) -> dict[str, float]:
         """Return what /metrics shows beside the counts."""
         return {
+            "log_lines_lost": self.journal.lost,
             "connections": len(self.connections),
             "peers": len(self.peers),
             "rooms_open": len(self.rooms),
