@@ -19,6 +19,7 @@ import json
 import re
 import sys
 
+from masq import base64_micropython
 from masq.errors import InvalidKey, InvalidValue, ProtocolError
 
 if sys.implementation.name != "micropython":  # it has no typing, and does not evaluate annotations
@@ -245,11 +246,8 @@ def _untag(tag: str, text: Any) -> Any:
     """Return the bytes or the large int under a tag. Only the one form that `pack` makes is taken."""
     if type(text) is str:
         if tag == "$bytes":
-            try:
-                content = binascii.a2b_base64(text.encode())
-            except Exception:  # MicroPython raises plain Exception, CPython several kinds of ValueError
-                content = b""
-            if _base64(content) == text:
+            content = _from_base64(text)
+            if content is not None:
                 return content
         if tag == "$int":
             try:
@@ -275,10 +273,6 @@ def _number(number: float) -> float:
 
 def _hexadecimal(number: int) -> str:
     return hex(number)[2:] if number >= 0 else "-" + hex(-number)[2:]
-
-
-def _base64(content: bytes) -> str:
-    return binascii.b2a_base64(content, newline=False).decode()
 
 
 def _step(step: Any) -> str:
@@ -318,8 +312,21 @@ if _MICROPYTHON:
         """Let everything pass: MicroPython's parser does not recurse."""
 
     _loads: Any = json.loads
+    _base64, _from_base64 = base64_micropython.encode, base64_micropython.decode
 
 else:
+
+    def _base64(content: bytes) -> str:
+        return binascii.b2a_base64(content, newline=False).decode()
+
+    def _from_base64(text: str) -> Any:
+        """Return the bytes that `_base64` makes this text of; None where there are none."""
+        try:
+            content = binascii.a2b_base64(text.encode())
+        except ValueError:
+            return None
+        return content if _base64(content) == text else None
+
     _ESCAPE = re.compile(r"\\.", re.DOTALL)
     _ONE_KIND = bytes.maketrans(b"{}", b"[]")
     _NO_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")

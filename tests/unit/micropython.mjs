@@ -7,7 +7,7 @@ const python = await loadMicroPython({ stdout: (line) => console.log(line), line
 python.FS.mkdir("/lib");
 python.FS.mkdir("/lib/masq");
 python.FS.writeFile("/lib/masq/__init__.py", ""); // the client's own needs a page
-for (const name of ["errors.py", "messages.py"])
+for (const name of ["errors.py", "base64_micropython.py", "messages.py"])
   python.FS.writeFile(`/lib/masq/${name}`, readFileSync(`${root}/client/masq/${name}`, "utf8"));
 python.FS.writeFile("/lib/values.json", readFileSync(`${root}/tests/vectors/values.json`, "utf8"));
 try {

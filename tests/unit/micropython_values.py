@@ -1,6 +1,8 @@
 """Run under MicroPython by test_micropython.py: values and errors are the same there."""
 
+import gc
 import sys
+import time
 
 sys.path.append("/lib")
 
@@ -68,6 +70,33 @@ for key in ("x" * 512, "é" * 256, "\0", "__proto__", " ", "😀"):
 for sent in ("NaN", "", "[1", None):
     refuses(ProtocolError, loads, sent)
 refuses(InvalidValue, check_size, "x" * 262145)
+
+large = bytearray(196596)  # the largest there may be
+state = 1
+for at in range(len(large)):
+    state = (state * 1103515245 + 12345) & 0x7FFFFFFF
+    large[at] = state >> 16 & 255
+large = bytes(large)
+
+
+def cost(size):
+    """Return the milliseconds and the bytes that it takes to pack and to unpack so many random bytes."""
+    content = large[:size]
+    gc.collect()
+    memory, began = gc.mem_alloc(), time.ticks_ms()
+    packed = pack(content)
+    most = gc.mem_alloc() - memory
+    assert unpack(packed) == content
+    return time.ticks_diff(time.ticks_ms(), began) + 1, most
+
+
+assert [unpack(pack(large[:size])) == large[:size] for size in range(9)] == [True] * 9
+for text in ["QQ", "QQ=", "QR==", "QUJ=", "QQ==QQ==", "Q=Q=", "====", "=", "Q===", "Q-==", "QUJé", "QQ==\n"]:
+    refuses(InvalidValue, unpack, {"$bytes": text})
+cost(1000)
+(quick, _), (slow, most) = cost(19659), cost(196596)
+assert slow < 40 * quick, (quick, slow)  # ten times as many take ten times as long, not a hundred
+assert most < 4 << 20, most
 
 error = from_wire(loads(dumps(to_wire(QuotaExceeded("keys", 5)))))
 assert type(error) is QuotaExceeded and error.limit == 5 and str(error) == str(QuotaExceeded("keys", 5))
