@@ -33,7 +33,7 @@ __all__ = ["Channel", "Reply"]
 READS = ("get", "get_many", "has", "keys", "items", "status", "ping")
 """Methods that change nothing: they are sent again when their answer was lost."""
 
-MAX_MESSAGE_CHARACTERS = 1 << 20  # a full message is sent at once; one call may be longer
+MAX_MESSAGE_CHARACTERS = 1 << 18  # a full message is sent at once; one call may be longer
 MAX_CALL_CHARACTERS = (1 << 22) - 64  # what the store takes in one message, less what stands around the call
 MAX_UNANSWERED_CHARACTERS = (
     1 << 22
@@ -80,6 +80,7 @@ class Channel:
         self._filed_size = 0
         self._sent_size = 0  # characters of calls that were sent and are not answered yet
         self._waiting: dict[int, tuple[Reply, Callable[[Any], Any] | None, str]] = {}
+        self._parts: dict[int, list[Any]] = {}  # beginnings of long answers
         self._due = False  # a flush is on its way
         self._reading = False  # a message of the store is being read
         self._heard = 0  # messages of the store so far
@@ -202,6 +203,9 @@ class Channel:
         except (TypeError, ValueError, KeyError, IndexError, AttributeError):
             self._end(ProtocolError("a message of the store is malformed"))
             return
+        except MemoryError:
+            self.overwhelmed()
+            return
         if error is not None:  # it could not read a message, and cannot say which calls were in it
             refusal = from_wire(error)
             unsent = set(self._filed)
@@ -229,8 +233,13 @@ class Channel:
         answered = []
         for entry in replies:
             number = entry[0]
+            if len(entry) == 3 and entry[2] is True:  # a part of a long list; more follows
+                if number in self._waiting:
+                    self._parts.setdefault(number, []).extend(entry[1])
+                continue
+            part = self._parts.pop(number, None)
             if len(entry) == 2:
-                failed, result = False, entry[1]
+                failed, result = False, entry[1] if part is None else part + entry[1]
             else:
                 failed, result = True, from_wire(entry[2])
             waiting = self._waiting.pop(number, None)
@@ -244,6 +253,11 @@ class Channel:
                     failed, result = True, error
                 except (TypeError, ValueError, KeyError, IndexError):
                     failed, result = True, ProtocolError("the store's answer has an unknown form")
+                except MemoryError:
+                    failed, result = (
+                        True,
+                        ProtocolError("this page has no memory left for the store's answer"),
+                    )
             answered.append((waiting[0], failed, result))
         return answered
 
@@ -267,9 +281,14 @@ class Channel:
             else:
                 unknown.append(number)
         self._filed, self._filed_size = again, sum(map(len, again))
+        self._parts = {}  # the answers come anew
         self._fail_waiting(Disconnected("the store's worker ended"), unknown)
         self._sent_size = 0
         self.flush()
+
+    def overwhelmed(self) -> None:
+        """End it because a message of the store does not fit into this page's memory, whatever was in it."""
+        self._end(ProtocolError("this page has no memory left for a message of the store"))
 
     def _end(self, fault: MasqError) -> None:
         """A store that talks nonsense may have lost an answer or a change: nothing it says counts any more."""
@@ -290,6 +309,7 @@ class Channel:
         unsent = set(self._filed)
         for number in numbers:
             waiting = self._waiting.pop(number, None)
+            self._parts.pop(number, None)
             if waiting is not None:
                 text = waiting[2]
                 if text in unsent:

@@ -347,9 +347,13 @@ class _Joining:
         else:
             self._store.reopen(post)
 
-    def _take_text(self, text: str) -> None:
+    def _take_text(self, text: "str | None") -> None:
         self._silent = False
-        if self.channel is not None:
+        if self.channel is None:
+            return
+        if text is None:
+            self.channel.overwhelmed()
+        else:
             self.channel.receive(text)
 
     def _refused(self, error: MasqError) -> None:

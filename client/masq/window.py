@@ -76,14 +76,18 @@ class Frame:
         return self._strange > 0
 
     def attach(
-        self, details: "dict[str, Any]", on_text: "Callable[[str], object]"
+        self, details: "dict[str, Any]", on_text: "Callable[[str | None], object]"
     ) -> "Callable[[str], object]":
         """Give the frame a new port and say who this app is; return how to send text to the store."""
         self._drop_port()
         mine, theirs = ffi.message_channel()
 
         def take(event: "Any") -> None:
-            on_text(event.data)
+            try:
+                text = event.data
+            except MemoryError:
+                text = None
+            on_text(text)
 
         self._port = mine
         self._port_listener = ffi.Listener(mine, "message", take)

@@ -80,16 +80,23 @@ class Peer:
         return [await self.reply(call[0]) for call in numbered]
 
     async def reply(self, number: int) -> Any:
-        """Return the result or error of call `number`."""
+        """Return the result or error of call `number`, of a long list all parts."""
 
         def find(message: dict[str, Any]) -> Any:
             for reply in message.get("replies", ()):
-                if reply[0] == number:
+                if reply[0] == number and reply[2:] != [True]:
                     return reply
             return None
 
         reply = await self.port.until(find)
+        parts = [part for part in self.replies() if part[0] == number and part[2:] == [True]]
+        if parts and len(reply) == 2:
+            return [entry for part in [*parts, reply] for entry in part[1]]
         return reply[2] if len(reply) == 3 else reply[1]
+
+    def replies(self) -> list[list[Any]]:
+        """Return every reply heard so far, parts of long ones included."""
+        return [reply for message in self.port.heard for reply in message.get("replies", ())]
 
     def ticket(self) -> str | None:
         """Return the ticket that was heard last."""

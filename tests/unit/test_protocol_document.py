@@ -11,7 +11,7 @@ from fake_port import READY, FakeStore, opened, run
 import masq
 from masq import messages, rpc, session
 from masq.status import Status
-from masq_store.engine import sessions
+from masq_store.engine import answers, sessions
 
 TEXT = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text(encoding="utf-8")
 
@@ -95,6 +95,8 @@ def test_the_numbers_are_those_of_the_code():
     assert f"nested {messages.MAX_MESSAGE_DEPTH} deep" in TEXT
     assert f"at most {sessions.MAX_RECEIVED_CHARACTERS:,} characters" in TEXT
     assert f"more than {sessions.MAX_WAITING_CHARACTERS:,} that wait" in TEXT
+    assert f"more than {rpc.MAX_MESSAGE_CHARACTERS:,} characters" in TEXT
+    assert f"at most {answers.MAX_MESSAGE_BYTES:,} bytes" in TEXT
     assert f"counts for {sessions.MESSAGE_COST:,} more" in TEXT
     assert f"read {sessions.MAX_UNREAD_CHARACTERS:,} characters" in TEXT
     assert f"of at most {sessions.MAX_READ_CHARACTERS} characters" in TEXT

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import gc
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
 from masq import messages
 from masq.errors import Disconnected, MasqError, NotRegistered, ProtocolError, to_wire
 from masq_store.core.space import Applied
+from masq_store.engine.answers import AROUND_BYTES, MAX_MESSAGE_BYTES, parts, size
 from masq_store.engine.ports import Port
 from masq_store.engine.spaces import OpenSpace
 from masq_store.engine.turns import Share, Turns
@@ -45,8 +46,8 @@ MARK_EVERY_CHARACTERS = 1 << 20
 MAX_READ_CHARACTERS = 64
 """Its answer is no longer: it is looked for in no other message."""
 
-MAX_MESSAGE_CHARACTERS = 1 << 20
-"""Replies and changes are sent once this much has gathered: an app asks for far more in one short message."""
+KEYS_AT_ONCE = 64
+"""So many keys become JSON together. With every byte of the longest keys escaped they still fit into a message."""
 
 MAX_WATCHES = 1_000
 """Watches that one session may hold."""
@@ -118,7 +119,7 @@ class AppSession:
         self._seen: dict[str, int] | None = None  # what the session had seen under the engine before
         self._shown: list[str] | None = None  # the keys of the profile before, which the app may still show
         self._replies: list[str] = []
-        self._replies_size = 0  # characters
+        self._replies_size = 0  # bytes
         self._watches = Watches()
         self._sent = 0  # characters
         self._read = 0  # how many of them the app has read, as far as is known
@@ -386,10 +387,16 @@ class AppSession:
             self._fail(number, ProtocolError(f"{call[1]} was called with arguments it does not take"))
 
     def _reply(self, text: str) -> None:
-        self._replies.append(text)
-        self._replies_size += len(text)
-        if self._replies_size > MAX_MESSAGE_CHARACTERS:
+        needed = size(text) + 1
+        if self._replies_size + needed > MAX_MESSAGE_BYTES - AROUND_BYTES:
             self.flush()
+        self._replies.append(text)
+        self._replies_size += needed
+
+    def _reply_list(self, number: int, entries: Iterable[str]) -> None:
+        """Answer with a list of these entries, in parts where a message cannot hold it."""
+        for part, more in parts(entries):
+            self._reply(f"[{number},[{part}],true]" if more else f"[{number},[{part}]]")
 
     def _fail(self, number: int, error: MasqError) -> None:
         self._reply(f"[{number},null,{messages.dumps(to_wire(error))}]")
@@ -399,26 +406,28 @@ class AppSession:
         text = self._core.text(key)
         return "[]" if text is None else f"[{text}]"
 
-    def _get_many(self, number: int, keys: list[str]) -> str:
+    def _get_many(self, number: int, keys: list[str]) -> None:
         found = []
         for key in _list(keys):
             messages.check_key(key)
             text = self._core.text(key)
             if text is not None:
                 found.append((key, text))
-        return _pairs(found)
+        self._reply_list(number, _pairs(found))
 
     def _has(self, number: int, key: str) -> str:
         messages.check_key(key)
         return "true" if self._core.has(key) else "false"
 
-    def _keys(self, number: int, prefix: str) -> str:
+    def _keys(self, number: int, prefix: str) -> None:
         messages.check_prefix(prefix)
-        return messages.dumps(self._core.keys(prefix))
+        keys = self._core.keys(prefix)
+        some = (keys[at : at + KEYS_AT_ONCE] for at in range(0, len(keys), KEYS_AT_ONCE))
+        self._reply_list(number, (messages.dumps(few)[1:-1] for few in some))
 
-    def _items(self, number: int, prefix: str) -> str:
+    def _items(self, number: int, prefix: str) -> None:
         messages.check_prefix(prefix)
-        return _pairs(self._core.items(prefix))
+        self._reply_list(number, _pairs(self._core.items(prefix)))
 
     def _set(self, number: int, key: str, packed: Any) -> None:
         self._write(number, [(key, packed)], _nothing)
@@ -597,8 +606,8 @@ def _entries(pairs: list[Any]) -> list[tuple[str, str | None]]:
     return entries
 
 
-def _pairs(items: list[tuple[str, str]]) -> str:
-    return "[" + ",".join(f"[{quoted(key)},{text}]" for key, text in items) + "]"
+def _pairs(items: list[tuple[str, str]]) -> Iterator[str]:
+    return (f"[{quoted(key)},{text}]" for key, text in items)
 
 
 def _nothing(applied: Applied) -> str:

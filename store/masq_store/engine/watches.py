@@ -13,8 +13,7 @@ from collections.abc import Callable, Iterable
 from itertools import chain, islice
 from typing import Any
 
-PIECE_CHARACTERS = 1 << 18
-"""A message of changes ends once it is this long."""
+from masq_store.engine.answers import AROUND_BYTES, MAX_MESSAGE_BYTES, size
 
 LOOK_EVERY = 16
 """Keys between two looks at the clock."""
@@ -83,22 +82,20 @@ class Watches:
             keys = core.keys(self._prefixes[number])
             head = str(number)
             for at in range(bisect_right(keys, last), len(keys)):
-                if piece.full:
+                if piece.full or not piece.add(head, keys[at], "self"):
                     self._beginnings.appendleft((number, last))
                     break
                 last = keys[at]
-                piece.add(head, last, "self")
         else:
             told = 0
             matched: tuple[str, ...] = ()
             head = ""
             for key, source in self._news.items():
-                if piece.full:
-                    break
-                told += 1
                 if (matching := self._matching(key)) != matched:
                     matched, head = matching, self._head(matching)
-                piece.add(head, key, source)
+                if piece.full or not piece.add(head, key, source):
+                    break
+                told += 1
             for key in list(islice(self._news, told)):
                 del self._news[key]
         self.behind = bool(self._news or self._beginnings)
@@ -127,25 +124,27 @@ class _Piece:
         self._core, self._clock, self._until = core, clock, until
         self._parts: list[tuple[str, list[str]]] = []
         self._head = ""
-        self._size = 0  # characters
+        self._size = 0  # bytes
         self._seen = 0  # keys
         self.full = False
 
-    def add(self, head: str, key: str, source: str) -> None:
-        """Tell how `key` stands to the watches named by `head`; "": to none."""
-        self._seen += 1
+    def add(self, head: str, key: str, source: str) -> bool:
+        """Tell how `key` stands to the watches named by `head`; "": to none. False where there is no room for it."""
         if head:
+            text = self._core.text(key)
+            entry = f'[{quoted(key)},"{source}"]' if text is None else f'[{quoted(key)},"{source}",{text}]'
+            needed = size(entry) + 1 + (0 if head == self._head else len(head) + 6)
+            if self._parts and self._size + needed > MAX_MESSAGE_BYTES - AROUND_BYTES:
+                self.full = True
+                return False
             if head != self._head:
                 self._head = head
                 self._parts.append((head, []))
-                self._size += len(head)
-            text = self._core.text(key)
-            entry = f'[{quoted(key)},"{source}"]' if text is None else f'[{quoted(key)},"{source}",{text}]'
             self._parts[-1][1].append(entry)
-            self._size += len(entry)
-        self.full = self._size > PIECE_CHARACTERS or (
-            self._seen % LOOK_EVERY == 0 and self._clock() > self._until
-        )
+            self._size += needed
+        self._seen += 1
+        self.full = self._seen % LOOK_EVERY == 0 and self._clock() > self._until
+        return True
 
     def text(self) -> str:
         """Return it, "" where it is empty."""
