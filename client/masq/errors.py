@@ -49,8 +49,8 @@ class NotRegistered(MasqError):
     def __init__(self, origin: str = "") -> None:
         who = "The app at " + quoted(origin) if origin else "This app"
         super().__init__(
-            who + " is not approved in the user's store, so it can neither read nor write there. "
-            "Connect it with a button, or call register() from a click.",
+            who + " is not approved in your store, so it can neither read nor write there. "
+            "Connect it, and allow it in the store's window.",
             origin=origin,
         )
 
@@ -63,21 +63,23 @@ class AccessDenied(MasqError):
 
     def __init__(self, reason: str = "refused") -> None:
         if reason == "closed":
-            what = "The store's window was closed before the user decided"
+            what = "The store's window was closed before you decided"
         else:
-            what = "The user refused this app access to their store"
-        super().__init__(what + ". Nothing was shared. Ask again only when the user wants to.", reason=reason)
+            what = "You refused this app access to your store"
+        super().__init__(
+            what + ". Nothing was shared. To allow it after all, connect it again.", reason=reason
+        )
 
 
 class PopupBlocked(MasqError):
-    """The browser did not open the store's window."""
+    """The browser did not open the store's window: it does so straight from a click alone, before any `await`."""
 
     code = "PopupBlocked"
 
     def __init__(self) -> None:
         super().__init__(
-            "The browser blocked the store's window, so the user could not be asked. "
-            "Open it straight from a click, before any await, or let this page open pop-up windows."
+            "The browser blocked the store's window, so you could not be asked. "
+            "Let this page open pop-up windows, then connect it again."
         )
 
 
@@ -88,8 +90,8 @@ class Locked(MasqError):
 
     def __init__(self) -> None:
         super().__init__(
-            "The user's profile is locked, so nothing can be read or written. "
-            "The user unlocks it in the store: connect with a button, or open the store."
+            "Your store is locked, so nothing can be read or written. "
+            "Unlock it: connect this app again, or open the store."
         )
 
 
@@ -117,8 +119,8 @@ class Disconnected(MasqError):
 
     def __init__(self, reason: str = "the connection ended") -> None:
         super().__init__(
-            "The connection to the store ended: " + reason + ". A write that was under way may or may not "
-            "have been carried out: read before you write it again.",
+            "The connection to the store ended: " + reason + ". What was being saved then may be there or "
+            "not: look before you save it again.",
             reason=reason,
         )
 
@@ -153,18 +155,35 @@ class InvalidValue(MasqError):
         )
 
 
+ROOM = {
+    "keys": "Delete some entries of this app first.",
+    "bytes": "Delete something of this app first.",
+    "deleted": "Deleting more does not help. Names that were in use once can be used again; else erase this app's "
+    "data in the store, and begin anew.",
+    "device": "Free some room on this device, then try again.",
+}
+"""What helps where there is no room, by `QuotaExceeded.kind`."""
+
+
 class QuotaExceeded(MasqError):
-    """There is no room. `what` is full, in words; `limit`: how much of it there is, 0 where not known."""
+    """There is no room. `what` is full, in words; `limit`: how much of it there is, 0 where not known.
+
+    `kind`: which limit it is: "keys" (of the app, those that exist), "bytes" (of the app), "deleted" (keys of the app
+    that were deleted and must be remembered), "device" (its storage), or "" for any other.
+    """
 
     code = "QuotaExceeded"
-    names = ("what", "limit")
+    names = ("what", "limit", "kind")
 
-    def __init__(self, what: str = "storage", limit: int = 0) -> None:
+    def __init__(self, what: str = "storage", limit: int = 0, kind: str = "") -> None:
         size = " (at most " + str(limit) + ")" if limit else ""
         super().__init__(
-            "There is no room for this: " + what + size + ". Nothing was changed. Delete something first.",
+            (
+                "There is no room for this: " + what + size + ". Nothing was changed. " + ROOM.get(kind, "")
+            ).strip(),
             what=what,
             limit=limit,
+            kind=kind,
         )
 
 
@@ -177,7 +196,7 @@ class StorageUnavailable(MasqError):
     def __init__(self, reason: str = "the browser refuses it", setting: str = "") -> None:
         advice = "To change that: " + setting + "." if setting else "Another browser may allow it."
         super().__init__(
-            "The store cannot reach the user's data in this browser: " + reason + ". " + advice,
+            "The store cannot reach your data here: " + reason + ". " + advice,
             reason=reason,
             setting=setting,
         )

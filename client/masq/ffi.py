@@ -154,7 +154,7 @@ def no_page() -> "tuple[str, str]":
     try:
         import js
     except ImportError:
-        return "this is not a browser", ""
+        return "this is not a browser", "open the app in a browser"
     if not in_worker():
         return ("", "") if hasattr(js, "document") else ("this is not a page", "")
     try:

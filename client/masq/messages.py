@@ -90,7 +90,10 @@ def check_size(text: str) -> None:
         return
     size = len(text.encode())
     if size > MAX_VALUE_BYTES:
-        raise InvalidValue("it takes " + str(size) + " bytes, " + str(MAX_VALUE_BYTES) + " are allowed")
+        raise InvalidValue(
+            "it takes " + str(size) + " bytes, " + str(MAX_VALUE_BYTES) + " are allowed; it can be stored in "
+            "parts, under several keys"
+        )
 
 
 def encode(value: Any) -> str:
@@ -189,7 +192,9 @@ def _pack_one(value: Any, trail: Any, step: Any, todo: list[Any]) -> Any:
     if isinstance(value, (bytes, bytearray)):
         return {"$bytes": _base64(bytes(value))}
     raise _Wrong(
-        "a " + kind.__name__ + " is none of None, bool, int, float, str, bytes, list and dict with str keys"
+        "a value of type "
+        + kind.__name__
+        + " is none of None, bool, int, float, str, bytes, list and dict with str keys"
     )
 
 
@@ -214,7 +219,7 @@ def _unpack_one(packed: Any, trail: Any, step: Any, todo: list[Any]) -> Any:
         return _open({}, packed, trail, step, todo)
     if kind is list:
         return _open([], packed, trail, step, todo)
-    raise _Wrong("a " + kind.__name__ + " is not part of a packed value")
+    raise _Wrong("a value of type " + kind.__name__ + " is not part of a packed value")
 
 
 def _open(made: Any, source: Any, trail: Any, step: Any, todo: list[Any]) -> Any:

@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+UNSEEN_SECONDS = 1.0
+"""An error that nobody has looked at by then is told to the console, such as that of a `set` without `await`."""
+
 _PAGE: "Any" = __import__("asyncio.core").core._top_level_task
 """What is no task of the app's own: a page's program, and whatever the browser calls, such as a click."""
 
@@ -21,6 +24,7 @@ class Reply:
         self._event: Any = asyncio.Event()
         self._result: Any = None
         self._error: BaseException | None = None
+        self._seen = False
         self._callbacks: list[Callable[[Reply], object]] = []
 
     def done(self) -> bool:
@@ -52,7 +56,16 @@ class Reply:
         callbacks, self._callbacks = self._callbacks, []
         for callback in callbacks:
             callback(self)
+        if error is not None and not self._seen and not isinstance(error, asyncio.CancelledError):
+            asyncio.create_task(self._tell_unseen())
         return True
+
+    async def _tell_unseen(self) -> None:
+        await asyncio.sleep(UNSEEN_SECONDS)
+        if not self._seen:
+            import js
+
+            js.console.error("a call to the store failed, and nobody awaited it: " + str(self._error))
 
     def add_done_callback(self, callback: "Callable[[Reply], object]") -> None:
         """Call `callback(self)` once it is done."""
@@ -63,10 +76,12 @@ class Reply:
 
     def exception(self) -> "BaseException | None":
         """Return the error, or None for a result."""
+        self._seen = True
         return self._error
 
     def result(self) -> "Any":
         """Return the result, or raise the error."""
+        self._seen = True
         if self._error is not None:
             raise self._error
         return self._result

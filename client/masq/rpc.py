@@ -127,6 +127,12 @@ class Channel:
                 self._loop.call_soon(self._flush_due)
         return reply
 
+    def refuse(self, error: BaseException) -> "Reply":
+        """Return the Reply of a call that cannot be filed: awaiting it raises `error`."""
+        reply = Reply(self._loop or asyncio.get_event_loop())
+        reply.fail(error)
+        return reply
+
     def next_number(self) -> int:
         """Take the next call number, which is also the watch's when the call is `watch`."""
         self._number += 1
@@ -174,6 +180,7 @@ class Channel:
     def receive(self, text: "Any") -> None:
         """Read one message of the store, wake who waited for it, and send what they call in turn."""
         self._heard += 1
+        answered: list[tuple[Reply, bool, Any]] = []
         try:
             message = loads(text)
             if not isinstance(message, dict) or message.get("masq") != PROTOCOL:
@@ -189,7 +196,7 @@ class Channel:
                 if not isinstance(status, dict):
                     raise ProtocolError("its status is not an object")
                 self.on_status(status)
-            answered = self._read_replies(message.get("replies") or ())
+            self._read_replies(message.get("replies") or (), answered)
             for event in message.get("events") or ():
                 self.on_event(event)
             error = message.get("error")
@@ -198,13 +205,13 @@ class Channel:
             if mark is not None:
                 self.post('{"masq":%d,"read":%d}' % (PROTOCOL, mark))
         except MasqError as fault:
-            self._end(fault)
+            self._end(fault, answered)
             return
         except (TypeError, ValueError, KeyError, IndexError, AttributeError):
-            self._end(ProtocolError("a message of the store is malformed"))
+            self._end(ProtocolError("a message of the store is malformed"), answered)
             return
         except MemoryError:
-            self.overwhelmed()
+            self.overwhelmed(answered)
             return
         if error is not None:  # it could not read a message, and cannot say which calls were in it
             refusal = from_wire(error)
@@ -229,8 +236,7 @@ class Channel:
         if self.on_idle is not None and not self._waiting:
             self.on_idle()
 
-    def _read_replies(self, replies: "Any") -> "list[tuple[Reply, bool, Any]]":
-        answered = []
+    def _read_replies(self, replies: "Any", answered: "list[tuple[Reply, bool, Any]]") -> None:
         for entry in replies:
             number = entry[0]
             if len(entry) == 3 and entry[2] is True:  # a part of a long list; more follows
@@ -242,10 +248,9 @@ class Channel:
                 failed, result = False, entry[1] if part is None else part + entry[1]
             else:
                 failed, result = True, from_wire(entry[2])
-            waiting = self._waiting.pop(number, None)
+            waiting = self._waiting.get(number)
             if waiting is None:
                 continue  # timed out or cancelled before
-            self._sent_size -= len(waiting[2])
             if not failed and waiting[1] is not None:
                 try:
                     result = waiting[1](result)
@@ -253,13 +258,9 @@ class Channel:
                     failed, result = True, error
                 except (TypeError, ValueError, KeyError, IndexError):
                     failed, result = True, ProtocolError("the store's answer has an unknown form")
-                except MemoryError:
-                    failed, result = (
-                        True,
-                        ProtocolError("this page has no memory left for the store's answer"),
-                    )
+            del self._waiting[number]
+            self._sent_size -= len(waiting[2])
             answered.append((waiting[0], failed, result))
-        return answered
 
     # Ends
 
@@ -286,14 +287,16 @@ class Channel:
         self._sent_size = 0
         self.flush()
 
-    def overwhelmed(self) -> None:
-        """End it because a message of the store does not fit into this page's memory, whatever was in it."""
-        self._end(ProtocolError("this page has no memory left for a message of the store"))
+    def overwhelmed(self, answered: "list[tuple[Reply, bool, Any]] | tuple[()]" = ()) -> None:
+        """End it because what the store has sent does not fit into this page's memory, whatever it was."""
+        self._end(Disconnected("this page has no memory left for what the store has sent"), answered)
 
-    def _end(self, fault: MasqError) -> None:
+    def _end(self, fault: MasqError, answered: "list[tuple[Reply, bool, Any]] | tuple[()]" = ()) -> None:
         """A store that talks nonsense may have lost an answer or a change: nothing it says counts any more."""
         self.on_fault(fault)
         self.fail(fault)
+        for reply, _, _ in answered:  # in the very message that cannot be read to its end
+            reply.fail(fault)
 
     def fail(self, error: BaseException) -> None:
         """Take no more calls: those under way and all later ones raise `error`."""

@@ -113,9 +113,9 @@ class _Joining:
 
         for what, given in (("name", name), ("description", description), ("icon", icon or "")):
             if not isinstance(given, str):
-                raise InvalidValue("it must be a str, not a " + type(given).__name__, what)
+                raise InvalidValue("it must be a str, not a value of type " + type(given).__name__, what)
         if not name.strip():
-            raise InvalidValue("the app needs a name, which the user will read", "name")
+            raise InvalidValue("the app needs a name, which its person will read", "name")
         if not isinstance(timeout, (int, float)) or isinstance(timeout, bool) or not timeout > 0:
             raise InvalidValue("it must be a number of seconds above 0", "timeout")
         self.details = {"name": name, "description": description, "icon": icon}
@@ -137,9 +137,7 @@ class _Joining:
         self._keeper: asyncio.Task[None] | None = None
         address = url.rstrip("/") if isinstance(url, str) else url
         if address in _pending:
-            raise ProtocolError(
-                "this page is already connecting to " + address + "; await that connect() first"
-            )
+            raise ProtocolError("this page is already connecting to " + address + "; wait for that first")
         if ffi.in_worker():
             from masq.far_window import FarFrame
 

@@ -22,10 +22,10 @@ class Store:
     """An open session with the user's store. `connect` and `register` make it.
 
     Each call is checked and filed at once, and returns an awaitable for its result: a `set` without `await` is
-    still carried out, in order. Wrong keys and values raise InvalidKey or InvalidValue in the call itself.
-    Awaiting raises NotRegistered or Locked when the user has taken the permission away or locked the profile,
-    QuotaExceeded, ConnectionTimeout after `timeout` seconds of silence, or Disconnected. Each call is all or
-    nothing.
+    still carried out, in order. Awaiting raises InvalidKey or InvalidValue for what cannot be stored, NotRegistered
+    or Locked when the user has taken the permission away or locked the profile, QuotaExceeded, ConnectionTimeout
+    after `timeout` seconds of silence, or Disconnected. Errors that nobody awaits go to the browser's console. Each
+    call is all or nothing.
     """
 
     def __init__(
@@ -53,61 +53,61 @@ class Store:
 
     def get(self, key: str, default: "Any" = None) -> Reply:
         """Return the value of `key`, or `default` where there is none."""
-        check_key(key)
-        return self._channel.file("get", dumps(key), lambda raw: unpack(raw[0]) if raw else default)
+        return self._file("get", lambda raw: unpack(raw[0]) if raw else default, _key, key)
 
     def get_many(self, keys: "Iterable[str]") -> Reply:
         """Return a dict of those of the keys that exist."""
-        return self._channel.file("get_many", dumps(_keys(keys, "get_many")), _entries)
+        return self._file("get_many", _entries, _keys, keys)
 
     def has(self, key: str) -> Reply:
         """Return whether `key` exists."""
-        check_key(key)
-        return self._channel.file("has", dumps(key), _boolean)
+        return self._file("has", _boolean, _key, key)
 
     def keys(self, prefix: str = "") -> Reply:
         """Return the sorted list of the keys that begin with `prefix`."""
-        check_prefix(prefix)
-        return self._channel.file("keys", dumps(prefix), _list)
+        return self._file("keys", _list, _prefix, prefix)
 
     def items(self, prefix: str = "") -> Reply:
         """Return a dict of all keys that begin with `prefix`, with their values."""
-        check_prefix(prefix)
-        return self._channel.file("items", dumps(prefix), _entries)
+        return self._file("items", _entries, _prefix, prefix)
 
     # Writes
 
     def set(self, key: str, value: "Any") -> Reply:
         """Set `key` to `value`. Once awaited, it is on disk."""
-        check_key(key)
-        return self._channel.file("set", dumps(key) + "," + _text(value), _nothing)
+        return self._file("set", _nothing, _key_and_value, key, value)
 
     def update(self, mapping: "Mapping[str, Any]") -> Reply:
         """Set all keys of the mapping, or none."""
-        return self._channel.file("update", _mapping(mapping, "update"), _nothing)
+        return self._file("update", _nothing, _mapping, mapping)
 
     def replace(self, mapping: "Mapping[str, Any]") -> Reply:
         """Make the app's data exactly this mapping."""
-        return self._channel.file("replace", _mapping(mapping, "replace"), _nothing)
+        return self._file("replace", _nothing, _mapping, mapping)
 
     def delete(self, *keys: str) -> Reply:
         """Delete keys; return how many of them existed."""
-        return self._channel.file("delete", dumps(_keys(keys, "delete")), _whole)
+        return self._file("delete", _whole, _keys, keys)
 
     def clear(self, prefix: str = "") -> Reply:
         """Delete all keys that begin with `prefix`; return how many there were. The app stays registered."""
-        check_prefix(prefix)
-        return self._channel.file("clear", dumps(prefix), _whole)
+        return self._file("clear", _whole, _prefix, prefix)
 
     def increment(self, key: str, by: int = 1) -> Reply:
         """Add `by` to the int at `key` (0 where there is none), and return the new one.
 
         Unlike get and set, increments made at once in several places all count.
         """
-        check_key(key)
-        if not isinstance(by, int) or isinstance(by, bool):
-            raise InvalidValue("increment adds an int, not a " + type(by).__name__, "by")
-        return self._channel.file("increment", dumps(key) + "," + _text(by), unpack)
+        return self._file("increment", unpack, _key_and_number, key, by)
+
+    def _file(
+        self, method: str, convert: "Callable[[Any], Any]", arguments: "Callable[..., str]", *given: "Any"
+    ) -> Reply:
+        """File a call; what is wrong with what was given is raised where its result is awaited, as all errors are."""
+        try:
+            return self._channel.file(method, arguments(*given), convert)
+        except MasqError as error:
+            return self._channel.refuse(error)
 
     # News
 
@@ -118,10 +118,14 @@ class Store:
         or call `aclose()`: a `break` alone does not stop the store from sending.
         It raises NotRegistered or Locked when the permission goes, and ends when the store is closed.
         """
-        check_prefix(prefix)
         watch = Watch(prefix, bool(initial), self._forget)
-        if self._channel.error is not None:
-            watch.end(self._channel.error)
+        error: BaseException | None = self._channel.error
+        try:
+            check_prefix(prefix)
+        except MasqError as wrong:
+            error = wrong
+        if error is not None:
+            watch.end(error)
         else:
             self._open(watch, watch.initial)
             if not watch.initial:  # else we could not tell later which of them went while the store was lost
@@ -283,18 +287,45 @@ def _text(value: "Any") -> str:
     return encode(value)
 
 
-def _keys(keys: "Iterable[str]", method: str) -> "list[str]":
-    if isinstance(keys, str) and method != "delete":
-        raise InvalidKey(method + " wants a list of keys, not one str", keys)
-    listed = list(keys)
+def _key(key: str) -> str:
+    check_key(key)
+    return dumps(key)
+
+
+def _prefix(prefix: str) -> str:
+    check_prefix(prefix)
+    return dumps(prefix)
+
+
+def _key_and_value(key: str, value: "Any") -> str:
+    check_key(key)
+    return dumps(key) + "," + _text(value)
+
+
+def _key_and_number(key: str, by: int) -> str:
+    check_key(key)
+    if not isinstance(by, int) or isinstance(by, bool):
+        raise InvalidValue("only an int can be added, not a value of type " + type(by).__name__, "by")
+    return dumps(key) + "," + _text(by)
+
+
+def _keys(keys: "Iterable[str]") -> str:
+    if isinstance(keys, str):
+        raise InvalidKey("several keys come as a list, not as one str", keys)
+    try:
+        listed = list(keys)
+    except TypeError:
+        raise InvalidKey(
+            "several keys come as a list, not as a value of type " + type(keys).__name__
+        ) from None
     for key in listed:
         check_key(key)
-    return listed
+    return dumps(listed)
 
 
-def _mapping(mapping: "Mapping[str, Any]", method: str) -> str:
+def _mapping(mapping: "Mapping[str, Any]") -> str:
     if not hasattr(mapping, "items"):
-        raise InvalidValue(method + " wants a dict, not a " + type(mapping).__name__)
+        raise InvalidValue("several entries come as a dict, not as a value of type " + type(mapping).__name__)
     entries = []
     for key, value in mapping.items():
         check_key(key)

@@ -22,14 +22,21 @@ async def tell(statuses):
             sync.textContent = f"Changes that only this browser has: {status.waiting}. Press Sync now."
 
 
+async def attempt(call):
+    try:
+        await call
+    except masq.MasqError as error:
+        message.textContent = str(error)
+
+
 @when("click", "#plus")
 async def plus():
-    await store.increment("count")
+    await attempt(store.increment("count"))
 
 
 @when("click", "#minus")
 async def minus():
-    await store.increment("count", -1)
+    await attempt(store.increment("count", -1))
 
 
 while True:

@@ -158,6 +158,15 @@ async def main():
     for bad in (float("nan"), {1: 2}, object(), "x" * (256 * 1024)):
         await refused(masq.InvalidValue, lambda bad=bad: store.set("a", bad))
     await refused(masq.InvalidValue, lambda: store.increment("n", True))
+    seen, told = js.console.error, []
+    js.console.error = told.append
+    masq.reply_micropython.UNSEEN_SECONDS = 0.01
+    store.set("", 1)
+    await refused(masq.InvalidKey, lambda: store.set(" " * 600, 1))
+    await asyncio.sleep(0.05)
+    js.console.error = seen
+    assert len(told) == 1 and "nobody awaited it" in told[0] and "must not be empty" in told[0], told
+
     error = await refused(masq.ProtocolError, lambda: store.has("a"))
     assert "method is not known" in str(error), str(error)
 

@@ -42,7 +42,7 @@ def test_reads_and_writes_do_what_their_names_say():
     "key", [1, None, b"a", "", "\ud800", "k" * 513, "é" * 257, ("a",)], ids=lambda key: repr(key)[:12]
 )
 def test_wrong_keys_are_refused_before_anything_is_sent(key):
-    """A wrong key raises InvalidKey in the call itself, in every call that takes one."""
+    """A wrong key raises InvalidKey where the result is awaited, in every call that takes one, and never before."""
 
     async def scene():
         store, fake = opened()
@@ -56,8 +56,9 @@ def test_wrong_keys_are_refused_before_anything_is_sent(key):
             lambda: store.increment(key),
             lambda: store.get_many(["good", key]),
         ):
+            reply = call()
             with pytest.raises(InvalidKey):
-                call()
+                await reply
         await asyncio.sleep(0)
         assert fake.messages == []
 
@@ -102,7 +103,7 @@ def nested(depth):
     ids=lambda value: repr(value)[:12],
 )
 def test_wrong_values_are_refused_before_anything_is_sent(value):
-    """A wrong value raises InvalidValue in the call itself, and a batch that holds one sends nothing."""
+    """A wrong value raises InvalidValue where the result is awaited, and a batch that holds one sends nothing."""
 
     async def scene():
         store, fake = opened()
@@ -111,8 +112,9 @@ def test_wrong_values_are_refused_before_anything_is_sent(value):
             lambda: store.update({"good": 1, "bad": value}),
             lambda: store.replace({"good": 1, "bad": value}),
         ):
+            reply = call()
             with pytest.raises(InvalidValue):
-                call()
+                await reply
         await asyncio.sleep(0)
         assert fake.messages == []
 
@@ -125,7 +127,7 @@ def test_an_error_in_a_batch_names_the_key():
     async def scene():
         store, _ = opened()
         with pytest.raises(InvalidValue) as caught:
-            store.update({"good": 1, "bad": {"x": [1, float("nan")]}})
+            await store.update({"good": 1, "bad": {"x": [1, float("nan")]}})
         assert caught.value.path == '["bad"]["x"][1]'
 
     run(scene())
@@ -150,7 +152,7 @@ def test_increment_adds_only_ints(by):
     async def scene():
         store, fake = opened()
         with pytest.raises(InvalidValue):
-            store.increment("n", by)
+            await store.increment("n", by)
         assert fake.messages == []
 
     run(scene())
@@ -161,10 +163,11 @@ def test_several_keys_are_not_one_str():
 
     async def scene():
         store, _ = opened()
-        with pytest.raises(InvalidKey):
-            store.get_many("abc")
+        for keys in ("abc", 5, None):
+            with pytest.raises(InvalidKey):
+                await store.get_many(keys)
         with pytest.raises(InvalidValue):
-            store.update([("a", 1)])
+            await store.update([("a", 1)])
 
     run(scene())
 
@@ -212,14 +215,14 @@ def test_large_calls_are_split_into_messages_of_a_bounded_size():
 
 
 def test_a_call_that_no_message_can_hold_is_refused_before_anything_is_sent():
-    """It raises InvalidValue in the call itself, and those beside it are carried out."""
+    """It raises InvalidValue where it is awaited, and those beside it are carried out."""
 
     async def scene():
         store, fake = opened()
         with pytest.raises(InvalidValue, match="make several"):
-            store.replace({f"k{n}": "x" * 250_000 for n in range(17)})
+            await store.replace({f"k{n}": "x" * 250_000 for n in range(17)})
         with pytest.raises(InvalidValue):
-            store.delete(*[f"{n:0500}" for n in range(10_000)])
+            await store.delete(*[f"{n:0500}" for n in range(10_000)])
         await store.replace({f"k{n}": "x" * 250_000 for n in range(16)})
         assert [call[1] for call in fake.calls()] == ["replace"]
         assert len(fake.messages[0]) <= MAX_RECEIVED_CHARACTERS

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from fake_port import READY, opened, run
 
-from masq.errors import Locked, NotRegistered
+from masq.errors import InvalidKey, Locked, NotRegistered
 from masq.watch import Change
 
 
@@ -30,6 +30,20 @@ def test_a_watch_tells_changes_of_its_prefix():
             assert await take(watch, 1) == [Change("a/2", b"\xff", False, "tab")]
         await asyncio.sleep(0.01)
         assert fake.watches == {}
+
+    run(scene())
+
+
+@pytest.mark.parametrize("prefix", [5, "\ud800", "k" * 513], ids=["int", "surrogate", "long"])
+def test_a_watch_of_what_is_no_prefix_raises_where_it_is_read(prefix):
+    """InvalidKey comes from the iteration, and nothing is sent."""
+
+    async def scene():
+        store, fake = opened()
+        async with store.watch(prefix) as watch:
+            with pytest.raises(InvalidKey):
+                await anext(watch)
+        assert fake.messages == []
 
     run(scene())
 

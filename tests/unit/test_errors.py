@@ -1,5 +1,7 @@
 """Errors: sentences, fields, and their way over the wire."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -104,3 +106,18 @@ def test_any_key_can_be_reported(key):
     wire = dumps(errors.to_wire(errors.InvalidKey("no", key)))
     assert len(wire.encode()) < 32_000
     assert "InvalidKey" in wire
+
+
+@pytest.mark.parametrize("error", EXAMPLES, ids=lambda error: error.code)
+def test_sentences_speak_to_the_person(error: errors.MasqError) -> None:
+    """An app may show any error as it is: none speaks about "the user", or names a call of a program."""
+    assert not re.search(r"\b[Uu]sers?\b|\w\(\)|`", str(error)), str(error)
+
+
+@pytest.mark.parametrize("kind", ["keys", "bytes", "deleted", "device", ""])
+def test_no_room_says_which_limit_and_what_helps(kind: str) -> None:
+    """A program reads `kind`; a person reads what helps there, and never to delete where that does not help."""
+    error = errors.from_wire(errors.to_wire(errors.QuotaExceeded("it is full", 5, kind)))
+    assert isinstance(error, errors.QuotaExceeded) and (error.kind, error.limit) == (kind, 5)
+    assert ("Delete s" in str(error)) == (kind in ("keys", "bytes"))
+    assert str(error).startswith("There is no room for this: it is full (at most 5). Nothing was changed.")

@@ -123,43 +123,32 @@ def test_calls_go_in_messages_of_the_same_size() -> None:
     run(scene())
 
 
-def test_what_cannot_be_taken_in_ends_the_session_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A page without memory for a message hears ProtocolError, in calls and watches alike, instead of nothing."""
+@pytest.mark.parametrize("where", ["masq.rpc.loads", "masq.store.unpack"])
+def test_what_cannot_be_taken_in_ends_the_session_by_its_name(
+    monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """A page without memory for a message, or for an answer in it, hears Disconnected, in calls and watches alike."""
 
     async def scene() -> None:
         store, fake = opened()
         watch, call = store.watch("", initial=True), store.get("a")
+        other = store.keys()
         fake.mute = True
 
-        def loads(text: str) -> object:
+        def full(_: object) -> object:
             raise MemoryError
 
-        monkeypatch.setattr("masq.rpc.loads", loads)
-        fake.say(replies=[])
-        with pytest.raises(ProtocolError, match="no memory"):
+        await asyncio.sleep(0)
+        monkeypatch.setattr(where, full)
+        fake.say(replies=[[3, ["a"]], [2, [1]]])
+        with pytest.raises(Disconnected, match="no memory"):
             await call
-        with pytest.raises(ProtocolError, match="no memory"):
+        with pytest.raises(Disconnected, match="no memory"):
+            await other
+        with pytest.raises(Disconnected, match="no memory"):
             await anext(watch)
-        with pytest.raises(ProtocolError, match="no memory"):
+        with pytest.raises(Disconnected, match="no memory"):
             await store.get("b")
         assert store.status.state == "closed"
-
-    run(scene())
-
-
-def test_an_answer_for_which_there_is_no_memory_fails_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It raises ProtocolError where it is awaited; the session goes on."""
-
-    async def scene() -> None:
-        store, _ = opened()
-        await store.set("a", 1)
-
-        def unpack(packed: object) -> object:
-            raise MemoryError
-
-        monkeypatch.setattr("masq.store.unpack", unpack)
-        with pytest.raises(ProtocolError, match="no memory"):
-            await store.items()
-        assert await store.has("a")
 
     run(scene())

@@ -115,7 +115,7 @@ class IndexedDB:
         if reason == "Superseded":
             raise Superseded()
         if reason == "QuotaExceededError":
-            raise QuotaExceeded("the browser's storage is full")
+            raise QuotaExceeded("the browser's storage is full", kind="device")
         if reason:
             raise Disconnected(f"the browser did not write to its disk ({reason})")
 

@@ -60,7 +60,7 @@ class LocalStorage:
             for key, content in puts:
                 self._put(key, content)
             if self._size() > MAX_CHARACTERS:
-                raise QuotaExceeded("the browser's storage for pages is full", MAX_CHARACTERS)
+                raise QuotaExceeded("the browser's storage for pages is full", MAX_CHARACTERS, "device")
         except Exception as error:
             for key in before:
                 self._put(key, None)
@@ -68,7 +68,7 @@ class LocalStorage:
                 self._put(key, old)
             if isinstance(error, QuotaExceeded):
                 raise
-            raise QuotaExceeded("the browser's storage for pages is full", MAX_CHARACTERS) from None
+            raise QuotaExceeded("the browser's storage for pages is full", MAX_CHARACTERS, "device") from None
 
     async def claim(self) -> int:
         """Take the next generation: what earlier claimants write is refused from now on."""

@@ -391,13 +391,13 @@ class Space:
         make it larger, is always let through.
         """
         if new and len(self._texts) + new > self.max_keys:
-            raise QuotaExceeded("this app's number of keys is at its limit", self.max_keys)
+            raise QuotaExceeded("this app keeps as many entries as it may", self.max_keys, "keys")
         if unknown and len(self._rows) + unknown > MOST_ROWS * self.max_keys:
             raise QuotaExceeded(
-                "this app has deleted so many keys that no more can be noted", MOST_ROWS * self.max_keys
+                "this app has used as many names as it may", MOST_ROWS * self.max_keys, "deleted"
             )
         if size > self.max_bytes and size > self.bytes:
-            raise QuotaExceeded("this app's data is at its limit in bytes", self.max_bytes)
+            raise QuotaExceeded("this app keeps as many bytes as it may", self.max_bytes, "bytes")
 
 
 def _numbers(rows: Iterable[Row]) -> Iterator[tuple[str, int, str]]:

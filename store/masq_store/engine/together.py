@@ -47,7 +47,7 @@ class _Group:
     def operation(self, at: int) -> Operation:
         def once() -> Applied:
             if self.closed:
-                raise QuotaExceeded("this device's storage is full")
+                raise QuotaExceeded("this device's storage is full", kind="device")
             self.tried = True
             return self._operations[at][1]()
 

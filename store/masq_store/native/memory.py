@@ -61,7 +61,7 @@ class MemoryBackend:
         }
         after.update((key, bytes(content)) for key, content in puts)
         if self.disk.quota is not None and _size(after) > self.disk.quota:
-            raise QuotaExceeded("this device's storage is full", self.disk.quota)
+            raise QuotaExceeded("this device's storage is full", self.disk.quota, "device")
         self.disk.stored = after
         self.writes += 1
 

@@ -150,7 +150,7 @@ class SQLite:
         except sqlite3.Error as error:
             code = _code(error)
             if code == sqlite3.SQLITE_FULL:
-                raise QuotaExceeded("this device's disk is full") from error
+                raise QuotaExceeded("this device's disk is full", kind="device") from error
             if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
                 raise DamagedData(f"the file {self.path}") from error
             raise Disconnected(f"the disk does not work as it should ({error})") from error
