@@ -175,6 +175,27 @@ def test_a_window_may_come_before_its_request() -> None:
     run(scenario())
 
 
+def test_a_no_is_final_until_a_window_asks_again() -> None:
+    """The refused window closes by itself, which tells the app nothing; closing the next one undecided does."""
+
+    async def scenario() -> None:
+        rig = await Rig().start()
+        page = rig.page()
+        await page.call("create_profile", "Ann", "", True)
+        tab = rig.app(APP, nonce="a" * 32)
+        await page.call("request", "a" * 32)
+        await page.call("answer", "a" * 32, False, APP)
+        await tab.status(denied="refused")
+        heard = len(tab.statuses())
+        rig.engine.person.popup_gone("a" * 32)
+        assert len(tab.statuses()) == heard
+        await page.call("request", "a" * 32)
+        rig.engine.person.popup_gone("a" * 32)
+        assert [status["denied"] for status in tab.statuses()[heard:]] == ["closed"]
+
+    run(scenario())
+
+
 def test_a_closed_window_is_an_answer() -> None:
     """Closing the window undecided tells the app; closing it after Allow changes nothing."""
 

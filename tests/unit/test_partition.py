@@ -132,6 +132,11 @@ def test_what_the_person_does_not_want(how: str) -> None:
             apart.cut()
         status = await tab.status(denied="refused" if how == "refused" else "closed")
         assert status["state"] == "unregistered"
+        heard = len(tab.statuses())
+        rig.engine.person.popup_gone(nonce)  # and whatever ends after the answer says nothing more
+        apart.cut()
+        await until(lambda: not apart.partition._lines)
+        assert len(tab.statuses()) == heard
         assert apart.line and not any("grant" in json.loads(text) for text in apart.line[1].said)
         assert not await apart.partition._kept.known(APP)
         assert listed(rig) == []

@@ -455,7 +455,10 @@ class Partition:
                 session.go_on()  # what waits for a lock that does not come
 
     def denied(self, asked: _Asked, how: str) -> None:
-        """The person does not want it, or the window has closed, or the store locks."""
+        """The person does not want it, or the window has closed, or the store locks.
+
+        What comes first is final: the window closes after a no, and that says nothing more.
+        """
         if how == "locked":
             copy = asked.copy
             if copy is not None and not copy.policy.stay:
@@ -463,6 +466,9 @@ class Partition:
             elif copy is not None:  # it stays open, and nobody keeps it in step any more
                 self.soon(self._keep_met(copy))
             return
+        if asked.answered:
+            return
+        asked.answered = True
         for session in self._of(asked.origin):
             if session.nonce == asked.nonce:
                 self.tell_no(session, how)
@@ -594,6 +600,8 @@ class _Asked:
         """What the store has given last."""
         self.copy: Copy | None = None
         self.moving = False
+        self.answered = False
+        """Whether its app has been told of a no, or of a window without an answer."""
         self._app = app
         self._partition = partition
         self._identity: Identity | None = None

@@ -254,6 +254,7 @@ class Person:
         session = await self._engine.requests.wait(nonce, seconds)
         if session is None:
             return None
+        self._engine.requests.ask(nonce)
         profile = self._engine.profile
         registered = profile is not None and profile.app(session.origin) is not None
         apart = isinstance(session, Enrolment)
@@ -278,6 +279,7 @@ class Person:
         if session is None or origin not in (None, session.origin):
             raise ProtocolError("the app that asked is no longer open")
         if not allow:
+            self._engine.requests.refuse(nonce)
             self._deny(session, "refused")
             if isinstance(session, Enrolment):
                 await session.heard()
@@ -300,7 +302,7 @@ class Person:
     def popup_gone(self, nonce: str) -> None:
         """Note that the window that asked has closed; without an answer that is one too."""
         session = self._engine.requests.session(nonce)
-        if session and session.space is None:
+        if session and session.space is None and not self._engine.requests.refused(nonce):
             self._deny(session, "closed")
         if isinstance(session, Enrolment):
             self._engine.requests.put_away(session)

@@ -34,6 +34,7 @@ class Requests:
 
     def __init__(self) -> None:
         self._asking: dict[str, Asking] = {}
+        self._refused: set[str] = set()  # nonces of those that were answered since a window last asked
         self._filed = asyncio.Event()  # set, and replaced, whenever a request has been filed
         self._over: dict[
             str, str
@@ -53,15 +54,30 @@ class Requests:
         self._filed.set()
         self._filed = asyncio.Event()
 
+    def refuse(self, nonce: str) -> None:
+        """Note that the person has said no. That is final: their window, which closes then, says nothing more."""
+        if nonce in self._asking:
+            self._refused.add(nonce)
+
+    def ask(self, nonce: str) -> None:
+        """Note that a window asks the person, perhaps once more."""
+        self._refused.discard(nonce)
+
+    def refused(self, nonce: str) -> bool:
+        """Whether the person has said no since a window last asked."""
+        return nonce in self._refused
+
     def end(self, session: Asking) -> None:
         """Note that a session has gone."""
         if self._asking.get(session.nonce) is session:
+            self._refused.discard(session.nonce)
             del self._asking[session.nonce]
             _remember(self._over, session)
 
     def put_away(self, session: Asking) -> None:
         """Note that the window about a partition has closed; its app may ask anew, under the same nonce."""
         if self._asking.get(session.nonce) is session:
+            self._refused.discard(session.nonce)
             del self._asking[session.nonce]
             _remember(self._put_away, session)
 
