@@ -66,6 +66,7 @@ class Channel:
         self.later = later
         self.timeout = timeout
         self.error: BaseException | None = None  # why no more calls are taken
+        self.held = False  # calls wait here until `lost` brings another port: this one leads nowhere
         self.on_status: Callable[[dict[str, Any]], object] = _ignore
         self.on_changes: Callable[[int, list[Any]], object] = _ignore
         self.on_ended: Callable[[int, MasqError], object] = _ignore
@@ -141,7 +142,7 @@ class Channel:
     def flush(self) -> None:
         """Send what is filed, now; what would be too much at once once there are answers."""
         filed = self._filed
-        if not filed or self._sent_size > MAX_UNANSWERED_CHARACTERS:
+        if not filed or self.held or self._sent_size > MAX_UNANSWERED_CHARACTERS:
             return
         self._filed = []
         size, self._filed_size = self._filed_size, 0
@@ -271,6 +272,7 @@ class Channel:
         Watches must be opened again by their owner.
         """
         self.post = post
+        self.held = False
         unsent = set(self._filed)
         again = []
         unknown = []

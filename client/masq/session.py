@@ -144,6 +144,7 @@ class _Joining:
             self.frame: window.Frame = FarFrame(address, self._take_frame, self._fault)
         else:
             self.frame = window.Frame(address, self._take_frame, self._fault)
+        self.frame.on_reload = self._hold
         self.address = address
         _pending.append(address)
         try:
@@ -335,6 +336,12 @@ class _Joining:
         self.channel.on_status = self._take_status
         self.channel.on_fault = self._fault
         self.channel.on_refusal = self._refused
+
+    def _hold(self) -> None:
+        """The store is about to be found again: what is not sent by now waits for that."""
+        if self.channel is not None:
+            self._silent = True
+            self.channel.held = True
 
     def _attach_again(self, channel: Channel) -> None:
         self._silent = True

@@ -45,6 +45,7 @@ class Frame:
                 "nothing else"
             )
         self.nonce = ffi.random_hex(16)
+        self.on_reload: Callable[[], object] = lambda: None  # the port leads nowhere, until the next `attach`
         self.later = ffi.Later()
         self._on_message = on_message
         self._on_fault = on_fault
@@ -173,6 +174,7 @@ class Frame:
     def _shown(self, event: "Any") -> None:
         """Load the iframe anew where the browser kept this page aside: not each keeps its ports and locks."""
         if event.persisted and not self.removed:
+            self.on_reload()
             self._iframe.remove()
             self._body.appendChild(self._iframe)
 

@@ -493,6 +493,53 @@ def test_wrong_arguments_make_no_frame(options):
     run(scene())
 
 
+def test_calls_of_the_first_moment_after_back_wait_for_the_store():
+    """What is called before the page's frame is there again is carried out there, once; what was sent before is not."""
+
+    async def scene():
+        task, frame = await started()
+        frame.store.say(status=READY)
+        store = await task
+        await store.set("a", 1)
+        frame.store.mute = True
+        before = store.increment("a")
+        await asyncio.sleep(0)
+        sent = len(frame.store.messages)
+        frame.on_reload()  # the browser shows the page again
+        calls = [store.increment("b"), store.get("a"), store.set("c", 3), store.watch("d")]
+        await asyncio.sleep(0.05)
+        assert len(frame.store.messages) == sent
+        frame.store.mute = False
+        frame.say(frame="ready")
+        frame.store.say(status=READY)
+        assert await calls[0] == 1
+        assert await calls[1] == 1
+        await calls[2]
+        with pytest.raises(masq.Disconnected):
+            await before
+        await store.set("d", 1)
+        assert (await anext(calls[3])).key == "d"
+        assert frame.store.data["b"] == 1 and frame.store.data["c"] == 3
+        await store.close()
+
+    run(scene())
+
+
+def test_calls_that_wait_for_a_store_that_does_not_come_end():
+    """They raise Disconnected after the time-out, as the session does."""
+
+    async def scene():
+        task, frame = await started(timeout=0.2)
+        frame.store.say(status=READY)
+        store = await task
+        frame.on_reload()
+        with pytest.raises(masq.Disconnected, match="did not come back"):
+            await store.set("a", 1)
+        assert frame.closed
+
+    run(scene())
+
+
 def test_a_lost_store_is_attached_again():
     """After "lost" a new port goes to the same frame, and the session goes on."""
 
