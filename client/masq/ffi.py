@@ -108,6 +108,13 @@ def promise(begin: "Callable[[Any, Any], None]") -> "Any":
     return js.Promise.new(begin)
 
 
+def complain(text: str) -> None:
+    """Write to the console, as an error."""
+    import js
+
+    js.console.error(text)
+
+
 def message_channel() -> "tuple[Any, Any]":
     """Return the two ports of a new MessageChannel."""
     import js

@@ -63,9 +63,7 @@ class Reply:
     async def _tell_unseen(self) -> None:
         await asyncio.sleep(UNSEEN_SECONDS)
         if not self._seen:
-            import js
-
-            js.console.error("a call to the store failed, and nobody awaited it: " + str(self._error))
+            ffi.complain("a call to the store failed, and nobody awaited it: " + str(self._error))
 
     def add_done_callback(self, callback: "Callable[[Reply], object]") -> None:
         """Call `callback(self)` once it is done."""

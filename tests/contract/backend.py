@@ -19,6 +19,23 @@ async def reads_what_was_written(make):
     await backend.close()
 
 
+async def what_is_flushed_is_there(make):
+    """A flush changes nothing, comes back on an empty storage too, and goes on beside writes."""
+    backend = await make()
+    await backend.flush()
+    await backend.claim()
+    await backend.flush()
+    await backend.write([("a", b"1")])
+    await backend.flush()
+    await backend.write([("b", b"2")])
+    assert await backend.scan("") == [("a", b"1"), ("b", b"2")]
+    again = await make(backend)
+    assert await again.scan("") == [("a", b"1"), ("b", b"2")]
+    assert await again.claim() > 1
+    await again.close()
+    await backend.close()
+
+
 async def a_later_write_replaces(make):
     """The last put of a key counts, within a batch and between batches."""
     backend = await make()
@@ -125,6 +142,7 @@ async def larger_batches_are_whole(make):
 
 CONTRACT = (
     reads_what_was_written,
+    what_is_flushed_is_there,
     a_later_write_replaces,
     scans_in_key_order,
     drops_are_half_open_ranges,

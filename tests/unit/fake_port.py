@@ -128,6 +128,9 @@ class FakeStore:
         self.do_set(number, touched, key, self.data.get(key, 0) + by)
         return self.data[key]
 
+    def do_flush(self, number: int, touched: list[str]) -> Any:
+        """flush"""
+
     def do_watch(self, number: int, touched: list[str], prefix: str, initial: bool) -> Any:
         """watch"""
         self.watches[number] = prefix

@@ -62,13 +62,14 @@ def test_the_method_table_is_complete():
             lambda: store.delete("a"),
             lambda: store.clear(),
             lambda: store.increment("a"),
+            lambda: store.flush(),
         ):
             await call()
         await store.watch().aclose()
         await store.get("a")
         return [call[1] for call in fake.calls()]
 
-    called = [name for number, name in enumerate(run(scene())) if number < 11 or name in ("watch", "unwatch")]
+    called = [name for number, name in enumerate(run(scene())) if number < 12 or name in ("watch", "unwatch")]
     assert [*called, "status", "ping", "severed"] == rows
     assert set(rpc.READS) < set(rows)
 

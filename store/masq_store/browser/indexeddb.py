@@ -119,8 +119,19 @@ class IndexedDB:
         if reason:
             raise Disconnected(f"the browser did not write to its disk ({reason})")
 
+    async def flush(self) -> None:
+        """Return once the browser says that what was written before is on the disk itself. Raises as `write` does."""
+        generation = await self._note(lambda found: found)
+        if self._generation is not None and generation != self._generation:
+            raise Superseded()
+
     async def claim(self) -> int:
         """Take the next engine generation: what earlier claimants write is refused from now on."""
+        self._generation = await self._note(lambda found: found + 1)
+        return self._generation
+
+    async def _note(self, change: Callable[[int], int]) -> int:
+        """Change the engine generation in a strict transaction, which all before it are on the disk with; return it."""
         from pyodide.ffi import JsException, create_once_callable
 
         try:
@@ -128,24 +139,30 @@ class IndexedDB:
         except JsException as error:
             raise Disconnected(f"the store's database has been closed ({error.name})") from None
         store = transaction.objectStore(RECORDS)
-        claimed: list[int] = []
+        noted: list[int] = []
 
         def take(event: Any) -> None:
-            claimed.append(int(event.target.result or 0) + 1)
-            store.put(claimed[0], GENERATION)
+            noted.append(change(int(event.target.result or 0)))
+            store.put(
+                noted[0], GENERATION
+            )  # also where it stays: a transaction without a write flushes nothing
 
         store.get(GENERATION).onsuccess = create_once_callable(take)
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
         def abort(event: Any) -> None:
             why = transaction.error.name if transaction.error else "AbortError"
-            done.set_exception(Disconnected(f"the browser did not write to its disk ({why})"))
+            full = why == "QuotaExceededError"
+            done.set_exception(
+                QuotaExceeded("the browser's storage is full", kind="device")
+                if full
+                else Disconnected(f"the browser did not write to its disk ({why})")
+            )
 
         transaction.oncomplete = create_once_callable(lambda event: done.set_result(None))
         transaction.onabort = create_once_callable(abort)
         await done
-        self._generation = claimed[0]
-        return claimed[0]
+        return noted[0]
 
     async def destroy(self) -> None:
         """Close the database, and delete it."""

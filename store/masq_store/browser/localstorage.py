@@ -70,6 +70,10 @@ class LocalStorage:
                 raise
             raise QuotaExceeded("the browser's storage for pages is full", MAX_CHARACTERS, "device") from None
 
+    async def flush(self) -> None:
+        """Return once what was written before is as safe as it can be: when it goes to the disk is the browser's."""
+        self._check_open()
+
     async def claim(self) -> int:
         """Take the next generation: what earlier claimants write is refused from now on."""
         self._check_open()

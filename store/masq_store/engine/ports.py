@@ -28,11 +28,18 @@ class Backend(Protocol):
         """Return every (key, bytes) whose key starts with `prefix`, ordered by key. Raises as `read` does."""
 
     async def write(self, puts: Sequence[tuple[str, bytes]], drops: Sequence[tuple[str, str]] = ()) -> None:
-        """Write a batch, all or nothing, and return once it is durable.
+        """Write a batch, all or nothing, and return once it is durable: see `flush` for what is beyond that.
 
         `drops` are half-open key ranges `[first, end)`, dropped before the puts are made.
         Raises QuotaExceeded where the disk is full (nothing changed), Superseded where a newer engine
         has claimed the storage, and Disconnected where the disk takes nothing.
+        """
+
+    async def flush(self) -> None:
+        """Return once what was written before is on the disk itself, so that a power cut takes nothing of it.
+
+        `write` may return before that, with the bytes in the hands of the operating system: they outlive the end of
+        the browser, not surely that of the machine. Raises as `write` does.
         """
 
     async def claim(self) -> int:

@@ -465,6 +465,28 @@ class AppSession:
 
         self._add(number, operation, lambda applied: total)
 
+    def _flush(self, number: int) -> None:
+        core, now = self._core, self._engine.now_ms()
+
+        def flushed(error: MasqError | None) -> None:
+            if self.closed:
+                return
+            if error is None:
+                self._reply(f"[{number},null]")
+            else:
+                self._fail(number, error)
+            self.flush()
+
+        def settle(applied: Applied | None, error: MasqError | None) -> None:
+            if error is None:
+                self._engine.writer.flushes.ask(flushed)
+            else:
+                self._fail(number, error)
+
+        assert self._space is not None
+        # A write of nothing: settled once all before it are.
+        self._engine.writer.add(self._space, lambda: core.write([], now), settle, self)
+
     def _watch(self, number: int, prefix: str, initial: bool) -> None:
         messages.check_prefix(prefix)
         if len(self._watches) >= MAX_WATCHES:
@@ -551,6 +573,7 @@ METHODS: dict[Any, Method] = {
     "delete": AppSession._delete,
     "clear": AppSession._clear,
     "increment": AppSession._increment,
+    "flush": AppSession._flush,
     "watch": AppSession._watch,
     "unwatch": AppSession._unwatch,
     "status": AppSession._status,

@@ -19,6 +19,7 @@ from typing import Protocol
 from masq.errors import Disconnected, MasqError, QuotaExceeded
 from masq_store.core.checkpoint import Frozen
 from masq_store.core.space import Applied
+from masq_store.engine.flushes import Flushes
 from masq_store.engine.ports import Backend
 from masq_store.engine.spaces import OpenSpace
 
@@ -73,6 +74,7 @@ class Writer:
     def __init__(self, backend: Backend, failed: Callable[[Exception], None]) -> None:
         self._backend = backend
         self._failed = failed
+        self.flushes = Flushes(backend, self.heed)
         self._gathered: list[Write] = []
         self._careful = False  # writes are queued unapplied while failed ones are tried again
         self._writing = False
@@ -105,7 +107,7 @@ class Writer:
     @property
     def busy(self) -> bool:
         """Whether anything is on its way to the disk, checkpoints included."""
-        return bool(self._writing or self._checkpoints)
+        return bool(self._writing or self._checkpoints or self.flushes.task)
 
     def heed(self, error: MasqError) -> None:
         """Take note of an error from beside this writer: if it is the disk's, the engine has come to its end."""
@@ -115,7 +117,7 @@ class Writer:
     async def idle(self) -> None:
         """Return once everything written so far has been settled, checkpoints included."""
         while self.busy:
-            await asyncio.wait([task for task in [self._task, *self._checkpoints] if task])
+            await asyncio.wait([task for task in [self._task, *self._checkpoints, self.flushes.task] if task])
 
     async def checkpointed(self) -> None:
         """Return once the checkpoints that are being written now are done."""

@@ -29,6 +29,8 @@ class MemoryBackend:
         self.disk = MemoryDisk(quota) if disk is None else disk
         self.writes = 0
         """Batches written by this backend, for tests that count transactions."""
+        self.flushes = 0
+        """How often it was flushed."""
         self._generation: int | None = None
         self._failures: list[BaseException] = []
         self._open = True
@@ -64,6 +66,15 @@ class MemoryBackend:
             raise QuotaExceeded("this device's storage is full", self.disk.quota, "device")
         self.disk.stored = after
         self.writes += 1
+
+    async def flush(self) -> None:
+        """Return once what was written before is as safe as it can be here. Raises Superseded."""
+        self._check_open()
+        if self._failures:
+            raise self._failures.pop(0)
+        if self._generation is not None and self._generation != self.disk.generation:
+            raise Superseded()
+        self.flushes += 1
 
     async def claim(self) -> int:
         """Take the next engine generation; writes of earlier claimants raise Superseded from now on."""

@@ -85,6 +85,10 @@ class SQLite:
         ranges = [(first.encode(), end.encode()) for first, end in drops]
         await self._do(lambda: self._write(encoded, ranges))
 
+    async def flush(self) -> None:
+        """Return once what was written before is on the disk: `synchronous = FULL` has each write wait for that."""
+        await self._do(lambda: None)
+
     async def claim(self) -> int:
         """Take the next engine generation; writes of earlier claimants raise Superseded from now on."""
         self._generation = await self._do(self._claim)
