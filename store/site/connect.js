@@ -29,11 +29,8 @@ export async function connect(access, url, receive) {
     const worker = access.SharedWorker(url, options);
     const id = await new Promise((answered, failed) => {
       worker.onerror = () => failed(new Error("the store's program could not be loaded"));
-      worker.port.onmessage = (event) => {
-        const message = parse(event.data);
-        answered(message.worker);
-        receive(message, event);
-      };
+      worker.port.onmessage = (event, message = parse(event.data)) =>
+        (answered(message.worker), receive(message, event));
       setTimeout(answered, 5000);
     });
     if (id) return [worker.port, access.locks.request(`masq-alive-${id}`, shared, () => {})];
@@ -44,6 +41,5 @@ export async function connect(access, url, receive) {
 // Held for as long as this page lives: the worker queues for it, and so learns that we are gone.
 export const id = crypto.randomUUID?.(); // in a page that came without https there is no such call
 export const hold = (locks) =>
-  new Promise((held, refused) => {
-    locks.request(`masq-alive-${id}`, () => (held(), new Promise(() => {}))).catch(refused);
-  });
+  new Promise((held, refused) =>
+    locks.request(`masq-alive-${id}`, () => (held(), new Promise(() => {}))).catch(refused));

@@ -4,8 +4,7 @@ import { connect, hold, id, lacking, ours, own, pack, parse } from "./connect.js
 const tell = (message, origin = "*") => parent.postMessage(pack(message), origin);
 
 // An error's cause is the setting to change.
-const failed = ({ message: reason, cause: setting }) =>
-  tell({ frame: "unavailable", reason, setting });
+const failed = (why) => tell({ frame: "unavailable", reason: why.message, setting: why.cause });
 
 // A page of the store's host, or below it, needs no handle: its frame sees the store's own storage.
 // In WebKit, which keeps every origin apart, only a page of the same origin.
@@ -39,13 +38,16 @@ async function reach() {
 }
 
 const reached = reach();
-let opened, port, attached; // `port`: of the worker that serves us now
+// `port`: of the worker that serves us now. `stranger`: our app's port, while it is one.
+let [opened, port, attached, stranger, due] = [, , , []];
 
 async function open(url) {
   const access = await reached;
   const receive = (message, { ports, target }) => {
     if (message.tell) tell(message.tell);
     if ("ticket" in message) tickets[attached.origin] = message.ticket ?? "";
+    if (message.refused) refuse(message.refused, ...(stranger = [...ports]));
+    if (message.admitted) stranger.splice(0).forEach((app) => post({ ...attached, again: 1 }, app));
     if (message.moved) move(message, ports, target);
     if ("strip" in message) document.body.innerHTML = message.strip;
   };
@@ -62,7 +64,8 @@ const use = (first, url) => void (opened = open(url).then(first)).catch(failed);
 // It ends then: heard of first, its end would mean that it was lost.
 function move({ moved, sessions }, ports, from) {
   port = undefined;
-  const attach = () => ports.forEach((app, i) => post(sessions[i], app));
+  const apps = [...ports, ...stranger.splice(0)];
+  const attach = () => apps.forEach((app, i) => post(sessions[i] ?? attached, app));
   use(() => (attach(), from.postMessage(pack({ left: 1 }))), moved);
 }
 
@@ -71,19 +74,27 @@ const post = (about, app) =>
 
 use();
 
-// Joins a partition's worker to the store's: returns, in a list, the end that the store is to get.
-function join(worker) {
-  const { port1, port2 } = new MessageChannel();
-  worker.postMessage(pack({ enrol: attached }), [port1]);
-  return [port2];
+// An app that the person has not allowed is answered here, and the worker, whose time is all apps',
+// hears nothing of it but that the store's window was cut off: once, however often it is told.
+function refuse(refusal, app) {
+  const say = () => (due = port?.postMessage(pack({ severed: 1 })));
+  const severed = () => ((due ??= setTimeout(say, 50)), []);
+  const answer = ({ 0: id, 1: is }) => [id, null, ...(is === "severed" ? severed() : [refusal])];
+  app.onmessage = ({ data }) => {
+    const { calls } = parse(data?.length > 1024 ? "" : data);
+    const replies = Array.isArray(calls) && calls.map(Object).map(answer);
+    app.postMessage(pack(replies ? { replies } : { error: refusal }));
+  };
 }
+
+// Joins a partition's worker to the store's: returns, in a list, the end that the store is to get.
+const join = (worker, { port1, port2 } = new MessageChannel()) =>
+  (worker.postMessage(pack({ enrol: attached }), [port1]), [port2]);
 
 // Once the browser lets us reach the store, what our partition still holds goes there.
 async function handBack() {
-  const databases = apart ? [] : await indexedDB.databases();
-  if (!databases.some(({ name }) => name === "masq-partition")) return;
-  const [worker] = await connect(own, partition, () => {});
-  port.postMessage(pack({ enrol: {} }), join(worker));
+  if (apart || !(await indexedDB.databases()).some(({ name }) => name === "masq-partition")) return;
+  port.postMessage(pack({ enrol: {} }), join((await connect(own, partition, () => {}))[0]));
 }
 
 // This page and its scripts are kept for when there is no network, in a partition of their own.
@@ -100,7 +111,7 @@ addEventListener("message", ({ source, origin, data, ports }) => {
     opened.then(() => source.postMessage(data, origin, join(port)));
   }
   if (source !== parent || parent === window || !attach || ports.length !== 1) return;
-  attached = { origin, app: attach };
+  [attached, stranger] = [{ origin, app: attach }, []];
   opened.then(() => (post(attached, ports[0]), handBack())).catch(() => {});
 });
 

@@ -1,22 +1,17 @@
 // The SharedWorker: ports wait here until Python is up and takes them. What they say waits in them.
-const waiting = [];
-const wait = (port) => waiting.push(port);
+const [waiting, wait] = [[], (port) => waiting.push(port)];
 let take = wait;
 
 // Pages and frames queue for this lock; when it is granted to them, this worker is gone.
 const id = crypto.randomUUID();
-const alive = new Promise((granted) => {
-  navigator.locks.request(`masq-alive-${id}`, () => (granted(), new Promise(() => {})));
-});
+const alive = new Promise((granted) =>
+  navigator.locks.request(`masq-alive-${id}`, () => (granted(), new Promise(() => {}))));
 
 // What whoever connects hears first; `tell` is for an app's frame to pass on.
 const said = { masq: 1, worker: id };
 const greet = (port) => alive.then(() => port.postMessage(JSON.stringify(said)));
 
-function say(tell) {
-  said.tell = tell;
-  waiting.forEach(greet);
-}
+const say = (tell) => ((said.tell = tell), waiting.forEach(greet));
 
 self.onconnect = ({ ports: [port] }) => (take(port), greet(port));
 

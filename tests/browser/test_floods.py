@@ -54,6 +54,9 @@ PATIENCE = 500
 measured on a machine that did nothing else. This tells the one from the other; how quick it is, is no test's business.
 """
 
+BESIDE_STRANGERS = 10
+"""The same where what floods is refused in its frame: about one was measured, and 14 to 77 where the worker refused."""
+
 
 @pytest.mark.slow("each flood goes on for two seconds")
 @pytest.mark.parametrize("approved", [False, True], ids=["stranger", "approved"])
@@ -86,4 +89,4 @@ def test_an_apps_calls_go_on_beside_a_flood(browser: Callable[..., Any], site: S
         most = took[len(took) * 95 // 100]
         said = f"{quiet:.2f} ms; beside {beside:.2f}, 95 % within {most:.2f}, longest {took[-1]:.0f}"
         print(f"{flood}: {said} ({len(took)} calls, {rounds} rounds)")
-        assert beside < PATIENCE * quiet, (flood, said)
+        assert beside < (PATIENCE if approved else BESIDE_STRANGERS) * quiet, (flood, said)

@@ -128,6 +128,28 @@ async def test_a_strangers_long_message_is_refused_unread() -> None:
     assert [answer[0] for answer in answers] == ["NotRegistered"] * 2
 
 
+@scenario
+async def test_what_a_stranger_says_is_kept_away_from_the_engine() -> None:
+    """Its frame is told to refuse for the engine, also what came before; once allowed, or locked, calls come here."""
+    rig = await Rig().start()
+    tab = rig.app(APP)
+    told: list[Any] = []
+    tab.session.on_refused = told.append  # type: ignore[attr-defined]
+    tab.port.say(message([1, "get", "k"]))
+    await tab.status(state="unregistered")
+    assert [error[0] for error in found(tab, "error")] == ["NotRegistered"] and replies(tab) == []
+    assert [error and error[0] for error in told] == ["NotRegistered"]
+    page = rig.page()
+    await page.call("create_profile", "Ann", "a long passphrase", False)
+    await rig.engine.person.answer(tab.session.nonce, True)  # type: ignore[attr-defined]
+    await tab.status(state="ready")
+    assert told[-1] is None
+    await page.call("lock")
+    await tab.status(state="locked")
+    assert told[-1] is None
+    assert (await tab.call("get", "k"))[0] == "Locked"
+
+
 # Turns -----------------------------------------------------------------------------------------------------------
 
 

@@ -45,6 +45,75 @@ class BrowserPort:
             self._proxy = None
 
 
+class AppPort(BrowserPort):
+    """An app's port. While the person has not allowed the app, its frame has the port, and answers for the engine."""
+
+    def __init__(self, js_port: Any, tell: Callable[[dict[str, Any], list[Any]], None]) -> None:
+        """`tell(message, js_ports)` says something to the frame."""
+        super().__init__(js_port)
+        self._tell = tell
+        self._receive: Callable[[str], None] = lambda text: None
+        self._refusal: list[Any] | None = None
+        self._kept: list[str] = []  # what is to be posted once the port is here again
+        self.away = False
+        self._asked = False  # the frame was asked for it
+
+    def listen(self, receive: Callable[[str], None]) -> None:
+        """Call `receive` with each message. What is no string arrives as "", and so gets the answer to nonsense."""
+        import js
+        from pyodide.ffi import create_proxy
+
+        def on_message(data: Any) -> None:
+            if not isinstance(data, str):
+                data = str(data) if str(tag(data)) == "[object String]" else ""
+            receive(data)
+
+        tag = js.Object.prototype.toString.call
+        self._receive = receive
+        self._drop()
+        self._proxy = create_proxy(on_message)
+        js.masqBridge.hear(self.js_port, self._proxy)
+
+    def refused(self, refusal: list[Any] | None) -> None:
+        """Have the frame answer all calls with this refusal; None: let them come here."""
+        self._refusal = refusal
+        if refusal is None:
+            self._fetch()
+        elif not self.away:
+            js_port = self.release()
+            self.away, self._asked, self.post = True, False, self._keep
+            self._tell({"refused": refusal}, [js_port])
+
+    def back(self, js_port: Any) -> None:
+        """Take the port from the frame again."""
+        self.js_port, self.away, self.post = js_port, False, js_port.postMessage
+        kept, self._kept = self._kept, []
+        for text in kept:
+            self.post(text)
+        if self._refusal is None:
+            self.listen(self._receive)
+        else:
+            self.refused(self._refusal)
+
+    def release(self) -> Any:
+        """Stop listening and return the MessagePort; None where the frame has it."""
+        return None if self.away else super().release()
+
+    def close(self) -> None:
+        """Close the port. One that the frame has goes with the frame, or is replaced by the next."""
+        if not self.away:
+            super().close()
+
+    def _keep(self, text: str) -> None:
+        self._kept.append(text)
+        self._fetch()
+
+    def _fetch(self) -> None:
+        if self.away and not self._asked:
+            self._asked = True
+            self._tell({"admitted": 1}, [])
+
+
 END = '{"masq":1,"end":1}'
 """What a page of the store says to end the worker at once. Tests do, and see what becomes of everybody else."""
 

@@ -13,13 +13,14 @@ import asyncio
 import contextlib
 import json
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from masq import messages
 from masq.errors import MasqError, StorageUnavailable, to_wire
 from masq_store.browser import host, locks, strip
 from masq_store.browser.indexeddb import DATABASE, IndexedDB
-from masq_store.browser.ports import BrowserPort, PagePort
+from masq_store.browser.ports import AppPort, BrowserPort, PagePort
 from masq_store.browser.starting import started
 from masq_store.browser.webcrypto import WebCrypto
 from masq_store.browser.websocket import BrowserNetwork
@@ -311,6 +312,7 @@ class Line:
         self._moved: str | None = None
         self._waiting: list[tuple[str, dict[str, Any], list[Any]]] = []
         self._page_session: PageSession | None = None
+        self._app_port: AppPort | None = None
         self._proxy: Any = None
         self._listen()
 
@@ -351,8 +353,10 @@ class Line:
         waiting = [
             (message["attach"], ports[0]) for _, message, ports in self._waiting if "attach" in message
         ]
-        states = [state for _, state in handed] + [attach for attach, _ in waiting]
-        ports = [port.release() for port, _ in handed] + [port for _, port in waiting]
+        released = [(port.release(), state) for port, state in handed]
+        released = [(port, state) for port, state in released if port is not None]  # or the frame has it
+        states = [state for _, state in released] + [attach for attach, _ in waiting]
+        ports = [port for port, _ in released] + [port for _, port in waiting]
         message = {"masq": messages.PROTOCOL, "moved": url, "sessions": states}
         self._engine, self._moved, self._waiting = None, url, []
         self._listen()  # for its word that it has left
@@ -377,7 +381,9 @@ class Line:
             assert self._failure is not None
             self._tell({"tell": _unavailable(self._failure)})
         elif "attach" in message and len(ports) == 1:
-            self._attach(self._engine, message["attach"], BrowserPort(ports[0]))
+            self._attach(self._engine, message["attach"], ports[0])
+        elif "severed" in message and self.sessions:
+            self._engine.severed(self.sessions[0])
         elif "enrol" in message and len(ports) == 1:
             self._enrol(self._engine, message["enrol"], BrowserPort(ports[0]))
         elif "paste" in message and isinstance(self._engine, Partition) and self.sessions:
@@ -400,7 +406,11 @@ class Line:
         except MasqError:
             port.close()  # what the app says of itself cannot be: it has been told when it attached
 
-    def _attach(self, engine: Engine | Partition, attach: dict[str, Any], port: BrowserPort) -> None:
+    def _attach(self, engine: Engine | Partition, attach: dict[str, Any], js_port: Any) -> None:
+        if "again" in attach and self._app_port is not None and self._app_port.away:
+            self._app_port.back(js_port)
+            return
+        port = AppPort(js_port, self._tell)
         nonce, app = _said_of(attach)
         try:
             session = engine.attach(port, attach.get("origin"), nonce, app, attach.get("ticket"))
@@ -409,6 +419,8 @@ class Line:
             return
         session.on_ticket = lambda ticket: self._tell({"ticket": ticket})
         session.on_strip = lambda state: self._tell(strip.message(state))
+        session.on_refused = port.refused
+        self._app_port = port
         watches = [(number, prefix) for number, prefix in attach.get("watches", ())]
         for earlier in self.sessions:  # a frame has one app: the new port takes the old one's place
             engine.detach(earlier)
@@ -448,8 +460,12 @@ class Line:
 
         asyncio.ensure_future(wait())
 
-    def _tell(self, message: dict[str, Any]) -> None:
-        self._js_port.postMessage(messages.dumps({"masq": messages.PROTOCOL, **message}))
+    def _tell(self, message: dict[str, Any], js_ports: Sequence[Any] = ()) -> None:
+        from pyodide.ffi import to_js
+
+        self._js_port.postMessage(
+            messages.dumps({"masq": messages.PROTOCOL, **message}), to_js(list(js_ports))
+        )
 
 
 def _pass_on(granted: asyncio.Future[locks.Held | None]) -> None:

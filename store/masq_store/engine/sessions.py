@@ -105,6 +105,8 @@ class AppSession:
         self.told: dict[str, Any] = {}  # the status that the app knows
         self.on_ticket: Callable[[str | None], None] = lambda ticket: None  # has the frame keep it
         self.on_strip: Callable[[dict[str, Any] | None], None] = lambda state: None  # has the frame show it
+        # Has the frame answer a stranger's calls with this error, and keep them away from here; None: no longer.
+        self.on_refused: Callable[[list[Any] | None], None] = lambda error: None
         self._engine = engine
         self._port = port
         self._profile: Keeper | None = None  # whose space it is
@@ -148,6 +150,7 @@ class AppSession:
             space.listeners.append(self._changed)
         self._refusal = None
         self._locks = False
+        self.on_refused(None)
         self.tell_status(status)
         seen, self._seen = self._seen, None
         shown, self._shown = self._shown, None
@@ -169,6 +172,8 @@ class AppSession:
     def refuse(self, refusal: MasqError, status: dict[str, Any]) -> None:
         """Answer everything with `refusal` from now on; watches end with it."""
         self._leave()
+        stranger = isinstance(refusal, NotRegistered)
+        unread = stranger and self._refusal is None and self._queue and not self._calls
         self._refusal = refusal
         self._locks = False
         self._shown = None
@@ -177,6 +182,11 @@ class AppSession:
         if ended:
             self._post({"ended": ended})
         self.tell_status(status)
+        if unread:  # what came before it was known that this is a stranger
+            self._queue.clear()
+            self._queued = 0
+            self._post({"error": to_wire(refusal)})
+        self.on_refused(to_wire(refusal) if stranger else None)
         self._go_on()
 
     def go_on(self) -> None:
