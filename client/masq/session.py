@@ -125,7 +125,7 @@ class _Joining:
         self.channel: Channel | None = None
         self.status: dict[str, Any] | None = None
         self.asked = False  # the store's window was opened, and not answered yet
-        self._severed = False  # the store has been told that this page cannot reach it
+        self._severed = False  # the store has been told that this page cannot reach its window
         self._watcher: asyncio.Task[None] | None = None
         self._error: BaseException | None = None
         self._news = Reply()  # not an Event: at MicroPython's top level only one may be waited for
@@ -211,10 +211,11 @@ class _Joining:
             if self._store is None and self.frame.removed:  # later it is `_keep` that looks
                 self._fault(Disconnected("the page has removed the store's frame"))
                 return
-            if self.asked and not self._severed and self.frame.severed and self.channel is not None:
+            seen = self.frame.look() if self.asked and not self._severed else ""
+            if seen and self.channel is not None:
                 self._severed = True
                 try:
-                    await self.channel.call("severed")
+                    await self.channel.call("severed", *([True] if seen == "closed" else []))
                 except MasqError:
                     pass  # an older store; or the session ends, and hears of that itself
             await asyncio.sleep(WINDOW_SECONDS)

@@ -52,6 +52,7 @@ class Frame:
         self._port: Any = None
         self._port_listener: ffi.Listener | None = None
         self._popup: Any = None
+        self._in_reach = 0  # looks at which the window showed a page of another origin, and was not cut off
         self._strange = 0  # pages that the iframe has loaded, without those of the store
         self._iframe = page.document.createElement("iframe")
         self._listeners = [
@@ -103,6 +104,7 @@ class Frame:
 
     def popup(self) -> bool:
         """Open the store's window, or bring it forward. Call it from a click. False: the browser refused."""
+        self._in_reach = 0
         # By name, so that a second click finds the same window: `closed` cannot be trusted in isolated pages.
         self._popup = ffi.page().open(
             self.url + "/#connect=" + self.nonce, "masq-connect-" + self.nonce, POPUP
@@ -112,10 +114,22 @@ class Frame:
         self._popup.focus()
         return True
 
-    @property
-    def severed(self) -> bool:
-        """Whether the store's window is out of this page's reach, or closed: a page that cuts it off cannot tell."""
-        return not ffi.missing(self._popup) and bool(self._popup.closed)
+    def look(self) -> str:
+        """Look at the store's window, as often as it is waited for; return "severed", "closed", or "" where it is open.
+
+        A window that the page cuts off reads as closed from the moment when it shows the store. So one that was seen
+        there is closed; one that was not is either.
+        """
+        if ffi.missing(self._popup):
+            return ""
+        if self._popup.closed:
+            # Chromium shows it for some milliseconds before it cuts it off: one look does not count.
+            return "closed" if self._in_reach > 1 else "severed"
+        if (
+            ffi.page().Object.keys(self._popup).length == 0
+        ):  # of another origin; to read its address would raise
+            self._in_reach += 1
+        return ""
 
     def show(self, shown: bool) -> None:
         """Show what the frame asks at the page's lower edge, or hide it again."""

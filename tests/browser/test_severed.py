@@ -16,6 +16,12 @@ from build.server import Handler
 
 CONNECT = "global store\nstore = await masq.connect(STORE, name='Severed app', button='#connect')"
 FRAME = "iframe[name^=masq-]"
+LOOKS = """
+window.looks = 0;
+const { keys } = Object;
+Object.keys = (of) => (keys(of).length === 0 && of.window === of && looks++, keys(of));
+"""
+"""Counts how often the app has seen a window of another origin."""
 
 
 class Severing(Handler):
@@ -26,6 +32,16 @@ class Severing(Handler):
             headers["Cross-Origin-Opener-Policy"] = "same-origin"
         if self._site() == "third":
             headers["Referrer-Policy"] = "no-referrer"
+        super()._send(status, headers, body)
+
+
+class Silent(Handler):
+    """Serves the store's window without its program: it shows the store's address and comes no further."""
+
+    def _send(self, status: int, headers: dict[str, str], body: bytes | None) -> None:
+        if self._site() == "store" and self.path.partition("?")[0] == "/" and body is not None:
+            body = b"<!doctype html><title>On its way</title>"
+            headers = {"Content-Type": "text/html", "Content-Length": str(len(body))}
         super()._send(status, headers, body)
 
 
@@ -169,6 +185,29 @@ def test_a_no_ends_both(browser: Callable[..., Any], severing: Meeting, reason: 
     outcome = finished(driver, "connect")
     assert (outcome["error"], outcome["fields"]) == ("AccessDenied", {"reason": reason})
     assert driver.find_elements(By.CSS_SELECTOR, FRAME) == []
+
+
+@pytest.mark.engines("apart")
+def test_a_window_that_closes_before_it_has_loaded(browser: Callable[..., Any], severing: Meeting) -> None:
+    """A page that does not cut its windows off knows that one has closed: its app is answered, no link is asked for."""
+    severing.server.RequestHandlerClass = Silent
+    driver = browser()
+    driver.get(severing.url("app"))
+    driver.run(LOOKS)
+    start(driver, "connect", CONNECT)
+    until(lambda: state(driver) == "connect", "the Connect button")
+    home = driver.current_window_handle
+    click(driver, "#connect")
+    driver.wait_window([home])
+    until(lambda: driver.title == "On its way", "the store's address")
+    driver.switch_to.window(home)
+    until(lambda: driver.run("return looks > 1"), "the app to see its window there twice")
+    [window] = [handle for handle in driver.window_handles if handle != home]
+    driver.switch_to.window(window)
+    driver.close()
+    driver.switch_to.window(home)
+    assert finished(driver, "connect")["fields"] == {"reason": "closed"}
+    assert not driver.find_elements(By.CSS_SELECTOR, FRAME)
 
 
 @pytest.mark.engines("apart")

@@ -119,6 +119,10 @@ class Frame:
         self.popups += 1
         return True
 
+    def look(self):
+        """See nothing."""
+        return ""
+
     def close(self):
         """Nothing is there to close."""
 

@@ -27,7 +27,7 @@ class FakeFrame:
         self.closed = False
         self.removed = False
         self.strange = False
-        self.severed = False
+        self.seen = ""  # of the store's window
         self.shown = []
         self.store = FakeStore()
         frames.append(self)
@@ -42,6 +42,10 @@ class FakeFrame:
         """Open nothing."""
         self.popups += 1
         return not self.blocked
+
+    def look(self):
+        """What the test says."""
+        return self.seen
 
     def show(self, shown):
         """Note it."""
@@ -276,6 +280,24 @@ async def told_of(frame, calls):
     assert [call[1] for call in frame.store.calls()] == calls
 
 
+def test_a_window_that_was_in_reach_and_closed_is_told_as_that(monkeypatch):
+    """The store hears that it has closed, so nothing else is offered."""
+    monkeypatch.setattr(session, "WINDOW_SECONDS", 0.005)
+
+    async def scene():
+        task, frame = await started(button="#connect")
+        frame.store.say(status={"state": "unregistered"})
+        FakeButton.last.click()
+        await told_of(frame, [])
+        frame.seen = "closed"
+        await told_of(frame, ["severed"])
+        assert frame.store.calls()[-1][1:] == ["severed", True]
+        frame.store.say(status={"state": "unregistered", "denied": "closed"})
+        assert (await refused(task, masq.AccessDenied)).reason == "closed"
+
+    run(scene())
+
+
 def test_a_window_that_cannot_be_reached_is_told_once(monkeypatch):
     """Opened and out of reach: the store hears of it once for each window, and the frame is shown while it asks."""
     monkeypatch.setattr(session, "WINDOW_SECONDS", 0.005)
@@ -284,7 +306,7 @@ def test_a_window_that_cannot_be_reached_is_told_once(monkeypatch):
         task, frame = await started(button="#connect")
         frame.store.say(status={"state": "unregistered"})
         await asyncio.sleep(0.03)
-        frame.severed = True
+        frame.seen = "severed"
         await told_of(frame, [])  # no window was opened
         for clicks in (1, 2):
             FakeButton.last.click()
@@ -309,7 +331,7 @@ def test_a_connected_button_tells_of_a_window_that_cannot_be_reached(monkeypatch
         task, frame = await started(button="#connect")
         frame.store.say(status=APART | {"sync": "live"})
         store = await task
-        frame.severed = True
+        frame.seen = "severed"
         await asyncio.sleep(0.03)
         told = []
         for status in ({"state": "locked"}, {"state": "locked"}, {"state": "unregistered"}, APART):
@@ -322,10 +344,10 @@ def test_a_connected_button_tells_of_a_window_that_cannot_be_reached(monkeypatch
             FakeButton.last.click()
             told.append("severed")
             await told_of(frame, told)
-        frame.severed = False
+        frame.seen = ""
         FakeButton.last.click()
         await store.close()
-        frame.severed = True
+        frame.seen = "severed"
         await told_of(frame, told)
 
     run(scene())

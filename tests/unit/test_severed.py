@@ -20,6 +20,7 @@ from relay_rig import Running, relay, run
 from masq_store.core import pairing_wire as wire
 from masq_store.core.enrolment_link import NOT_NOW, REPLY_MS, Granting, Requesting
 from masq_store.core.pairing_side import LINK_MS, PERSON_MS
+from masq_store.engine import severed
 from masq_store.engine.encounter import CONNECT_MS
 from masq_store.native.websocket import NativeNetwork
 
@@ -441,6 +442,48 @@ def test_a_window_that_closes_before_it_has_knocked(tmp_path: Path) -> None:
         await page.paste(NOT_NOW)
         await page.tab.status(denied="closed")
         await page.shows(None)
+
+    play(tmp_path, story)
+
+
+def test_a_window_that_was_in_reach_and_closed_is_an_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page knows that it is not cut off: no link is asked for, and the app hears that the window closed."""
+    monkeypatch.setattr(severed, "CLOSED_SECONDS", 0.01)
+
+    async def story(s: Scene) -> None:
+        page = Page(s.apart)
+        await page.tab.status(state="unregistered")
+        assert await page.tab.call("severed", True) is None
+        await page.tab.status(denied="closed")
+        page, _ = await s.severed()  # a strip of the window before goes, too
+        assert await page.tab.call("severed", True) is None
+        await page.shows(None)
+        await page.tab.status(denied="closed")
+        s.apart.click(page.tab)  # one that comes just after that is heard all the same
+        assert await page.tab.call("severed", True) is None
+        assert await s.rig.engine.person.request(page.session.nonce) is not None
+        assert await s.rig.engine.person.answer(page.session.nonce, True) is True
+        assert "denied" not in await page.tab.status(state="ready")
+        nothing = await page.tab.call("severed", "yes")
+        assert nothing[0] == "ProtocolError"
+
+    play(tmp_path, story)
+
+
+def test_a_strip_that_nobody_answers_is_put_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once no link could be used any more it asks for none, and the app hears that the window closed."""
+    monkeypatch.setattr(severed, "STRIP_SECONDS", 0.5)
+
+    async def story(s: Scene) -> None:
+        page, _ = await s.severed()
+        await page.tab.status(denied="closed")
+        await page.shows(None)
+        page, window = await s.asked()  # a link in use has times of its own
+        await asyncio.sleep(severed.STRIP_SECONDS)
+        assert await window.answer(True) is True
+        await page.tab.status(state="ready")
 
     play(tmp_path, story)
 

@@ -26,7 +26,7 @@ from masq_store.engine.relays import Relays
 from masq_store.engine.requests import Requests
 from masq_store.engine.rest import Rest
 from masq_store.engine.rosters import Rosters
-from masq_store.engine.sessions import AppSession
+from masq_store.engine.sessions import CLOSED_SECONDS, AppSession
 from masq_store.engine.sync import ProfileSync
 from masq_store.engine.turns import Turns
 from masq_store.engine.vault import Unlocked, Vault
@@ -161,14 +161,16 @@ class Engine:
         self.tell_pages(["overview"])
         return session
 
-    def severed(self, session: AppSession) -> None:
+    def severed(self, session: AppSession, closed: bool) -> None:
         """The app's page has opened the store's window and cannot reach it: it was cut off, or it has closed already.
 
         One that is open meets the app's request in this engine, whether or not the two pages see each other. One that
-        was closed before it came here says nothing: where none has come in time, that is the answer.
+        was closed before it came here says nothing: where none has come in time, that is the answer. `closed`: the page
+        knows that it has.
         """
         if session.space is None:
-            asyncio.get_running_loop().call_later(WINDOW_SECONDS, self._without_window, session)
+            seconds = CLOSED_SECONDS if closed else WINDOW_SECONDS
+            asyncio.get_running_loop().call_later(seconds, self._without_window, session)
 
     def _without_window(self, session: AppSession) -> None:
         open_still = session in self._apps and not self._stopping

@@ -404,9 +404,15 @@ class Partition:
         own = asked is not None and asked.nonce == session.nonce
         return own or (copy is not None and copy.state == "live")
 
-    def severed(self, session: AppSession) -> None:
-        """The app's page has opened the store's window and cannot reach it: another way is offered."""
-        self._severed.begin(session)
+    def severed(self, session: AppSession, closed: bool) -> None:
+        """The app's page has opened the store's window and cannot reach it: another way is offered.
+
+        `closed`: it could before, so the window has closed. Without an answer that is one.
+        """
+        if closed:
+            self._severed.closed(session)
+        else:
+            self._severed.begin(session)
 
     async def paste(self, session: AppSession, text: object) -> None:
         """Take the link of the store's window, as the person has pasted it into the frame."""

@@ -52,6 +52,9 @@ KEYS_AT_ONCE = 64
 MAX_WATCHES = 1_000
 """Watches that one session may hold."""
 
+CLOSED_SECONDS = 2
+"""How much later the word of the store's window may come than that it has closed."""
+
 Method = Callable[..., "str | None"]
 
 
@@ -87,8 +90,11 @@ class House(Protocol):
     def status(self, origin: str) -> dict[str, Any]:
         """Return what an app may know."""
 
-    def severed(self, session: AppSession) -> None:
-        """The app's page has opened the store's window and cannot reach it, as far as it sees."""
+    def severed(self, session: AppSession, closed: bool) -> None:
+        """The app's page has opened the store's window and cannot reach it, as far as it sees.
+
+        `closed`: it could before, so the window has closed.
+        """
 
     def detach(self, session: AppSession) -> None:
         """Forget a session: it has ended."""
@@ -515,8 +521,10 @@ class AppSession:
     def _status(self, number: int) -> str:
         return messages.dumps(self._engine.status(self.origin))
 
-    def _severed(self, number: int) -> str:
-        self._engine.severed(self)
+    def _severed(self, number: int, closed: bool = False) -> str:
+        if type(closed) is not bool:
+            raise ProtocolError("whether the window has closed is true or false")
+        self._engine.severed(self, closed)
         return "null"
 
     def _ping(self, number: int) -> str:

@@ -6,6 +6,8 @@ answer there) or `end`, with the error that tells why; None: nothing.
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
@@ -13,11 +15,15 @@ from weakref import WeakSet
 from masq.errors import MasqError, to_wire
 from masq_store.core.enrolment_link import NOT_NOW
 from masq_store.core.errors import PairingGone, PairingUsedTwice
+from masq_store.core.pairing_side import LINK_MS
 from masq_store.engine.far_line import TakenLine
-from masq_store.engine.sessions import AppSession
+from masq_store.engine.sessions import CLOSED_SECONDS, AppSession
 
 if TYPE_CHECKING:
     from masq_store.engine.partition import Partition
+
+STRIP_SECONDS = LINK_MS / 1000
+"""How long a link is asked for: a window that was open then shows none any more that could be used."""
 
 
 class Severed:
@@ -29,12 +35,39 @@ class Severed:
         self._used: dict[AppSession, TakenLine] = {}
         self._lines: dict[bytes, TakenLine] = {}  # by the room that they are in
         self._reached: WeakSet[AppSession] = WeakSet()  # those whose windows reach them
+        self._timers: dict[AppSession, asyncio.TimerHandle] = {}  # of those that wait for a window, or a link
 
     def begin(self, session: AppSession) -> None:
         """Ask for the link, unless the page meets the store without it."""
         # A window that has reached the page, and reads as closed, is closed: that is how each sync ends.
         if session not in self._reached and not self._partition.meets(session):
             self._show(session, {"state": "ask"})
+            self._start_timer(session, STRIP_SECONDS, self._unanswered)
+
+    def closed(self, session: AppSession) -> None:
+        """The page's window was in its reach, and has closed; if it has not said anything, that is the answer."""
+        self.end(session)
+        self._start_timer(session, CLOSED_SECONDS, self._without_window)
+
+    def _without_window(self, session: AppSession) -> None:
+        self._stop_timer(session)
+        if session in self._reached:  # by way of which its end was told
+            self._reached.discard(session)
+        elif not self._partition.meets(session):
+            self._partition.tell_no(session, "closed")
+
+    def _unanswered(self, session: AppSession) -> None:
+        self._stop_timer(session)
+        if session not in self._used and session in self._shown:
+            self._put_off(session)
+
+    def _start_timer(self, session: AppSession, seconds: float, call: Callable[[AppSession], None]) -> None:
+        self._stop_timer(session)
+        self._timers[session] = asyncio.get_running_loop().call_later(seconds, call, session)
+
+    def _stop_timer(self, session: AppSession) -> None:
+        if session in self._timers:
+            self._timers.pop(session).cancel()
 
     def reached(self, session: AppSession) -> None:
         """A window has reached the page: no link is needed, now or later."""
@@ -43,6 +76,7 @@ class Severed:
 
     def end(self, session: AppSession) -> None:
         """Ask no more: the page has met the store, or is gone."""
+        self._stop_timer(session)
         if session in self._used:
             line = self._used.pop(session)
             line.told = lambda: None  # how it ends is shown no more
@@ -52,6 +86,8 @@ class Severed:
 
     def stop(self) -> None:
         """Give up the links in use: this worker ends. The next one takes the next link."""
+        for session in list(self._timers):
+            self._stop_timer(session)
         for session, line in self._used.items():
             line.told = lambda: None
             self._show(session, {"state": "end", "error": to_wire(PairingGone())})
