@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from engine_rig import APP, Peer, Rig
+from patience import seconds
+from skipping import skipping
 
 from masq_store.engine.pages import PageSession
 from masq_store.engine.partition import Partition
@@ -16,6 +18,18 @@ from masq_store.native.crypto import NativeCrypto
 from masq_store.native.memory import MemoryBackend
 
 CLAIMS = {"name": "Counter", "description": "", "icon": None}
+
+
+def run(story: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run a story in which all speak in memory, and waiting takes no time."""
+    skipping(story())
+
+
+async def until(condition: Callable[[], Any]) -> None:
+    """Wait until it holds."""
+    async with asyncio.timeout(seconds(30)):
+        while not condition():
+            await asyncio.sleep(0.01)
 
 
 class JoinedPort:
@@ -157,3 +171,15 @@ class Apart:
         """The window and its worker are gone, without a word."""
         if self.line:
             self.line[0].cut = self.line[1].cut = True
+
+
+async def enrolled(key: str, passphrase: str = "") -> tuple[Rig, Apart, Peer]:
+    """Return a store of Ann's, a partition and its app's tab: in step, and both with `key`, when the window closes."""
+    rig = await Rig().start()
+    await rig.page().call("create_profile", "Ann", passphrase, not passphrase)
+    apart = await Apart(rig).start()
+    tab = apart.app()
+    await apart.connect(tab)
+    await tab.call("set", key, 0)
+    await until(lambda: apart.partition.copies[APP].waiting == 0)
+    return rig, apart, tab

@@ -4,40 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
 from engine_rig import APP, Peer, Rig
-from partition_rig import Apart
-from skipping import skipping
+from partition_rig import Apart, enrolled, run, until
 
 from masq_store.core.errors import DamagedData
 from masq_store.engine.rest import LOOK_SECONDS
 from masq_store.engine.trash import KEPT_MS
 
 
-def run(story: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Run a story in which all speak in memory, and waiting takes no time."""
-    skipping(story())
-
-
-async def until(condition: Callable[[], Any]) -> None:
-    """Wait until it holds."""
-    async with asyncio.timeout(30):
-        while not condition():
-            await asyncio.sleep(0.01)
-
-
 async def a_copy(passphrase: str = "") -> tuple[Rig, Apart, Peer, str]:
     """Return a store, a partition with five entries that only it has and one that both have, a tab, its data."""
-    rig = await Rig().start()
-    await rig.page().call("create_profile", "Ann", passphrase, not passphrase)
-    apart = await Apart(rig).start()
-    tab = apart.app()
-    await apart.connect(tab)
-    await tab.call("set", "both", 0)
-    await until(lambda: apart.partition.copies[APP].waiting == 0)
+    rig, apart, tab = await enrolled("both", passphrase)
     apart.cut()
     for number in range(1, 6):
         await tab.call("set", f"k{number}", number)

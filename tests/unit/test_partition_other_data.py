@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
 from engine_rig import APP, Peer, Rig
-from partition_rig import Apart
-from skipping import skipping
+from partition_rig import Apart, enrolled, run, until
 
 from masq.errors import ProtocolError
 from masq_store.core.devices import draw_identity
@@ -21,18 +18,6 @@ from masq_store.native.memory import MemoryBackend
 
 CLAIMS = {"name": "Counter", "description": "", "icon": None}
 HELLO = {"origin": APP, "nonce": "0" * 32, "app": CLAIMS, "public": "00" * 32, "known": {}}
-
-
-def run(story: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Run a story in which all speak in memory, and waiting takes no time."""
-    skipping(story())
-
-
-async def until(condition: Callable[[], Any]) -> None:
-    """Wait until it holds."""
-    async with asyncio.timeout(30):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 async def items(rig: Rig) -> dict[str, Any]:
@@ -48,14 +33,7 @@ async def restored(erasings: int = 1, passphrase: str = "") -> tuple[Rig, Apart,
 
     In the partition are 5 entries, which reached nobody, and the store has "old".
     """
-    first = await Rig().start()
-    await first.page().call("create_profile", "Ann", passphrase, not passphrase)
-    apart = await Apart(first).start()
-    tab = apart.app()
-    await apart.connect(tab)
-    await tab.call("set", "old", 1)
-    assert first.engine.profile is not None
-    await until(lambda: apart.partition.copies[APP].waiting == 0)
+    first, apart, tab = await enrolled("old", passphrase)
     content = await first.engine.person.write_backup("file", present=passphrase)
     for _ in range(erasings):
         await first.engine.person.withdraw(APP, True)

@@ -58,6 +58,15 @@ async def pair(old: Rig, new: Rig) -> None:
     await state(giving, "done")
 
 
+async def paired(port: int) -> tuple[Rig, Peer, Rig]:
+    """Return a laptop that has a relay and an approved app, that app's tab, and a telephone that was paired with it."""
+    old = await device(port, "Laptop")
+    tab = await old.approved()
+    new = await device(port, "Telephone")
+    await pair(old, new)
+    return old, tab, new
+
+
 def test_a_paired_device_has_the_same_apps_and_data(tmp_path: Path) -> None:
     """After pairing the counter shows the same on both, changes flow both ways, and both list each other."""
 
@@ -102,10 +111,7 @@ def test_each_device_shows_which_others_are_there(tmp_path: Path) -> None:
 
     async def scene() -> None:
         async with relay(tmp_path) as running:
-            old = await device(running.port, "Laptop")
-            await old.approved()
-            new = await device(running.port, "Telephone")
-            await pair(old, new)
+            old, _, new = await paired(running.port)
 
             async def online(rig: Rig) -> dict[str, bool]:
                 return {one["name"]: one["online"] for one in (await rig.page().call("overview"))["devices"]}
@@ -124,19 +130,14 @@ def test_a_relay_that_keeps_devices_apart_shows_as_their_silence(tmp_path: Path)
 
     async def scene() -> None:
         async with relay(tmp_path / "one") as one, relay(tmp_path / "two") as two:
-            old = await device(one.port, "Laptop")
-            await old.approved()
-            new = await device(one.port, "Telephone")
-            await pair(old, new)
-            paired = old.now
+            old, _, new = await paired(one.port)
+            then = old.now
 
             async def heard(rig: Rig) -> dict[str, int | None]:
                 return {each["name"]: each["seen_ms"] for each in await devices(rig)}
 
             for rig in (old, new):
-                await eventually(
-                    lambda rig=rig: heard(rig), lambda seen: list(seen.values()) == [paired, paired]
-                )
+                await eventually(lambda rig=rig: heard(rig), lambda seen: list(seen.values()) == [then, then])
             await new.engine.stop()
             for rig in (old, new):
                 rig.now += 3 * 86_400_000
@@ -148,7 +149,7 @@ def test_a_relay_that_keeps_devices_apart_shows_as_their_silence(tmp_path: Path)
                     lambda rig=rig: heard(rig),
                     lambda seen, now=rig.now: max(filter(None, seen.values())) == now,
                 )
-                assert seen[other] == paired
+                assert seen[other] == then
                 await eventually(
                     lambda rig=rig: rig.page().call("overview"), lambda seen: seen["sync"]["state"] == "live"
                 )
@@ -200,10 +201,7 @@ def test_an_app_that_is_not_synced_here_keeps_to_itself(tmp_path: Path) -> None:
 
     async def scene() -> None:
         async with relay(tmp_path) as running:
-            old = await device(running.port, "Laptop")
-            counter = await old.approved()
-            new = await device(running.port, "Telephone")
-            await pair(old, new)
+            old, counter, new = await paired(running.port)
             tab = new.app()
             await tab.status(state="ready", sync="live")
             await new.page().call("set_sync", APP, False)
@@ -227,10 +225,7 @@ def test_another_relay_is_told_to_all_devices(tmp_path: Path) -> None:
 
     async def scene() -> None:
         async with relay(tmp_path / "one") as first, relay(tmp_path / "two") as second:
-            old = await device(first.port, "Laptop")
-            counter = await old.approved()
-            new = await device(first.port, "Telephone")
-            await pair(old, new)
+            old, counter, new = await paired(first.port)
             tab = new.app()
             await tab.status(state="ready", sync="live")
             address = f"ws://127.0.0.1:{second.port}"
@@ -256,10 +251,7 @@ def test_another_relay_is_told_also_while_something_is_read(tmp_path: Path) -> N
 
     async def scene() -> None:
         async with relay(tmp_path / "one") as first, relay(tmp_path / "two") as second:
-            old = await device(first.port, "Laptop")
-            await old.approved()
-            new = await device(first.port, "Telephone")
-            await pair(old, new)
+            old, _, new = await paired(first.port)
             page = old.page()
             for rig in (old, new):
                 await eventually(
