@@ -28,6 +28,23 @@ def test_a_window_settles_half_a_second_after_it_moved_last():
     assert settling.left == 0
 
 
+def test_a_window_that_is_seen_elsewhere_has_moved():
+    """Moved or made larger or smaller, it has to stand still anew; one that stands where it stood does not."""
+    now = [10.0]
+    settling = Settling(lambda: now[0])
+    place = (100, 50, 480, 720)
+    settling.see(place)
+    now[0] += SETTLE_SECONDS
+    settling.see(place)
+    assert settling.left == 0
+    for moved in ((101, 50, 480, 720), (101, 49, 480, 720), (101, 49, 481, 720), (101, 49, 481, 719)):
+        settling.see(moved)
+        assert settling.left == SETTLE_SECONDS
+        now[0] += SETTLE_SECONDS
+        settling.see(moved)  # moved long ago: a press counts
+        assert settling.left == 0
+
+
 @run
 async def test_allow_waits_for_the_window():
     """A press in a window that has just come forward, or moved, does nothing; a later one allows."""
@@ -60,5 +77,8 @@ async def test_erasing_waits_for_the_window():
 def test_every_button_that_destroys_is_among_them():
     """Whatever the templates draw as dangerous and final waits for the window."""
     drawn = "".join(path.read_text("utf-8") for path in sorted(TEMPLATES.glob("*.html")))
-    final = re.findall(r'"primary dangerous", "([^"]+)"', drawn)
-    assert len(final) > 3 and set(final) <= DECISIVE
+    questions = re.findall(r'call parts\.question\("([^"]+)".*?(?:action="([^"]+)")?\) %}', drawn)
+    final = {action or name for name, action in questions}
+    assert len(final) > 5 and final <= DECISIVE
+    buttons = re.findall(r'button\("([^"]+)"[^\n]*"primary dangerous"', drawn)  # that send a form
+    assert buttons and set(buttons) <= DECISIVE

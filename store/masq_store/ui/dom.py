@@ -11,7 +11,7 @@ from typing import Any
 from . import camera
 from .morph import morph
 from .ports import Room
-from .settling import DECISIVE, Settling
+from .settling import DECISIVE, LOOK_SECONDS, Settling
 from .views import Page
 
 FIELDS = "input, textarea, select"
@@ -38,8 +38,8 @@ class Window:
         self.shown = ""
         self.question = ""  # what the buttons that decide something are about
         self.settling = Settling(time.monotonic)
-        self.place = self._place()
-        self.held = False  # those buttons wait for the window to stand still
+        self.settling.see(self._place())
+        self.looking = False  # whether the window stands still
         self.proxies: list[Any] = []
         mark = js.document.querySelector("a.mark")
         if mark and str(js.location.hash).startswith("#connect="):
@@ -88,14 +88,14 @@ class Window:
         if question and (arriving or question != self.question):
             self.settling.stir()
         self.question = question
-        self._hold()
+        self._look()
 
     def _stirred(self, _event: Any = None) -> None:
         self.settling.stir()
         self._hold()
 
     def _hold(self) -> None:
-        """Show whether the buttons that decide something can be pressed, and look again when that changes."""
+        """Show whether the buttons that decide something can be pressed."""
         left = self.settling.left
         for button in self.main.querySelectorAll(DECIDES):
             if left and not button.hasAttribute("aria-disabled"):
@@ -104,24 +104,30 @@ class Window:
             elif not left and button.hasAttribute("data-held"):
                 button.removeAttribute("aria-disabled")
                 button.removeAttribute("data-held")
-        if left and self.question and not self.held:
-            self.held = True
-            asyncio.get_running_loop().call_later(left, self._look_again)
+
+    def _look(self) -> None:
+        """See whether the window moves, as long as it has something to decide."""
+        self.settling.see(self._place())
+        self._hold()
+        if self.question and not self.looking:
+            self.looking = True
+            after = min(LOOK_SECONDS, self.settling.left or LOOK_SECONDS)
+            asyncio.get_running_loop().call_later(after, self._look_again)
 
     def _look_again(self) -> None:
-        self.held = False
-        self._hold()
+        self.looking = False
+        if self.proxies:  # else nobody can press anything any more
+            self._look()
 
-    def _place(self) -> tuple[int, int]:
-        return int(self.js.window.screenX), int(self.js.window.screenY)
+    def _place(self) -> tuple[int, ...]:
+        window = self.js.window
+        return tuple(int(n) for n in (window.screenX, window.screenY, window.innerWidth, window.innerHeight))
 
     @property
     def steady(self) -> bool:
         """Say whether window and question have stood still; see ports.Screen."""
-        place = self._place()
-        if place != self.place:  # of this no event tells
-            self.place = place
-            self._stirred()
+        self.settling.see(self._place())  # now, for it may have moved since it was looked at last
+        self._hold()
         return not self.settling.left
 
     def _set_choices(self) -> None:

@@ -9,6 +9,9 @@ from collections.abc import Callable
 SETTLE_SECONDS = 0.5
 """Longer than the time between the two clicks of a double click."""
 
+LOOK_SECONDS = 0.25
+"""How often it is looked where a window stands that has something to decide: no event tells that it moved."""
+
 DECISIVE = frozenset(
     {
         "allow", "take", "remove-device", "remove-copy", "erase", "erase-removed", "erase-trash", "withdraw-confirm",
@@ -24,10 +27,17 @@ class Settling:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._since = clock()
+        self._place: tuple[int, ...] = ()
 
     def stir(self) -> None:
         """It moves now."""
         self._since = self._clock()
+
+    def see(self, place: tuple[int, ...]) -> None:
+        """It stands at `place` now, which says how large it is too; where it was seen elsewhere last, it has moved."""
+        if place != self._place:
+            self._place = place
+            self.stir()
 
     @property
     def left(self) -> float:
