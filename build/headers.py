@@ -44,7 +44,8 @@ def store_headers(path: str) -> dict[str, str]:
         "Content-Security-Policy": POLICIES.get(path, POLICY),
         "Cache-Control": FOREVER if hashed else ASK_AGAIN,
     }
-    if path.startswith("/client/"):
+    # To any origin: the client, and the frame's scripts, which a sandboxed page's frame asks for as nobody, to say no.
+    if path.startswith(("/client/", "/app-")):
         headers["Access-Control-Allow-Origin"] = "*"
     return headers
 

@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 
 from build.certificate import server_context
 from build.headers import app_headers, store_headers
-from build.places import DEFAULT_STORE
+from build.places import DEFAULT_PORT
 
 TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -39,6 +39,9 @@ TYPES = {
 REWRITTEN = {".html", ".py", ".js", ".json", ".toml"}
 """Files of demos that may name the store's address."""
 
+NAMED = re.compile(rf"http://([a-z][a-z0-9-]*)\.localhost:{DEFAULT_PORT}\b".encode())
+"""An address of the store or of a demo, as the demos' sources spell it."""
+
 HOST = re.compile(r"([a-z0-9.-]+)(?::[0-9]+)?")
 """What browsers send as Host; those that reach the standard port send none."""
 
@@ -56,7 +59,9 @@ class Answer(Exception):
 
 
 class SiteServer(ThreadingHTTPServer):
-    """Serves the folders of `dist` by host name: `store.localhost` gives dist/store, an unknown name dist/index.
+    """Serves the folders of `dist` by host name: `store.localhost` gives dist/store, this machine's own dist/index.
+
+    Below `localhost` other names give nothing.
 
     Args:
         dist: the built folder. Read at each request, so a new build is served at once.
@@ -165,9 +170,12 @@ class Handler(BaseHTTPRequestHandler):
             self._send(answer.status, headers, answer.sentence.encode())
 
     def _site(self) -> str:
-        """Return the name that the Host header asks for."""
-        name = self.headers.get("Host", "").split(":")[0].split(".")[0].lower()
-        return name if self.server.folder(name) else "index"
+        """Return the name that the Host header asks for; "" for one below `localhost` that is nobody's."""
+        host = self.headers.get("Host", "").split(":")[0].lower()
+        name, _, rest = host.partition(".")
+        if self.server.folder(name):
+            return name
+        return "" if rest.split(".")[-1] == "localhost" else "index"
 
     def _locate(self) -> tuple[str, str, Path]:
         path = unquote(urlsplit(self.path).path, errors="replace")
@@ -184,6 +192,8 @@ class Handler(BaseHTTPRequestHandler):
             if sentence:
                 raise Answer(500, sentence)
         site = self._site()
+        if not site:
+            raise Answer(404, "There is no app of this name here.")
         file = (self.server.folder(site) or self.server.dist / site) / path[1:]
         if not file.is_file():
             if file.is_dir():
@@ -220,13 +230,13 @@ class Handler(BaseHTTPRequestHandler):
         self._send(200, headers, json.dumps({"relay": relay}).encode())
 
     def _with_address(self, text: bytes) -> bytes:
-        """Put the store's address, as seen from here, in place of the one that the demos' sources name."""
+        """Put the addresses of store and demos, as seen from here, in place of those that the demos' sources name."""
         host = self.headers.get("Host", "localhost").lower()
         if not HOST.fullmatch(host):
             raise Answer(400, "The Host header is not a name that a browser would send.")
         site, _, rest = host.partition(".")
         beside = rest if rest and self.server.folder(site) else host
-        return text.replace(DEFAULT_STORE.encode(), f"{self.server.scheme}://store.{beside}".encode())
+        return NAMED.sub(rf"{self.server.scheme}://\1.{beside}".encode(), text)
 
     def _variant(self, file: Path, headers: dict[str, str]) -> Path:
         """Return the smallest variant of `file` that the browser takes, and name it in `headers`."""

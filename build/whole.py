@@ -65,7 +65,8 @@ def make_dist(
             make_demo(name, new / name, store, stdlib)
         print("Compressing as well as can be (a minute) …" if release else "Compressing …", flush=True)
         compress_tree(new, release=release)
-        stamp = {"inputs": inputs, "store": store, "release": release}
+        made = sorted(path.name for path in new.iterdir())
+        stamp = {"inputs": inputs, "store": store, "release": release, "made": made}
         (new / STAMP).write_text(json.dumps(stamp))
         _take_place(new, dist)
         forget_old_variants()
@@ -78,13 +79,33 @@ def _shown(dist: Path) -> str:
 
 
 def _take_place(new: Path, dist: Path) -> None:
+    """Put the new `dist` in place of the old one. What somebody else has put into that one comes along."""
     old = CACHE / "dist-old"
     shutil.rmtree(old, ignore_errors=True)
     dist.parent.mkdir(parents=True, exist_ok=True)
     if dist.exists():
         dist.rename(old)
     new.rename(dist)
+    for theirs in _not_ours(old):
+        if (dist / theirs.name).exists():
+            print(
+                f"{_shown(dist)}{theirs.name} was not made by the build, and is replaced by what is.",
+                flush=True,
+            )
+        else:
+            theirs.rename(dist / theirs.name)
+            print(f"Kept {_shown(dist)}{theirs.name}, which the build has not made.", flush=True)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _not_ours(dist: Path) -> list[Path]:
+    """Return what stands in `dist` and no build has made."""
+    try:
+        stamp = json.loads((dist / STAMP).read_text())
+        made = {STAMP, *stamp["made"]}
+    except (OSError, ValueError, LookupError, TypeError):  # a build of before this was noted, or none at all
+        return []
+    return sorted(path for path in dist.iterdir() if path.name not in made)
 
 
 def first_load(dist: Path = DIST) -> dict[str, dict[str, int]]:

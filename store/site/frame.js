@@ -24,6 +24,7 @@ let [apart, home, tickets] = [false, ours, {}];
 
 async function reach() {
   if (parent === window) throw new Error("this page belongs into an app's page");
+  if (origin === "null") throw new Error("the app's page has no origin", { cause: "its sandbox" });
   if (!isSecureContext) throw new Error("the app has no https", { cause: "its https address" });
   if (lacking) throw new Error("it lacks what the store needs", { cause: "a current browser" });
   const wanted = { indexedDB: true, SharedWorker: true, locks: true };

@@ -201,6 +201,21 @@ def test_an_app_without_an_origin(browser: Callable[..., Any], opaque: Site) -> 
     assert outcome["error"] == "ProtocolError" and "origin" in outcome["sentence"]
     assert outcome_of(driver, "await masq.register(STORE, name='Nobody')")["error"] == "ProtocolError"
     assert driver.run("return document.querySelectorAll('iframe').length") == 0
+    # A client in another language, which does not look, is told by the frame.
+    driver.run(
+        """
+    window.told = [];
+    const frame = document.createElement("iframe");
+    frame.src = args[0] + "/frame.html";
+    addEventListener("message", ({ source, data }) => source === frame.contentWindow && told.push(JSON.parse(data)));
+    document.body.append(frame);
+    """,
+        opaque.store,
+    )
+    told = until(
+        lambda: [said for said in driver.run("return told") if said["frame"] == "unavailable"], "an answer"
+    )
+    assert (told[0]["reason"], told[0]["setting"]) == ("the app's page has no origin", "its sandbox")
 
 
 DATA_PAGE = """

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from masq.button import LABELS
+
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
 
@@ -39,3 +41,10 @@ def test_every_call_is_in_the_table() -> None:
     methods = set(re.findall(r"^    (?:async )?def ([a-z]\w*)", body, re.MULTILINE))
     missing = {name for name in methods if f"`{name}" not in README and f" {name}(" not in README}
     assert methods and missing <= {"end", "reopen"}, missing
+
+
+def test_every_state_of_the_button_is_in_the_document() -> None:
+    """docs/apps.md tells each value of `data-masq-state`, with the text that the button shows then."""
+    text = (ROOT / "docs" / "apps.md").read_text("utf-8")
+    rows = dict(re.findall(r"^\| `([a-z]+)` \| ([^|,]+?)(?:, [^|]*)? \|", text, re.MULTILINE))
+    assert rows == {state: label or "the app's own" for state, label in LABELS.items()}

@@ -24,8 +24,10 @@ def ask(tmp_path: Path) -> Iterator[Ask]:
         "store/py-0123456789abcdef/pyodide.asm.wasm": b"wasm" * 3000,
         "store/py-0123456789abcdef/pyodide.asm.wasm.br": b"small",
         "store/client/masq-0.1.0.whl": b"zip",
+        "store/app-0123456789abcdef/frame.js": b"script",
         "counter/index.html": b"http://store.localhost:8000/client",
         "index/index.html": b"<p>index</p>",
+        "index/links.html": b"http://counter.localhost:8000 http://a-b.localhost:8000/ localhost:80001",
         "secret.txt": b"secret",
     }
     for name, content in files.items():
@@ -50,18 +52,26 @@ def ask(tmp_path: Path) -> Iterator[Ask]:
 
 
 def test_host_names_choose_the_folder(ask: Ask) -> None:
-    """Each host name shows its own folder, and an unknown one the index."""
+    """Each host name shows its own folder, this machine's own the index, and one of nobody nothing."""
     assert ask("store", "/")[1] == b"<p>store</p>"
     assert ask("", "/")[1] == b"<p>index</p>"
-    assert ask("nobody", "/")[1] == b"<p>index</p>"
+    assert ask("", "/", Host="127.0.0.1:80")[1] == b"<p>index</p>"
+    for nobody in ("nobody", "nobody.store", "-"):
+        for path in ("/", "/index.html", "/store.json"):
+            response, body = ask(nobody, path)
+            assert (response.status, body) == (404, b"There is no app of this name here.")
 
 
 def test_demos_find_the_store_at_this_port(ask: Ask) -> None:
-    """A demo's text names the store where this server has it."""
+    """A demo's text names the store, and the start page each demo, where this server has them."""
     response, body = ask("counter", "/")
     port = response.headers["ETag"] and body.split(b":")[2].split(b"/")[0]
     assert body == b"http://store.localhost:" + port + b"/client"
     assert port != b"8000"
+    _, body = ask("index", "/links.html")
+    assert (
+        body == b"http://counter.localhost:" + port + b" http://a-b.localhost:" + port + b"/ localhost:80001"
+    )
 
 
 def test_precompressed_variants(ask: Ask) -> None:
@@ -126,7 +136,8 @@ def test_headers_of_the_store(ask: Ask) -> None:
         assert headers["Referrer-Policy"] == "no-referrer"
         assert "Cross-Origin-Opener-Policy" not in headers
         assert "Access-Control-Allow-Origin" not in headers
-    assert ask("store", "/client/masq-0.1.0.whl")[0].headers["Access-Control-Allow-Origin"] == "*"
+    for path in ("/client/masq-0.1.0.whl", "/app-0123456789abcdef/frame.js"):
+        assert ask("store", path)[0].headers["Access-Control-Allow-Origin"] == "*"
 
 
 def test_policy_has_no_unsafe_words() -> None:
@@ -147,5 +158,10 @@ def test_headers_file_says_what_the_server_says() -> None:
             name, _, value = line.strip().partition(": ")
             current[name] = value
     assert "Content-Security-Policy" not in rules["/*"]
-    for path, rule in (("/", "/"), ("/frame.html", "/frame.html"), ("/client/a.whl", "/client/*")):
+    for path, rule in (
+        ("/", "/"),
+        ("/frame.html", "/frame.html"),
+        ("/client/a.whl", "/client/*"),
+        ("/app-0123456789abcdef/a.js", "/app-0123456789abcdef/*"),
+    ):
         assert {**rules["/*"], **rules[rule]} == store_headers(path)
