@@ -13,7 +13,10 @@ BY_CODE = {
     "NotRegistered": N_("This app has not been allowed, or was withdrawn."),
     "InvalidKey": N_("This name cannot be used for an entry: it is empty or too long. Nothing was changed."),
     "InvalidValue": N_("This cannot be kept. Nothing was changed."),
-    "QuotaExceeded": N_("There is no room for this. Nothing was changed. Delete something first."),
+    "QuotaExceeded": N_(
+        "There is no room for this. Nothing was changed. Free some room on this device, or delete some data, "
+        "then try again."
+    ),
     "StorageUnavailable": N_("This browser does not let Masq keep your data. Another browser may."),
     "NewerData": N_(
         "The data on this device was written by a newer version of Masq (format {found}; this one reads up "
