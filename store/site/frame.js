@@ -30,8 +30,7 @@ async function reach() {
   const wanted = { indexedDB: true, SharedWorker: true, locks: true };
   const ask = () => document.requestStorageAccess?.(wanted).catch(() => {});
   const given = nested || (sees(above[0]) ? own : await ask());
-  apart = !given?.SharedWorker || !given.locks;
-  const access = apart ? own : given;
+  const access = (apart = !given?.SharedWorker || !given.locks) ? own : given;
   const refused = new Error("it refuses storage", { cause: "site data (cookies) for the store" });
   await hold(access.locks).catch(() => Promise.reject(refused));
   if (apart) [home, tickets] = [partition, sessionStorage];
