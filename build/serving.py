@@ -18,6 +18,7 @@ from build.inputs import build_inputs
 from build.places import DIST, ROOT
 from build.relay import LocalRelay, RelayFailed
 from build.server import SiteServer
+from build.terminal import make_steady
 
 LOOK_EVERY_SECONDS = 1.0
 
@@ -63,6 +64,7 @@ class Freshness:
 
 def serve(arguments: argparse.Namespace) -> int:
     """Serve until Ctrl-C or SIGTERM. Returns the exit status."""
+    make_steady()
     for number in (signal.SIGTERM, signal.SIGINT):  # a shell starts background jobs with SIGINT ignored
         signal.signal(number, _interrupt)
     freshness = Freshness()

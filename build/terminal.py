@@ -1,9 +1,11 @@
-"""What is printed to a terminal, or a file, that cannot hold all characters. Standard library only."""
+"""What is printed to a terminal without all characters, or to a reader that has gone. Standard library only."""
 
 from __future__ import annotations
 
 import codecs
+import os
 import sys
+from types import TracebackType
 
 PLAIN = {
     "…": "...", "–": "-", "“": '"', "”": '"', "→": "->", "≤": "<=", "≥": ">=", "×": "x", "·": "-",
@@ -12,7 +14,8 @@ PLAIN = {
 
 
 def make_steady() -> None:
-    """Have what this program prints in plainer characters where its output cannot hold it, instead of an error."""
+    """Have this program print plainer characters where its output lacks some, and end where nobody reads it."""
+    sys.excepthook = _end
     codecs.register_error("plain", _plain)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # None where there is no output at all
@@ -26,3 +29,13 @@ def _plain(error: UnicodeError) -> tuple[str, int]:
     return "".join(
         PLAIN.get(each) or each.encode("ascii", "backslashreplace").decode() for each in text
     ), error.end
+
+
+def _end(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    if not issubclass(kind, BrokenPipeError):
+        sys.__excepthook__(kind, error, trace)
+        return
+    # What is still to be written goes nowhere, too: else Python would tell of it as it ends.
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):
+        os.dup2(nowhere, stream)

@@ -165,6 +165,23 @@ def test_a_terminal_that_cannot_show_all_is_no_fault(checkout: Path, encoding: s
     assert done.stdout.endswith(b"\\udcff\n")
 
 
+def test_a_reader_that_has_gone_is_no_fault(checkout: Path) -> None:
+    """Where nobody reads on, as behind `head`, a program ends and says nothing; other errors show."""
+    program = "from build.environment import enter; enter('-')\nwhile True: print('line', flush=True)"
+    settings = {**os.environ, "MASQ_PYTHON": "here"}
+    with subprocess.Popen(
+        [BASE, "-c", program], cwd=checkout, env=settings, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as started:
+        assert started.stdout is not None and started.stderr is not None
+        started.stdout.readline()
+        started.stdout.close()
+        assert started.stderr.read() == b""
+        assert started.wait(seconds(60)) == 1
+    program = "from build.environment import enter; enter('-'); 1 / 0"
+    done = subprocess.run([BASE, "-c", program], cwd=checkout, env=settings, capture_output=True)
+    assert b"ZeroDivisionError" in done.stderr
+
+
 def test_all_sentences_have_plain_characters() -> None:
     """Each character beyond ASCII that the programs print has one that stands for it on a plain terminal."""
     programs = [ROOT / "serve.py", ROOT / "build.py", ROOT / "tests" / "run.py", ROOT / "tests" / "matrix.py"]
