@@ -75,11 +75,11 @@ const post = (about, app) =>
 use();
 
 // An app that the person has not allowed is answered here, and the worker, whose time is all apps',
-// hears nothing of it but that the store's window was cut off: once, however often it is told.
+// hears nothing of it but that the store's window was cut off, or closed: once, however often.
 function refuse(refusal, app) {
-  const say = () => (due = port?.postMessage(pack({ severed: 1 })));
-  const severed = () => ((due ??= setTimeout(say, 50)), []);
-  const answer = ({ 0: id, 1: is }) => [id, null, ...(is === "severed" ? severed() : [refusal])];
+  const say = (severed) => (due = port?.postMessage(pack({ severed })));
+  const severed = (closed) => ((due ??= setTimeout(say, 50, closed === true)), []);
+  const answer = (of) => [of[0], null, ...(of[1] === "severed" ? severed(of[2]) : [refusal])];
   app.onmessage = ({ data }) => {
     const { calls } = parse(data?.length > 1024 ? "" : data);
     const replies = Array.isArray(calls) && calls.map(Object).map(answer);

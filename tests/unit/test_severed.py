@@ -300,6 +300,7 @@ def test_a_link_works_once(tmp_path: Path) -> None:
         await page.tab.status(state="ready")
         other = await Apart(s.rig).start()
         again = Page(other, nonce=window.nonce)
+        await again.tab.status(state="unregistered")
         assert await again.tab.call("severed") is None
         await again.paste(link)
         assert await again.ends() == "PairingUsedTwice"
@@ -320,6 +321,7 @@ def test_somebody_else_uses_the_link_too(tmp_path: Path) -> None:
         await page.shows("wait")
         other = await Apart(s.rig).start()
         thief = Page(other, nonce=window.nonce)
+        await thief.tab.status(state="unregistered")
         assert await thief.tab.call("severed") is None
         await thief.paste(link)
         assert await thief.ends() == "PairingUsedTwice"

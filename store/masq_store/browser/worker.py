@@ -383,7 +383,7 @@ class Line:
         elif "attach" in message and len(ports) == 1:
             self._attach(self._engine, message["attach"], ports[0])
         elif "severed" in message and self.sessions:
-            self._engine.severed(self.sessions[0])
+            self._engine.severed(self.sessions[0], message["severed"] is True)
         elif "enrol" in message and len(ports) == 1:
             self._enrol(self._engine, message["enrol"], BrowserPort(ports[0]))
         elif "paste" in message and isinstance(self._engine, Partition) and self.sessions:
