@@ -39,6 +39,11 @@ EXPECTATIONS = {
         "Frames are kept apart by origin, not by site: an app at the store's own host, on another port, has a copy of "
         "its own like any other app.",
     ),
+    "a-sandboxed-frame-is-silent": Expectation(
+        (WEBKIT,),
+        "In a sandboxed page, which has no origin, the browser runs no script of the store's frame. The frame says "
+        "nothing, and a client ends by its time-out. The one in Python sees by itself that the page has no origin.",
+    ),
     "data-is-kept-without-cookies": Expectation(
         (WEBKIT,),
         "A browser that takes no cookies from any site lets sites keep data all the same, so that apps work.",
