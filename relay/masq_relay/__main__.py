@@ -10,16 +10,21 @@ import sys
 import threading
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, BinaryIO
 
 from masq_relay.disk import UnusableData, open_disk
 from masq_relay.journal import Journal
+from masq_relay.limits import Limits
 from masq_relay.log_lines import LogLines
 from masq_relay.relay import Relay
 from masq_relay.settings import BadSettings, Settings, read
 
-FILES_BESIDES = 64
-"""Open files that are no connections: the database, its log, the listening socket, Python's own."""
+FILES_BESIDES = 48
+"""Open files that are no sockets of clients: the database, its log, the listening sockets, Python's own."""
+
+FEWEST_ARRIVING = 16
+"""Sockets besides those of the connections that are needed to make any."""
 
 SWITCH_SECONDS = 0.0005
 """How long the event loop may keep the thread that commits waiting for the interpreter (Python's default is 5 ms)."""
@@ -29,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the relay until SIGTERM or SIGINT. Returns the exit status: 0 stopped, 1 failed, 2 refused to start."""
     try:
         settings = read(arguments)
-        _allow_files(settings.limits.connections + FILES_BESIDES)
+        settings = replace(settings, limits=_allow_files(settings.limits))
         lock = _lock(settings)
     except (BadSettings, UnusableData) as error:
         print(f"masq-relay: {error}", file=sys.stderr)
@@ -74,10 +79,21 @@ async def _serve(settings: Settings) -> int:
         behind_proxy=settings.behind_proxy,
         folder=settings.data,
     )
-    port = await relay.start(settings.host, settings.port, settings.tls)
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    port = await relay.start(
+        settings.hosts,
+        settings.port,
+        settings.certificate,
+        origins=settings.origins,
+        metrics_port=settings.metrics_port,
+    )
+    if hasattr(signal, "SIGHUP"):
+        with suppress(NotImplementedError):
+            loop.add_signal_handler(signal.SIGHUP, relay.renew_certificate)
+    scheme = "wss" if settings.certificate else "ws"
+    hosts = [f"[{host}]" if ":" in host else host for host in settings.hosts]
     with suppress(OSError, ValueError):  # whoever started it may not listen
-        print(f"masq-relay listens on {'wss' if settings.tls else 'ws'}://{host}:{port}", flush=True)
+        addresses = " and ".join(f"{scheme}://{host}:{port}" for host in hosts)
+        print(f"masq-relay listens on {addresses}", flush=True)
     waits = [asyncio.ensure_future(asked.wait()), asyncio.ensure_future(relay.lost.wait())]
     await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
     for wait in waits:
@@ -122,21 +138,32 @@ def _lock(settings: Settings) -> BinaryIO:
     return file
 
 
-def _allow_files(wanted: int) -> None:
-    """Let this program have as many open files as it may need. Raises BadSettings where the system does not."""
+def _allow_files(limits: Limits) -> Limits:
+    """Let this program have as many open files as it may need, and return the limits that fit them.
+
+    Raises BadSettings where the system does not allow enough.
+    """
     try:
         import resource
     except ImportError:  # Windows has no such limit
-        return
+        return limits
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = limits.connections + limits.arriving + FILES_BESIDES
     if soft >= wanted or soft == resource.RLIM_INFINITY:
-        return
+        return limits
     if hard != resource.RLIM_INFINITY and hard < wanted:
-        raise BadSettings(
-            f"This system lets a program open {hard} files, and --max-connections needs {wanted}: "
-            f"raise the limit (ulimit -n), or give --max-connections {max(1, hard - FILES_BESIDES)}."
-        )
+        arriving = hard - limits.connections - FILES_BESIDES
+        if arriving < FEWEST_ARRIVING:
+            most = max(1, hard - FILES_BESIDES - FEWEST_ARRIVING)
+            raise BadSettings(
+                f"This system lets a program open {hard} files, and --max-connections needs "
+                f"{limits.connections + FILES_BESIDES + FEWEST_ARRIVING}: "
+                f"raise the limit (ulimit -n), or give --max-connections {most}."
+            )
+        limits = replace(limits, arriving=arriving, peer_arriving=min(limits.peer_arriving, arriving // 2))
+        wanted = hard
     resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    return limits
 
 
 def _refusal(error: OSError, settings: Settings) -> str:
@@ -145,7 +172,7 @@ def _refusal(error: OSError, settings: Settings) -> str:
         return f"Port {port} is in use: stop what uses it, or give another with --port."
     if error.errno in (errno.EACCES, errno.EPERM):
         return f"Port {port} may not be used by this user: give one above 1023 with --port."
-    return f"Cannot listen on {settings.host} port {port}: {error}"
+    return f"Cannot listen on {' and '.join(settings.hosts)} port {port}: {error}"
 
 
 if __name__ == "__main__":

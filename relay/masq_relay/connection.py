@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
 
 from masq_relay import frames
+from masq_relay.arrivals import Arrival, Arrivals
 from masq_relay.frames import BadFrame, Code
 from masq_relay.peers import Peer
 from masq_relay.rooms import Member
@@ -40,10 +41,12 @@ class Joining:
 
 
 class Connection(WSListener):
-    """One client. `forwarded` is the address that a proxy named, where the relay trusts one."""
+    """One client, on the socket that arrived. `address`: whose it is, by the word of a proxy where there is one."""
 
-    def __init__(self, relay: Relay, forwarded: str | None) -> None:
+    def __init__(self, relay: Relay, arrivals: Arrivals, arrival: Arrival, address: str) -> None:
         self.relay = relay
+        self.held = 0
+        """Bytes that it has taken to read into, beyond what each may."""
         self.channels: dict[int, Member | Joining] = {}
         self.unsaved = 0
         self.slow = False
@@ -51,11 +54,14 @@ class Connection(WSListener):
         self.dead = False
         self.greeted = False
         self.peer: Peer | None = None
-        self._forwarded = forwarded
+        self._arrivals = arrivals
+        self._arrival = arrival
+        self._address = address
         self._held = 0
         self._behind: deque[Member] = deque()
         self._reading = False
         self._fragments: bytearray | None = None
+        self._now = 0.0
         self._timers: dict[str, asyncio.Handle] = {}
 
     # From the socket.
@@ -65,17 +71,18 @@ class Connection(WSListener):
         self._transport = transport
         self._socket: asyncio.Transport = transport.underlying_transport
         self._socket.set_write_buffer_limits(high=HIGH_WATER, low=LOW_WATER)
-        address = self._forwarded
-        if address is None:
-            named = self._socket.get_extra_info("peername")
-            address = named[0] if named else "unknown"
-        self.peer = self.relay.peers.find(address, time.monotonic())
+        self.peer = self.relay.peers.find(self._address, time.monotonic())
+        self._arrivals.arrived(self._arrival)
+        self._arrival.connection = self
         self.relay.connected(self)
         self._later("hello", self.relay.limits.hello, self._must_have_greeted)
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         """Read a WebSocket frame; browsers cut large messages into several."""
         kind = frame.msg_type
+        self._arrival.unread = (
+            frame.tail_size if self._fragments is None else frame.tail_size + len(self._fragments)
+        )
         if kind == WSMsgType.CLOSE:
             if not transport.is_close_frame_sent:
                 transport.send_close(WSCloseCode.OK)
@@ -99,6 +106,7 @@ class Connection(WSListener):
             timer.cancel()
         self._bury()
         self.relay.disconnected(self)
+        self._arrival.connection = None
 
     def pause_writing(self) -> None:
         """Note that the other side reads more slowly than it is sent to."""
@@ -168,6 +176,19 @@ class Connection(WSListener):
 
     # Reading more slowly.
 
+    def hold_more(self, size: int) -> None:
+        """Note that it has taken so many bytes more to read into."""
+        self.held += size
+        self.relay.hold_more(self, size)
+
+    def charge(self, size: int) -> None:
+        """Count what the relay sends because of this connection, and read it more slowly where that is too much."""
+        assert self.peer is not None
+        wait = self.peer.out.take(size, self._now)
+        if wait and not self.dead and not self._held & RATE:
+            self.hold(RATE)
+            self._later("rest", wait, self._after_rest)
+
     def hold(self, why: int) -> None:
         """Stop reading for this reason."""
         if not self._held and not self.dead:
@@ -183,7 +204,7 @@ class Connection(WSListener):
     def _pace(self, size: int) -> bool:
         """Count what has come. Returns whether the connection goes on."""
         assert self.peer is not None
-        now = time.monotonic()
+        self._now = now = time.monotonic()
         wait = max(self.peer.frames.take(1, now), self.peer.bytes.take(size, now))
         if wait:
             if self.peer.frames.overdrawn or self.peer.bytes.overdrawn:
@@ -199,7 +220,8 @@ class Connection(WSListener):
     def _after_rest(self) -> None:
         assert self.peer is not None
         now = time.monotonic()
-        wait = max(self.peer.frames.take(0, now), self.peer.bytes.take(0, now))
+        peer = self.peer
+        wait = max(peer.frames.take(0, now), peer.bytes.take(0, now), peer.out.take(0, now))
         if wait:
             self._later("rest", wait, self._after_rest)
         else:
@@ -223,8 +245,10 @@ class Connection(WSListener):
             self._too_large()
             return
         self._fragments += frame.get_payload_as_memoryview()
+        self._arrival.unread += frame.payload_size
         if frame.fin:
             message, self._fragments = bytes(self._fragments), None
+            self._arrival.unread = frame.tail_size
             self._message(message)
 
     def _too_large(self) -> None:
@@ -287,9 +311,17 @@ class Connection(WSListener):
             self.relay.read_on(member, self._read)
 
     def _read(self, messages: bytes) -> None:
-        self._reading = False
-        if messages:
+        if messages and not self.dead:
             self.write(messages)
+            assert self.peer is not None
+            wait = self.peer.out.take(len(messages), time.monotonic())
+            if wait:
+                self._later("read on", wait, self._read_on)
+                return
+        self._read_on()
+
+    def _read_on(self) -> None:
+        self._reading = False
         self._pump()
 
     # The end.

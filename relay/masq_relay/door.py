@@ -1,67 +1,158 @@
-"""The one port: WebSockets, and beside them two addresses for those who run the relay."""
+"""What the relay answers to an HTTP request: a WebSocket, its health, its counts, or why not."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
-import ssl
+import errno
+import socket
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
-from picows import (
-    WSListener,
-    WSUpgradeRequest,
-    WSUpgradeResponse,
-    WSUpgradeResponseWithListener,
-    ws_create_server,
-)
+from picows import WSListener, WSUpgradeRequest, WSUpgradeResponse, WSUpgradeResponseWithListener
 
+from masq_relay.arrivals import BACKLOG, Arrival, Arrivals
 from masq_relay.connection import Connection
-from masq_relay.peers import forwarded
+from masq_relay.peers import forwarded, is_loopback
 
 if TYPE_CHECKING:
     from masq_relay.relay import Relay
 
-SLACK = 64 * 1024
-"""A frame too large by less than this gets an ERROR; one that is larger is not even read."""
+Answered = WSListener | WSUpgradeResponseWithListener
 
-PING_SECONDS = 30.0
-"""An idle connection is asked whether it is there; browsers answer by themselves."""
-
-BACKLOG = 1024
+PASSED_ON = ("X-Forwarded-For", "Forwarded", "X-Real-IP", "Via")
+"""Headers of a request that came through a proxy."""
 
 
-async def open_door(relay: Relay, host: str, port: int, tls: ssl.SSLContext | None) -> asyncio.Server:
-    """Listen. Raises OSError."""
-    # picows names addresses in its own log; ours has marks instead.
-    logging.getLogger("picows").setLevel(logging.CRITICAL)
+async def bind(hosts: Sequence[str], port: int) -> list[socket.socket]:
+    """Return sockets that listen at every address of these hosts, on one port. Raises OSError."""
+    loop = asyncio.get_running_loop()
+    found: list[socket.socket] = []
+    try:
+        for host in hosts:
+            refusal: OSError | None = None
+            before = len(found)
+            for family, _, _, _, address in await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+                try:
+                    found.append(_bound(family, (address[0], port, *address[2:])))
+                except OSError as error:
+                    if error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+                        raise
+                    refusal = error  # a name may have an address of a kind that this machine lacks
+                else:
+                    port = found[-1].getsockname()[1]
+            if refusal is not None and len(found) == before:
+                raise refusal
+    except OSError:
+        for each in found:
+            each.close()
+        raise
+    return found
 
-    def answer(request: WSUpgradeRequest) -> WSListener | WSUpgradeResponseWithListener | None:
+
+def _bound(family: int, address: tuple[object, ...]) -> socket.socket:
+    found = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        if sys.platform != "win32":
+            found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            with suppress(OSError, AttributeError):
+                found.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        found.bind(address)
+        found.listen(BACKLOG)
+        found.setblocking(False)
+    except OSError:
+        found.close()
+        raise
+    return found
+
+
+class Door:
+    """Answers requests.
+
+    Args:
+        relay: whose door it is.
+        arrivals: where the sockets come from.
+        local: whether all addresses are this machine's own.
+        origins: pages that may connect, as origins; where any are given, and where all is local, no others may.
+        metrics_apart: whether the counts have a port of their own.
+    """
+
+    def __init__(
+        self, relay: Relay, arrivals: Arrivals, *, local: bool, origins: Sequence[str], metrics_apart: bool
+    ) -> None:
+        self._relay = relay
+        self._arrivals = arrivals
+        self._origins = frozenset(origins)
+        # Behind a proxy the world comes from this machine's own address.
+        self._any_origin = not origins and (not local or relay.behind_proxy)
+        self._metrics_apart = metrics_apart
+        self._warned = False
+
+    def answer(self, arrival: Arrival, request: WSUpgradeRequest) -> Answered:
+        """Return what a request at the relay's own port gets."""
         path = request.path.split(b"?")[0]
         if path == b"/healthz":
-            return (
-                _text(200, "ok\n")
-                if relay.disk_ok and not relay.stopping
-                else _text(503, "the disk failed\n")
-            )
+            return self._health()
         if path == b"/metrics":
-            return _text(200, relay.metrics.text(relay.gauges()), "text/plain; version=0.0.4; charset=utf-8")
+            if self._metrics_apart or not _from_here(arrival, request):
+                return _text(403, "The counts are shown to this machine only; see --metrics-port.\n")
+            return self._counts()
         if "websocket" not in request.headers.get("Upgrade", "").lower():
             return _text(426, "This is a relay of Masq; it speaks WebSocket.\n")
-        return Connection(relay, forwarded(request.headers) if relay.behind_proxy else None)
+        if not self._allowed(request.headers.get("Origin")):
+            self._relay.journal.say("warning", "origin refused")
+            return _text(403, "Pages of this origin may not use this relay; see --allow-origin.\n")
+        address = arrival.address
+        lines = request.headers.getall("X-Forwarded-For", [])
+        if self._relay.behind_proxy:
+            named = forwarded(lines)
+            if named is None:
+                self._relay.journal.say("error", "proxy names no address")
+                return _text(400, "The proxy before this relay does not say whom it speaks for.\n")
+            address = named
+        elif lines and not self._warned:
+            self._warned = True
+            self._relay.journal.say("warning", "a proxy, and no --behind-proxy: its users count as one")
+        return Connection(self._relay, self._arrivals, arrival, address)
 
-    return await ws_create_server(
-        answer,
-        host,
-        port,
-        ssl=tls,
-        backlog=BACKLOG,
-        enable_auto_ping=True,
-        auto_ping_idle_timeout=PING_SECONDS,
-        auto_ping_reply_timeout=PING_SECONDS,
-        enable_auto_pong=False,  # a flood of pings would be answered into memory
-        max_frame_size=relay.limits.frame + SLACK,
-        websocket_handshake_timeout=relay.limits.hello,
-    )
+    def answer_with_counts(self, arrival: Arrival, request: WSUpgradeRequest) -> Answered:
+        """Return what a request at the port for the counts gets."""
+        path = request.path.split(b"?")[0]
+        if not _from_here(arrival, request):
+            return _text(403, "The counts are shown to this machine only.\n")
+        if path == b"/metrics":
+            return self._counts()
+        return self._health() if path == b"/healthz" else _text(404, "Here are /metrics and /healthz.\n")
+
+    def _allowed(self, origin: str | None) -> bool:
+        if origin is None or self._any_origin:  # who is no browser can say what it likes
+            return True
+        if origin in self._origins:
+            return True
+        with suppress(ValueError):
+            return is_loopback(urlsplit(origin).hostname or "")
+        return False
+
+    def _health(self) -> Answered:
+        if self._relay.disk_ok and not self._relay.stopping:
+            return _text(200, "ok\n")
+        return _text(503, "the disk failed\n")
+
+    def _counts(self) -> Answered:
+        relay = self._relay
+        return _text(200, relay.metrics.text(relay.gauges()), "text/plain; version=0.0.4; charset=utf-8")
+
+
+def _from_here(arrival: Arrival, request: WSUpgradeRequest) -> bool:
+    """Tell whether a request is this machine's own: not passed on, and not by a name that somebody pointed here."""
+    if not is_loopback(arrival.address) or any(name in request.headers for name in PASSED_ON):
+        return False
+    with suppress(ValueError):
+        return is_loopback(urlsplit(f"//{request.headers.get('Host', '')}").hostname or "")
+    return False
 
 
 def _text(status: int, words: str, kind: str = "text/plain; charset=utf-8") -> WSUpgradeResponseWithListener:

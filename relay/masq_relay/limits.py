@@ -8,9 +8,13 @@ KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 DAY = 86_400
 
 
+DELIVERY = 2 * KIB
+"""Bytes that a delivery counts for besides its own: what it costs to send so many when it is small."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Quotas and bounds. Sizes are in bytes, times in seconds; a *peer* is one address (IPv6: one /64)."""
+    """Quotas and bounds. Sizes are in bytes, times in seconds; a *peer* is one address (IPv6: one /56)."""
 
     frame: int = MIB
     """A frame. A value has at most 256 KiB; a client packs several changes into one envelope."""
@@ -21,18 +25,31 @@ class Limits:
     connections: int = 4000
     peer_connections: int = 64
     """A household behind one address, each device with one socket."""
+    arriving: int = 512
+    """Sockets that have not become connections yet."""
+    peer_arriving: int = 32
+    """The same of one peer: each of a household's devices comes back when the network does."""
+    held: int = 512 * MIB
+    """What all connections have taken to read into, for frames that are not whole yet. It is never given back."""
+    peer_held: int = 32 * MIB
+    """The same of one peer."""
     rooms: int = 100_000
     """Rooms that are joined by somebody now."""
     peer_rooms: int = 2048
     """Rooms that one peer has joined now, over all its connections."""
     members: int = 256
     """Connections in a room."""
+    peer_members: int = 32
+    """The same of one peer."""
     frames_per_second: float = 2000.0
     """Of a peer, in the long run. Who sends more is read more slowly."""
     frames_burst: float = 10_000.0
     """Frames that a peer may send at once before that."""
     bytes_per_second: float = 16.0 * MIB
     bytes_burst: float = 64.0 * MIB
+    out_per_second: float = 48.0 * MIB
+    """What a peer has the relay send, to whomever: each delivery counts for its bytes and DELIVERY more."""
+    out_burst: float = 192.0 * MIB
     buffer: int = 4 * MIB
     """What waits to be sent to one connection; who lets more gather is cut off."""
     buffers: int = 512 * MIB

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 
 WORDS = {
     "connections_total": "Connections accepted.",
+    "turned_away_total": "Sockets that were closed because too many had not become connections.",
+    "accepts_failed_total": "Times that the system gave no socket for who was waiting.",
     "frames_in_total": "Frames read from clients.",
     "bytes_in_total": "Bytes of those frames.",
     "envelopes_stored_total": "Envelopes that were put on disk.",
@@ -26,6 +28,8 @@ WORDS = {
 GAUGES = {
     "log_lines_lost": "Lines of the log that could not be written, or were too many, since the start.",
     "connections": "Connections now.",
+    "arriving": "Sockets that have not become connections yet.",
+    "held_bytes": "Bytes that connections have taken to read large frames into.",
     "peers": "Addresses with a connection, or with one a moment ago.",
     "rooms_open": "Rooms that somebody has joined now.",
     "rooms_stored": "Rooms on disk.",

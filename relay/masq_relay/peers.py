@@ -3,23 +3,43 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from masq_relay.limits import Limits
 from masq_relay.rates import Bucket
 
+if TYPE_CHECKING:
+    from masq_relay.arrivals import Arrival
+
+IPV6_BITS = 56
+"""What one household gets; who rents a machine gets as much or less."""
+
 
 class Peer:
-    """One address, or one IPv6 network of 64 bits, which is what one household gets."""
+    """One address, or one IPv6 network of IPV6_BITS bits.
 
-    __slots__ = ("bytes", "connections", "frames", "name", "rooms")
+    `arriving`: sockets that are no connection yet, the oldest first. `held`: bytes of reading buffers. `out`: what it
+    has others sent.
+    """
+
+    __slots__ = ("arriving", "bytes", "connections", "frames", "held", "name", "out", "rooms")
 
     def __init__(self, name: str, limits: Limits, now: float) -> None:
         self.name = name
+        self.arriving: dict[Arrival, None] = {}
         self.connections = 0
         self.rooms = 0
+        self.held = 0
         self.frames = Bucket(limits.frames_per_second, limits.frames_burst, now)
         self.bytes = Bucket(limits.bytes_per_second, limits.bytes_burst, now)
+        self.out = Bucket(limits.out_per_second, limits.out_burst, now)
+
+    def owes_nothing(self, now: float) -> bool:
+        """Tell whether a new Peer of this address would be the same."""
+        if self.connections or self.arriving:
+            return False
+        return self.frames.full(now) and self.bytes.full(now) and self.out.full(now)
 
 
 class Peers:
@@ -40,29 +60,57 @@ class Peers:
             peer = self._known[name] = Peer(name, self._limits, now)
         return peer
 
+    def most_held(self) -> Peer:
+        """Return the peer whose connections hold most for what they have begun to send."""
+        return max(self._known.values(), key=lambda peer: peer.held)
+
     def forget(self, now: float) -> None:
         """Forget those that are gone and owe nothing; who reconnects at once meets its old bucket."""
-        self._known = {
-            name: peer
-            for name, peer in self._known.items()
-            if peer.connections or not (peer.frames.full(now) and peer.bytes.full(now))
-        }
+        self._known = {name: peer for name, peer in self._known.items() if not peer.owes_nothing(now)}
 
 
 def network(address: str) -> str:
-    """Return what counts as one peer: an IPv4 address, or the first 64 bits of an IPv6 one."""
-    try:
-        parsed = ipaddress.ip_address(address.split("%")[0])
-    except ValueError:
-        return "unknown"
+    """Return what counts as one peer: an IPv4 address, or the first bits of an IPv6 one. Raises ValueError."""
+    parsed = ipaddress.ip_address(address.split("%")[0])
     if parsed.version == 6:
         if parsed.ipv4_mapped:
             return str(parsed.ipv4_mapped)
-        return str(ipaddress.IPv6Network((parsed, 64), strict=False))
+        return str(ipaddress.IPv6Network((parsed, IPV6_BITS), strict=False))
     return str(parsed)
 
 
-def forwarded(headers: Mapping[str, str]) -> str | None:
-    """Return the address that the proxy in front of the relay saw: the last one of X-Forwarded-For."""
-    value = headers.get("X-Forwarded-For")
-    return value.rsplit(",", 1)[-1].strip() if value else None
+def is_loopback(address: str) -> bool:
+    """Tell whether an address, or a name as it stands in a URL, is this machine's own."""
+    if address == "localhost" or address.endswith(".localhost"):
+        return True
+    try:
+        parsed = ipaddress.ip_address(address.strip("[]").split("%")[0])
+    except ValueError:
+        return False
+    return (getattr(parsed, "ipv4_mapped", None) or parsed).is_loopback
+
+
+def forwarded(lines: Sequence[str]) -> str | None:
+    """Return the address that the proxy in front of the relay saw, or None where it cannot be read.
+
+    Args:
+        lines: the values of all X-Forwarded-For headers, in their order. Some proxies add to the last line, some a
+            line of their own: what comes before is what the client claims.
+    """
+    if not lines:
+        return None
+    last = lines[-1].rsplit(",", 1)[-1].strip()
+    if last.startswith("["):
+        address, _, port = last[1:].partition("]")
+        port = port.removeprefix(":")
+    elif last.count(":") == 1:
+        address, _, port = last.partition(":")
+    else:
+        address, port = last, ""
+    if port and not (port.isascii() and port.isdigit()):
+        return None
+    try:
+        network(address)
+    except ValueError:
+        return None
+    return address

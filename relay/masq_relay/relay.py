@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
-import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 from masq_relay import catch_up, frames, sheets
 from masq_relay.age import Age
+from masq_relay.arrivals import Arrivals
+from masq_relay.certificate import BadCertificate
 from masq_relay.commits import Lane
 from masq_relay.connection import DISK, STOP, Connection, Joining
 from masq_relay.disk import (
@@ -28,12 +29,13 @@ from masq_relay.disk import (
     Reading,
     Work,
 )
-from masq_relay.door import open_door
+from masq_relay.door import Door, bind
 from masq_relay.frames import Code
 from masq_relay.journal import Journal
-from masq_relay.limits import Limits
+from masq_relay.limits import DELIVERY, Limits
 from masq_relay.metrics import Metrics
-from masq_relay.peers import Peers
+from masq_relay.peers import Peer, Peers, is_loopback
+from masq_relay.renewal import Certificate
 from masq_relay.rooms import DISK_REFUSAL, Casting, Entry, Member, Part, Posted, Refusal, Room
 
 MOST_ACKS = 4096
@@ -91,6 +93,8 @@ class Relay:
         self.connections: dict[Connection, None] = {}
         self.slow: dict[Connection, None] = {}
         self.unsaved = 0
+        self.held = 0
+        """Bytes that all connections have taken to read into."""
         self.disk_ok = True
         self.stopping = False
         self.lost = asyncio.Event()
@@ -111,24 +115,63 @@ class Relay:
 
     # Start and stop.
 
-    async def start(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> int:
-        """Listen. Returns the port, which is a free one where `port` is 0. Raises OSError where it cannot."""
+    async def start(
+        self,
+        hosts: str | Sequence[str],
+        port: int,
+        certificate: Certificate | None = None,
+        *,
+        origins: Sequence[str] = (),
+        metrics_port: int | None = None,
+    ) -> int:
+        """Listen at these addresses. Returns the port, which is a free one where `port` is 0.
+
+        `origins`: pages that may connect. `metrics_port`: a port of this machine's own for the counts, which are
+        then not at the other one.
+
+        Raises OSError where it cannot.
+        """
+        hosts = [hosts] if isinstance(hosts, str) else list(hosts)
         self.loop = asyncio.get_running_loop()
-        self._door = await open_door(self, host, port, tls)
+        self._certificate = certificate
+        listeners = await bind(hosts, port)
+        apart = [] if metrics_port is None else await bind(["127.0.0.1"], metrics_port)
+        self._arrivals = Arrivals(self, None if certificate is None else certificate.context)
+        local = all(is_loopback(str(each.getsockname()[0])) for each in listeners)
+        door = Door(self, self._arrivals, local=local, origins=origins, metrics_apart=bool(apart))
         self._write = Lane("masq-relay-write", self.loop)
         self._read = Lane("masq-relay-read", self.loop)
         self._sizes = await self._write.ask(self._disk.size)
         self._age = Age(await self._write.ask(self._disk.age_ms), self.elapsed)
         self._age_noted = self.elapsed()
         self._tidying = self.loop.create_task(self._tidy_now_and_then())
-        port = int(self._door.sockets[0].getsockname()[1])
-        self.journal.say("info", "listening", host=host, port=port, tls=tls is not None, rooms=self._sizes[0])
+        for each in listeners:
+            self._arrivals.listen(each, door.answer)
+        for each in apart:
+            self._arrivals.listen(each, door.answer_with_counts, plain=True)
+        port = int(listeners[0].getsockname()[1])
+        fields: dict[str, object] = {"host": hosts[0]} if len(hosts) == 1 else {"hosts": hosts}
+        if apart:
+            fields["metrics_port"] = self.metrics_port = int(apart[0].getsockname()[1])
+        tls = certificate is not None
+        self.journal.say("info", "listening", **fields, port=port, tls=tls, rooms=self._sizes[0])
         return port
+
+    def renew_certificate(self) -> None:
+        """Take the certificate's files up as they are now, for connections from now on."""
+        if self._certificate is None:
+            return
+        try:
+            self._certificate.renew()
+        except BadCertificate as error:
+            self.journal.say("error", "certificate not taken", reason=str(error))
+        else:
+            self.journal.say("info", "certificate taken")
 
     async def stop(self) -> None:
         """Keep what has come, say to all that the relay is stopping, and end. Takes a few seconds at most."""
         self.stopping = True
-        self._door.close()
+        self._arrivals.close()
         self._tidying.cancel()
         with suppress(asyncio.CancelledError):
             await self._tidying
@@ -175,6 +218,8 @@ class Relay:
             return
         assert connection.peer is not None
         connection.peer.connections -= 1
+        connection.peer.held -= connection.held
+        self.held -= connection.held
         self._held.pop(connection, None)
 
     def check_buffers(self, connection: Connection) -> None:
@@ -183,6 +228,29 @@ class Relay:
             connection.cut(
                 Code.TOO_SLOW, "This relay holds too much for slow readers. Connect again and go on."
             )
+
+    def hold_more(self, connection: Connection, size: int) -> None:
+        """Count what a connection has taken to read into; where that is too much, end the one that has taken most.
+
+        Of a peer that has too much, or of the one that has most where all together have.
+        """
+        assert connection.peer is not None
+        connection.peer.held += size
+        self.held += size
+        if connection.peer.held > self.limits.peer_held:
+            self._end_largest(connection.peer)
+        elif self.held > self.limits.held:
+            self._end_largest(self.peers.most_held())
+
+    def _end_largest(self, peer: Peer) -> None:
+        own = [each for each in self.connections if each.peer is peer and each.held and not each.dead]
+        if own:
+            largest = max(own, key=lambda each: each.held)
+            sentence = (
+                "There are too many large frames on the way from your address. Connect again and go on."
+            )
+            largest.cut(Code.TOO_FAST, sentence)
+            largest.abort()  # its memory is what counts
 
     # Rooms.
 
@@ -265,6 +333,10 @@ class Relay:
             return Code.WRONG_TOKEN, "This is not the token that the room was made with."
         if len(room.members) >= self.limits.members:
             return Code.TOO_MANY_CONNECTIONS, f"The room has {self.limits.members} members already."
+        peer = connection.peer
+        if sum(member.connection.peer is peer for member in room.members) >= self.limits.peer_members:
+            sentence = f"Your address has {self.limits.peer_members} connections in this room already."
+            return Code.TOO_MANY_CONNECTIONS, sentence
         if any(member.connection is connection for member in room.members):
             return Code.BAD_FRAME, "This connection has joined the room on another channel."
         member = Member(connection, join.channel, room, join.number if known else 0)
@@ -329,6 +401,7 @@ class Relay:
             sentence = "You post without reading. Read on until CURRENT first."
             connection.refuse(Code.TOO_FAST, sentence, post.channel, post.ref)
             return
+        connection.charge((len(room.members) - 1) * (size + DELIVERY))
         room.add(Posted(member, post.ref, post.envelope), size)
         self._unsaved(connection, size)
         self._wake(room)
@@ -339,6 +412,7 @@ class Relay:
         if member is None:
             return
         room = member.room
+        connection.charge((len(room.members) - 1) * (len(cast.envelope) + DELIVERY))
         entry = Casting(member, cast.envelope)
         if room.waiting or room.committing:
             room.add(entry, 0)
@@ -606,6 +680,8 @@ class Relay:
             if now - connection.slow_since >= self.limits.stalled:
                 connection.cut(Code.TOO_SLOW, "You do not read what you are sent. Connect again and go on.")
         self.peers.forget(now)
+        if self._certificate is not None and self._certificate.changed:
+            self.renew_certificate()
         if self._folder is not None and not (self._folder / FILE).exists():
             self.journal.say("error", "data directory is gone")
             self.disk_ok = False
@@ -665,6 +741,8 @@ class Relay:
             "log_lines_lost": self.journal.lost,
             "connections": len(self.connections),
             "peers": len(self.peers),
+            "arriving": self._arrivals.count,
+            "held_bytes": self.held,
             "rooms_open": len(self.rooms),
             "rooms_stored": self._sizes[0],
             "disk_bytes": self._sizes[1] + self._added,

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import argparse
 import re
-import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from masq_relay.certificate import BadCertificate, server_context
+from masq_relay.certificate import BadCertificate
 from masq_relay.journal import LEVELS
 from masq_relay.limits import GIB, KIB, MIB, Limits
+from masq_relay.renewal import Certificate, certificate
 
 UNITS = {"": 1, "k": KIB, "m": MIB, "g": GIB, "t": GIB << 10}
 SPANS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "": 1}
@@ -28,11 +29,13 @@ class BadSettings(Exception):
 class Settings:
     """What the command line asks for."""
 
-    host: str
+    hosts: tuple[str, ...]
     port: int
+    metrics_port: int | None
     data: Path
     limits: Limits
-    tls: ssl.SSLContext | None
+    certificate: Certificate | None
+    origins: tuple[str, ...]
     behind_proxy: bool
     log: str
     end_with_stdin: bool
@@ -66,8 +69,17 @@ def parser() -> argparse.ArgumentParser:
         description="Pass sealed envelopes between the devices of Masq's users, and keep them for those that are away.",
     )
     add = found.add_argument
-    add("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
+    add(
+        "--host",
+        action="append",
+        help="address to listen on; may be given several times (default: 127.0.0.1, this machine only)",
+    )
     add("--port", type=int, default=8001, help="port to listen on; 0 takes a free one (default: 8001)")
+    add(
+        "--metrics-port",
+        type=int,
+        help="port for /metrics, for this machine only; without it, it is at the relay's port, for this machine only",
+    )
     add("--data", type=Path, default=Path("relay-data"), help="folder for what is kept (default: relay-data)")
     add(
         "--retention",
@@ -77,6 +89,14 @@ def parser() -> argparse.ArgumentParser:
     )
     add("--certfile", help="PEM file with a certificate, for wss")
     add("--keyfile", help="PEM file with its key, where that is a file of its own")
+    add(
+        "--allow-origin",
+        action="append",
+        default=[],
+        metavar="ORIGIN",
+        help="pages of this origin may connect, and of others not; may be given several times "
+        "(default: any, and this machine's own where the relay listens on this machine only)",
+    )
     add("--behind-proxy", action="store_true", help="count peers by the last address in X-Forwarded-For")
     add(
         "--log", choices=LEVELS, default="info", help="what to log, as JSON on standard error (default: info)"
@@ -128,6 +148,10 @@ def read(arguments: Sequence[str] | None = None) -> Settings:
         frames_burst=rate * usual.frames_burst / usual.frames_per_second,
         bytes_per_second=byte_rate,
         bytes_burst=max(byte_rate * usual.bytes_burst / usual.bytes_per_second, float(asked.max_frame)),
+        out_per_second=byte_rate * usual.out_per_second / usual.bytes_per_second,
+        out_burst=max(byte_rate * usual.out_burst / usual.bytes_per_second, 2.0 * asked.max_frame),
+        held=max(usual.held, 4 * asked.max_frame),
+        peer_held=max(usual.peer_held, 2 * asked.max_frame),
         buffer=asked.max_buffer,
         buffers=asked.max_buffers,
         unsaved=max(usual.unsaved, 2 * asked.max_frame),
@@ -135,11 +159,13 @@ def read(arguments: Sequence[str] | None = None) -> Settings:
     )
     _check(asked, limits)
     return Settings(
-        asked.host,
+        tuple(asked.host or ["127.0.0.1"]),
         asked.port,
+        asked.metrics_port,
         asked.data,
         limits,
-        _tls(asked.certfile, asked.keyfile),
+        _certificate(asked.certfile, asked.keyfile),
+        tuple(asked.allow_origin),
         asked.behind_proxy,
         asked.log,
         asked.end_with_stdin,
@@ -149,7 +175,13 @@ def read(arguments: Sequence[str] | None = None) -> Settings:
 def _check(asked: argparse.Namespace, limits: Limits) -> None:
     if not 0 <= asked.port <= 65535:
         raise BadSettings(f"{asked.port} is not a port: give --port a number from 0 to 65535.")
-    if not asked.host:
+    if asked.metrics_port is not None and not 0 <= asked.metrics_port <= 65535:
+        raise BadSettings(
+            f"{asked.metrics_port} is not a port: give --metrics-port a number from 0 to 65535."
+        )
+    for origin in asked.allow_origin:
+        _check_origin(origin)
+    if asked.host and not all(asked.host):
         raise BadSettings("--host is empty: give an address, such as 127.0.0.1, or 0.0.0.0 for all.")
     if not SMALLEST_FRAME <= limits.frame <= LARGEST_FRAME:
         raise BadSettings(
@@ -175,9 +207,25 @@ def _check(asked: argparse.Namespace, limits: Limits) -> None:
         raise BadSettings(f"--data {asked.data} is a file; give a folder.")
 
 
-def _tls(certfile: str | None, keyfile: str | None) -> ssl.SSLContext | None:
+def _check_origin(origin: str) -> None:
     try:
-        return server_context(certfile, keyfile)
+        parts = urlsplit(origin)
+        whole = (
+            parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.path and not parts.query
+        )
+        whole = whole and origin == origin.lower() and parts.port != {"http": 80, "https": 443}[parts.scheme]
+    except (ValueError, KeyError):
+        whole = False
+    if not whole:
+        raise BadSettings(
+            f"--allow-origin {origin} is no origin as browsers write it: https://store.example, or with a port that "
+            "is not the usual one, in small letters and without a slash at the end."
+        )
+
+
+def _certificate(certfile: str | None, keyfile: str | None) -> Certificate | None:
+    try:
+        return certificate(certfile, keyfile)
     except BadCertificate as error:
         raise BadSettings(str(error)) from error
 

@@ -10,7 +10,7 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -77,15 +77,20 @@ class Running:
         self.said = said
         self.clients: list[Client] = []
 
-    async def client(self, *, hello: bool = True) -> Client:
+    async def client(self, *, hello: bool = True, headers: Sequence[tuple[str, str]] = ()) -> Client:
         """Connect a client, and say HELLO."""
-        client = await connect(self.port, hello=hello)
+        client = await connect(self.port, hello=hello, headers=headers)
         self.clients.append(client)
         return client
 
-    async def member(self, cursor: tuple[int, bytes] = BEGINNING, **choice: object) -> Client:
+    async def member(
+        self,
+        cursor: tuple[int, bytes] = BEGINNING,
+        headers: Sequence[tuple[str, str]] = (),
+        **choice: object,
+    ) -> Client:
         """Connect a client, let it join the room on channel 1 and read to CURRENT."""
-        client = await self.client()
+        client = await self.client(headers=headers)
         client.joined = await client.join(cursor=cursor, **choice)
         client.backlog = await client.take("CURRENT")
         return client
@@ -98,15 +103,21 @@ async def relay(
     *,
     port: int = 0,
     elapsed: Callable[[], int] | None = None,
+    behind_proxy: bool = False,
+    start: Mapping[str, object] | None = None,
     **limits: object,
 ):
-    """Run a relay in this very event loop; `limits`: fields of Limits; `elapsed`: the milliseconds that it ages by."""
+    """Run a relay in this very event loop.
+
+    `elapsed`: the milliseconds that it ages by; `start`: more of what Relay.start takes; `limits`: fields of Limits.
+    """
     said = io.StringIO()
     choice = Limits(**{"tidy": 0.05, "grace": 2.0, **limits})
-    extra = {"clock_ms": clock} if clock else {}
+    extra: dict = {"behind_proxy": behind_proxy, **({"clock_ms": clock} if clock else {})}
     extra |= {"elapsed": lambda: elapsed() / 1000} if elapsed else {}
     found = Relay(*open_disk(folder), choice, Journal("debug", said), folder=folder, **extra)
-    running = Running(found, await found.start("127.0.0.1", port), said)
+    asked = {"hosts": "127.0.0.1", "port": port, **(start or {})}
+    running = Running(found, await found.start(**asked), said)
     try:
         yield running
     finally:
@@ -132,11 +143,11 @@ class _Ears(WSListener):
         self.client.heard.put_nowait(("GONE",))
 
 
-async def connect(port: int, *, hello: bool = True, tls=None) -> Client:
+async def connect(port: int, *, hello: bool = True, tls=None, headers=()) -> Client:
     """Connect to a relay on loopback."""
     client = Client()
     address = f"wss://localhost:{port}/" if tls else f"ws://127.0.0.1:{port}/"
-    await ws_connect(lambda: _Ears(client), address, ssl_context=tls)
+    await ws_connect(lambda: _Ears(client), address, ssl_context=tls, extra_headers=headers)
     if hello:
         client.hello()
         client.welcome = await client.next("WELCOME")

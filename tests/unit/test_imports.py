@@ -26,7 +26,7 @@ PURE = {
 THIRD_PARTY = {
     "masq_store.ui": {"jinja2", "markupsafe", "segno"},
     "masq_store.native": {"cryptography", "picows"},
-    "masq_relay": {"picows", "uvloop"},
+    "masq_relay": {"aiofastnet", "picows", "uvloop"},
 }
 RELAY_PURE = ("masq_relay.frames", "masq_relay.limits", "masq_relay.rates", "masq_relay.sheets")
 """The relay's parts that read what strangers send, or count: no I/O, no clock."""

@@ -63,6 +63,12 @@ def refused(*arguments):
     [
         (["--port", "70000"], "not a port"),
         (["--host", ""], "--host is empty"),
+        (["--host", "127.0.0.1", "--host", ""], "--host is empty"),
+        (["--metrics-port", "70000"], "give --metrics-port"),
+        (["--allow-origin", "store.example"], "no origin as browsers"),
+        (["--allow-origin", "https://store.example/"], "no origin as browsers"),
+        (["--allow-origin", "https://store.example:443"], "no origin as browsers"),
+        (["--certfile", str(Path(__file__).parent)], "a folder"),
         (["--max-frame", "1k"], "--max-frame is between"),
         (["--max-room", "1M"], "--max-room is at least twice"),
         (["--max-store", "1M"], "--max-store is at least"),
@@ -94,9 +100,24 @@ def test_values_that_are_none(arguments, capsys):
 def test_settings_are_taken():
     """What the command line says is what holds, in bytes and seconds."""
     sizes = ["--max-frame", "64k", "--max-room", "2M"]
-    settings = read(["--host", "::1", "--port", "9", "--retention", "30d", "--max-rate", "10", *sizes])
+    settings = read(
+        [
+            "--host",
+            "::1",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            "9",
+            "--retention",
+            "30d",
+            "--max-rate",
+            "10",
+            *sizes,
+        ]
+    )
     limits = settings.limits
-    assert (settings.host, settings.port) == ("::1", 9)
+    assert (settings.hosts, settings.port) == (("::1", "127.0.0.1"), 9)
+    assert read([]).hosts == ("127.0.0.1",)
     assert (limits.frame, limits.room, limits.retention) == (65536, 2 << 20, 30 * 86400)
     assert (limits.frames_per_second, limits.frames_burst) == (10.0, 50.0)
 
@@ -227,20 +248,38 @@ def test_help_lists_every_option(capsys):
     [
         ("192.0.2.7", "192.0.2.7"),
         ("::ffff:192.0.2.7", "192.0.2.7"),
-        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
-        ("fe80::1%eth0", "fe80::/64"),
-        ("anything", "unknown"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1::/56"),
+        ("2001:db8:1:fe::1", "2001:db8:1::/56"),
+        ("fe80::1%eth0", "fe80::/56"),
     ],
 )
 def test_what_counts_as_one_peer(address, name):
-    """An IPv4 address is one peer, an IPv6 one counts with its network of 64 bits."""
+    """An IPv4 address is one peer, an IPv6 one counts with its network of 56 bits."""
     assert network(address) == name
 
 
-def test_the_proxy_names_the_peer():
-    """Of X-Forwarded-For only the last address counts: the others are what the client claims."""
-    assert forwarded({"X-Forwarded-For": "203.0.113.9, 192.0.2.7"}) == "192.0.2.7"
-    assert forwarded({}) is None
+@pytest.mark.parametrize(
+    ("lines", "address"),
+    [
+        (["203.0.113.9, 192.0.2.7"], "192.0.2.7"),
+        (["192.0.2.8", "203.0.113.9,192.0.2.7"], "192.0.2.7"),
+        (["203.0.113.9", " 192.0.2.7:4711 "], "192.0.2.7"),
+        (["2001:db8::7"], "2001:db8::7"),
+        (["[2001:db8::7]"], "2001:db8::7"),
+        (["[2001:db8::7]:4711"], "2001:db8::7"),
+        (["::ffff:192.0.2.7"], "::ffff:192.0.2.7"),
+        ([], None),
+        ([""], None),
+        (["192.0.2.7,"], None),
+        (["192.0.2.7", "unknown"], None),
+        (["192.0.2.7:port"], None),
+        (["[2001:db8::7]4711x"], None),
+        (["_hidden"], None),
+    ],
+)
+def test_the_proxy_names_the_peer(lines, address):
+    """Of X-Forwarded-For the last address of the last line counts: what comes before is what the client claims."""
+    assert forwarded(lines) == address
 
 
 def test_a_bucket():

@@ -1,0 +1,198 @@
+"""Sockets from the moment they are accepted: counted for their peer before they have said anything, and bounded."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import socket
+import ssl
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import aiofastnet
+from picows import WSAutoPingStrategy, WSUpgradeRequest
+from picows.picows import WSProtocol  # type: ignore[attr-defined]
+
+from masq_relay.peers import Peer
+
+if TYPE_CHECKING:
+    from masq_relay.connection import Connection
+    from masq_relay.relay import Relay
+
+SLACK = 64 * 1024
+"""A frame too large by less than this gets an ERROR; one that is larger is not even read."""
+
+PING_SECONDS = 30.0
+"""An idle connection is asked whether it is there; browsers answer by themselves."""
+
+BUFFER_BYTES = 16 * 1024
+"""What a connection begins to read into. picows doubles it when a frame is larger, and never makes it smaller."""
+
+UNCOUNTED_BYTES = 2 * BUFFER_BYTES
+"""What every connection may hold without being counted, so that small frames cost no counting."""
+
+BACKLOG = 1024
+RETRY_SECONDS = 1.0
+"""Until the next try where the system gives no more sockets."""
+
+Answer = Callable[["Arrival", WSUpgradeRequest], Any]
+
+_LOG = logging.Logger("masq_relay.picows", logging.CRITICAL)
+"""picows names addresses in its own log; ours has marks instead."""
+
+
+class Arrival(WSProtocol):  # type: ignore[misc]
+    """One accepted socket, and picows's protocol on it. `address`: of the other end, a proxy's where there is one."""
+
+    def __init__(self, arrivals: Arrivals, answer: Answer, address: str, peer: Peer | None) -> None:
+        limits = arrivals.relay.limits
+        super().__init__(
+            None,
+            None,
+            False,
+            lambda request: answer(self, request),
+            _LOG,
+            True,  # an exception in what reads frames ends the connection
+            limits.hello,
+            True,
+            PING_SECONDS,
+            PING_SECONDS,
+            WSAutoPingStrategy.PING_WHEN_IDLE,
+            False,  # a flood of pings would be answered into memory
+            limits.frame + SLACK,
+            None,
+            BUFFER_BYTES,
+        )
+        self.address = address
+        self.peer = peer
+        self.connection: Connection | None = None
+        self.unread = 0
+        """Bytes that have come and are in no whole frame yet."""
+        self.most_unread = UNCOUNTED_BYTES
+        self._arrivals = arrivals
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Count what has come, and let picows read it; on_ws_frame says what is left over."""
+        self.unread += nbytes
+        super().buffer_updated(nbytes)
+        if self.unread > self.most_unread and self.connection is not None:
+            self.connection.hold_more(self.unread - self.most_unread)
+            self.most_unread = self.unread
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End."""
+        super().connection_lost(exc)
+        self._arrivals.ended(self)
+
+
+class Arrivals:
+    """Takes sockets in from those that listen.
+
+    Who has more sockets than allowed that have not become connections loses the oldest of them: they have had the most
+    time. Where there are too many of all peers together, the oldest of all goes.
+    """
+
+    def __init__(self, relay: Relay, tls: ssl.SSLContext | None) -> None:
+        self.relay = relay
+        self._tls = tls
+        self._loop = asyncio.get_running_loop()
+        self._sockets: dict[Arrival, socket.socket] = {}
+        self._arriving: dict[Arrival, None] = {}
+        self._starting: set[asyncio.Task[None]] = set()
+        self._listening: list[tuple[socket.socket, asyncio.Task[None]]] = []
+
+    def listen(self, listener: socket.socket, answer: Answer, *, plain: bool = False) -> None:
+        """Take in who comes at this socket. `plain`: without TLS, whatever the others have."""
+        task = self._loop.create_task(self._accept(listener, answer, None if plain else self._tls))
+        self._listening.append((listener, task))
+
+    def close(self) -> None:
+        """Take nobody in any more."""
+        for listener, task in self._listening:
+            task.cancel()
+            self._loop.call_soon(listener.close)  # after accept() has let go of it
+
+    def arrived(self, arrival: Arrival) -> None:
+        """Note that a socket has become a connection."""
+        self._arriving.pop(arrival, None)
+        if arrival.peer is not None:
+            arrival.peer.arriving.pop(arrival, None)
+
+    def ended(self, arrival: Arrival) -> None:
+        """Forget a socket."""
+        self.arrived(arrival)
+        self._sockets.pop(arrival, None)
+
+    @property
+    def count(self) -> int:
+        """Sockets that have not become connections."""
+        return len(self._arriving)
+
+    async def _accept(self, listener: socket.socket, answer: Answer, tls: ssl.SSLContext | None) -> None:
+        while True:
+            try:
+                taken, address = await self._loop.sock_accept(listener)
+            except ConnectionAbortedError:
+                continue
+            except OSError as error:
+                # Out of files, mostly. Those who wait are still there when some have gone.
+                reason = errno.errorcode.get(error.errno or 0, "?")
+                self.relay.metrics.counts["accepts_failed_total"] += 1
+                self.relay.journal.say("error", "no more sockets", reason=reason)
+                await asyncio.sleep(RETRY_SECONDS)
+                continue
+            self._take_in(taken, str(address[0]), answer, tls)
+
+    def _take_in(
+        self, taken: socket.socket, address: str, answer: Answer, tls: ssl.SSLContext | None
+    ) -> None:
+        limits = self.relay.limits
+        peer = None if self.relay.behind_proxy else self.relay.peers.find(address, time.monotonic())
+        if peer is not None:
+            if peer.connections >= limits.peer_connections + limits.peer_arriving:
+                taken.close()  # it was told so already, and has not even read it
+                return
+            if len(peer.arriving) >= limits.peer_arriving:
+                self._turn_away(next(iter(peer.arriving)))
+        if (
+            len(self._sockets) >= limits.connections + limits.arriving
+            or len(self._arriving) >= limits.arriving
+        ):
+            if not self._arriving:
+                taken.close()
+                return
+            self._turn_away(next(iter(self._arriving)))
+        arrival = Arrival(self, answer, address, peer)
+        self._sockets[arrival] = taken
+        self._arriving[arrival] = None
+        if peer is not None:
+            peer.arriving[arrival] = None
+        task = self._loop.create_task(self._start(arrival, taken, tls))
+        self._starting.add(task)
+        task.add_done_callback(self._starting.discard)
+
+    async def _start(self, arrival: Arrival, taken: socket.socket, tls: ssl.SSLContext | None) -> None:
+        seconds = self.relay.limits.hello if tls is not None else None
+        try:
+            await aiofastnet.connect_accepted_socket(
+                self._loop,
+                lambda: arrival,
+                taken,
+                ssl=tls,
+                ssl_handshake_timeout=seconds,
+                ssl_shutdown_timeout=seconds,
+            )
+        except (OSError, ssl.SSLError, asyncio.CancelledError):
+            taken.close()
+            self.ended(arrival)
+
+    def _turn_away(self, arrival: Arrival) -> None:
+        self.relay.metrics.counts["turned_away_total"] += 1
+        self.arrived(arrival)
+        with suppress(OSError):
+            self._sockets[arrival].shutdown(
+                socket.SHUT_RDWR
+            )  # what reads it finds its end, in whatever state
