@@ -28,7 +28,18 @@ sys.path[0] = str(ROOT)
 
 ROOMS, MEMBERS, SIZE, WINDOW = 10, 4, 256, 16
 WARM_UP_SECONDS = 0.5
-QUOTAS = ("--max-rate", "1000000", "--max-byte-rate", "1G", "--max-room", "4G", "--max-store", "8G")
+QUOTAS = (
+    "--max-rate",
+    "1000000",
+    "--max-byte-rate",
+    "1G",
+    "--max-room",
+    "4G",
+    "--max-store",
+    "8G",
+    "--max-day-peer",
+    "8G",
+)
 
 
 def main() -> int:

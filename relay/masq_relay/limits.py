@@ -22,6 +22,10 @@ class Limits:
     """What a room keeps, its snapshot included. A space has at most 64 MiB."""
     store: int = 64 * GIB
     """What all rooms keep together."""
+    day_peer: int = GIB
+    """What one peer adds in a day, in all rooms; what only it was ever seen in counts four times."""
+    new_rooms_peer: int = 2000
+    """Rooms that one peer makes in a day."""
     connections: int = 4000
     peer_connections: int = 64
     """A household behind one address, each device with one socket."""

@@ -22,6 +22,7 @@ WORDS = {
     "rooms_failed_total": "Rooms whose part of a transaction failed while others' was kept.",
     "snapshots_total": "Snapshots that became whole, each trimming a log.",
     "rooms_expired_total": "Rooms forgotten because nobody joined them for the retention.",
+    "rooms_made_way_total": "Rooms of one address each that were forgotten because the disk was nearly full.",
     "fell_behind_total": "Members that went on from the disk because they read too slowly to be sent what came.",
     "casts_dropped_total": "Casts not sent to members that read too slowly.",
 }

@@ -6,7 +6,7 @@ import ipaddress
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from masq_relay.limits import Limits
+from masq_relay.limits import DAY, Limits
 from masq_relay.rates import Bucket
 
 if TYPE_CHECKING:
@@ -15,15 +15,18 @@ if TYPE_CHECKING:
 IPV6_BITS = 56
 """What one household gets; who rents a machine gets as much or less."""
 
+MOST_REMEMBERED = 100_000
+"""Of more the relay forgets those that have added least today."""
+
 
 class Peer:
     """One address, or one IPv6 network of IPV6_BITS bits.
 
     `arriving`: sockets that are no connection yet, the oldest first. `held`: bytes of reading buffers. `out`: what it
-    has others sent.
+    has others sent. `kept`, `made`: bytes that it adds and rooms that it makes in a day.
     """
 
-    __slots__ = ("arriving", "bytes", "connections", "frames", "held", "name", "out", "rooms")
+    __slots__ = ("arriving", "bytes", "connections", "frames", "held", "kept", "made", "name", "out", "rooms")
 
     def __init__(self, name: str, limits: Limits, now: float) -> None:
         self.name = name
@@ -34,12 +37,18 @@ class Peer:
         self.frames = Bucket(limits.frames_per_second, limits.frames_burst, now)
         self.bytes = Bucket(limits.bytes_per_second, limits.bytes_burst, now)
         self.out = Bucket(limits.out_per_second, limits.out_burst, now)
+        self.kept = Bucket(limits.day_peer / DAY, float(limits.day_peer), now)
+        self.made = Bucket(limits.new_rooms_peer / DAY, float(limits.new_rooms_peer), now)
+
+    @property
+    def here(self) -> bool:
+        """Whether it has a socket."""
+        return bool(self.connections or self.arriving)
 
     def owes_nothing(self, now: float) -> bool:
         """Tell whether a new Peer of this address would be the same."""
-        if self.connections or self.arriving:
-            return False
-        return self.frames.full(now) and self.bytes.full(now) and self.out.full(now)
+        buckets = (self.frames, self.bytes, self.out, self.kept, self.made)
+        return not self.here and all(each.full(now) for each in buckets)
 
 
 class Peers:
@@ -67,6 +76,12 @@ class Peers:
     def forget(self, now: float) -> None:
         """Forget those that are gone and owe nothing; who reconnects at once meets its old bucket."""
         self._known = {name: peer for name, peer in self._known.items() if not peer.owes_nothing(now)}
+        too_many = len(self._known) - MOST_REMEMBERED
+        if too_many > 0:
+            gone = [name for name, peer in self._known.items() if not peer.here]
+            gone.sort(key=lambda name: self._known[name].kept.left, reverse=True)
+            for name in gone[:too_many]:
+                del self._known[name]
 
 
 def network(address: str) -> str:

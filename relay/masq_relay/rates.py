@@ -39,6 +39,11 @@ class Bucket:
         self._left = min(self.burst, self._left + amount)
 
     @property
+    def left(self) -> float:
+        """What was there when it was last taken from."""
+        return self._left
+
+    @property
     def overdrawn(self) -> bool:
         """Whether more has arrived than even a second burst would cover."""
         return self._left < -self.burst

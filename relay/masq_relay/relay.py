@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+import secrets
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from masq_relay import catch_up, frames, sheets
+from masq_relay import allowance, catch_up, frames, sheets
 from masq_relay.age import Age
 from masq_relay.arrivals import Arrivals
 from masq_relay.certificate import BadCertificate
@@ -19,6 +20,7 @@ from masq_relay.commits import Lane
 from masq_relay.connection import DISK, STOP, Connection, Joining
 from masq_relay.disk import (
     FILE,
+    WEEK_MS,
     CannotKeep,
     Disk,
     Done,
@@ -45,6 +47,9 @@ EXPIRE_AT_ONCE = 256
 
 TIDYING_SECONDS = 0.5
 """About how long one round of tidying keeps the thread that writes from envelopes, in many small steps."""
+
+SHORT_SECONDS = 0.2
+"""Between a refusal because the disk is nearly full and the round of tidying that makes room."""
 
 AGE_SECONDS = 60.0
 """How often the relay's age is put on disk; so much of it a crash may cost."""
@@ -112,6 +117,9 @@ class Relay:
         self._sizes = (0, 0)
         self._added = 0
         self._touched: dict[int, int] = {}
+        self._short = asyncio.Event()
+        """Set when something was refused because the disk is nearly full."""
+        self._key = secrets.token_bytes(16)
 
     # Start and stop.
 
@@ -334,11 +342,13 @@ class Relay:
         if len(room.members) >= self.limits.members:
             return Code.TOO_MANY_CONNECTIONS, f"The room has {self.limits.members} members already."
         peer = connection.peer
+        assert peer is not None
         if sum(member.connection.peer is peer for member in room.members) >= self.limits.peer_members:
             sentence = f"Your address has {self.limits.peer_members} connections in this room already."
             return Code.TOO_MANY_CONNECTIONS, sentence
         if any(member.connection is connection for member in room.members):
             return Code.BAD_FRAME, "This connection has joined the room on another channel."
+        self._note_who(room, peer, join.token)
         member = Member(connection, join.channel, room, join.number if known else 0)
         room.members[member] = None
         connection.channels[join.channel] = member
@@ -346,6 +356,28 @@ class Relay:
         room.tell_others(member)
         connection.behind(member)
         return None
+
+    def _note_who(self, room: Room, peer: Peer, token: bytes) -> None:
+        """Note who makes a room, and that a second address is in it, or one in a second week.
+
+        What the disk has of it tells an address to nobody who lacks the room's token, or this run's key.
+        """
+        name = peer.name.encode()
+        mark = hashlib.blake2s(name, key=token, digest_size=8).digest()
+        if room.id is None and room.maker is None:
+            room.alone = mark
+            room.maker = hashlib.blake2s(name, key=self._key, digest_size=8).digest()
+        elif room.alone is not None:
+            second_week = room.made is not None and self._age.ms - room.made >= WEEK_MS
+            if room.alone != mark or second_week:
+                room.alone = None
+                self._settle(room)
+
+    def _settle(self, room: Room) -> None:
+        if room.id is not None:
+            self._write.do(
+                partial(self._disk.settle, room.id), partial(self._wrote, "noting who was in a room")
+            )
 
     def leave(self, connection: Connection, channel: int) -> None:
         """Leave one room."""
@@ -395,11 +427,14 @@ class Relay:
             return
         room = member.room
         size = len(post.envelope) + sheets.ENTRY
-        if not self._fits(member, room.weight() + size, size, post.ref):
+        weight = room.weight() + size
+        if not self._fits(member, weight, size, post.ref):
             return
         if len(member.acks) >= MOST_ACKS:
             sentence = "You post without reading. Read on until CURRENT first."
             connection.refuse(Code.TOO_FAST, sentence, post.channel, post.ref)
+            return
+        if not self._may_add(member, weight, size, post.ref):
             return
         connection.charge((len(room.members) - 1) * (size + DELIVERY))
         room.add(Posted(member, post.ref, post.envelope), size)
@@ -436,7 +471,11 @@ class Relay:
         incoming = room.incoming
         assert incoming is not None
         # A snapshot makes room: it may be as large as a room by itself, whatever the log holds.
-        if not self._fits(member, incoming.bytes + size, size, snapshot.ref):
+        # And what it puts in the place of the log counts for nobody's day.
+        weight = incoming.bytes + size
+        if not self._fits(member, weight, size, snapshot.ref, snapshot=True) or (
+            weight > room.weight() and not self._may_add(member, weight, size, snapshot.ref)
+        ):
             self._give_up(room)
             return
         incoming.next += 1
@@ -491,15 +530,42 @@ class Relay:
                 partial(_refuse_then, incoming, drop), partial(self._wrote, "forgetting a snapshot")
             )
 
-    def _fits(self, member: Member, weight: int, size: int, ref: int) -> bool:
+    def _fits(self, member: Member, weight: int, size: int, ref: int, *, snapshot: bool = False) -> bool:
+        """Tell whether a room of then `weight` bytes has its place; refuse what was to come where not."""
+        room = member.room
         if weight > self.limits.room:
             sentence = f"The room holds {self.limits.room} bytes, and no more. A snapshot makes room."
-        elif self._sizes[1] + self._added + self.unsaved + size > self.limits.store:
-            sentence = "This relay holds all that it can."
         else:
-            return True
+            share = allowance.share(
+                alone=room.alone is not None,
+                made_ms=room.made,
+                age_ms=self._age.ms,
+                weight=weight,
+                snapshot=snapshot,
+            )
+            if self._sizes[1] + self._added + self.unsaved + size <= self.limits.store * share:
+                return True
+            self._short.set()
+            sentence = "This relay holds nearly all that it can. Try again later."
         member.connection.refuse(Code.ROOM_FULL, sentence, member.channel, ref)
         return False
+
+    def _may_add(self, member: Member, weight: int, size: int, ref: int) -> bool:
+        """Count this in the day of who adds it; refuse it where the day has no more."""
+        room, peer, now = member.room, member.connection.peer, time.monotonic()
+        assert peer is not None
+        if room.id is None and not room.counted:
+            if not peer.made.has(1, now):
+                sentence = f"Your address has made {self.limits.new_rooms_peer} rooms today. Try again later."
+                member.connection.refuse(Code.TOO_FAST, sentence, member.channel, ref)
+                return False
+            room.counted = True
+        cost = allowance.cost(alone=room.alone is not None, weight=weight, size=size)
+        if cost and not peer.kept.has(cost, now):
+            sentence = "Your address has added all that one may in a day. Try again later."
+            member.connection.refuse(Code.TOO_FAST, sentence, member.channel, ref)
+            return False
+        return True
 
     def _member(self, connection: Connection, channel: int, ref: int) -> Member | None:
         """Return who speaks on a channel; None, and an error to the sender, where no room was joined on it."""
@@ -570,10 +636,13 @@ class Relay:
         for index, (room, entries) in enumerate(batch):
             done, refusal = self._outcome(dones[index]) if dones is not None else (None, None)
             if done is None:
+                self._give_back(room, entries)
                 room.fail(entries)
             else:
-                before = room.total
+                before, was_new = room.total, room.id is None
                 room.settle(entries, done, age)
+                if was_new and room.alone is None:  # somebody came while it was written
+                    self._settle(room)
                 self._added += done.total - before
                 self.metrics.counts["snapshots_total"] += done.snapshot is not None
             self._save_counts(entries, done is not None)
@@ -597,6 +666,15 @@ class Relay:
         self.journal.say("error", "room failed", failure=str(result), kind=type(result).__name__)
         self.metrics.counts["rooms_failed_total"] += 1
         return None, None
+
+    def _give_back(self, room: Room, entries: list[Entry]) -> None:
+        """Take what was not kept out of the day of who wanted to add it."""
+        for entry in entries:
+            peer = entry.member.connection.peer
+            if type(entry) is Posted and peer is not None:
+                size = len(entry.envelope) + sheets.ENTRY
+                cost = allowance.cost(alone=room.alone is not None, weight=room.weight(), size=size)
+                peer.kept.give_back(cost)
 
     def _save_counts(self, entries: list[Entry], kept: bool) -> None:
         count = size = 0
@@ -665,7 +743,10 @@ class Relay:
 
     async def _tidy_now_and_then(self) -> None:
         while True:
-            await asyncio.sleep(self.limits.tidy)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._short.wait(), self.limits.tidy)
+                await asyncio.sleep(min(SHORT_SECONDS, self.limits.tidy))
+            self._short.clear()
             try:
                 await self.tidy()
             except Exception as failure:  # whatever it was this time, there is a next time
@@ -692,9 +773,40 @@ class Relay:
         until = time.monotonic() + TIDYING_SECONDS
         while await self._expire() and time.monotonic() < until:
             pass
-        while await self._write.ask(self._disk.sweep) and time.monotonic() < until:
-            pass
+        if await self._sweep(until) and await self._make_room():
+            await self._sweep(until + TIDYING_SECONDS)
         self._sizes, self._added = await self._write.ask(self._disk.size), 0
+
+    async def _sweep(self, until: float) -> bool:
+        """Delete what nobody needs. Returns whether that was all, or whether time was up before."""
+        while await self._write.ask(self._disk.sweep):
+            if time.monotonic() >= until:
+                return False
+        return True
+
+    async def _make_room(self) -> bool:
+        """Where the disk is nearly full, forget rooms of one address each. Returns whether any were forgotten."""
+        store = self.limits.store
+        self._sizes, self._added = await self._write.ask(self._disk.size), 0
+        used = self._sizes[1] + self.unsaved
+        if used < store * allowance.ALONE_SHARE - self.limits.frame:
+            return False
+        rooms = await self._write.ask(self._disk.all_alone)
+        chosen = allowance.who_makes_way(rooms, int(used - store * allowance.ROOM_MADE_SHARE))
+        for each in chosen:
+            room = self.rooms.get(each.key)
+            for member in list(room.members if room is not None else ()):
+                sentence = (
+                    "This relay needed the place, and only your address was ever in this room. Connect again."
+                )
+                member.connection.cut(Code.ROOM_FULL, sentence)
+        # What waits for the disk yet is forgotten the next time.
+        free = [(each.id, each.key) for each in chosen if each.key not in self.rooms]
+        if free:
+            await self._forget(free)
+            self.metrics.counts["rooms_made_way_total"] += len(free)
+            self.journal.say("warning", "rooms made way", count=len(free))
+        return bool(free)
 
     def _note_age(self) -> None:
         self._age_noted = self.elapsed()

@@ -70,8 +70,8 @@ class Room:
     """A room that somebody has joined, or is joining."""
 
     __slots__ = (
-        "alone", "committing", "head", "id", "incoming", "key", "loaded", "made", "maker", "members", "queued",
-        "snapshot", "start", "token", "total", "trimmed", "uses", "waiting", "waiting_bytes", "writer",
+        "alone", "committing", "counted", "head", "id", "incoming", "key", "loaded", "made", "maker", "members",
+        "queued", "snapshot", "start", "token", "total", "trimmed", "uses", "waiting", "waiting_bytes", "writer",
     )  # fmt: skip
 
     def __init__(self, key: bytes) -> None:
@@ -92,8 +92,10 @@ class Room:
         self.committing = False
         self.incoming: Incoming | None = None
         self.writer: Member | None = None
-        self.made = 0
-        """The relay's age when the room was first written, in milliseconds."""
+        self.made: int | None = None
+        """The relay's age when the room was first written, in milliseconds; None if it was not."""
+        self.counted = False
+        """Whether somebody's day has this room in it."""
         self.maker: bytes | None = None
         self.alone: bytes | None = None
         """A mark of the one address that was ever seen here; None once there was another, or a second week."""
