@@ -26,6 +26,9 @@ LOW_WATER = 128 * 1024
 RATE, DISK, STOP = 1, 2, 4
 """Why a connection is not read from: it was too fast, its posts wait for the disk, the relay is stopping."""
 
+TOGETHER = 64 * 1024
+"""What deliveries count for is taken from the bucket in sums of about this: most are small."""
+
 CLOSES = {
     Code.STOPPING: WSCloseCode.GOING_AWAY,
     Code.FRAME_TOO_LARGE: WSCloseCode.MESSAGE_TOO_BIG,
@@ -61,7 +64,8 @@ class Connection(WSListener):
         self._behind: deque[Member] = deque()
         self._reading = False
         self._fragments: bytearray | None = None
-        self._now = 0.0
+        self.now = 0.0
+        """When it last sent something, in seconds of the monotonic clock."""
         self._timers: dict[str, asyncio.Handle] = {}
 
     # From the socket.
@@ -184,7 +188,13 @@ class Connection(WSListener):
     def charge(self, size: int) -> None:
         """Count what the relay sends because of this connection, and read it more slowly where that is too much."""
         assert self.peer is not None
-        wait = self.peer.out.take(size, self._now)
+        if size <= 0:  # who is alone in a room does not wait for what others at its address owe
+            return
+        self.peer.owed += size
+        if self.peer.owed < TOGETHER:
+            return
+        size, self.peer.owed = self.peer.owed, 0
+        wait = self.peer.out.take(size, self.now)
         if wait and not self.dead and not self._held & RATE:
             self.hold(RATE)
             self._later("rest", wait, self._after_rest)
@@ -204,7 +214,7 @@ class Connection(WSListener):
     def _pace(self, size: int) -> bool:
         """Count what has come. Returns whether the connection goes on."""
         assert self.peer is not None
-        self._now = now = time.monotonic()
+        self.now = now = time.monotonic()
         wait = max(self.peer.frames.take(1, now), self.peer.bytes.take(size, now))
         if wait:
             if self.peer.frames.overdrawn or self.peer.bytes.overdrawn:

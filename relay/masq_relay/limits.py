@@ -53,7 +53,7 @@ class Limits:
     bytes_burst: float = 64.0 * MIB
     out_per_second: float = 48.0 * MIB
     """What a peer has the relay send, to whomever: each delivery counts for its bytes and DELIVERY more."""
-    out_burst: float = 192.0 * MIB
+    out_burst: float = 96.0 * MIB
     buffer: int = 4 * MIB
     """What waits to be sent to one connection; who lets more gather is cut off."""
     buffers: int = 512 * MIB

@@ -23,10 +23,23 @@ class Peer:
     """One address, or one IPv6 network of IPV6_BITS bits.
 
     `arriving`: sockets that are no connection yet, the oldest first. `held`: bytes of reading buffers. `out`: what it
-    has others sent. `kept`, `made`: bytes that it adds and rooms that it makes in a day.
+    has others sent, and `owed` what was not taken from that yet. `kept`, `made`: bytes that it adds and rooms that it
+    makes in a day.
     """
 
-    __slots__ = ("arriving", "bytes", "connections", "frames", "held", "kept", "made", "name", "out", "rooms")
+    __slots__ = (
+        "arriving",
+        "bytes",
+        "connections",
+        "frames",
+        "held",
+        "kept",
+        "made",
+        "name",
+        "out",
+        "owed",
+        "rooms",
+    )
 
     def __init__(self, name: str, limits: Limits, now: float) -> None:
         self.name = name
@@ -34,6 +47,7 @@ class Peer:
         self.connections = 0
         self.rooms = 0
         self.held = 0
+        self.owed = 0
         self.frames = Bucket(limits.frames_per_second, limits.frames_burst, now)
         self.bytes = Bucket(limits.bytes_per_second, limits.bytes_burst, now)
         self.out = Bucket(limits.out_per_second, limits.out_burst, now)

@@ -28,7 +28,9 @@ class Bucket:
 
     def has(self, amount: float, now: float) -> bool:
         """Take `amount` at time `now` if it is there whole; return whether it was."""
-        self.take(0, now)
+        if now > self._at:
+            self._left = min(self.burst, self._left + (now - self._at) * self.rate)
+            self._at = now
         if self._left < amount:
             return False
         self._left -= amount

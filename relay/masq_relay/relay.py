@@ -536,6 +536,9 @@ class Relay:
         if weight > self.limits.room:
             sentence = f"The room holds {self.limits.room} bytes, and no more. A snapshot makes room."
         else:
+            used = self._sizes[1] + self._added + self.unsaved + size
+            if used <= self.limits.store * allowance.ALONE_SHARE:  # nearly always
+                return True
             share = allowance.share(
                 alone=room.alone is not None,
                 made_ms=room.made,
@@ -543,7 +546,7 @@ class Relay:
                 weight=weight,
                 snapshot=snapshot,
             )
-            if self._sizes[1] + self._added + self.unsaved + size <= self.limits.store * share:
+            if used <= self.limits.store * share:
                 return True
             self._short.set()
             sentence = "This relay holds nearly all that it can. Try again later."
@@ -552,8 +555,9 @@ class Relay:
 
     def _may_add(self, member: Member, weight: int, size: int, ref: int) -> bool:
         """Count this in the day of who adds it; refuse it where the day has no more."""
-        room, peer, now = member.room, member.connection.peer, time.monotonic()
+        room, peer = member.room, member.connection.peer
         assert peer is not None
+        now = member.connection.now
         if room.id is None and not room.counted:
             if not peer.made.has(1, now):
                 sentence = f"Your address has made {self.limits.new_rooms_peer} rooms today. Try again later."

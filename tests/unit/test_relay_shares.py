@@ -99,6 +99,21 @@ def test_what_an_address_has_others_sent(tmp_path):
     run(scene)
 
 
+def test_who_is_alone_in_a_room_does_not_wait(tmp_path):
+    """What an address owes for having much sent on does not hold its devices up that have nothing sent."""
+
+    async def scene():
+        async with relay(tmp_path, out_per_second=1_000.0, out_burst=1_000_000.0) as r:
+            flood = [await r.member() for _ in range(4)]
+            for _ in range(400):
+                flood[0].cast(sealed(size=1_000))
+            await until(lambda: r.relay.metrics.counts["deliveries_total"] > 300, "the flood")
+            other = await r.member(room=b"h" * 16)
+            assert await other.keep(sealed(), sealed()) == [1, 2]  # waiting out the debt would take minutes
+
+    run(scene)
+
+
 def test_what_an_address_reads_from_the_disk(tmp_path):
     """Who reads long logs again and again is sent them more slowly; all of them come."""
 
