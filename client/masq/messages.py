@@ -122,12 +122,17 @@ def decode(text: str) -> Any:
     return unpack(loads(text))
 
 
+def check_depth(text: str) -> None:
+    """Raise ProtocolError where a text, or what was cut from its middle, is nested too deeply to be parsed."""
+    if text.count("[") + text.count("{") > MAX_MESSAGE_DEPTH:
+        _check_depth(text)
+
+
 def loads(text: Any) -> Any:
     """Return the structure of a JSON text. Raises ProtocolError where it is malformed or too deep."""
     if not isinstance(text, str):
         raise ProtocolError("a message must be text, not " + type(text).__name__)
-    if text.count("[") + text.count("{") > MAX_MESSAGE_DEPTH:
-        _check_depth(text)
+    check_depth(text)
     try:
         return _loads(text)
     except ValueError as error:

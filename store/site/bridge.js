@@ -27,4 +27,4 @@ export const write = (database, generation, drops, ...puts) =>
 // Has Python hear a port: a text as it is, but a long one as an object that holds it, to be read in
 // pieces: to make a text of Python's of one of four million characters takes 50 ms.
 export const hear = (port, to) =>
-  void (port.onmessage = ({ data }) => to(data?.length > 16384 ? Object(data) : data));
+  void (port.onmessage = ({ data }) => to(data?.length > 8192 ? Object(data) : data));

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from engine_rig import APP, OTHER, Peer, Rig
 
+from masq.errors import NotRegistered
 from masq_store.core.space import Space
 from masq_store.engine import sessions
 from masq_store.engine.answers import MAX_MESSAGE_BYTES
@@ -187,6 +188,67 @@ async def test_a_call_sees_the_writes_before_it_across_turns() -> None:
     tab.port.say(message(*[[n, "set", "k", n] for n in range(1, 2001)]))
     tab.port.say(message([2001, "get", "k"]))
     assert await tab.reply(2001) == [2000]
+
+
+@scenario
+async def test_one_long_call_lets_others_in() -> None:
+    """An `update`, `items`, `get_many` or `delete` of many keys stops for others; it is all or nothing all the same."""
+    rig, tab, other = await two_apps()
+    keys = [f"k{n:05}" for n in range(5_000)]
+    calls = [["update", [[key, 1] for key in keys]], ["items", ""], ["get_many", keys], ["delete", keys]]
+    before, after = {0}, {5_000}
+    for number, call in enumerate(calls, 1):
+        tab.port.say(message([number, *call], [number + 100, "keys", ""]))
+        turns = 0
+        space = tab.session.space.core  # type: ignore[attr-defined]
+        while not any(reply[0] == number for reply in replies(tab)):
+            assert await other.call("get", "k") == []
+            assert space.live in before | after
+            turns += 1
+        assert turns > 5, call[0]
+        await tab.reply(number + 100)
+        before, after = (after, {0}) if call[0] == "get_many" else (after, after)
+    found_keys = {reply[0]: reply[1] for reply in replies(tab)}
+    assert found_keys[2] == found_keys[3] == [[key, 1] for key in keys]
+    assert found_keys[101] == found_keys[103] == keys and found_keys[104] == []
+    tab.port.say(message([200, "update", [["a", 1]] * 5_000 + [["", 1]]], [201, "has", "a"]))
+    assert await tab.reply(201) is False
+    assert (await tab.reply(200))[0] == "InvalidKey"
+
+
+@scenario
+async def test_a_long_call_meets_the_space_that_is_there_at_its_end() -> None:
+    """A call whose profile closes in its middle shows nothing of it: it is done in the next, or refused as all are."""
+    _, tab, _ = await two_apps()
+    await tab.call("update", [[f"k{n}", "mine"] for n in range(5000)])
+    tab.port.say(message([10, "items", ""]))
+    assert tab.session._long  # type: ignore[attr-defined]
+    tab.session.leave()  # type: ignore[attr-defined]
+    tab.session.refuse(NotRegistered(APP), {"state": "unregistered"})  # type: ignore[attr-defined]
+    assert (await tab.reply(10))[0] == "NotRegistered"
+
+
+@scenario
+async def test_a_long_call_is_handed_over_whole() -> None:
+    """An engine that steps down in the middle of a long call leaves it to the next one, with what is behind it."""
+    rig, tab, _ = await two_apps()
+    long = [[f"k{n}", n] for n in range(5000)]
+    tab.port.say(
+        message(
+            [1, "get", "k"], [2, "update", long], [3, "get", "k4999"], *[[n, "ping"] for n in range(4, 3000)]
+        )
+    )
+    while not tab.session._long:  # type: ignore[attr-defined]
+        await asyncio.sleep(0)
+    [(_, port, state)] = [found for found in await rig.engine.stop() if found[0].origin == APP]
+    assert {reply[0] for reply in replies(tab)} == {1}
+    await rig.restart()
+    app = {name: state["app"][name] for name in ("name", "description", "icon")}
+    session = rig.engine.attach(port, APP, state["app"]["nonce"], app)
+    session.resume([], state["seen"], json.loads(json.dumps(state["early"])), state["shown"])
+    assert await tab.reply(3) == [4999]
+    await tab.reply(2999)
+    assert sorted(reply[0] for reply in replies(tab)) == list(range(1, 3000))
 
 
 class Busy:

@@ -45,6 +45,25 @@ class BrowserPort:
             self._proxy = None
 
 
+class JsText:
+    """A `LongText` that JavaScript keeps. Its units are JavaScript's: a character beyond U+FFFF is two."""
+
+    def __init__(self, js_text: Any) -> None:
+        self._js_text = js_text
+        self._length = int(js_text.length)
+
+    def __len__(self) -> int:
+        return self._length
+
+    def piece(self, start: int, end: int) -> str:
+        """Return what stands between two places."""
+        return str(self._js_text.slice(start, end))
+
+    def units(self, text: str) -> int:
+        """Return how many units a piece takes."""
+        return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
 class AppPort(BrowserPort):
     """An app's port. While the person has not allowed the app, its frame has the port, and answers for the engine."""
 
@@ -52,21 +71,22 @@ class AppPort(BrowserPort):
         """`tell(message, js_ports)` says something to the frame."""
         super().__init__(js_port)
         self._tell = tell
-        self._receive: Callable[[str], None] = lambda text: None
+        self._receive: Callable[[Any], None] = lambda text: None
         self._refusal: list[Any] | None = None
         self._kept: list[str] = []  # what is to be posted once the port is here again
         self.away = False
         self._asked = False  # the frame was asked for it
 
-    def listen(self, receive: Callable[[str], None]) -> None:
-        """Call `receive` with each message. What is no string arrives as "", and so gets the answer to nonsense."""
+    def listen(self, receive: Callable[[Any], None]) -> None:
+        """Call `receive` with each message; with a `JsText` where it is long, with "" where it is no text."""
         import js
         from pyodide.ffi import create_proxy
 
         def on_message(data: Any) -> None:
-            if not isinstance(data, str):
-                data = str(data) if str(tag(data)) == "[object String]" else ""
-            receive(data)
+            if isinstance(data, str):
+                receive(data)
+            else:
+                receive(JsText(data) if str(tag(data)) == "[object String]" else "")
 
         tag = js.Object.prototype.toString.call
         self._receive = receive

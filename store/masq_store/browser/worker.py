@@ -22,6 +22,7 @@ from masq_store.browser import host, locks, strip
 from masq_store.browser.indexeddb import DATABASE, IndexedDB
 from masq_store.browser.ports import AppPort, BrowserPort, PagePort
 from masq_store.browser.starting import started
+from masq_store.browser.trips import Trips
 from masq_store.browser.webcrypto import WebCrypto
 from masq_store.browser.websocket import BrowserNetwork
 from masq_store.core.access import nonce_in
@@ -105,6 +106,7 @@ class Worker:
                 await self._end_alone()
                 return
             self._engine = await started(self._make, self._try_failed)
+            self._engine.turns.soon = Trips()
         except MasqError as error:
             self._failure = error
         except Exception as error:  # what nobody foresaw is shown, and answered, too

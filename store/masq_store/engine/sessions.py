@@ -7,9 +7,8 @@ can send, or leave unread, has a bound.
 
 from __future__ import annotations
 
-import gc
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
 from masq import messages
@@ -17,6 +16,7 @@ from masq.errors import Disconnected, MasqError, NotRegistered, ProtocolError, t
 from masq_store.core.space import Applied
 from masq_store.engine.answers import AROUND_BYTES, MAX_MESSAGE_BYTES, parts, size
 from masq_store.engine.ports import Port
+from masq_store.engine.reading import WINDOW_CHARACTERS, Held, LongText, Reading, check_call
 from masq_store.engine.spaces import OpenSpace
 from masq_store.engine.turns import Share, Turns
 from masq_store.engine.watches import Watches, quoted
@@ -34,8 +34,11 @@ MESSAGE_COST = 1 << 10
 MAX_STRANGER_CHARACTERS = 1 << 10
 """A longer message of an app that the person has not allowed is not read, only refused."""
 
-LARGE_CHARACTERS = 1 << 16
-"""Of a message of which a collection of garbage in the middle would take most of the time."""
+MANY = 256
+"""A list of more entries is worked on in parts, and so are this many calls' worth of entries of an answer."""
+
+PART_ENTRIES = 64
+"""Entries of such a part."""
 
 MAX_UNREAD_CHARACTERS = 1 << 24
 """What an app has not read; at more nothing is done for it until it has."""
@@ -55,7 +58,11 @@ MAX_WATCHES = 1_000
 CLOSED_SECONDS = 2
 """How much later the word of the store's window may come than that it has closed."""
 
-Method = Callable[..., "str | None"]
+Work = Generator[None, None, str | None]
+"""A call that is done in parts: it stops after each, and returns what it gives; None: that comes later."""
+
+Method = Callable[..., "str | Work | None"]
+Entries = list[tuple[str, str | None]]
 
 
 class Keeper(Protocol):
@@ -119,9 +126,12 @@ class AppSession:
         self._space: OpenSpace | None = None
         self._refusal: MasqError | None = None
         self._turns = engine.turns
-        self._queue: deque[str] = deque()  # messages to be read
+        self._queue: deque[str | LongText] = deque()  # messages to be read
         self._queued = 0  # what they count for
         self._calls: list[Any] = []  # of the message that was read last, the next one at the end
+        self._steps: list[Iterator[None]] = []  # what is done in parts; the last is to be done first
+        self._reading: Reading | None = None  # the long message that is being read
+        self._long: list[Any] | None = None  # the call that is being done in parts; nothing of it is seen yet
         self._paused = False
         self._locks = False  # it was found to be time to lock
         self._seen: dict[str, int] | None = None  # what the session had seen under the engine before
@@ -179,7 +189,7 @@ class AppSession:
         """Answer everything with `refusal` from now on; watches end with it."""
         self._leave()
         stranger = isinstance(refusal, NotRegistered)
-        unread = stranger and self._refusal is None and self._queue and not self._calls
+        unread = stranger and self._refusal is None and self._queue and not (self._calls or self._steps)
         self._refusal = refusal
         self._locks = False
         self._shown = None
@@ -219,8 +229,12 @@ class AppSession:
         seen = dict(self._space.core.vector) if self._space else self._seen
         self._leave()
         self.closed = True
-        if self._calls:
-            self._queue.appendleft(messages.dumps({"masq": messages.PROTOCOL, "calls": self._calls[::-1]}))
+        if self._reading and not self._reading.over:
+            self._queue.appendleft(self._reading.rest())
+        calls = [self._long] if self._long else []
+        calls += self._calls[::-1]
+        if calls:
+            self._queue.appendleft(messages.dumps({"masq": messages.PROTOCOL, "calls": calls}))
         # What was not told yet is told with all the rest.
         untold = self._watches.news if self._watches.behind else None
         return self._port, {
@@ -229,7 +243,7 @@ class AppSession:
             "watches": self._watches.items(),
             "seen": seen,
             "shown": self._shown if untold is None else untold + (self._shown or []),
-            "early": list(self._queue),
+            "early": [text if isinstance(text, str) else text.piece(0, len(text)) for text in self._queue],
         }
 
     def resume(
@@ -254,18 +268,24 @@ class AppSession:
             self._leave()
             self._port.close()
 
-    def receive(self, text: str) -> None:
+    def receive(self, text: str | LongText) -> None:
         """Take one message from the app."""
-        if self.closed or (len(text) <= MAX_READ_CHARACTERS and '"read"' in text and self._has_read(text)):
+        size = len(text)
+        if self.closed or (
+            size <= MAX_READ_CHARACTERS
+            and isinstance(text, str)
+            and '"read"' in text
+            and self._has_read(text)
+        ):
             return
-        if len(text) > MAX_RECEIVED_CHARACTERS:
+        if size > MAX_RECEIVED_CHARACTERS:
             self._end(ProtocolError(f"a message was longer than {MAX_RECEIVED_CHARACTERS:,} characters"))
             return
         if self._space is not None and not self._paused:
             rest = self._engine.rest
             if rest.limited and not rest.used(self.origin):
                 self._locks = True  # now, and this is answered then
-        if not (self._queue or self._calls or self._watches.behind or self._waits):
+        if not (self._queue or self._calls or self._steps or self._watches.behind or self._waits):
             until = self._turns.begin(self._share)
             if until is not None:  # the usual case: at once, with nothing put down in between
                 try:
@@ -273,11 +293,11 @@ class AppSession:
                     self._work(until)
                 finally:
                     self._turns.end(self._share)
-                    if self._calls or self._watches.behind:
-                        self._go_on()
+                    if self.more:
+                        self._turns.wait(self)
                 return
         self._queue.append(text)
-        self._queued += len(text) + MESSAGE_COST
+        self._queued += size + MESSAGE_COST
         if self._queued > MAX_WAITING_CHARACTERS:
             self._end(ProtocolError("more was sent than can wait to be answered"))
             return
@@ -291,7 +311,7 @@ class AppSession:
     @property
     def more(self) -> bool:
         """Whether there is something to do that can be done just now."""
-        return bool(self._queue or self._calls or self._watches.behind) and not self._waits
+        return bool(self._queue or self._calls or self._steps or self._watches.behind) and not self._waits
 
     def _work(self, until: float) -> None:
         clock = self._turns.clock
@@ -302,6 +322,10 @@ class AppSession:
                 changes = self._watches.piece(self._core, clock, until)
                 if changes:
                     self._send('{"masq":1,"changes":[' + changes + "]}")
+            elif self._steps:
+                step = self._steps[-1]
+                if next(step, self) is self:  # it has come to its end
+                    self._steps.remove(step)
             elif self._calls:
                 call = self._calls.pop()
                 self._do(call)
@@ -341,22 +365,37 @@ class AppSession:
         if self.more:
             self._turns.take(self)
 
-    def _open_message(self, text: str) -> None:
+    def _open_message(self, text: str | LongText) -> None:
         if len(text) > MAX_STRANGER_CHARACTERS and isinstance(self._refusal, NotRegistered):
             self._post({"error": to_wire(self._refusal)})
             return
-        large = len(text) > LARGE_CHARACTERS
-        if large:
-            gc.disable()  # it would look through all that is being made again and again, and find nothing to collect
+        if len(text) > WINDOW_CHARACTERS or not isinstance(text, str):
+            self._reading = Reading(Held(text) if isinstance(text, str) else text)
+            self._steps.append(self._read_on(self._reading))
+            return
         try:
             self._calls = _calls(messages.loads(text))
         except MasqError as error:
             self._post({"error": to_wire(error)})
         else:
             self._calls.reverse()
+
+    def _read_on(self, reading: Reading) -> Iterator[None]:
+        """Read a long message, and carry out its calls as they come."""
+        quick = 0
+        try:
+            for call in reading.calls():
+                if call is not None:
+                    self._do(call)
+                    if call[1] in QUICK:
+                        quick += 1
+                        if quick % LOOK_EVERY:
+                            continue
+                yield
+        except MasqError as error:
+            self._post({"error": to_wire(error)})
         finally:
-            if large:
-                gc.enable()
+            self._reading = None
 
     def _has_read(self, text: str) -> bool:
         """Note what the app says it has read, if it does; it is not kept waiting behind what it asks for."""
@@ -379,6 +418,7 @@ class AppSession:
         self._queue.clear()
         self._calls = []
         self._leave()
+        self._steps.clear()
         self._port.close()
         self._engine.detach(self)
 
@@ -393,14 +433,34 @@ class AppSession:
             if method is None:
                 raise ProtocolError(f"the store knows no method {str(call[1])[:64]!r}")
             result = method(self, number, *call[2:])
-            if result is not None:
+            if isinstance(result, str):
                 self._reply(f"[{number},{result}]")
+            elif result is not None:
+                self._long = call
+                self._steps.append(self._in_parts(number, result))
         except MasqError as error:
             self._fail(number, error)
         except TypeError as error:
             if not _from_call(error):
                 raise
             self._fail(number, ProtocolError(f"{call[1]} was called with arguments it does not take"))
+
+    def _in_parts(self, number: int, work: Work) -> Iterator[None]:
+        """Do a call that takes long, part by part."""
+        try:
+            result = yield from work
+            if result is not None:
+                self._reply(f"[{number},{result}]")
+        except MasqError as error:
+            self._fail(number, error)
+        finally:
+            self._long = None
+
+    def _anew(self, call: list[Any]) -> Iterator[None]:
+        """Do a call from its beginning: the space that it was begun on is not the app's any more."""
+        self._long = None
+        self._do(call)
+        yield
 
     def _reply(self, text: str) -> None:
         needed = size(text) + 1
@@ -422,14 +482,29 @@ class AppSession:
         text = self._core.text(key)
         return "[]" if text is None else f"[{text}]"
 
-    def _get_many(self, number: int, keys: list[str]) -> None:
-        found = []
-        for key in _list(keys):
-            messages.check_key(key)
-            text = self._core.text(key)
-            if text is not None:
-                found.append((key, text))
-        self._reply_list(number, _pairs(found))
+    def _get_many(self, number: int, keys: list[str]) -> str | Work | None:
+        return _at_once(self._found(number, _list(keys)), keys)
+
+    def _found(self, number: int, keys: list[str]) -> Work:
+        yield from _check_keys(keys)
+        text = self._core.text
+        # Looked up in one go: what an answer shows was there at one moment.
+        found = [(key, value) for key, value in zip(keys, map(text, keys), strict=True) if value is not None]
+        return (yield from self._answer(number, found))
+
+    def _answer(self, number: int, items: list[tuple[str, str]]) -> Work:
+        """Answer with these keys and texts; nothing of it is sent before all of it is there."""
+        texts: list[str] = []
+        for some in _few(items):
+            texts += [f"[{quoted(key)},{text}]" for key, text in some]
+            yield
+        made = []
+        for part in parts(texts):
+            made.append(part)
+            yield
+        for text, more in made:
+            self._reply(f"[{number},[{text}],true]" if more else f"[{number},[{text}]]")
+        return None
 
     def _has(self, number: int, key: str) -> str:
         messages.check_key(key)
@@ -441,26 +516,42 @@ class AppSession:
         some = (keys[at : at + KEYS_AT_ONCE] for at in range(0, len(keys), KEYS_AT_ONCE))
         self._reply_list(number, (messages.dumps(few)[1:-1] for few in some))
 
-    def _items(self, number: int, prefix: str) -> None:
+    def _items(self, number: int, prefix: str) -> str | Work | None:
         messages.check_prefix(prefix)
-        self._reply_list(number, _pairs(self._core.items(prefix)))
+        items = self._core.items(prefix)
+        return _at_once(self._answer(number, items), items)
 
     def _set(self, number: int, key: str, packed: Any) -> None:
-        self._write(number, [(key, packed)], _nothing)
+        self._write(number, _entries([(key, packed)]))
 
-    def _update(self, number: int, pairs: list[Any]) -> None:
-        self._write(number, _list(pairs), _nothing)
+    def _update(self, number: int, pairs: list[Any]) -> str | Work | None:
+        return _at_once(self._checked(pairs, lambda entries: self._write(number, entries)), pairs)
 
-    def _replace(self, number: int, pairs: list[Any]) -> None:
-        entries, core, now = _entries(_list(pairs)), self._core, self._engine.now_ms()
-        self._add(number, lambda: core.replace(entries, now), _nothing)
+    def _replace(self, number: int, pairs: list[Any]) -> str | Work | None:
+        def replace(entries: Entries) -> None:
+            core, now = self._core, self._engine.now_ms()
+            self._add(number, lambda: core.replace(entries, now), _nothing)
 
-    def _delete(self, number: int, keys: list[str]) -> None:
-        for key in _list(keys):
-            messages.check_key(key)
-        entries: list[tuple[str, str | None]] = [(key, None) for key in dict.fromkeys(keys)]
+        return _at_once(self._checked(pairs, replace), pairs)
+
+    def _checked(self, pairs: list[Any], write: Callable[[Entries], None]) -> Work:
+        """Check all pairs; then write them, in one go."""
+        entries: Entries = []
+        for part in _few(_list(pairs)):
+            entries += _entries(part)
+            yield
+        write(entries)
+        return None
+
+    def _delete(self, number: int, keys: list[str]) -> str | Work | None:
+        return _at_once(self._delete_all(number, _list(keys)), keys)
+
+    def _delete_all(self, number: int, keys: list[str]) -> Work:
+        yield from _check_keys(keys)
+        entries: Entries = [(key, None) for key in dict.fromkeys(keys)]
         core, now = self._core, self._engine.now_ms()
         self._add(number, lambda: core.write(entries, now), _count)
+        return None
 
     def _clear(self, number: int, prefix: str) -> None:
         messages.check_prefix(prefix)
@@ -532,9 +623,9 @@ class AppSession:
 
     # Writes ------------------------------------------------------------------------------------------------
 
-    def _write(self, number: int, pairs: list[Any], result: Callable[[Applied], str]) -> None:
-        entries, core, now = _entries(pairs), self._core, self._engine.now_ms()
-        self._add(number, lambda: core.write(entries, now), result)
+    def _write(self, number: int, entries: Entries) -> None:
+        core, now = self._core, self._engine.now_ms()
+        self._add(number, lambda: core.write(entries, now), _nothing)
 
     def _add(self, number: int, operation: Callable[[], Applied], result: Callable[[Applied], str]) -> None:
         def settle(applied: Applied | None, error: MasqError | None) -> None:
@@ -560,6 +651,10 @@ class AppSession:
         return self._space.core
 
     def _leave(self) -> None:
+        if self._long is not None:
+            call = self._long
+            self._steps[-1] = self._anew(call)
+            self._long = call
         if self._space is not None and self._profile is not None:
             self._space.listeners.remove(self._changed)
             self._profile.release(self.origin)
@@ -616,11 +711,10 @@ def _calls(message: Any) -> list[list[Any]]:
     if message["masq"] != messages.PROTOCOL:
         raise ProtocolError(f"the store speaks version {messages.PROTOCOL} of the protocol")
     calls = message.get("calls", [])
-    if not isinstance(calls, list) or not all(
-        isinstance(call, list) and len(call) > 1 and type(call[0]) is int and isinstance(call[1], str)
-        for call in calls
-    ):
+    if not isinstance(calls, list):
         raise ProtocolError("`calls` must be a list of [number, method, argument, …]")
+    for call in calls:
+        check_call(call)
     return calls
 
 
@@ -636,19 +730,38 @@ def _list(argument: Any) -> list[Any]:
     return argument
 
 
-def _entries(pairs: list[Any]) -> list[tuple[str, str | None]]:
+def _at_once(work: Work, entries: Any) -> str | Work | None:
+    """Return what `work` gives if it has few entries, else the work: for it is to be done in parts."""
+    if isinstance(entries, list) and len(entries) > MANY:
+        return work
+    try:
+        while True:
+            next(work)
+    except StopIteration as done:
+        result: str | None = done.value
+        return result
+
+
+def _few(entries: list[Any]) -> Iterator[list[Any]]:
+    return (entries[at : at + PART_ENTRIES] for at in range(0, len(entries), PART_ENTRIES))
+
+
+def _check_keys(keys: list[Any]) -> Generator[None, None, None]:
+    for part in _few(keys):
+        for key in part:
+            messages.check_key(key)
+        yield
+
+
+def _entries(pairs: Sequence[Any]) -> Entries:
     """Return checked (key, canonical text) pairs; all are checked before any is used."""
-    entries: list[tuple[str, str | None]] = []
+    entries: Entries = []
     for pair in pairs:
         if not isinstance(pair, (list, tuple)) or len(pair) != 2:
             raise ProtocolError("a [key, value] pair was expected")
         messages.check_key(pair[0])
         entries.append((pair[0], messages.encode_packed(pair[1])))
     return entries
-
-
-def _pairs(items: list[tuple[str, str]]) -> Iterator[str]:
-    return (f"[{quoted(key)},{text}]" for key, text in items)
 
 
 def _nothing(applied: Applied) -> str:

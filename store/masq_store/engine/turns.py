@@ -16,7 +16,7 @@ from weakref import WeakValueDictionary
 TURN_SECONDS = 0.005
 """How long a turn lasts while nobody else is there: long enough for what a turn costs to be nothing beside it."""
 
-SHORT_SECONDS = 0.001
+SHORT_SECONDS = 0.0005
 """How long it lasts while others are there: so much later they are served, at most, for each who waits in line."""
 
 SHARE = 4
@@ -59,6 +59,8 @@ class Turns:
 
     def __init__(self, clock: Callable[[], float] | None = None) -> None:
         self.clock = clock or asyncio.get_running_loop().time
+        self.soon: Callable[[Callable[[], None]], object] = _soon
+        """Calls a function with a trip of the event loop that lets in all who wait for it already."""
         self._shares: WeakValueDictionary[str, Share] = WeakValueDictionary()
         self._line: deque[Share] = deque()
         self._last: Share | None = None
@@ -99,16 +101,17 @@ class Turns:
         share = taker.share
         until = self.begin(share)
         if until is None:
-            self._wait(taker)
+            self.wait(taker)
             return
         try:
             taker.take_turn(until)
         finally:
             self.end(share)
             if taker.more:
-                self._wait(taker)
+                self.wait(taker)
 
-    def _wait(self, taker: Taker) -> None:
+    def wait(self, taker: Taker) -> None:
+        """Let `taker` have a turn in line."""
         share = taker.share
         share.waiting[taker] = None
         self._queue(share)
@@ -119,7 +122,7 @@ class Turns:
             self._line.append(share)
         if not self._due:
             self._due = True
-            asyncio.get_running_loop().call_soon(self._next)
+            self.soon(self._next)
 
     def _next(self) -> None:
         self._due = False
@@ -133,7 +136,7 @@ class Turns:
         finally:  # what fails in a turn fails alone
             share.spent = self.clock() - now
             if taker.more:
-                self._wait(taker)
+                self.wait(taker)
             if share.waiting:
                 self._queue(share)
             if self._line:
@@ -145,3 +148,7 @@ class Turns:
                 self._short_until = now + NEAR_SECONDS
             self._last = share
         return SHORT_SECONDS if now < self._short_until else TURN_SECONDS
+
+
+def _soon(function: Callable[[], None]) -> None:
+    asyncio.get_running_loop().call_soon(function)
