@@ -290,10 +290,16 @@ class AppSession:
             if until is not None:  # the usual case: at once, with nothing put down in between
                 try:
                     self._open_message(text)
-                    self._work(until)
+                    if len(self._calls) == 1:
+                        self._do(self._calls.pop())
+                    if self._calls or self._steps or self._watches.behind:
+                        self._work(until)
+                    else:
+                        self.flush()
+                        self._engine.writer.begin()
                 finally:
                     self._turns.end(self._share)
-                    if self.more:
+                    if (self._calls or self._steps or self._watches.behind) and self.more:
                         self._turns.wait(self)
                 return
         self._queue.append(text)
@@ -714,7 +720,8 @@ def _calls(message: Any) -> list[list[Any]]:
     if not isinstance(calls, list):
         raise ProtocolError("`calls` must be a list of [number, method, argument, …]")
     for call in calls:
-        check_call(call)
+        if type(call) is not list or len(call) < 2 or type(call[0]) is not int or type(call[1]) is not str:
+            check_call(call)
     return calls
 
 

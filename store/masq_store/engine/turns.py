@@ -26,6 +26,10 @@ NEAR_SECONDS = 1.0
 """For how long somebody who was served counts as being there."""
 
 
+ALONE = -1.0
+"""When a turn has begun that is not counted: nobody waits for it."""
+
+
 class Share:
     """What somebody has used of the last moments."""
 
@@ -83,7 +87,8 @@ class Turns:
             return None
         share.at = now = self.clock()
         if share is self._last and now >= self._short_until:
-            return now + TURN_SECONDS  # alone: nobody waits for it
+            share.at = ALONE
+            return now + TURN_SECONDS
         turn = self._length(share, now)
         if now - share.since > SHARE * turn:
             share.since = now
@@ -94,7 +99,8 @@ class Turns:
 
     def end(self, share: Share) -> None:
         """End the turn that `begin` has begun."""
-        share.spent += self.clock() - share.at
+        if share.at is not ALONE:
+            share.spent += self.clock() - share.at
 
     def take(self, taker: Taker) -> None:
         """Let `taker` have a turn, now if its share allows that, and more of them in line."""
