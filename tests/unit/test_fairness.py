@@ -136,7 +136,8 @@ async def test_what_a_stranger_says_is_kept_away_from_the_engine() -> None:
     tab = rig.app(APP)
     told: list[Any] = []
     tab.session.on_refused = told.append  # type: ignore[attr-defined]
-    tab.port.say(message([1, "get", "k"]))
+    for number in range(1, 100):
+        tab.port.say(message([number, "get", "k"]))
     await tab.status(state="unregistered")
     assert [error[0] for error in found(tab, "error")] == ["NotRegistered"] and replies(tab) == []
     assert [error and error[0] for error in told] == ["NotRegistered"]

@@ -34,6 +34,9 @@ MESSAGE_COST = 1 << 10
 MAX_STRANGER_CHARACTERS = 1 << 10
 """A longer message of an app that the person has not allowed is not read, only refused."""
 
+MAX_EARLY_CHARACTERS = 1 << 16
+"""What a stranger has sent before it was known to be one is read if it is no more, as `MESSAGE_COST` counts."""
+
 MANY = 256
 """A list of more entries is worked on in parts, and so are this many calls' worth of entries of an answer."""
 
@@ -189,7 +192,8 @@ class AppSession:
         """Answer everything with `refusal` from now on; watches end with it."""
         self._leave()
         stranger = isinstance(refusal, NotRegistered)
-        unread = stranger and self._refusal is None and self._queue and not (self._calls or self._steps)
+        new = self._refusal is None and not (self._calls or self._steps)
+        unread = stranger and new and self._queued > MAX_EARLY_CHARACTERS
         self._refusal = refusal
         self._locks = False
         self._shown = None
