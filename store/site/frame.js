@@ -77,9 +77,9 @@ use();
 // An app that the person has not allowed is answered here, and the worker, whose time is all apps',
 // hears nothing of it but that the store's window was cut off, or closed: once, however often.
 function refuse(refusal, app) {
-  const say = (closed) => port?.postMessage(pack({ severed: closed === true }));
-  const severed = (closed) => (clearTimeout(due), (due = setTimeout(say, 50, closed)), []);
-  const answer = (one) => [one[0], null, ...(one[1] === "severed" ? severed(one[2]) : [refusal])];
+  const say = (severed) => (due = port?.postMessage(pack({ severed })));
+  const severed = (closed) => ((due ??= setTimeout(say, 50, closed === true)), []);
+  const answer = (of) => [of[0], null, ...(of[1] === "severed" ? severed(of[2]) : [refusal])];
   app.onmessage = ({ data }) => {
     const { calls } = parse(data?.length > 1024 ? "" : data);
     const replies = Array.isArray(calls) && calls.map(Object).map(answer);
