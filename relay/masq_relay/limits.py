@@ -43,8 +43,8 @@ class Limits:
     """Rooms that one peer has joined now, over all its connections."""
     members: int = 256
     """Connections in a room."""
-    peer_members: int = 32
-    """The same of one peer."""
+    peer_members: int = 64
+    """The same of one peer: all that a household may have."""
     frames_per_second: float = 2000.0
     """Of a peer, in the long run. Who sends more is read more slowly."""
     frames_burst: float = 10_000.0

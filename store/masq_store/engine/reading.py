@@ -16,8 +16,9 @@ from masq.errors import ProtocolError
 WINDOW_CHARACTERS = 1 << 13
 """So much is looked at together. A message that is no longer is parsed at once."""
 
-MAX_VALUE_CHARACTERS = 1 << 19
-"""A value, or a call that has one, is parsed whole, and may be this long as it is written."""
+MAX_VALUE_CHARACTERS = 1 << 21
+"""A value, or a call that has one, is parsed whole, and may be this long as it is written: a control character of a
+text takes one byte of the 256 KiB that a value may have, and six characters in JSON."""
 
 LOOK_EVERY = 64
 """Entries of a list that are read between two looks at the clock."""
