@@ -368,7 +368,8 @@ else:
         if "\\" in text:
             text = _ESCAPE.sub("", text)
         outside_strings = "".join(text.split('"')[::2]).encode("ascii", "replace")
-        brackets = outside_strings.translate(_ONE_KIND, _NO_BRACKETS)
+        # Closed, should it be cut: else what is open at its end counts on top of what is deepest elsewhere.
+        brackets = outside_strings.translate(_ONE_KIND, _NO_BRACKETS) + b"]" * (MAX_MESSAGE_DEPTH + 1)
         levels = 0
         while brackets.count(b"[") + levels > MAX_MESSAGE_DEPTH:
             shorter = brackets.replace(b"[]", b"")

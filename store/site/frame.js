@@ -77,7 +77,7 @@ use();
 // An app that the person has not allowed is answered here, and the worker, whose time is all apps',
 // hears nothing of it but that the store's window was cut off, or closed: once, however often.
 function refuse(refusal, app) {
-  const say = (severed) => (due = port?.postMessage(pack({ severed })));
+  const say = (severed) => opened.then(() => (due = port.postMessage(pack({ severed }))));
   const severed = (closed) => ((due ??= setTimeout(say, 50, closed === true)), []);
   const answer = (of) => [of[0], null, ...(of[1] === "severed" ? severed(of[2]) : [refusal])];
   app.onmessage = ({ data }) => {

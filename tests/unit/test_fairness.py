@@ -218,6 +218,37 @@ async def test_one_long_call_lets_others_in() -> None:
 
 
 @scenario
+async def test_a_change_in_the_middle_of_a_long_answer_comes_behind_it() -> None:
+    """What an answer holds is older than every change that is told after it began: whoever takes both ends up right."""
+    rig, tab, _ = await two_apps()
+    await tab.call("update", [[f"k{n:04}", 0] for n in range(5000)])
+    await tab.call("watch", "", False)
+    tab.port.say(message([10, "items", ""]))
+    assert tab.session._long  # type: ignore[attr-defined]
+    for listener in tab.session.space.listeners:  # type: ignore[attr-defined]
+        listener(["k0000"], None)  # as when another tab's write is on the disk
+    await tab.port.until(lambda heard: heard.get("changes"))
+    order = [
+        "changes" if "changes" in heard else "answer"
+        for heard in tab.port.heard
+        if "changes" in heard or any(reply[0] == 10 for reply in heard.get("replies", ()))
+    ]
+    assert order[-1] == "changes" and order.count("changes") >= 1 and "answer" in order
+    assert "changes" not in order[order.index("answer") : -1]
+
+
+@scenario
+async def test_what_was_answered_comes_before_the_error() -> None:
+    """Where a long message cannot be read on, the calls before that place have their answers first."""
+    _, tab, _ = await two_apps()
+    good = ",".join(f'[{n},"get","k"]' for n in range(1, 1000))
+    tab.port.say('{"masq":1,"calls":[' + good + ",7]}")
+    await tab.port.until(lambda heard: heard.get("error"))
+    assert [reply[0] for reply in replies(tab)] == list(range(1, 1000))
+    assert "error" in tab.port.heard[-1]
+
+
+@scenario
 async def test_a_long_call_meets_the_space_that_is_there_at_its_end() -> None:
     """A call whose profile closes in its middle shows nothing of it: it is done in the next, or refused as all are."""
     _, tab, _ = await two_apps()

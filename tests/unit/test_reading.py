@@ -91,7 +91,6 @@ def test_what_is_left_is_a_message(calls: Any, stop: int, kind: Any) -> None:
         '{"masq":1,"calls":[[1,"get","' + "k" * 5000 + '"]]}',
         '{"masq":1,"calls":[[1,"get","' + "k" * 500,
         '{"masq":1,"calls":[[1,"update",[["a",' + "1," * 5000 + "]]]]}",
-        '{"masq":1,"calls":[[1,"update",[' + '["a",1],' * 50 + '["a",1]],2]]}',
         '{"masq":1,"calls":[[1,"update",[' + '["a",1],' * 50 + '["a",NaN]]]]}',
         '{"masq":1,"calls":[["1","get","k"]]}',
         '{"masq":1,"calls":[7]}',
@@ -99,12 +98,30 @@ def test_what_is_left_is_a_message(calls: Any, stop: int, kind: Any) -> None:
         '{"masq":1,"calls":[[1,"update",[' + '["a",1],' * 50 + "[" * 5000,
         '{"masq":1,"calls":[' + "[]," * 5000 + "[]]}",
         " " * 5000,
+        '{\u00a0"masq":1,"calls":[[1,"get","' + "k" * 50 + '"]]}',
+        '{"masq":\u0661,"calls":[[1,"get","' + "k" * 50 + '"]]}',
+        '{"masq":' + "1" * 5000 + ',"calls":[]}',
+        '{"masq":1,"calls":[[007,"update",[' + '["a",1],' * 50 + '["a",1]]]]}',
     ],
 )
 def test_what_cannot_be_read_is_a_protocol_error(wrong: str) -> None:
     """Whatever is the matter with a message, and wherever, it has an end, and a name."""
     with pytest.raises(ProtocolError):
         whole(wrong)
+
+
+def test_a_value_may_be_as_deep_as_in_a_short_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever a window ends: what it leaves open does not count on top of what is deep elsewhere in it."""
+    monkeypatch.setattr(reading, "WINDOW_CHARACTERS", 8192)
+    deep = json.loads("[" * 64 + "]" * 64)
+    calls = [[number, "set", "k", deep] for number in range(1, 200)]
+    assert whole(json.dumps({"masq": 1, "calls": calls}, separators=(",", ":"))) == calls
+
+
+def test_arguments_behind_a_long_list_are_the_calls_own_affair() -> None:
+    """A long call with an argument too many comes with it, and what follows in the message comes, too."""
+    calls = [[1, "update", [["a", 1]] * 50, 5, {"b": []}], [2, "get", "k"]]
+    assert whole(json.dumps({"masq": 1, "calls": calls})) == calls
 
 
 def test_a_long_call_is_read_in_small_parts() -> None:

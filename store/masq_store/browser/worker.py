@@ -356,9 +356,9 @@ class Line:
             (message["attach"], ports[0]) for _, message, ports in self._waiting if "attach" in message
         ]
         released = [(port.release(), state) for port, state in handed]
-        released = [(port, state) for port, state in released if port is not None]  # or the frame has it
         states = [state for _, state in released] + [attach for attach, _ in waiting]
-        ports = [port for port, _ in released] + [port for _, port in waiting]
+        ports = [port for port, _ in released if port is not None]  # or the frame has it
+        ports += [port for _, port in waiting]
         message = {"masq": messages.PROTOCOL, "moved": url, "sessions": states}
         self._engine, self._moved, self._waiting = None, url, []
         self._listen()  # for its word that it has left

@@ -17,16 +17,18 @@ WINDOW_CHARACTERS = 1 << 13
 """So much is looked at together. A message that is no longer is parsed at once."""
 
 MAX_VALUE_CHARACTERS = 1 << 21
-"""A value, or a call that has one, is parsed whole, and may be this long as it is written: a control character of a
-text takes one byte of the 256 KiB that a value may have, and six characters in JSON."""
+"""A value, or a call that has one, is parsed whole, and may be this long as it is written: some write each
+character that is not ASCII, or any, as `\\u00e9`, and of the 256 KiB that a value may have it takes a byte or two."""
 
 LOOK_EVERY = 64
 """Entries of a list that are read between two looks at the clock."""
 
 HEAD = f'{{"masq":{messages.PROTOCOL},"calls":['
-_HEAD = re.compile(r'\s*\{\s*"masq"\s*:\s*(\d+)\s*,\s*"calls"\s*:\s*\[')
-_LIST_CALL = re.compile(r'\[\s*(\d{1,16})\s*,\s*"(update|replace|delete|get_many)"\s*,\s*\[')
-_SPACE = re.compile(r"[ \t\n\r]*")
+_S = r"[ \t\n\r]*"
+_NUMBER = r"(0|[1-9][0-9]{0,15})"
+_HEAD = re.compile(rf'{_S}\{{{_S}"masq"{_S}:{_S}{_NUMBER}{_S},{_S}"calls"{_S}:{_S}\[')
+_LIST_CALL = re.compile(rf'\[{_S}{_NUMBER}{_S},{_S}"(update|replace|delete|get_many)"{_S},{_S}\[')
+_SPACE = re.compile(_S)
 _SPACES = ("", " ", "\t", "\n", "\r")
 
 
@@ -155,10 +157,10 @@ class Reading:
                     yield None
             entries.append((yield from self._value()))
             ending = self._delimiter()
-        if self._delimiter() != "]":
-            raise ProtocolError(f"{found[2]} was called with arguments it does not take")
-        self._skip()
-        return [int(found[1]), found[2], entries]
+        call = [int(found[1]), found[2], entries]
+        while self._delimiter() == ",":
+            call.append((yield from self._value()))
+        return call
 
     def _delimiter(self) -> str:
         """Return the comma or bracket that comes next, and go past it and the space behind it."""

@@ -207,6 +207,9 @@ class AppSession:
             self._queued = 0
             self._post({"error": to_wire(refusal)})
         self.on_refused(to_wire(refusal) if stranger else None)
+        if stranger:  # its frame has the port, and does not pass on what was read
+            self._read = self._sent
+            self._marks.clear()
         self._go_on()
 
     def go_on(self) -> None:
@@ -327,7 +330,8 @@ class AppSession:
         clock = self._turns.clock
         quick = 0
         while True:
-            if self._watches.behind and self._space is not None:
+            # Not in the middle of a long call: its answer shows what was there when it began.
+            if self._watches.behind and self._long is None and self._space is not None:
                 self.flush()  # whoever opened a watch hears that first
                 changes = self._watches.piece(self._core, clock, until)
                 if changes:
@@ -377,6 +381,7 @@ class AppSession:
 
     def _open_message(self, text: str | LongText) -> None:
         if len(text) > MAX_STRANGER_CHARACTERS and isinstance(self._refusal, NotRegistered):
+            self.flush()
             self._post({"error": to_wire(self._refusal)})
             return
         if len(text) > WINDOW_CHARACTERS or not isinstance(text, str):
@@ -386,6 +391,7 @@ class AppSession:
         try:
             self._calls = _calls(messages.loads(text))
         except MasqError as error:
+            self.flush()
             self._post({"error": to_wire(error)})
         else:
             self._calls.reverse()
@@ -403,6 +409,7 @@ class AppSession:
                             continue
                 yield
         except MasqError as error:
+            self.flush()  # or the app takes what was answered for failed
             self._post({"error": to_wire(error)})
         finally:
             self._reading = None
