@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import os
 import signal
 import sys
@@ -11,6 +12,7 @@ import threading
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any, BinaryIO
 
 from masq_relay.disk import UnusableData, open_disk
@@ -71,11 +73,19 @@ async def _serve(settings: Settings) -> int:
         threading.Thread(target=_watch_stdin, args=(loop, asked), daemon=True).start()
     disk, reading = open_disk(settings.data)
     lines = LogLines(sys.stderr)
+    journal = Journal(settings.log, lines)
+    for name in (
+        "asyncio",
+        "aiofastnet",
+    ):  # what they write themselves would wait for standard error, in the loop
+        logging.getLogger(name).addHandler(logging.NullHandler())
+        logging.getLogger(name).propagate = False
+    loop.set_exception_handler(partial(_unexpected, journal))
     relay = Relay(
         disk,
         reading,
         settings.limits,
-        Journal(settings.log, lines),
+        journal,
         behind_proxy=settings.behind_proxy,
         folder=settings.data,
     )
@@ -101,6 +111,14 @@ async def _serve(settings: Settings) -> int:
     await relay.stop()
     lines.end()
     return 1 if relay.lost.is_set() else 0
+
+
+def _unexpected(journal: Journal, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Say what nobody caught; that a connection went away is nothing."""
+    error = context.get("exception")
+    kind = error if isinstance(error, type) else type(error)  # aiofastnet gives the class alone, now and then
+    if not issubclass(kind, OSError):
+        journal.say("error", "unexpected", what=str(context.get("message")), kind=kind.__name__)
 
 
 def _watch_stdin(loop: asyncio.AbstractEventLoop, asked: asyncio.Event) -> None:

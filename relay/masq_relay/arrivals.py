@@ -31,6 +31,10 @@ PING_SECONDS = 30.0
 BUFFER_BYTES = 16 * 1024
 """What a connection begins to read into. picows doubles it when a frame is larger, and never makes it smaller."""
 
+READ_BYTES = 8 * 1024
+"""What is read at once. picows hands over all frames of a read, also to a connection that was told to pause, and takes
+twice as much the next time where a read has filled its buffer: small frames would come ten thousands at a time."""
+
 UNCOUNTED_BYTES = 2 * BUFFER_BYTES
 """What every connection may hold without being counted, so that small frames cost no counting."""
 
@@ -74,6 +78,10 @@ class Arrival(WSProtocol):  # type: ignore[misc]
         self.most_unread = UNCOUNTED_BYTES
         self._arrivals = arrivals
 
+    def get_buffer(self, size_hint: int) -> Any:
+        """Return where to read to: a little at a time."""
+        return super().get_buffer(size_hint)[:READ_BYTES]
+
     def buffer_updated(self, nbytes: int) -> None:
         """Count what has come, and let picows read it; on_ws_frame says what is left over."""
         self.unread += nbytes
@@ -92,7 +100,7 @@ class Arrivals:
     """Takes sockets in from those that listen.
 
     Who has more sockets than allowed that have not become connections loses the oldest of them: they have had the most
-    time. Where there are too many of all peers together, the oldest of all goes.
+    time. Where there are too many of all peers together, the oldest goes of the peer that has most of them.
     """
 
     def __init__(self, relay: Relay, tls: ssl.SSLContext | None) -> None:
@@ -164,7 +172,7 @@ class Arrivals:
             if not self._arriving:
                 taken.close()
                 return
-            self._turn_away(next(iter(self._arriving)))
+            self._turn_away(self._first_to_go())
         arrival = Arrival(self, answer, address, peer)
         self._sockets[arrival] = taken
         self._arriving[arrival] = None
@@ -188,6 +196,12 @@ class Arrivals:
         except (OSError, ssl.SSLError, asyncio.CancelledError):
             taken.close()
             self.ended(arrival)
+
+    def _first_to_go(self) -> Arrival:
+        """Return the oldest socket of the peer that has most; behind a proxy, which is one peer, of all."""
+        peers = [each.peer for each in self._arriving if each.peer is not None]
+        most = max(peers, key=lambda peer: len(peer.arriving), default=None)
+        return next(iter(self._arriving if most is None else most.arriving))
 
     def _turn_away(self, arrival: Arrival) -> None:
         self.relay.metrics.counts["turned_away_total"] += 1

@@ -26,6 +26,9 @@ LOW_WATER = 128 * 1024
 RATE, DISK, STOP = 1, 2, 4
 """Why a connection is not read from: it was too fast, its posts wait for the disk, the relay is stopping."""
 
+TURN_SECONDS = 0.02
+"""Between two connections of one peer that are read on after a rest: what each has sent meanwhile comes at once."""
+
 TOGETHER = 64 * 1024
 """What deliveries count for is taken from the bucket in sums of about this: most are small."""
 
@@ -231,10 +234,11 @@ class Connection(WSListener):
         assert self.peer is not None
         now = time.monotonic()
         peer = self.peer
-        wait = max(peer.frames.take(0, now), peer.bytes.take(0, now), peer.out.take(0, now))
-        if wait:
+        wait = max(peer.frames.take(0, now), peer.bytes.take(0, now), peer.out.take(0, now), peer.turn - now)
+        if wait > 0:
             self._later("rest", wait, self._after_rest)
         else:
+            peer.turn = now + TURN_SECONDS
             self.release(RATE)
 
     # Frames.

@@ -23,8 +23,8 @@ class Peer:
     """One address, or one IPv6 network of IPV6_BITS bits.
 
     `arriving`: sockets that are no connection yet, the oldest first. `held`: bytes of reading buffers. `out`: what it
-    has others sent, and `owed` what was not taken from that yet. `kept`, `made`: bytes that it adds and rooms that it
-    makes in a day.
+    has others sent, and `owed` what was not taken from that yet. `turn`: when
+    the next of its connections may be read on. `kept`, `made`: bytes that it adds and rooms that it makes in a day.
     """
 
     __slots__ = (
@@ -39,6 +39,7 @@ class Peer:
         "out",
         "owed",
         "rooms",
+        "turn",
     )
 
     def __init__(self, name: str, limits: Limits, now: float) -> None:
@@ -48,6 +49,7 @@ class Peer:
         self.rooms = 0
         self.held = 0
         self.owed = 0
+        self.turn = 0.0
         self.frames = Bucket(limits.frames_per_second, limits.frames_burst, now)
         self.bytes = Bucket(limits.bytes_per_second, limits.bytes_burst, now)
         self.out = Bucket(limits.out_per_second, limits.out_burst, now)

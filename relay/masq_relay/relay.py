@@ -353,6 +353,7 @@ class Relay:
         room.members[member] = None
         connection.channels[join.channel] = member
         connection.send(frames.joined(join.channel, room.head, len(room.members) - 1, not known))
+        connection.charge((len(room.members) - 1) * DELIVERY)
         room.tell_others(member)
         connection.behind(member)
         return None
@@ -406,6 +407,7 @@ class Relay:
         if room.writer is member:
             self._give_up(room)
         if room.members:
+            member.connection.charge(len(room.members) * DELIVERY)
             room.tell_others(member)
         else:
             if room.id is not None:
@@ -728,12 +730,12 @@ class Relay:
         """Read what comes next for a member, and call `then` with its messages."""
 
         def done(page: Page | None, failure: Exception | None) -> None:
+            if not member.here:  # and its room may be gone
+                then(b"")
+                return
             if page is None:
                 self._disk_failed("reading a log", failure)
                 member.connection.cut(*DISK_REFUSAL)
-                then(b"")
-                return
-            if not member.here:
                 then(b"")
                 return
             messages, count = catch_up.messages(member, page)
@@ -795,10 +797,12 @@ class Relay:
         used = self._sizes[1] + self.unsaved
         if used < store * allowance.ALONE_SHARE - self.limits.frame:
             return False
-        rooms = await self._write.ask(self._disk.all_alone)
-        chosen = allowance.who_makes_way(rooms, int(used - store * allowance.ROOM_MADE_SHARE))
+        needed = int(used - store * allowance.ROOM_MADE_SHARE)
+        chosen = await self._write.ask(lambda: allowance.who_makes_way(self._disk.all_alone(), needed))
         for each in chosen:
             room = self.rooms.get(each.key)
+            if room is not None and room.loaded and room.alone is None:
+                continue  # somebody came from elsewhere meanwhile
             for member in list(room.members if room is not None else ()):
                 sentence = (
                     "This relay needed the place, and only your address was ever in this room. Connect again."

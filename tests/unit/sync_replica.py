@@ -209,6 +209,7 @@ class Device:
             self.world.hub.gone(self.line)
             self.line = None
             self._snapshot = None
+            self.agreement.unsaid()
             self.sync.lost()
 
     def hear(self, most: int) -> int:
@@ -293,6 +294,8 @@ class Device:
                     self._part_stored(ref)
                 else:
                     sync.stored(ref, number)
+                    if sync.idle:
+                        self.agreement.stands()
                     world.acknowledged(number)
             case "ERROR":
                 self._refused(*said)
@@ -317,6 +320,7 @@ class Device:
         self.world.note("refusals")
         if ref < FIRST_PART:
             self._full = self._resume = self.sync.refused(ref)
+            self.agreement.unsaid()
         elif self._snapshot:
             self._snapshot = None
             self.sync.log.trim(self.sync.log.number)
@@ -360,7 +364,7 @@ class Device:
             if self.agreement.differs:
                 posts += self._send(sync.whole(vector, since))
             posts += self._send(sync.tell(self.digest()))
-            self.agreement.said(sync.log.vector, self.digest())
+            self.agreement.said(sync.log.vector)
         if "snapshot" in due and not self._snapshot and not pending and sync.log.entries:
             full, self._full = self._full, False
             if full or sync.wants_snapshot(self.space.bytes):

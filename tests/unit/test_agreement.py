@@ -6,17 +6,32 @@ LOG = {"ab" * 8: 3}
 
 
 def test_one_that_is_never_content_is_given_everything_ever_more_rarely() -> None:
-    """The pause doubles up to an hour while the same is posted whole, and is short again with the first news."""
+    """The pause doubles up to an hour, whatever is written meanwhile, and halves with each word that says no more."""
     here = Agreement()
     pauses = []
     for _ in range(9):
         here.compared(same=False)
-        here.said(LOG, b"one")
+        here.said(LOG)
         pauses.append(here.hush_seconds)
     assert pauses == [min(HUSH_SECONDS * 2**n, MOST_HUSH_SECONDS) for n in range(9)]
-    here.compared(same=False)
-    here.said(LOG, b"two")
+    for _ in range(9):
+        here.begin()
+        here.said(LOG)
     assert here.hush_seconds == HUSH_SECONDS
+
+
+def test_what_may_be_lost_is_said_again() -> None:
+    """A word, and all that goes before it, counts as said only once it stands in the log."""
+    here = Agreement()
+    here.compared(same=False)
+    here.said(LOG)
+    assert not here.due
+    here.unsaid()
+    assert here.differs
+    here.said(LOG)
+    here.stands()
+    here.unsaid()
+    assert not here.due
 
 
 def test_nothing_is_said_where_another_has_said_it() -> None:
@@ -33,7 +48,7 @@ def test_two_that_cannot_compare_do_not_talk_for_ever() -> None:
     here = Agreement()
     here.unlike(LOG, behind=False)
     assert here.due
-    here.said(LOG, b"one")
+    here.said(LOG)
     here.unlike(LOG, behind=False)
     assert not here.due
     here.unlike(LOG, behind=True)

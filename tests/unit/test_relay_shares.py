@@ -6,6 +6,7 @@ import time
 from picows import WSMsgType
 from relay_rig import relay, run, sealed, until
 
+from masq_relay.arrivals import READ_BYTES, Arrival
 from masq_relay.limits import DELIVERY
 
 
@@ -57,6 +58,31 @@ def test_unfinished_frames_of_all(tmp_path):
                 assert (await client.take("GONE"))[-2][
                     3
                 ] == 1  # it was no frame of ours, but it was read whole
+
+    run(scene)
+
+
+def test_little_is_read_at_once(tmp_path, monkeypatch):
+    """However many small frames have come: a connection is read a little at a time, so that a pause takes effect."""
+    read, held = [], []
+    was = Arrival.buffer_updated
+
+    def buffer_updated(self, nbytes):
+        read.append(nbytes)
+        was(self, nbytes)
+        held.append(len(self.get_buffer(-1)))
+
+    monkeypatch.setattr(Arrival, "buffer_updated", buffer_updated)
+
+    async def scene():
+        async with relay(tmp_path) as r:
+            one = await r.member()
+            for _ in range(40):
+                frames = b"".join(b"\x82\x80" + bytes(4) for _ in range(1000))
+                one.transport.underlying_transport.write(frames)
+            assert await r.member(room=os.urandom(16))
+            await until(lambda: sum(read) > 20_000)
+            assert max(read) <= READ_BYTES and max(held) <= READ_BYTES
 
     run(scene)
 

@@ -11,8 +11,8 @@ HUSH_SECONDS = 60.0
 """After a device has said what it holds, until it says so again."""
 
 MOST_HUSH_SECONDS = 3600.0
-"""The same at most. It doubles each time that somebody holds something else than what was posted whole before: a
-device that went back to an older disk has not read that, and one that lies will never be content."""
+"""The same at most. It doubles each time that all is posted again: a device that went back to an older disk needs that,
+and one that lies will never be content. It halves with each word that needs no more than a digest."""
 
 
 class Agreement:
@@ -25,10 +25,14 @@ class Agreement:
         """Somebody holds something else: all of it is to be posted, first."""
         self.differed = 0
         """How often somebody did."""
-        self.hush_seconds = HUSH_SECONDS
+        self.hush_seconds: float = HUSH_SECONDS
         """How long to say nothing more, after it was said."""
         self._told: dict[str, int] | None = None
-        self._given: bytes | None = None
+        self._given = False  # all that it holds was posted before
+        self._under_way = (
+            False,
+            False,
+        )  # what `telling` and `differs` were when that was said which may be lost yet
 
     @property
     def due(self) -> bool:
@@ -54,11 +58,22 @@ class Agreement:
             self.differed += 1
             self.differs = True
 
-    def said(self, log: dict[str, int], digest: bytes) -> None:
+    def said(self, log: dict[str, int]) -> None:
         """Note that this device says its digest, after all that it holds where somebody differed. `log`: as above."""
         if self.differs:
-            again = digest == self._given
-            self.hush_seconds = min(2 * self.hush_seconds, MOST_HUSH_SECONDS) if again else HUSH_SECONDS
-            self._given = digest
+            self.hush_seconds = min((1 + self._given) * self.hush_seconds, MOST_HUSH_SECONDS)
+            self._given = True
+        else:
+            self.hush_seconds = max(self.hush_seconds / 2, HUSH_SECONDS)
         self._told = dict(log)
+        self._under_way = self.telling, self.differs
         self.telling = self.differs = False
+
+    def stands(self) -> None:
+        """Note that all that was said stands in the log."""
+        self._under_way = (False, False)
+
+    def unsaid(self) -> None:
+        """Note that what was said last may not stand in the log: the connection is gone, or the relay refused it."""
+        telling, differs = self._under_way
+        self.telling, self.differs = self.telling or telling, self.differs or differs

@@ -179,6 +179,7 @@ class SpaceSync:
         self._said.clear()
         self._connection += 1
         if self._sync.state != "away":
+            self._agreement.unsaid()
             self._sync.lost()
         self._sync.join()
         return self._sync.log.cursor
@@ -226,6 +227,7 @@ class SpaceSync:
         """The connection is gone; with it what it has said last, which will come again."""
         self._said.clear()
         self._connection += 1
+        self._agreement.unsaid()
         self._sync.lost()
         self._end_snapshot()
         self._stop_timer("answer")
@@ -373,6 +375,7 @@ class SpaceSync:
         self._sync.stored(ref, number)
         self.problem = self._newer
         if self._sync.idle:
+            self._agreement.stands()
             self._stop_timer("answer")
         else:
             self._start_timer("answer", ANSWER_SECONDS, again=True)
@@ -380,6 +383,7 @@ class SpaceSync:
     def _refused(self, ref: int, code: int, sentence: str) -> None:
         self.problem = RelayRefused(Code(code).name, sentence)
         if ref and self._sync.refused(ref):
+            self._agreement.unsaid()
             self._full = code == Code.ROOM_FULL
             self._start_timer("resume", AGAIN_SECONDS)
 
@@ -489,10 +493,13 @@ class SpaceSync:
         found = await digest_of(self._crypto, core.rows())
         if self.space.pending or core.vector != vector:
             return  # it is another one by now; later
+        connection = self._connection
         if agreement.differs:
             await self._send(sync.whole(vector, core.changes_since))
         await self._send(sync.tell(found))
-        agreement.said(sync.log.vector, found)
+        agreement.said(sync.log.vector)
+        if connection != self._connection:
+            agreement.unsaid()
         self._start_timer("hush", agreement.hush_seconds)
 
     async def _cast_here(self) -> None:
@@ -546,11 +553,13 @@ class SpaceSync:
         self._said.clear()
         self._stated = None  # it was said at a place that is not this one any more
         self._repeated += self._sync.repeated
+        self._agreement.unsaid()
         self._sync = self._begin()
         self._start_timer("enter", AGAIN_SECONDS)
 
     def _enter_again(self) -> None:
         self._link.leave(self)
+        self._agreement.unsaid()
         self._sync.lost()
         self._link.enter(self)
 
