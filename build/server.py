@@ -39,9 +39,6 @@ TYPES = {
 REWRITTEN = {".html", ".py", ".js", ".json", ".toml"}
 """Files of demos that may name the store's address."""
 
-NAMED = re.compile(rf"http://([a-z][a-z0-9-]*)\.localhost:{DEFAULT_PORT}\b".encode())
-"""An address of the store or of a demo, as the demos' sources spell it."""
-
 HOST = re.compile(r"([a-z0-9.-]+)(?::[0-9]+)?")
 """What browsers send as Host; those that reach the standard port send none."""
 
@@ -206,7 +203,9 @@ class Handler(BaseHTTPRequestHandler):
         headers["Content-Type"] = TYPES.get(file.suffix, "application/octet-stream")
         body: bytes | None = None
         if site != "store" and file.suffix in REWRITTEN and not path.startswith("/pyscript/"):
-            body = self._with_address(file.read_bytes())
+            body = self._with_address(
+                file.read_bytes(), "[a-z][a-z0-9-]*" if file.suffix == ".html" else "store"
+            )
             tag = hashlib.sha256(body).hexdigest()[:16]
         else:
             file = self._variant(file, headers)
@@ -229,14 +228,18 @@ class Handler(BaseHTTPRequestHandler):
         headers = store_headers("/store.json") | {"Content-Type": TYPES[".json"]}
         self._send(200, headers, json.dumps({"relay": relay}).encode())
 
-    def _with_address(self, text: bytes) -> bytes:
-        """Put the addresses of store and demos, as seen from here, in place of those that the demos' sources name."""
+    def _with_address(self, text: bytes, names: str) -> bytes:
+        """Put addresses, as seen from here, in place of those that the demos' sources name.
+
+        `names`: a pattern of the hosts' names: in a page of all, for there they are links; elsewhere of the store alone.
+        """
         host = self.headers.get("Host", "localhost").lower()
         if not HOST.fullmatch(host):
             raise Answer(400, "The Host header is not a name that a browser would send.")
         site, _, rest = host.partition(".")
         beside = rest if rest and self.server.folder(site) else host
-        return NAMED.sub(rf"{self.server.scheme}://\1.{beside}".encode(), text)
+        named = rf"http://({names})\.localhost:{DEFAULT_PORT}\b".encode()
+        return re.sub(named, rf"{self.server.scheme}://\1.{beside}".encode(), text)
 
     def _variant(self, file: Path, headers: dict[str, str]) -> Path:
         """Return the smallest variant of `file` that the browser takes, and name it in `headers`."""

@@ -71,7 +71,7 @@ class SameSite(Handler):
     def _site(self) -> str:
         return "app"
 
-    def _with_address(self, text: bytes) -> bytes:
+    def _with_address(self, text: bytes, names: str) -> bytes:
         return text.replace(DEFAULT_STORE.encode(), self.server.store.encode())  # type: ignore[attr-defined]
 
 

@@ -46,7 +46,7 @@ def test_every_file_of_the_store_carries_the_headers(whole_site: Site) -> None:
         assert headers["Referrer-Policy"] == "no-referrer", path
         assert headers["Cross-Origin-Opener-Policy"] is None, path  # it would cut the popup from its opener
         shared = headers["Access-Control-Allow-Origin"]
-        assert shared == ("*" if path.startswith("client/") else None), path
+        assert shared == ("*" if path.startswith(("client/", "app-")) else None), path
     status, headers = answer(whole_site, "/no-such-file.js")
     assert status == 404 and headers["Content-Security-Policy"] == EVERYWHERE
 

@@ -45,6 +45,10 @@ class BrowserPort:
             self._proxy = None
 
 
+_FIRST_OF_FOUR = bytes(range(0xF0, 0xF8))
+"""In UTF-8, what characters beyond U+FFFF begin with, which are two units of UTF-16."""
+
+
 class JsText:
     """A `LongText` that JavaScript keeps. Its units are JavaScript's: a character beyond U+FFFF is two."""
 
@@ -61,7 +65,10 @@ class JsText:
 
     def units(self, text: str) -> int:
         """Return how many units a piece takes."""
-        return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
+        if text.isascii():
+            return len(text)
+        encoded = text.encode("utf-8", "surrogatepass")  # the store's Python has no codec for UTF-16
+        return len(text) + len(encoded) - len(encoded.translate(None, _FIRST_OF_FOUR))
 
 
 class AppPort(BrowserPort):
