@@ -231,7 +231,7 @@ class Handler(BaseHTTPRequestHandler):
     def _with_address(self, text: bytes, names: str) -> bytes:
         """Put addresses, as seen from here, in place of those that the demos' sources name.
 
-        `names`: a pattern of the hosts' names: in a page of all, for there they are links; elsewhere of the store alone.
+        `names`: a pattern of the hosts' names: in a page of all, as links; elsewhere of the store alone.
         """
         host = self.headers.get("Host", "localhost").lower()
         if not HOST.fullmatch(host):
