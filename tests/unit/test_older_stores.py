@@ -125,23 +125,13 @@ def test_a_locked_store_opens_with_everything(written: Path, tmp_path: Path) -> 
     run(scene)
 
 
-def test_what_waited_goes_out(written: Path, tmp_path: Path) -> None:
-    """Two devices and a copy, each with changes of its own: at the relay that they left, all get all of them."""
+@pytest.mark.parametrize("data", ["relay", "empty"], ids=["the relay they left", "a relay that lost the log"])
+def test_what_waited_goes_out(written: Path, tmp_path: Path, data: str) -> None:
+    """Two devices and a copy, each with changes of its own: all get all of them, from each other if need be."""
 
     async def scene() -> None:
         lay_out(written, tmp_path)
-        async with relay(tmp_path / "relay") as running:
-            await all_meet(tmp_path, Network(running.port))
-
-    run(scene)
-
-
-def test_what_waited_goes_out_at_a_relay_that_has_nothing(written: Path, tmp_path: Path) -> None:
-    """The relay has lost the log: what they hold together is all there is, and each gets it."""
-
-    async def scene() -> None:
-        lay_out(written, tmp_path)
-        async with relay(tmp_path / "empty") as running:
+        async with relay(tmp_path / data) as running:
             await all_meet(tmp_path, Network(running.port))
 
     run(scene)
