@@ -7,13 +7,14 @@ started. It has stored nothing, runs no worker, and has allowed no app.
 from __future__ import annotations
 
 import contextlib
-import itertools
 import json
 import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
+
+from free_ports import new_ports
 
 from build.places import ROOT
 from build.server import Handler, SiteServer
@@ -22,16 +23,10 @@ APPS = ROOT / "tests" / "browser" / "site"
 
 Server = TypeVar("Server")
 
-FIRST_PORT, PORTS_EACH = 12_000, 4_000
-"""Below those that Linux gives to whoever asks for any (32,768 and up), above those that browsers refuse."""
-
-_worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-_ports = itertools.count(FIRST_PORT + _worker * PORTS_EACH)
-
 
 def at_new_origin(make: Callable[[int], Server]) -> Server:
     """Return what `make(port)` makes of a port that nobody had in this run."""
-    for port in itertools.islice(_ports, PORTS_EACH):
+    for port in new_ports:
         with contextlib.suppress(OSError):  # somebody else's
             return make(port)
     raise RuntimeError("no port is left for another server")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +18,7 @@ from browser.devtools import DevTools
 from browser.sites import APPS, copy_of, serve
 from browser.steps import connect_test_app, outcome_of, py
 from conftest import Site
+from free_ports import free_port
 from relay_rig import Command
 
 from build.places import ROOT
@@ -150,9 +150,7 @@ def relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Command]:
 
 def nobody() -> str:
     """Return an address on this machine where nobody listens."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return f"ws://localhost:{found.getsockname()[1]}/"
+    return f"ws://localhost:{free_port()}/"
 
 
 @pytest.mark.engines("each")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import http.server
-import socket
 import ssl
 import threading
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from contextlib import contextmanager
 import network
 import pytest
 import relay_rig
+from free_ports import free_port
 from patience import seconds
 from picows import WSListener, WSMsgType, ws_create_server
 
@@ -23,9 +23,7 @@ from masq_store.native.websocket import NativeNetwork
 
 def nobody() -> str:
     """Return an address on this machine where nobody listens."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return f"ws://127.0.0.1:{found.getsockname()[1]}/"
+    return f"ws://127.0.0.1:{free_port()}/"
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from free_ports import free_port
 from patience import seconds
 from picows import ws_connect
 from relay_rig import Client, _Ears, in_thread, relay, run, sealed, until
@@ -58,9 +59,7 @@ def running(name, folder, relay_port):
     """Run a proxy in front of the relay; give its port."""
     (documented,) = re.findall(rf"^```{name}\n(.*?)^```", TEXT, flags=re.M | re.S)
     assert documented.count("127.0.0.1:8001") == 1
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
+    port = free_port()
     text = (NGINX if name == "nginx" else HAPROXY).format(
         user="user root;" if os.geteuid() == 0 else "",
         folder=folder,

@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from free_ports import free_pair
 from patience import seconds
 from relay_rig import ROOT
-from test_serve_relay import free_port, healthy
+from test_serve_relay import healthy
 
 Started = subprocess.Popen[str]
 
@@ -71,14 +72,6 @@ def checkout(tmp_path: Path) -> Iterator[Checkout]:
     for program in checkout.started:
         program.terminate()
         program.communicate()
-
-
-def free_pair() -> int:
-    """Return a port that is free and whose next one is."""
-    while True:
-        port = free_port()
-        if port < 65000 and not healthy(port + 1):
-            return port
 
 
 def relay_of(port: int) -> str:

@@ -3,13 +3,13 @@
 import argparse
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 import urllib.request
 
 import pytest
+from free_ports import free_port
 from patience import seconds
 from relay_rig import PATIENCE, ROOT
 
@@ -26,13 +26,6 @@ def asked(folder, **choice):
         "relay_data": str(folder),
     }
     return argparse.Namespace(**usual | choice)
-
-
-def free_port():
-    """Return a port that nobody listens on now."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
 
 
 def healthy(port):
