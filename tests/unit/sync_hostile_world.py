@@ -19,6 +19,7 @@ from masq_store.core.sync_wire import Changes, Check, Message, State, Trimmed
 LIES = {
     "lie_ranges": 4, "lie_snapshot": 2, "lie_half_snapshot": 2, "lie_change": 3, "lie_replicas": 1, "lie_digest": 2,
     "lie_answer": 2, "lie_trimmed": 1, "lie_pieces": 1, "lie_session": 1, "lie_stamp": 2, "lie_count": 1,
+    "lie_newer": 1, "lie_full": 2, "lie_hold": 2,
 }  # fmt: skip
 """How often each happens, beside what happens in any world."""
 
@@ -133,6 +134,23 @@ class HostileWorld(World):
                 [Change(self._liar, self._number, "m", Register(ZERO, 0, None, (part,)))], [], self._counter
             )
         )
+
+    def _lie_newer(self, at: int, b: int, c: int) -> None:
+        """Say what only a later version can read, sealed, or in clear."""
+        later = self.sealer.seal_later()
+        self.hub.say(later if c % 4 else b"\xff" + later[1:])
+
+    def _lie_full(self, at: int, b: int, c: int) -> None:
+        """Fill the room with what nobody can read."""
+        for _ in range(1 + c % 3):
+            self.hub.say(self.new_id(300))
+        self.note("rooms that are full")
+        self.hub.fill()
+
+    def _lie_hold(self, at: int, b: int, c: int) -> None:
+        """Hold the place for a snapshot."""
+        self.note("places that are held")
+        self.hub.hold(self.new_id(8))
 
     def _lie_size(self, at: int, b: int, c: int) -> None:
         """Write more than a device may."""

@@ -14,7 +14,10 @@ from masq_store.core.room_log import BEGINNING
 
 Frame = tuple[Any, ...]
 
-DISK_FAILED, SNAPSHOT_REFUSED = 12, 13  # codes of R4
+ROOM_FULL, DISK_FAILED, SNAPSHOT_REFUSED = 6, 12, 13  # codes of R4
+
+MOST_HELD = 3
+"""How often others are refused the place for a snapshot before whoever holds it has held it too long."""
 
 
 class Snapshot(NamedTuple):
@@ -76,7 +79,9 @@ class Hub:
     def __init__(self) -> None:
         self.kept = Kept()
         self.posts = 0
-        """How many envelopes were kept."""
+        """How many envelopes were posted."""
+        self._full_up_to = 0
+        self._held = 0
         self.lines: dict[Line, None] = {}
         self._incoming: _Incoming | None = None
 
@@ -131,6 +136,9 @@ class Hub:
 
     def _post(self, line: Line, ref: int, envelope: bytes) -> None:
         self.posts += 1
+        if line.joined and self.kept.start < self._full_up_to <= self.kept.head:
+            line.down.append(("ERROR", ref, ROOM_FULL))
+            return
         self.kept = self.kept._replace(envelopes=(*self.kept.envelopes, envelope))
         number = self.kept.head
         for each in self.lines:
@@ -146,6 +154,10 @@ class Hub:
     ) -> None:
         what = (name, of, number, tag)
         going = self._incoming
+        if part == 0 and going and going.line is not line:
+            self._held += 1
+            if self._held > MOST_HELD:
+                self._held, self._incoming, going = 0, None, None
         if part == 0:
             if (going and going.line is not line) or number <= self.kept.start or number > self.kept.head:
                 line.down.append(("ERROR", ref, SNAPSHOT_REFUSED))
@@ -207,6 +219,16 @@ class Hub:
         """Keep an envelope of the log once more, as a new one."""
         if self.kept.envelopes:
             self.say(self.kept.envelopes[which % len(self.kept.envelopes)])
+
+    def fill(self) -> None:
+        """Let the room be full until a snapshot stands for all that is in it now."""
+        self._full_up_to = self.kept.head
+
+    def hold(self, name: bytes) -> None:
+        """Begin a snapshot for somebody who never sends the rest of it."""
+        if self._incoming is None and self.kept.envelopes:
+            line, number, tag = Line(), self.kept.head, tag_of(self.kept.envelopes[-1])
+            self._incoming = _Incoming(line, (name, 2, number, tag), [name])
 
     def say(self, envelope: bytes) -> None:
         """Keep an envelope as if somebody had posted it."""

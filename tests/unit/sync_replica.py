@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from sync_hub import Frame, Line
+from sync_hub import ROOM_FULL, Frame, Line
 
 from masq.errors import MasqError
 from masq.messages import encode
@@ -19,13 +19,15 @@ from masq_store.core import checkpoint, digest, journal, sync_wire
 from masq_store.core.agreement import Agreement
 from masq_store.core.checkpoint import Covered, freeze
 from masq_store.core.claims import changes_that_can_be, state_that_can_be
+from masq_store.core.compaction import Compaction
 from masq_store.core.envelope import MINIMUM, Header, encode_header, parse_envelope, tag_of
+from masq_store.core.errors import NewerData
 from masq_store.core.padding import pad, unpad
 from masq_store.core.register import Change
 from masq_store.core.room_log import RoomLog
 from masq_store.core.space import Applied, Space
 from masq_store.core.sync import Merge, Post, Sync
-from masq_store.core.sync_wire import Changes, Check, Message, State
+from masq_store.core.sync_wire import Changes, Check, Message, State, Trimmed
 
 if TYPE_CHECKING:
     from sync_world import World
@@ -39,6 +41,9 @@ FIRST_PART = 1 << 31
 TIMERS = ("answer", "settle", "ask", "reply", "snapshot", "resume", "agree")
 
 NO_TAG = bytes(16)
+
+LATER = "e" * 16
+"""The replica of a later version."""
 
 
 class Disk(NamedTuple):
@@ -67,7 +72,7 @@ class Sealer:
 
     def __init__(self) -> None:
         self._count = 0
-        self._known: dict[bytes, tuple[Header, Message] | None] = {}
+        self._known: dict[bytes, tuple[Header, Message] | NewerData] = {}
         self._headers: set[tuple[bytes, int]] = set()
 
     def used(self, header: Header) -> bool:
@@ -87,7 +92,13 @@ class Sealer:
         self._known[envelope] = front, sync_wire.parse(unpad(sealed[:-16], MINIMUM))
         return envelope
 
-    def open(self, envelope: bytes) -> tuple[Header, Message] | None:
+    def seal_later(self) -> bytes:
+        """Return an envelope that a later version has sealed."""
+        envelope = self.seal(Header(0, LATER, self._count.to_bytes(16, "big"), 0), Trimmed(0))
+        self._known[envelope] = NewerData(2, 1)
+        return envelope
+
+    def open(self, envelope: bytes) -> tuple[Header, Message] | NewerData | None:
         """Return what an envelope holds; None for one that nobody has sealed."""
         return self._known.get(envelope)
 
@@ -112,7 +123,8 @@ class Device:
         self._merging: tuple[Applied, list[Change], dict[str, int]] | None = None
         self._snapshot: tuple[Header, bytes, list[State]] | None = None
         self._trimmed: int | None = None
-        self._full = self._resume = False
+        self._resume = False
+        self.compaction = Compaction()
         self._told_here: tuple[str, Check] | None = None
         self.agreement = Agreement()
         self.sync = self._begin()
@@ -154,7 +166,7 @@ class Device:
     def keep_place(self) -> None:
         """Keep how far the log was read, if all that was read is on the disk."""
         if not self._merging:
-            self.disk = self.disk._replace(place=self.sync.log.encode())
+            self.disk = self.disk._replace(place=self.compaction.place(self.sync.log))
 
     def checkpoint(self) -> None:
         """Write a checkpoint in place of the journal, if the disk has all there is."""
@@ -256,7 +268,7 @@ class Device:
                 world.note("snapshot parts read")
                 world.note("snapshots read midway", sync.state == "live" and part == 0)
                 opened = world.sealer.open(envelope)
-                state = opened[1] if opened else None
+                state = opened[1] if isinstance(opened, tuple) else None
                 if state:
                     possible = state_that_can_be(state, self.space, self.now_ms)
                     sync.log.left_out |= possible.rows != state.rows
@@ -267,8 +279,12 @@ class Device:
             case "ENVELOPE":
                 number, envelope = said
                 opened = world.sealer.open(envelope)
-                if opened is None:
-                    world.note("foreign envelopes")
+                if not isinstance(opened, tuple):
+                    if opened is None:
+                        world.note("foreign envelopes")
+                    else:
+                        world.note("envelopes of a later version")
+                        self.compaction.stay(sync.log)
                     sync.skip(number, tag_of(envelope), len(envelope))
                     return None
                 world.note("answers read", isinstance(opened[1], Changes) and opened[1].base is not None)
@@ -319,11 +335,16 @@ class Device:
     def _refused(self, ref: int, code: int) -> None:
         self.world.note("refusals")
         if ref < FIRST_PART:
-            self._full = self._resume = self.sync.refused(ref)
-            self.agreement.unsaid()
+            if self.sync.refused(ref):
+                self._resume = True
+                self.agreement.unsaid()
+                if code == ROOM_FULL:
+                    self.world.note("posts to a full room")
+                    self.compaction.room_full()
         elif self._snapshot:
+            number = self._snapshot[2][0].number
             self._snapshot = None
-            self.sync.log.trim(self.sync.log.number)
+            self.compaction.ended(False, number, self.sync.log)
 
     # What it says ------------------------------------------------------------------------------------------
 
@@ -365,9 +386,9 @@ class Device:
                 posts += self._send(sync.whole(vector, since))
             posts += self._send(sync.tell(self.digest()))
             self.agreement.said(sync.log.vector)
-        if "snapshot" in due and not self._snapshot and not pending and sync.log.entries:
-            full, self._full = self._full, False
-            if full or sync.wants_snapshot(self.space.bytes):
+        if "snapshot" in due and not self._snapshot and not pending:
+            worth = self.compaction.due(sync, self.space.bytes)
+            if self.compaction.urgent(sync.log) or worth:
                 self._write_snapshot()
                 return len(posts) + 1
         return len(posts)
@@ -382,8 +403,8 @@ class Device:
         return posts
 
     def _write_snapshot(self) -> None:
-        rows, (number, tag) = self.space.rows(), self.sync.log.end
-        said = tag if self.sync.log.end == self.sync.log.cursor else NO_TAG
+        rows, (number, tag, sealed) = self.space.rows(), self.compaction.begin(self.sync.log)
+        said = tag if sealed else NO_TAG
         self._end_tag = tag
         self.world.note("snapshots that end with junk", said == NO_TAG)
         slices = [rows[at : at + SLICE] for at in range(0, len(rows), SLICE)] or [[]]
@@ -409,6 +430,7 @@ class Device:
         else:
             self.world.note("snapshots written")
             self._snapshot = None
+            self.compaction.ended(True, states[0].number, self.sync.log)
             self._trimmed = states[0].number
 
     def _begin(self) -> Sync:

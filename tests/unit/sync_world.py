@@ -66,7 +66,7 @@ class World:
         kept = self.hub.kept
         if kept.start < number <= kept.head:
             opened = self.sealer.open(kept.envelopes[number - kept.start - 1])
-            if opened and isinstance(opened[1], Changes):
+            if isinstance(opened, tuple) and isinstance(opened[1], Changes):
                 self._acknowledged |= counted(opened[1].changes)
 
     # What happens ------------------------------------------------------------------------------------------
@@ -323,7 +323,7 @@ def read_log(world: World) -> tuple[Space, dict[str, int]]:
         merge(reader.part(part, len(parts), state))
     for number, envelope in enumerate(kept.envelopes, kept.start + 1):
         opened = world.sealer.open(envelope)
-        if opened is None:
+        if not isinstance(opened, tuple):
             reader.skip(number, tag_of(envelope), len(envelope))
         else:
             header, message = opened

@@ -20,7 +20,8 @@ MUST_BE_MET = (
 MET_BESIDE_A_LIAR = (
     "claims not believed", "told something else", "told the same", "ranges that a liar claims", "snapshots of a liar",
     "changes in another's name", "counters that a liar takes", "snapshots that end with junk", "stamps far ahead",
-    "changes that cannot be",
+    "changes that cannot be", "envelopes of a later version", "rooms that are full", "posts to a full room",
+    "places that are held",
 )  # fmt: skip
 
 

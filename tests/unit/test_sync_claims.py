@@ -17,7 +17,7 @@ from masq_store.core import agreement, claims, sync
 from masq_store.core.clock import ZERO, Stamp
 from masq_store.core.errors import NewerData
 from masq_store.core.register import Change, Register
-from masq_store.core.sync_wire import Changes, State
+from masq_store.core.sync_wire import Changes, State, Trimmed
 from masq_store.engine import snapshot, space_sync
 from masq_store.engine.digest import digest_of
 from masq_store.engine.room_keys import RoomKeys
@@ -165,29 +165,49 @@ def test_agreement_costs_no_more_than_a_word(tmp_path: Path) -> None:
     run(scene)
 
 
-def test_a_room_full_of_junk_gets_free(tmp_path: Path) -> None:
-    """Who has the token and no key fills the room; a snapshot may end at junk, and the room is the devices' again."""
+SAID_FIRST = {
+    "nothing": None,
+    "what a later version sealed": content_of(
+        1, {"ranges": [], "first": 0, "base": None, "more": False}, [], 2
+    ),
+    "that all was trimmed": None,
+}
+SAID_LAST = {"that all was trimmed": Trimmed(1 << 40)}
+
+
+@pytest.mark.parametrize("what", SAID_FIRST)
+def test_a_room_full_of_junk_gets_free(tmp_path: Path, what: str) -> None:
+    """Who has the token and no key fills the room; a snapshot may end at junk, and the room is the devices' again.
+
+    What a member says, in the way of such a snapshot, keeps it full neither.
+    """
 
     async def scene() -> None:
         async with relay(tmp_path, room=1 << 20) as running:
             one = await Device(url(running)).start()
             await one.set("a", 1)
             await until(lambda: one.synced)
+            insider = await Insider.enter(running.port)
+            if (said := SAID_FIRST[what]) is not None:
+                await insider.say(said)
             keys = await RoomKeys.derive(NativeCrypto(), SECRET)
             stranger = await connect(running.port)
             await stranger.join(room=keys.room, token=keys.token)
             await stranger.take("CURRENT")
             size, ref = 200_000, 0
-            while size >= 100:
+            while size >= 1_600:
                 ref += 1
                 stranger.post(b"\x01\x00" + os.urandom(size), ref)
                 heard = ("",)
                 while heard[0] not in ("STORED", "ERROR"):
                     heard = await stranger.next()
                 size = size if heard[0] == "STORED" else size // 2
-            await one.set("important", 1)
+            if (said := SAID_LAST.get(what)) is not None:
+                await insider.say(said)
+            important = "more than there is room for" * 200
+            await one.set("important", important)
             two = await Device(url(running)).start()
-            await until(lambda: equal(one, two) and two.get("important") == 1, "the room is free")
+            await until(lambda: equal(one, two) and two.get("important") == important, "the room is free")
             await one.stop()
             one = await Device(url(running), one.disk).start()
             await two.set("later", 1)

@@ -15,6 +15,7 @@ from masq.errors import MasqError, QuotaExceeded
 from masq_store.core import keys
 from masq_store.core.agreement import Agreement
 from masq_store.core.claims import changes_that_can_be, state_that_can_be
+from masq_store.core.compaction import Compaction
 from masq_store.core.envelope import Header, tag_of
 from masq_store.core.errors import DamagedData, NewerData, RelayRefused, SyncFailed
 from masq_store.core.relay_frames import Code
@@ -101,12 +102,10 @@ class SpaceSync:
         self._snapshot: Snapshot | None = None
         self._place_moved = False
         self._trimmed: int | None = None  # a snapshot of ours is in place, and nobody knows yet
-        self._full = False  # the room is: only a snapshot makes room
         self._newer: NewerData | None = None  # what could not be read, and must be once it can
-        self._before_newer = b""  # the log in front of that, as it goes to the disk
         self._stated: tuple[str, Check] | None = None  # what another device holds, at the place read last
         self._agreement = Agreement()
-        self._in_vain = 0  # bytes of the log when a snapshot of ours was not taken
+        self._compaction = Compaction()
         self._stopping = False
         self._merging = False
         self._saying: Here | None = None
@@ -362,9 +361,7 @@ class SpaceSync:
         if opened is None:
             self.refused_count += 1
             return
-        if self._newer is None:
-            # What is kept of the place stays here from now on, also where a time to keep it was set before.
-            self._before_newer = self._sync.log.encode()
+        self._compaction.stay(self._sync.log)
         self.problem = self._newer = opened
 
     def _current(self) -> None:
@@ -384,7 +381,8 @@ class SpaceSync:
         self.problem = RelayRefused(Code(code).name, sentence)
         if ref and self._sync.refused(ref):
             self._agreement.unsaid()
-            self._full = code == Code.ROOM_FULL
+            if code == Code.ROOM_FULL:
+                self._compaction.room_full()
             self._start_timer("resume", AGAIN_SECONDS)
 
     async def _merge(self, merge: Merge) -> None:
@@ -434,20 +432,12 @@ class SpaceSync:
         if self._trimmed is not None:
             number, self._trimmed = self._trimmed, None
             await self._send(sync.note_trimmed(number))
-        if sync.log.size < self._in_vain:  # somebody's was taken since
-            self._in_vain = 0
         if sync.idle and not sync.behind(vector) and not sync.lacks(vector):
             await self._agree(vector)
         if self._snapshot is None and not space.pending:
-            if self._full and sync.log.entries:
-                self._full = False
-                self._write_snapshot()
-            elif (
-                self._newer is None
-                and sync.log.size >= 2 * self._in_vain
-                and sync.wants_snapshot(space.core.bytes)
-                and self._chance("snapshot")
-            ):
+            compaction = self._compaction
+            worth = compaction.due(sync, space.core.bytes)
+            if compaction.urgent(sync.log) or (worth and self._chance("snapshot")):
                 self._write_snapshot()
         if sync.idle and not sync.behind(vector):
             self.last_ms = self._now_ms()
@@ -513,10 +503,8 @@ class SpaceSync:
 
     def _write_snapshot(self) -> None:
         log, core = self._sync.log, self.space.core
-        # Junk as well: else whoever fills a room with it would keep it full. What a later version has said stays.
-        number, tag = log.end if self._newer is None else RoomLog.decode(self._before_newer).cursor
+        number, tag, sealed = self._compaction.begin(log)
         # The log's vector, not the space's: what this device has beyond it, others must still get by a post.
-        sealed = self._newer is not None or log.end == log.cursor
         self._snapshot = Snapshot(core.rows(), dict(log.vector), number, tag, sealed=sealed)
         self._snapshot.start(self, self._link, self._keys, self._crypto, core.replica, self._snapshot_done)
 
@@ -524,12 +512,11 @@ class SpaceSync:
         if self._snapshot is not snapshot:
             return
         self._snapshot = None
+        self._compaction.ended(whole, snapshot.number, self._sync.log)
         if whole:
             self._trimmed = snapshot.number
             if "resume" in self._timers:  # there is room again
                 self._start_timer("resume", 0, again=True)
-        else:
-            self._in_vain = self._sync.log.size  # not again before the log has grown as much once more
         self._wake.set()
 
     def _end_snapshot(self) -> None:
@@ -565,7 +552,7 @@ class SpaceSync:
 
     def _move_place(self) -> None:
         """Note that all that was read so far is on the disk."""
-        if self._newer is not None:
+        if self._compaction.stays:
             return
         self._place_moved = True
         self._start_timer("place", KEEP_PLACE_SECONDS)
@@ -573,7 +560,7 @@ class SpaceSync:
     async def _keep_place(self) -> None:
         if self._place_moved:
             self._place_moved = False
-            self._kept = self._before_newer if self._newer is not None else self._sync.log.encode()
+            self._kept = self._compaction.place(self._sync.log)
             await self.space.keep_place(self._kept)
 
     def _start_timer(self, name: str, seconds: float, again: bool = False) -> None:
