@@ -15,7 +15,7 @@ from masq.errors import NotRegistered
 from masq_store.core.space import Space
 from masq_store.engine import sessions
 from masq_store.engine.answers import MAX_MESSAGE_BYTES
-from masq_store.engine.turns import Share, Turns
+from masq_store.engine.turns import QUIET_SECONDS, SHORT_SECONDS, Share, Turns
 from masq_store.engine.watches import Watches
 
 NONCE = "ab" * 16
@@ -279,6 +279,7 @@ async def test_a_long_call_is_handed_over_whole() -> None:
     session = rig.engine.attach(port, APP, state["app"]["nonce"], app)
     session.resume([], state["seen"], json.loads(json.dumps(state["early"])), state["shown"])
     assert await tab.reply(3) == [4999]
+    await tab.reply(2)  # behind those that need no disk
     await tab.reply(2999)
     assert sorted(reply[0] for reply in replies(tab)) == list(range(1, 3000))
 
@@ -310,6 +311,36 @@ async def test_tabs_of_one_app_have_one_share() -> None:
     while len(log) < 200:
         await asyncio.sleep(0)
     assert abs(log.count("many") - log.count("one")) < 40
+
+
+@scenario
+async def test_turns_are_longer_while_nobody_asks_for_anything() -> None:
+    """They double up to a bound, and begin short again for each who asks."""
+    clock, lengths = Ticking(), []
+    turns = Turns(clock)
+
+    class Measured(Busy):
+        def take_turn(self, until: float) -> None:
+            lengths.append(round(until - clock.now, 4))
+            super().take_turn(until)
+
+    async def flooded() -> list[float]:
+        while len(lengths) < 6:
+            await asyncio.sleep(0)
+        return lengths[:6]
+
+    def asks() -> None:
+        assert turns.begin(one) is not None
+        turns.end(one)
+
+    one = turns.share("one")
+    asks()
+    turns.take(Measured(turns.share("many"), clock, [], "many"))
+    grown = await flooded()
+    assert grown[0] == SHORT_SECONDS and grown[-2:] == [QUIET_SECONDS] * 2 and grown == sorted(grown)
+    asks()
+    lengths.clear()
+    assert await flooded() == grown
 
 
 @scenario

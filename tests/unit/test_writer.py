@@ -265,3 +265,49 @@ def test_what_is_written_out_of_a_settlement_goes_next() -> None:
         assert scene.disk.asked == 2
 
     run(scenario())
+
+
+def test_what_gathers_for_a_while_goes_together() -> None:
+    """Writes of which more are to come wait a moment for each other, also behind a transaction under way."""
+
+    async def scenario() -> None:
+        scene = await Scene().open()
+        scene.disk.gate = asyncio.get_running_loop().create_future()
+        scene.add("first")
+        scene.writer.begin()
+        await asyncio.sleep(0)
+        for key in "abc":
+            scene.add(key)
+            scene.writer.begin_soon()
+            await asyncio.sleep(0)
+        scene.disk.gate.set_result(None)
+        while len(scene.heard) < 3:
+            await asyncio.sleep(0)
+        assert scene.heard == ["settled", "flushed", "announced"]
+        while scene.writer.busy:
+            await asyncio.sleep(writer.GATHER_SECONDS)
+        assert scene.heard[3:] == ["settled", "settled", "settled", "flushed", "announced"]
+        assert scene.disk.asked == 2
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("how", ["begin", "idle"])
+def test_what_gathers_goes_at_once_where_somebody_waits_for_it(
+    how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever has done its last part, or wants all on the disk, does not wait for the others' moment."""
+    monkeypatch.setattr(writer, "GATHER_SECONDS", 3600.0)
+
+    async def scenario() -> None:
+        scene = await Scene().open()
+        scene.add("a")
+        scene.writer.begin_soon()
+        assert scene.writer.busy
+        if how == "begin":
+            scene.writer.begin()
+        await scene.writer.idle()
+        assert scene.heard == ["settled", "flushed", "announced"] and not scene.writer.busy
+        await scene.writer.idle()
+
+    run(scenario())

@@ -377,7 +377,11 @@ class Space:
                 unknown += 1
                 size += _utf8(key)
             else:
-                size -= _size(row[5], row[6])
+                before, parts = row[5], row[6]
+                if before is not None:
+                    size -= _utf8(before)
+                if parts:
+                    size -= parts_size(parts)
             if text is not None:
                 new += key not in self._texts
                 size += len(text) if text.isascii() else len(text.encode())

@@ -356,7 +356,10 @@ class AppSession:
             if clock() > until or self._sent - self._read > MAX_UNREAD_CHARACTERS:
                 break
         self.flush()
-        self._engine.writer.begin()
+        if self._calls or self._steps:
+            self._engine.writer.begin_soon()
+        else:
+            self._engine.writer.begin()
 
     def flush(self) -> None:
         """Send the replies that have gathered, in one message."""
@@ -711,8 +714,9 @@ METHODS: dict[Any, Method] = {
     "severed": AppSession._severed,
 }
 
-QUICK = frozenset({"get", "has", "increment", "ping", "severed", "unwatch"})
-"""Methods of which several may be carried out between two looks at the clock."""
+QUICK = frozenset({"get", "has", "increment", "ping", "set", "severed", "unwatch"})
+"""Methods of which several may be carried out between two looks at the clock. Between two long values there is one
+all the same: they are read in parts."""
 
 LOOK_EVERY = 8
 """So many."""

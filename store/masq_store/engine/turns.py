@@ -19,6 +19,10 @@ TURN_SECONDS = 0.005
 SHORT_SECONDS = 0.0005
 """How long it lasts while others are there: so much later they are served, at most, for each who waits in line."""
 
+QUIET_SECONDS = 0.002
+"""How long it lasts at most while others are there and ask for nothing. It doubles with each turn until one does: each
+turn costs a trip of the event loop, some 0.3 ms in a browser."""
+
 SHARE = 4
 """Who has had more than one part in so many of the last moments waits in line, while others are there."""
 
@@ -69,6 +73,7 @@ class Turns:
         self._line: deque[Share] = deque()
         self._last: Share | None = None
         self._short_until = 0.0
+        self._short = SHORT_SECONDS
         self._due = False
 
     def share(self, name: str) -> Share:
@@ -136,6 +141,8 @@ class Turns:
         share.in_line = False
         taker = next(iter(share.waiting))
         del share.waiting[taker]
+        if share is self._last:
+            self._short = min(2 * self._short, QUIET_SECONDS)
         share.since = now = self.clock()
         try:
             taker.take_turn(now + self._length(share, now))
@@ -153,7 +160,8 @@ class Turns:
             if self._last is not None:
                 self._short_until = now + NEAR_SECONDS
             self._last = share
-        return SHORT_SECONDS if now < self._short_until else TURN_SECONDS
+            self._short = SHORT_SECONDS
+        return self._short if now < self._short_until else TURN_SECONDS
 
 
 def _soon(function: Callable[[], None]) -> None:

@@ -23,6 +23,10 @@ from masq_store.engine.flushes import Flushes
 from masq_store.engine.ports import Backend
 from masq_store.engine.spaces import OpenSpace
 
+GATHER_SECONDS = 0.01
+"""How long the writes of a message that is carried out in parts gather: a transaction for each part would cost more
+than the parts."""
+
 
 class Source(Protocol):
     """Whoever writes; told once a batch, after all its writes have been settled."""
@@ -79,6 +83,8 @@ class Writer:
         self._careful = False  # writes are queued unapplied while failed ones are tried again
         self._writing = False
         self._beginning = False  # begin() has not returned yet
+        self._wanted = False  # what has gathered is to be written right after the transaction under way
+        self._timer: asyncio.TimerHandle | None = None  # until begin() comes by itself
         self._task: asyncio.Task[None] | None = None
         self._checkpoints: set[asyncio.Task[None]] = set()
 
@@ -97,6 +103,10 @@ class Writer:
 
         Whatever comes of it comes after this call: inside it nothing is settled, told or taken back.
         """
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._wanted = True
         if self._gathered and not self._writing:
             self._writing = self._beginning = True
             try:
@@ -104,10 +114,15 @@ class Writer:
             finally:
                 self._beginning = False
 
+    def begin_soon(self) -> None:
+        """Write what has gathered after GATHER_SECONDS, if nobody wants it sooner: more is to come."""
+        if self._gathered and self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(GATHER_SECONDS, self.begin)
+
     @property
     def busy(self) -> bool:
         """Whether anything is on its way to the disk, checkpoints included."""
-        return bool(self._writing or self._checkpoints or self.flushes.task)
+        return bool(self._writing or self._timer or self._checkpoints or self.flushes.task)
 
     def heed(self, error: MasqError) -> None:
         """Take note of an error from beside this writer: if it is the disk's, the engine has come to its end."""
@@ -117,7 +132,10 @@ class Writer:
     async def idle(self) -> None:
         """Return once everything written so far has been settled, checkpoints included."""
         while self.busy:
-            await asyncio.wait([task for task in [self._task, *self._checkpoints, self.flushes.task] if task])
+            self.begin()
+            tasks = [task for task in [self._task, *self._checkpoints, self.flushes.task] if task]
+            if tasks:
+                await asyncio.wait(tasks)
 
     async def checkpointed(self) -> None:
         """Return once the checkpoints that are being written now are done."""
@@ -126,8 +144,9 @@ class Writer:
 
     async def _run(self) -> None:
         try:
-            while self._gathered:
+            while self._gathered and self._wanted:
                 batch, self._gathered = self._gathered, []
+                self._wanted = False
                 try:
                     await self._commit(batch)
                 except QuotaExceeded:
