@@ -9,19 +9,38 @@ from sync_hub import Kept, Snapshot
 from sync_replica import Device, Disk, text
 from sync_world import KEYS, YEAR_MS, World, _counted, read_log
 
+from masq_store.core import roster
 from masq_store.core.claims import MOST_AHEAD_MS
 from masq_store.core.clock import MAX_COUNTER, MAX_MS, ZERO, Stamp
 from masq_store.core.envelope import Header, tag_of
 from masq_store.core.register import Change, Register, row_change
+from masq_store.core.roster import Policy
 from masq_store.core.space import MOST_ROWS, Space
 from masq_store.core.sync_wire import Changes, Check, Message, State, Trimmed
 
 LIES = {
     "lie_ranges": 4, "lie_snapshot": 2, "lie_half_snapshot": 2, "lie_change": 3, "lie_replicas": 1, "lie_digest": 2,
     "lie_answer": 2, "lie_trimmed": 1, "lie_pieces": 1, "lie_session": 1, "lie_stamp": 2, "lie_count": 1,
-    "lie_newer": 1, "lie_full": 2, "lie_hold": 2,
+    "lie_newer": 1, "lie_full": 2, "lie_hold": 2, "lie_roster": 2,
 }  # fmt: skip
 """How often each happens, beside what happens in any world."""
+
+GRANTED = Policy(stay=False, minutes=60, sync=True, turn=1)
+"""What each device was granted, for the rows of a roster."""
+
+ROSTER = (
+    ("policy/{id}", {"stay": True, "minutes": 0, "sync": True, "turn": 0}),
+    ("policy/{id}/a", {"stay": False, "minutes": 1, "sync": False, "turn": 1 << 40}),
+    ("policy/{id}", {"stay": 1, "minutes": -1, "sync": True, "turn": 0}),
+    ("policy/{id}", None),
+    ("app", {"approved": True, "generation": 0, "relay": "wss://relay.example/", "devices": 1}),
+    ("app", "nonsense"),
+    ("app", None),
+    ("removed/{id}", {"ms": "soon"}),
+)
+"""What a member writes into a roster: looser, stricter, nonsense, nothing."""
+
+WITHDRAWN = {"approved": False, "generation": 0, "relay": "", "devices": 1}
 
 LAST = "f" * 16
 """Of equal stamps that of this replica is the largest."""
@@ -152,6 +171,19 @@ class HostileWorld(World):
         self.note("places that are held")
         self.hub.hold(self.new_id(8))
 
+    def _lie_roster(self, at: int, b: int, c: int) -> None:
+        """Write into a roster what would make a copy looser, or unable to hear what the person decides."""
+        key, row = ROSTER[b % len(ROSTER)]
+        self._number += 1
+        ms = self.now_ms + (0, MOST_AHEAD_MS)[c % 2]
+        register = Register(
+            Stamp(ms, MAX_COUNTER, self._liar), self._number, None if row is None else text(row)
+        )
+        self.note("rows of a roster by a liar")
+        self._say(
+            Changes([Change(self._liar, self._number, key.format(id=_id(at)), register)], [], self._counter)
+        )
+
     def _lie_size(self, at: int, b: int, c: int) -> None:
         """Write more than a device may."""
         self._write_much(text("x" * (self.most_bytes // 8)), 9)
@@ -190,10 +222,19 @@ class HostileWorld(World):
         self._calm_down()
         self._check(expected.rows())
         for at, device in enumerate(self.devices):
+            said = roster.said(device.space.items(), _id(at))
+            here = GRANTED.with_(said.policy) if said.policy else GRANTED
+            assert _allows_no_more(here, GRANTED), f"the roster made {at} looser"
+            assert not said.removed, f"{at} was removed by nobody"
+        self.devices[-1].write([(f"app/{self._number}", text(WITHDRAWN))])
+        for at, device in enumerate(self.devices):
             device.write([(f"after {at}", text(at))])
             expected.merge([row_change(row) for row in device.space.rows()])
         self._calm_down()
         self._check(expected.rows())
+        for at, device in enumerate(self.devices):
+            facts = roster.said(device.space.items(), _id(at)).facts
+            assert facts and not facts.approved, f"device {at} has not heard of the withdrawal"
 
     def _check(self, expected: list) -> None:
         joined = Space("f" * 16)
@@ -210,3 +251,17 @@ class HostileWorld(World):
             assert not device.counted & ~bits, f"what was on the disk of device {at} is gone"
         assert sorted(read_log(self)[0].rows()) == rows, "the log does not add up to what the devices hold"
         assert not self._acknowledged & ~bits, "what was acknowledged is gone"
+
+
+def _id(at: int) -> str:
+    return f"{at:016x}"
+
+
+def _allows_no_more(here: Policy, granted: Policy) -> bool:
+    """Say whether `here` allows nothing that `granted` does not."""
+    return (
+        (granted.stay or not here.stay)
+        and (not granted.minutes or 0 < here.minutes <= granted.minutes)
+        and (granted.sync or not here.sync)
+        and here.turn >= granted.turn
+    )

@@ -17,7 +17,7 @@ Frame = tuple[Any, ...]
 ROOM_FULL, DISK_FAILED, SNAPSHOT_REFUSED = 6, 12, 13  # codes of R4
 
 MOST_HELD = 3
-"""How often others are refused the place for a snapshot before whoever holds it has held it too long."""
+"""How often others are refused the place for a snapshot before whoever is to `hold` it has held it too long."""
 
 
 class Snapshot(NamedTuple):
@@ -154,7 +154,7 @@ class Hub:
     ) -> None:
         what = (name, of, number, tag)
         going = self._incoming
-        if part == 0 and going and going.line is not line:
+        if part == 0 and going and not going.line.joined:
             self._held += 1
             if self._held > MOST_HELD:
                 self._held, self._incoming, going = 0, None, None

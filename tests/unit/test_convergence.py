@@ -21,7 +21,7 @@ MET_BESIDE_A_LIAR = (
     "claims not believed", "told something else", "told the same", "ranges that a liar claims", "snapshots of a liar",
     "changes in another's name", "counters that a liar takes", "snapshots that end with junk", "stamps far ahead",
     "changes that cannot be", "envelopes of a later version", "rooms that are full", "posts to a full room",
-    "places that are held",
+    "places that are held", "rows of a roster by a liar",
 )  # fmt: skip
 
 
@@ -49,6 +49,32 @@ def test_replicas_converge_beside_a_liar(seeds):
     """
     met = run_many(seeds, lies=True)
     assert {what: met[what] for what in MET_BESIDE_A_LIAR if met[what] < 3} == {}
+
+
+FOUND = {
+    "what stands above a gap is refused": (
+        20603,
+        [
+            ("lie_pieces", 1, 3198, 2156),
+            ("talk", 1, 198, 891),
+            ("hub_back", 0, 2377, 2027),
+            ("lie_full", 1, 2719, 2410),
+        ],
+    ),
+    "a full room is said to be trimmed": (103, [("lie_full", 0, 1143, 1588), ("lie_trimmed", 1, 1036, 3748)]),
+    "a full room of what a later version sealed": (
+        9,
+        [("lie_full", 2, 774, 4082), ("lie_newer", 4, 1847, 94)],
+    ),
+}
+"""Histories beside a liar that went wrong once, by seed."""
+
+
+@pytest.mark.parametrize("what", FOUND)
+def test_what_went_wrong_once_goes_well(what):
+    """Each short history in which a fault was found ends well."""
+    seed, history = FOUND[what]
+    run(seed, history, lies=True)
 
 
 UNTIL_MEMBERS_SIGN = {

@@ -117,6 +117,7 @@ class Sync:
         self._shown: dict[tuple[str, int, str], Change] = {}  # read in the log, and above `_checked`
         self._checked = dict(self.log.vector)  # the log's vector, as far as its claims were looked at
         self._begun = not self.log.number  # the log is read from its beginning
+        self._above: set[int] = set()  # posts, of those in flight, of what stands above a gap
         self._vector: dict[str, int] = {}  # of the snapshot that is being read, as far as it was said
 
     # The relay says ----------------------------------------------------------------------------------------
@@ -202,6 +203,7 @@ class Sync:
     def stored(self, ref: int, number: int) -> bool:
         """Note that a post is on the relay's disk, as envelope `number`; False where it is none of this replica's."""
         sent = self._in_flight.pop(ref, None)
+        self._above.discard(ref)
         if sent is None:
             return False
         if number > self.log.number:  # or it stands in the snapshot that was read just now
@@ -257,6 +259,8 @@ class Sync:
         if self._in_flight.pop(ref, None) is None:
             return False
         self._held = True
+        self._begun = self._begun or ref in self._above
+        self._above.discard(ref)
         return True
 
     def resume(self) -> None:
@@ -300,6 +304,8 @@ class Sync:
                 return []
         ranges = [(who, get(who, 0), number) for who, number in vector.items() if number > get(who, 0)]
         posts = list(self._cut(since(self._sent) if changes is None else changes, ranges, None))
+        if changes is not None:
+            self._above.update(post.ref for post in posts)
         self._sent.update((who, end) for who, _, end in ranges)
         return posts
 
@@ -451,6 +457,8 @@ class Sync:
 
     def _let_go(self) -> None:
         self._in_flight.clear()
+        self._begun = self._begun or bool(self._above)
+        self._above.clear()
         self._held = False
         self._sent = dict(self.log.vector)
 
