@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import deque
 from collections.abc import Callable
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
@@ -32,6 +32,8 @@ TURN_SECONDS = 0.02
 TOGETHER = 64 * 1024
 """What deliveries count for is taken from the bucket in sums of about this: most are small."""
 
+BINARY = WSMsgType.BINARY  # looked up for each frame; an enumeration is slow at that
+
 CLOSES = {
     Code.STOPPING: WSCloseCode.GOING_AWAY,
     Code.FRAME_TOO_LARGE: WSCloseCode.MESSAGE_TOO_BIG,
@@ -51,6 +53,8 @@ class Connection(WSListener):
 
     def __init__(self, relay: Relay, arrivals: Arrivals, arrival: Arrival, address: str) -> None:
         self.relay = relay
+        self._counts = relay.metrics.counts
+        self._most = relay.limits.frame
         self.held = 0
         """Bytes that it has taken to read into, beyond what each may."""
         self.channels: dict[int, Member | Joining] = {}
@@ -78,7 +82,7 @@ class Connection(WSListener):
         self._transport = transport
         self._socket: asyncio.Transport = transport.underlying_transport
         self._socket.set_write_buffer_limits(high=HIGH_WATER, low=LOW_WATER)
-        self.peer = self.relay.peers.find(self._address, time.monotonic())
+        self.peer = self.relay.peers.find(self._address, monotonic())
         self._arrivals.arrived(self._arrival)
         self._arrival.connection = self
         self.relay.connected(self)
@@ -87,10 +91,12 @@ class Connection(WSListener):
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         """Read a WebSocket frame; browsers cut large messages into several."""
         kind = frame.msg_type
-        self._arrival.unread = (
-            frame.tail_size if self._fragments is None else frame.tail_size + len(self._fragments)
-        )
-        if kind == WSMsgType.CLOSE:
+        fragments = self._fragments
+        self._arrival.unread = frame.tail_size if fragments is None else frame.tail_size + len(fragments)
+        if kind == BINARY and fragments is None and frame.fin and not self.dead:
+            if self._pace(frame.payload_size):
+                self._message(frame.get_payload_as_bytes())
+        elif kind == WSMsgType.CLOSE:
             if not transport.is_close_frame_sent:
                 transport.send_close(WSCloseCode.OK)
             transport.disconnect()
@@ -99,8 +105,6 @@ class Connection(WSListener):
                 self._later("grace", self.relay.limits.grace, self.abort)
         elif self.dead or not self._pace(frame.payload_size):
             return
-        elif kind == WSMsgType.BINARY and frame.fin and self._fragments is None:
-            self._message(frame.get_payload_as_bytes())
         elif kind == WSMsgType.PING:
             if not self.slow:
                 transport.send_pong(frame.get_payload_as_bytes())
@@ -118,7 +122,7 @@ class Connection(WSListener):
     def pause_writing(self) -> None:
         """Note that the other side reads more slowly than it is sent to."""
         self.slow = True
-        self.slow_since = time.monotonic()
+        self.slow_since = monotonic()
         self.relay.slow[self] = None
         self.relay.check_buffers(self)
 
@@ -133,14 +137,16 @@ class Connection(WSListener):
     def send(self, frame: bytes) -> None:
         """Send one frame."""
         if not self.dead:
-            self._transport.send(WSMsgType.BINARY, frame)
-            self._check_buffer()
+            self._transport.send(BINARY, frame)
+            if self.slow:
+                self._check_buffer()
 
     def write(self, messages: bytes) -> None:
         """Send whole WebSocket messages that were put together before."""
         if not self.dead:
             self._socket.write(messages)
-            self._check_buffer()
+            if self.slow:
+                self._check_buffer()
 
     def refuse(self, code: Code, sentence: str, channel: int = frames.CONNECTION, ref: int = 0) -> None:
         """Send an ERROR that leaves the connection as it is."""
@@ -176,7 +182,7 @@ class Connection(WSListener):
         return self._socket.get_write_buffer_size()
 
     def _check_buffer(self) -> None:
-        if self.slow and self._socket.get_write_buffer_size() > self.relay.limits.buffer:
+        if self._socket.get_write_buffer_size() > self.relay.limits.buffer:
             self.cut(
                 Code.TOO_SLOW, "You do not read what you are sent. Connect again and go on from your cursor."
             )
@@ -190,14 +196,16 @@ class Connection(WSListener):
 
     def charge(self, size: int) -> None:
         """Count what the relay sends because of this connection, and read it more slowly where that is too much."""
-        assert self.peer is not None
         if size <= 0:  # who is alone in a room does not wait for what others at its address owe
             return
-        self.peer.owed += size
-        if self.peer.owed < TOGETHER:
+        peer = self.peer
+        assert peer is not None
+        owed = peer.owed + size
+        if owed < TOGETHER:
+            peer.owed = owed
             return
-        size, self.peer.owed = self.peer.owed, 0
-        wait = self.peer.out.take(size, self.now)
+        peer.owed = 0
+        wait = peer.out.take(owed, self.now)
         if wait and not self.dead and not self._held & RATE:
             self.hold(RATE)
             self._later("rest", wait, self._after_rest)
@@ -216,23 +224,24 @@ class Connection(WSListener):
 
     def _pace(self, size: int) -> bool:
         """Count what has come. Returns whether the connection goes on."""
-        assert self.peer is not None
-        self.now = now = time.monotonic()
-        wait = max(self.peer.frames.take(1, now), self.peer.bytes.take(size, now))
-        if wait:
-            if self.peer.frames.overdrawn or self.peer.bytes.overdrawn:
+        peer = self.peer
+        assert peer is not None
+        self.now = now = monotonic()
+        too_often, too_much = peer.frames.take(1, now), peer.bytes.take(size, now)
+        if too_often or too_much:
+            if peer.frames.overdrawn or peer.bytes.overdrawn:
                 self.cut(
                     Code.TOO_FAST, "You send faster than this relay takes. Connect again, and more slowly."
                 )
                 return False
             if not self._held & RATE:
                 self.hold(RATE)
-                self._later("rest", wait, self._after_rest)
+                self._later("rest", max(too_often, too_much), self._after_rest)
         return True
 
     def _after_rest(self) -> None:
         assert self.peer is not None
-        now = time.monotonic()
+        now = monotonic()
         peer = self.peer
         wait = max(peer.frames.take(0, now), peer.bytes.take(0, now), peer.out.take(0, now), peer.turn - now)
         if wait > 0:
@@ -270,9 +279,10 @@ class Connection(WSListener):
         self.cut(Code.FRAME_TOO_LARGE, f"A frame has at most {limit} bytes here, as WELCOME says.")
 
     def _message(self, message: bytes) -> None:
-        self.relay.metrics.counts["frames_in_total"] += 1
-        self.relay.metrics.counts["bytes_in_total"] += len(message)
-        if len(message) > self.relay.limits.frame:
+        counts, size = self._counts, len(message)
+        counts["frames_in_total"] += 1
+        counts["bytes_in_total"] += size
+        if size > self._most:
             self._too_large()
             return
         try:
@@ -328,7 +338,7 @@ class Connection(WSListener):
         if messages and not self.dead:
             self.write(messages)
             assert self.peer is not None
-            wait = self.peer.out.take(len(messages), time.monotonic())
+            wait = self.peer.out.take(len(messages), monotonic())
             if wait:
                 self._later("read on", wait, self._read_on)
                 return

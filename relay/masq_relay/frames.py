@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import IntEnum
+from operator import add
 from struct import Struct
 from typing import NamedTuple
 
@@ -131,6 +132,9 @@ class Ping(NamedTuple):
 
 FromClient = Hello | Join | Leave | Post | Snapshot | Cast | Ping
 
+_new = tuple.__new__
+"""Makes a NamedTuple in half the time."""
+
 _HELLO = Struct(">BB")
 _JOIN = Struct(f">BH{ROOM_BYTES}s{TOKEN_BYTES}sQ{TAG_BYTES}s")
 _LEAVE = Struct(">BH")
@@ -191,7 +195,7 @@ def _read_post(frame: bytes) -> Post:
     if len(frame) < 39:  # _at_least, spelled out: this is the frame that comes most
         _at_least(frame, _POST, "POST")
     _, channel, ref = _POST.unpack_from(frame)
-    return Post(channel, ref, frame[7:])
+    return _new(Post, (channel, ref, frame[7:]))
 
 
 def _read_snapshot(frame: bytes) -> Snapshot:
@@ -267,15 +271,11 @@ def error(code: Code, sentence: str, channel: int = CONNECTION, ref: int = 0) ->
     return _ERROR.pack(Kind.ERROR, channel, ref, code) + words
 
 
-class Piece(NamedTuple):
-    """A frame in a WebSocket message without its channel, which stands between `before` and `after`.
+Piece = tuple[bytes, bytes]
+"""A frame in a WebSocket message without its channel: what stands before that, and what stands after it.
 
-    So the frames of a batch are put together once, and for each member only its channel is set in.
-    """
-
-    before: bytes
-    after: bytes
-
+So the frames of a batch are put together once, and for each member only its channel is set in.
+"""
 
 _STORED = Struct(">IQ")
 _ENVELOPE = Struct(">QQ")
@@ -284,28 +284,28 @@ _SNAPSHOT_PART = Struct(">HHQ")
 
 def stored(ref: int, number: int) -> Piece:
     """Return STORED without its channel."""
-    return Piece(_STORED_BEFORE, _STORED.pack(ref, number))
+    return _STORED_BEFORE, _STORED.pack(ref, number)
 
 
 def envelope(number: int, time_ms: int, content: bytes) -> Piece:
     """Return ENVELOPE without its channel."""
-    return Piece(message_header(19 + len(content)) + b"\x85", _ENVELOPE.pack(number, time_ms) + content)
+    return message_header(19 + len(content)) + b"\x85", _ENVELOPE.pack(number, time_ms) + content
 
 
 def snapshot_part(part: int, of: int, number: int, content: bytes) -> Piece:
     """Return SNAPSHOT, as the relay sends it, without its channel."""
-    return Piece(message_header(15 + len(content)) + b"\x86", _SNAPSHOT_PART.pack(part, of, number) + content)
+    return message_header(15 + len(content)) + b"\x86", _SNAPSHOT_PART.pack(part, of, number) + content
 
 
 def casted(content: bytes) -> Piece:
     """Return CAST, as the relay sends it, without its channel."""
-    return Piece(message_header(3 + len(content)) + b"\x87", content)
+    return message_header(3 + len(content)) + b"\x87", content
 
 
 def refused(code: Code, sentence: str, ref: int) -> Piece:
     """Return ERROR without its channel."""
     rest = error(code, sentence, 0, ref)[3:]
-    return Piece(message_header(3 + len(rest)) + b"\x8f", rest)
+    return message_header(3 + len(rest)) + b"\x8f", rest
 
 
 def whole(pieces: list[Piece], channel: bytes) -> bytes:
@@ -315,13 +315,13 @@ def whole(pieces: list[Piece], channel: bytes) -> bytes:
 
 def seams(pieces: list[Piece]) -> list[bytes]:
     """Return what stands between the channels of these pieces: joined with a channel, it is what goes out."""
-    between = []
-    last = b""
-    for before, after in pieces:
-        between.append(last + before)
-        last = after
-    between.append(last)
-    return between
+    if not pieces:
+        return [b""]
+    before, after = zip(*pieces, strict=True)
+    return [before[0], *map(add, after, before[1:]), after[-1]]
+
+
+_MEDIUM = Struct(">HH")
 
 
 def message_header(length: int) -> bytes:
@@ -329,7 +329,7 @@ def message_header(length: int) -> bytes:
     if length < 126:
         return b"\x82" + length.to_bytes(1, "big")
     if length < 1 << 16:
-        return b"\x82\x7e" + length.to_bytes(2, "big")
+        return _MEDIUM.pack(0x827E, length)
     return b"\x82\x7f" + length.to_bytes(8, "big")
 
 

@@ -19,22 +19,32 @@ class Bucket:
 
     def take(self, amount: float, now: float) -> float:
         """Take `amount` at time `now` (seconds, any origin); return how many seconds to wait: 0 within the rate."""
+        # Two of these are asked for each frame: no calls.
+        left = self._left
         if now > self._at:
-            self._left = min(self.burst, self._left + (now - self._at) * self.rate)
+            left += (now - self._at) * self.rate
+            if left > self.burst:
+                left = self.burst
             self._at = now
+        left -= amount
+        if left >= 0:
+            self._left = left
+            return 0.0
         # A debt has an end: who goes on sending is not locked out for longer than two bursts take.
-        self._left = max(self._left - amount, -2 * self.burst)
-        return 0.0 if self._left >= 0 else -self._left / self.rate
+        self._left = left = max(left, -2 * self.burst)
+        return -left / self.rate
 
     def has(self, amount: float, now: float) -> bool:
         """Take `amount` at time `now` if it is there whole; return whether it was."""
+        left = self._left
         if now > self._at:
-            self._left = min(self.burst, self._left + (now - self._at) * self.rate)
+            left += (now - self._at) * self.rate
+            if left > self.burst:
+                left = self.burst
             self._at = now
-        if self._left < amount:
-            return False
-        self._left -= amount
-        return True
+        enough = left >= amount
+        self._left = left - amount if enough else left
+        return enough
 
     def give_back(self, amount: float) -> None:
         """Put back what was taken for nothing."""

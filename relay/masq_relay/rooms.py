@@ -5,6 +5,7 @@ Nobody is sent what could still be lost: an envelope goes out after the commit t
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
 from masq_relay import frames, sheets
@@ -119,11 +120,11 @@ class Room:
         snapshot = self.snapshot.bytes if self.snapshot else 0
         return self.total - self.trimmed + snapshot + self.waiting_bytes
 
-    def add(self, entry: Entry, size: int) -> None:
-        """Let an entry wait for the next commit. `size`: what it counts for."""
+    def add(self, entry: Entry, size: int, length: int) -> None:
+        """Let an entry wait for the next commit. `size`: what it counts for; `length`: its envelope's bytes."""
         self.waiting.append(entry)
         self.waiting_bytes += size
-        self.queued += _length(entry)
+        self.queued += length
 
     def take(self, age_ms: int) -> tuple[list[Entry], Work]:
         """Take what the next commit should have of this room. `age_ms`: the relay's age."""
@@ -159,7 +160,7 @@ class Room:
             self.made = age_ms
         self.id, self.total = done.id, done.total
         self.committing = False
-        self.waiting_bytes -= sum(map(_size, entries))
+        self.waiting_bytes -= _size(entries)
         if done.snapshot is not None:
             self.snapshot, self.start, self.trimmed = done.snapshot, done.snapshot.number, done.trimmed
         incoming = self.incoming
@@ -170,7 +171,7 @@ class Room:
     def fail(self, entries: list[Entry]) -> None:
         """Forget what a failed commit was to change."""
         self.committing = False
-        self.waiting_bytes -= sum(map(_size, entries))
+        self.waiting_bytes -= _size(entries)
         if self.incoming is not None:
             self.incoming.refused = True
             self.incoming.disk_id = None
@@ -187,20 +188,22 @@ class Room:
         why, because = refusal or DISK_REFUSAL
         for_all: list[Piece | None] = []
         for_own: list[Piece | None] = []
-        authors: set[Member] = set()
+        authors: defaultdict[Member, list[int]] = defaultdict(list)
+        """Who said something, and which of the entries."""
         part = 0
-        for entry in entries:
-            authors.add(entry.member)
+        for index, entry in enumerate(entries):
+            author = entry.member
+            authors[author].append(index)
             if type(entry) is Posted:
                 if done is None:
                     for_all.append(None)
                     for_own.append(frames.refused(why, because, entry.ref))
                     continue
-                self.head += 1
-                for_all.append(frames.envelope(self.head, now_ms, entry.envelope))
-                for_own.append(frames.stored(entry.ref, self.head))
-                if not entry.member.live:
-                    entry.member.acks[self.head] = entry.ref
+                number = self.head = self.head + 1
+                for_all.append(frames.envelope(number, now_ms, entry.envelope))
+                for_own.append(frames.stored(entry.ref, number))
+                if not author.live:
+                    author.acks[number] = entry.ref
             elif type(entry) is Casting:
                 for_all.append(frames.casted(entry.envelope))
                 for_own.append(None)
@@ -216,7 +219,7 @@ class Room:
                     else frames.stored(entry.ref, entry.work.incoming.number)
                 )
         shared = [piece for piece in for_all if piece is not None]
-        between = frames.seams(shared)
+        between: list[bytes] = []  # where it is needed: often all who are here have said something
         deliveries = size = 0
         for member in list(self.members):
             if not member.live:
@@ -227,14 +230,15 @@ class Room:
                 self._fall_behind(member, entries, for_all, for_own, done)
                 continue
             if member in authors:
-                own = [
-                    mine if entry.member is member else theirs
-                    for entry, mine, theirs in zip(entries, for_own, for_all, strict=True)
-                ]
+                own = for_all.copy()
+                for index in authors[member]:
+                    own[index] = for_own[index]
                 pieces = [piece for piece in own if piece is not None]
                 data = frames.whole(pieces, member.wire) if pieces else b""
                 deliveries += len(pieces)
             else:
+                if not between:
+                    between = frames.seams(shared)
                 data = member.wire.join(between) if shared else b""
                 deliveries += len(shared)
             member.sent = self.head
@@ -303,7 +307,5 @@ def _length(entry: Entry) -> int:
     return len(entry.work.envelope if isinstance(entry, Part) else entry.envelope)
 
 
-def _size(entry: Entry) -> int:
-    if type(entry) is Posted:
-        return len(entry.envelope) + sheets.ENTRY
-    return 0
+def _size(entries: list[Entry]) -> int:
+    return sum([len(entry.envelope) + sheets.ENTRY for entry in entries if type(entry) is Posted])

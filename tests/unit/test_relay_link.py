@@ -652,9 +652,10 @@ def test_before_joined(kind):
         network.socket.answers = False
         link.enter(two)
         at = channel_of(network, two)
-        pieces = {
-            name: framed(piece, at) for name, piece in SAID.items() if isinstance(piece, relay.Piece)
-        } | {"others": relay.others(at, 1), "current": relay.current(at, 0)}
+        pieces = {name: framed(piece, at) for name, piece in SAID.items() if isinstance(piece, tuple)} | {
+            "others": relay.others(at, 1),
+            "current": relay.current(at, 0),
+        }
         network.socket.say(pieces[kind])
         assert (two.names(), one.names()[-1], link.bad_frames) == ([], "lost", 0)
         await settle()
