@@ -12,6 +12,7 @@ from skipping import skipping
 
 from masq.errors import QuotaExceeded
 from masq_store.engine import engine as engines
+from masq_store.engine import spaces
 
 
 def run(test: Any) -> None:
@@ -454,5 +455,30 @@ def test_a_window_that_closed_before_it_came_here_is_an_answer(monkeypatch: pyte
             await tab.call("severed")
         await closed.status(denied="closed")
         assert not any("denied" in status for status in cut_off.statuses())
+
+    run(scenario())
+
+
+def test_who_waits_for_a_large_space_hears_that_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its app does, and approved ones that wait behind it, so that none takes it for a hang; a stranger does not."""
+    monkeypatch.setattr(spaces, "PAUSE_SECONDS", 0)
+    monkeypatch.setattr(spaces, "CHUNK_ROWS", 10)
+
+    async def scenario() -> None:
+        rig = await Rig().start()
+        large = await rig.approved(APP)
+        await rig.approved(OTHER)
+        await large.call("update", [[f"key/{number}", 1] for number in range(100)])
+        space = large.session.space  # type: ignore[attr-defined]
+        await space.checkpoint(space.freeze())
+        await rig.restart()
+        heard = []
+        tabs = [rig.app(origin) for origin in (APP, OTHER, "https://stranger.example")]
+        for tab in tabs:
+            tab.session.on_reading = lambda tab=tab: heard.append(tab)  # type: ignore[attr-defined]
+        for tab in tabs:
+            await tab.status()
+        assert tabs[0] in heard and tabs[1] in heard and tabs[2] not in heard
+        assert heard.count(tabs[0]) >= 10  # one for each part
 
     run(scenario())

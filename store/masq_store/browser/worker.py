@@ -39,6 +39,9 @@ NESTED = "masq-nested"
 """The same for apps inside pages of other origins. On the store's own host they see its storage, and no frame there may
 take their copy for one that is to be handed back."""
 
+READING = {"masq": messages.PROTOCOL, "frame": "progress"}
+"""What a frame tells its app while a large space is read, which puts the app's time-out off."""
+
 PATIENCE_SECONDS = 10
 """How long an engine that was asked to step down may stay silent before its lock is taken from it.
 
@@ -421,6 +424,7 @@ class Line:
             return
         session.on_ticket = lambda ticket: self._tell({"ticket": ticket})
         session.on_strip = lambda state: self._tell(strip.message(state))
+        session.on_reading = lambda: self._tell({"tell": READING})
         session.on_refused = port.refused
         self._app_port = port
         watches = [(number, prefix) for number, prefix in attach.get("watches", ())]

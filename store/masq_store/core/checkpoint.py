@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from masq.errors import MasqError
@@ -54,12 +54,24 @@ def decode(contents: Sequence[bytes], replica: str) -> tuple[Space, Covered]:
 
     Raises DamagedData and NewerData.
     """
+    steps = decode_in_parts(contents, replica)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            decoded: tuple[Space, Covered] = end.value
+            return decoded
+
+
+def decode_in_parts(contents: Sequence[bytes], replica: str) -> Generator[None, None, tuple[Space, Covered]]:
+    """As `decode`, with a pause after each slice, for what else there is to do."""
     head, covered = decode_head(contents[0] if contents else b"")
     if head["slices"] != len(contents) - 1:
         raise DamagedData("a checkpoint")
     rows: list[Row] = []
     for content in contents[1:]:
         rows += journal.decode_checkpoint(content)[0]
+        yield
     return Space.from_rows(replica, rows, head["vector"]), covered
 
 

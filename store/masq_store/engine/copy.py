@@ -65,9 +65,18 @@ class Copy:
 
     @classmethod
     async def open(
-        cls, backend: Backend, crypto: Crypto, secrets: Secrets, identity: str, changed: Callable[[], None]
+        cls,
+        backend: Backend,
+        crypto: Crypto,
+        secrets: Secrets,
+        identity: str,
+        changed: Callable[[], None],
+        reading: Callable[[], None] = lambda: None,
     ) -> Copy:
-        """Read it from the disk. Raises DamagedData, NewerData, QuotaExceeded."""
+        """Read it from the disk; `reading` is called now and then where that takes long.
+
+        Raises DamagedData, NewerData, QuotaExceeded.
+        """
         origin, generation = secrets.grant.origin, secrets.grant.generation
 
         async def read(info: bytes) -> OpenSpace:
@@ -75,7 +84,7 @@ class Copy:
             sealer = Sealer(crypto, secrets.root, secrets.id, space_id)
             replica = crypto.random(keys.REPLICA_BYTES).hex()
             try:
-                return await OpenSpace.open(backend, sealer, secrets.id, space_id, replica)
+                return await OpenSpace.open(backend, sealer, secrets.id, space_id, replica, reading)
             except DamagedData:
                 if info != keys.roster_id_info(origin):
                     raise

@@ -267,6 +267,12 @@ class Engine:
         elif session.told != status:
             session.tell_status(status)
 
+    def _reading(self) -> None:
+        """Have all who wait for the store's first word hear that a large space is being read, but no stranger."""
+        for session in self._apps:
+            if not session.told and self.status(session.origin)["state"] == "ready":
+                session.on_reading()
+
     async def note_used(self, profile: Profile, origin: str) -> None:
         """Note that an app is in use; whoever calls this holds `changing`."""
         app = profile.app(origin)
@@ -315,6 +321,7 @@ class Engine:
     async def open_profile(self, secrets: Unlocked) -> None:
         """Take up a profile whose secrets are known. Raises DamagedData, NewerData, QuotaExceeded."""
         profile = Profile(self.backend, self.crypto, self.writer, secrets)
+        profile.reading = self._reading
         await profile.start(self.now_ms())
         self.profile, self.failure = profile, None
         for session in list(self._apps):

@@ -150,6 +150,11 @@ class Partition:
             "waiting": copy.waiting,
         }
 
+    def _reading(self, origin: str) -> None:
+        for session in self._of(origin):
+            if not session.told:
+                session.on_reading()
+
     async def _arrive(self, session: AppSession, ticket: Any) -> None:
         origin = session.origin
         async with self._changing:
@@ -222,7 +227,9 @@ class Partition:
         origin = secrets.grant.origin
         public = (await self._kept.known(origin))[secrets.id]
         identity = await self._kept.identity(public)
-        copy = await Copy.open(self.backend, self.crypto, secrets, identity.id, self._changed)
+        copy = await Copy.open(
+            self.backend, self.crypto, secrets, identity.id, self._changed, lambda: self._reading(origin)
+        )
         if granted:
             await copy.granted_again(secrets)
         if by_itself:

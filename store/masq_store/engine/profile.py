@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -52,6 +52,7 @@ class Profile:
         self._writer = writer
         self.secrets = secrets
         self._open: dict[tuple[str, int], asyncio.Task[OpenSpace]] = {}  # by origin and generation
+        self.reading: Callable[[], None] = lambda: None  # called now and then while a large space is read
         self._users: dict[str, int] = {}
         self._leaving: dict[str, asyncio.TimerHandle] = {}
         self._sizes: dict[str, dict[str, int]] = {}
@@ -317,7 +318,7 @@ class Profile:
     async def _open_space(self, space_id: str) -> OpenSpace:
         sealer = Sealer(self._crypto, self.secrets.root, self.id, space_id)
         replica = self._replicas.setdefault(space_id, self._crypto.random(keys.REPLICA_BYTES).hex())
-        return await OpenSpace.open(self._backend, sealer, self.id, space_id, replica)
+        return await OpenSpace.open(self._backend, sealer, self.id, space_id, replica, lambda: self.reading())
 
     async def _space_id(self, info: bytes) -> str:
         return (await self._crypto.hkdf(self.secrets.root, info, keys.ID_BYTES)).hex()

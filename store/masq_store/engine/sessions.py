@@ -121,6 +121,7 @@ class AppSession:
         self.told: dict[str, Any] = {}  # the status that the app knows
         self.on_ticket: Callable[[str | None], None] = lambda ticket: None  # has the frame keep it
         self.on_strip: Callable[[dict[str, Any] | None], None] = lambda state: None  # has the frame show it
+        self.on_reading: Callable[[], None] = lambda: None  # has the frame tell the app that it goes on
         # Has the frame answer a stranger's calls with this error, and keep them away from here; None: no longer.
         self.on_refused: Callable[[list[Any] | None], None] = lambda error: None
         self._engine = engine

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine
 
@@ -24,6 +25,9 @@ RECORD_COST = 2048
 
 LEAST_TAIL = 128 * 1024
 """A tail cheaper than this (bytes) is not worth a checkpoint."""
+
+PAUSE_SECONDS = 0.02
+"""How long reading a checkpoint keeps everybody else waiting at a time."""
 
 Listener = Callable[[list[str], object], None]
 
@@ -49,11 +53,18 @@ class OpenSpace:
 
     @classmethod
     async def open(
-        cls, backend: Backend, sealer: Sealer, profile: str, space: str, replica: str
+        cls,
+        backend: Backend,
+        sealer: Sealer,
+        profile: str,
+        space: str,
+        replica: str,
+        reading: Callable[[], None] = lambda: None,
     ) -> OpenSpace:
         """Read the space from disk; one that was never written starts empty. `replica`: who writes from now on.
 
-        Raises DamagedData or NewerData, and leaves the disk as it is.
+        `reading` is called now and then where that takes long, and others have their turn. Raises DamagedData
+        or NewerData, and leaves the disk as it is.
         """
         chunks = await backend.scan(disk.checkpoint(profile, space))
         records = await backend.scan(disk.journal(profile, space))
@@ -65,7 +76,7 @@ class OpenSpace:
             await opened.checkpoint(opened.freeze())
             return opened
         contents = await sealer.open(CHECKPOINT, [record for _, record in chunks], START)
-        core, covered = checkpoint.decode(contents, replica)
+        core, covered = await _decode(contents, replica, reading)
         opened = cls(backend, sealer, profile, space, core)
         opened._checkpoint_cost = sum(len(record) for _, record in chunks)
         opened._last, opened._tag = covered
@@ -175,3 +186,18 @@ class OpenSpace:
             self._checkpointing = False
         self._checkpoint_cost = sum(map(len, records))
         self._tail_cost -= cost
+
+
+async def _decode(contents: list[bytes], replica: str, reading: Callable[[], None]) -> tuple[Space, Covered]:
+    now = asyncio.get_running_loop().time
+    steps, paused = checkpoint.decode_in_parts(contents, replica), now()
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            decoded: tuple[Space, Covered] = end.value
+            return decoded
+        if now() - paused >= PAUSE_SECONDS:
+            reading()
+            await asyncio.sleep(0)
+            paused = now()
