@@ -1,6 +1,7 @@
 """What is sealed and stored: layouts, padding, and damage."""
 
 import contextlib
+import re
 
 import pytest
 from hypothesis import given, settings
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 from spaces import REPLICAS, histories, live_through
 from test_merge import changes
 
+from build.places import ROOT
 from masq_store.core import keys
 from masq_store.core.errors import DamagedData, NewerData
 from masq_store.core.journal import decode_changes, decode_checkpoint, encode_changes, encode_checkpoint
@@ -166,7 +168,16 @@ def test_infos_and_associated_data_are_unambiguous():
         keys.record_data("p", "ab", 2, RUN, 1, b""),
     ]
     assert len(set(infos)) == len(infos)
-    assert all(label.startswith("masq/v1/") for label in keys.LABELS)
-    assert len(set(keys.LABELS)) == len(keys.LABELS)
     assert [len(keys.nonce(number)) for number in (0, 2**64)] == [12, 12]
     assert keys.nonce(1) != keys.nonce(256)
+
+
+def test_each_label_has_one_purpose() -> None:
+    """All labels that the store's sources hold stand in one file and are among `LABELS`, and no two are the same."""
+    written = {
+        path.name: found
+        for path in (ROOT / "store").rglob("*.py")
+        if (found := re.findall(r'"(masq/v\d+/[^"]*)"', path.read_text("utf-8")))
+    }
+    assert {name: sorted(found) for name, found in written.items()} == {"keys.py": sorted(keys.LABELS)}
+    assert len(set(keys.LABELS)) == len(keys.LABELS) > 30

@@ -69,45 +69,10 @@ ENROLMENT = "masq/v1/enrolment"  # a space's secret → the name under which a p
 PARTITION = "masq/v1/partition"  # a space's secret → a partition's root key for it
 GRANT = "masq/v1/grant"  # a partition's root key → key that seals on disk what it was granted
 
-LABELS = (
-    JOURNAL,
-    SPACE_ID,
-    HOME_ID,
-    SPACE_SECRET,
-    HOME_SPACE,
-    ROOM,
-    EPOCH,
-    ROOM_TOKEN,
-    SENDER,
-    ENVELOPE,
-    ROOT_BY_PASSPHRASE,
-    ROOT_BY_DEVICE,
-    ROOT_BY_TICKET,
-    TICKET,
-    HOME_SECRET,
-    DEVICE_KEY,
-    DEVICE_ID,
-    APPROVALS,
-    RECORD,
-    BACKUP,
-    BACKUP_BY_PASSPHRASE,
-    BACKUP_RECORD,
-    BACKUP_PROFILE,
-    PAIRING_ROOM,
-    PAIRING_TOKEN,
-    PAIRING_MAC,
-    PAIRING_MESSAGE,
-    PAIRING_COMMITMENT,
-    PAIRING_TRANSCRIPT,
-    PAIRING_CODE,
-    PAIRING_SESSION,
-    PAIRING_SEALED,
-    ROSTER,
-    ROSTER_ID,
-    ENROLMENT,
-    PARTITION,
-    GRANT,
+LABELS = tuple(
+    value for name, value in list(globals().items()) if name.isupper() and isinstance(value, str)
 )
+"""Every label: each constant above that is a text."""
 
 
 def join(*fields: str | bytes | int) -> bytes:
