@@ -311,3 +311,21 @@ def test_what_gathers_goes_at_once_where_somebody_waits_for_it(
         await scene.writer.idle()
 
     run(scenario())
+
+
+def test_only_the_first_or_the_last_of_what_is_pending_is_settled() -> None:
+    """Anything else is a defect that stops the writer, and is not taken for what another write had put on the disk."""
+
+    async def scenario() -> None:
+        scene = await Scene().open()
+        (space, _) = scene.spaces
+        first, middle, last = (space.core.write([(key, "1")], 1) for key in "abc")
+        space.pending.extend((first, middle, last))
+        with pytest.raises(RuntimeError):
+            space.settled(middle)
+        assert list(space.pending) == [first, middle, last]
+        space.settled(last)
+        space.settled(first)
+        assert list(space.pending) == [middle]
+
+    run(scenario())

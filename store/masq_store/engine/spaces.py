@@ -112,11 +112,12 @@ class OpenSpace:
 
     def settled(self, applied: Applied) -> None:
         """Note that what was pending is on the disk, or was taken back: the first of all, or the last."""
-        if self.pending[0] is applied:
+        if self.pending and self.pending[0] is applied:
             self.pending.popleft()
-        else:
-            assert self.pending[-1] is applied
+        elif self.pending and self.pending[-1] is applied:
             self.pending.pop()
+        else:  # else what leaves this device would not be what the disk has
+            raise RuntimeError("what is settled is neither the first nor the last of what is pending")
 
     def durable_vector(self) -> dict[str, int]:
         """Return the version vector of what is on the disk."""
