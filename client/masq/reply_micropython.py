@@ -26,6 +26,7 @@ class Reply:
         self._error: BaseException | None = None
         self._seen = False
         self._callbacks: list[Callable[[Reply], object]] = []
+        self._telling: Any = None  # the task that tells of an error that nobody has seen
 
     def done(self) -> bool:
         """Whether there is a result, an error or a cancellation."""
@@ -57,7 +58,7 @@ class Reply:
         for callback in callbacks:
             callback(self)
         if error is not None and not self._seen and not isinstance(error, asyncio.CancelledError):
-            asyncio.create_task(self._tell_unseen())
+            self._telling = asyncio.create_task(self._tell_unseen())
         return True
 
     async def _tell_unseen(self) -> None:

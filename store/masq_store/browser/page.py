@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import Any
 
@@ -11,6 +10,7 @@ from masq.rpc import Channel
 from masq_store.browser import knock, offline
 from masq_store.browser.ports import BrowserPort
 from masq_store.core.access import nonce_in
+from masq_store.engine.tasks import Tasks
 from masq_store.ui import app, newer
 
 BESIDE = tuple(f'{{"masq":1,"{name}"' for name in ("worker", "tell", "moved", "ticket", "closes"))
@@ -50,10 +50,10 @@ async def main(js_port: Any, early: Any) -> None:
     for text in early:
         receive(text)
     if nonce:
-        asyncio.ensure_future(knock.at_opener(js_port, nonce))
+        window.tasks.start(knock.at_opener(js_port, nonce))
     await app.start(Link(channel), nonce or None, done)
     # A popup is closed soon, and the page behind it may be all that its person ever opens.
-    asyncio.ensure_future(offline.keep((lambda: None) if nonce else newer.offer))
+    window.tasks.start(offline.keep((lambda: None) if nonce else newer.offer))
 
 
 class Window:
@@ -62,6 +62,7 @@ class Window:
     def __init__(self, port: BrowserPort, channel: Channel) -> None:
         self._port = port
         self._channel = channel
+        self.tasks = Tasks("the store's page", _tell_console)
 
     def receive(self, message: dict[str, Any]) -> None:
         """Take a message of the worker's."""
@@ -93,3 +94,9 @@ class Link:
         self.call = channel.call
         self.on_event: Any = None
         channel.on_event = lambda event: self.on_event and self.on_event(event)
+
+
+def _tell_console(error: MasqError) -> None:
+    import js
+
+    js.console.error(str(error))

@@ -30,6 +30,7 @@ from masq_store.engine.engine import Engine
 from masq_store.engine.pages import PageSession
 from masq_store.engine.partition import Partition
 from masq_store.engine.sessions import AppSession
+from masq_store.engine.tasks import Tasks
 
 ENGINE = "masq-engine"
 APART = "masq-partition"
@@ -56,6 +57,14 @@ What they hold may open the profile: else a page that comes to the newer worker 
 LOOKS = 4
 """How often it is asked in that time: a machine that slept has missed but one answer."""
 
+STOP_SECONDS = 30
+"""How long an engine that steps down may take to finish. Where it takes longer, its worker ends as in a crash.
+
+What was acknowledged is on the disk by then; the apps' open calls fail, and their frames find the newer worker."""
+
+BUSY_LOOKS = 48
+"""How many answers in a row that it is busy, two minutes of them, are believed: no start and no end takes as long."""
+
 
 async def main() -> Any:
     """Start the engine of this build, whose number and version JavaScript has left in `masqBoot`.
@@ -70,7 +79,7 @@ async def main() -> Any:
     kind = str(address.searchParams.get("partition")) if address.searchParams.has("partition") else None
     name = {None: ENGINE, "nested": NESTED}.get(kind, APART)
     worker = Worker(int(boot.build), str(boot.version), str(address.href), name)
-    asyncio.ensure_future(worker.run())
+    worker.tasks.start(worker.run())
     return create_proxy(worker.connect)
 
 
@@ -88,6 +97,7 @@ class Worker:
         self._version = version
         self._url = url
         self._name = name
+        self.tasks = Tasks("the store's worker", _tell_console)
         self._engine: Engine | Partition | None = None
         self._failure: MasqError | None = None
         self._moved: str | None = None  # the address of the worker that has taken over
@@ -95,6 +105,7 @@ class Worker:
         self._held: locks.Held | None = None
         self._waiting = False  # for our turn
         self._heard = False  # whoever holds the lock has answered since we asked last
+        self._busy = 0  # how often in a row it has said that it is
         self._sent_on = asyncio.Event()  # set with `_moved`
         self._alone = asyncio.Event()  # set when the last line has gone
         self._channel = js.BroadcastChannel.new(self._name)
@@ -138,7 +149,7 @@ class Worker:
                 now_ms=_now_ms,
                 persistent=persistent,
                 failed=self._disk_failed,
-                emptied=lambda: asyncio.ensure_future(self._vanish(backend)),
+                emptied=lambda: self.tasks.start(self._vanish(backend)),
                 network=BrowserNetwork(),
             )
         return Engine(
@@ -172,7 +183,7 @@ class Worker:
             line.serve(self._engine, None)
         elif self._failure:  # a reload is a new try: what failed may have passed
             self._failure = None
-            asyncio.ensure_future(self.run())
+            self.tasks.start(self.run())
 
     def drop(self, line: Line) -> None:
         """Forget a line whose page or frame has gone, or has moved to another worker."""
@@ -197,13 +208,13 @@ class Worker:
         held = await locks.acquire(self._name, wait=False, stolen=self._robbed)
         if held:
             return held
-        waiting = asyncio.ensure_future(locks.acquire(self._name, stolen=self._robbed))
-        sent_on = asyncio.ensure_future(self._sent_on.wait())
+        waiting = self.tasks.start(locks.acquire(self._name, stolen=self._robbed))
+        sent_on = self.tasks.start(self._sent_on.wait())
         self._waiting = True
         try:
-            silent = 0
+            silent = self._busy = 0
             while not waiting.done() and not sent_on.done():
-                if silent == LOOKS:
+                if silent == LOOKS or self._busy >= BUSY_LOOKS:
                     waiting.add_done_callback(_pass_on)
                     return await locks.acquire(self._name, steal=True, stolen=self._robbed)
                 self._heard = False
@@ -223,14 +234,16 @@ class Worker:
     def _hear(self, event: Any) -> None:
         message = json.loads(event.data)
         if "wants" in message and self._held:
-            if self._engine and message["wants"] > self._build:
-                asyncio.ensure_future(self._step_down(message["url"]))
             if self._engine and message["wants"] <= self._build:
                 self._say_who_serves()
-            else:
-                self._post({"busy": self._build})
+                return
+            if self._engine:
+                engine, self._engine = self._engine, None
+                self.tasks.start(self._step_down(engine, message["url"]))
+            self._post({"busy": self._build})
         elif self._waiting and ("busy" in message or "serves" in message):
             self._heard = True
+            self._busy = self._busy + 1 if "busy" in message else 0
             if message.get("serves", -1) >= self._build:
                 self._moved = message["url"]
                 self._sent_on.set()
@@ -243,15 +256,24 @@ class Worker:
     def _say_who_serves(self) -> None:
         self._post({"serves": self._build, "url": self._url})
 
-    async def _step_down(self, url: str) -> None:
-        engine, self._engine = self._engine, None
-        assert engine is not None
-        by_session = {session: (port, state) for session, port, state in await engine.stop()}
-        self._moved = url
-        self._send_on(by_session)
-        await self._until_alone(LEAVING_SECONDS)
-        self._release()
-        await self._end_alone()
+    async def _step_down(self, engine: Engine | Partition, url: str) -> None:
+        """Hand everything to the worker at `url`. Whatever fails or hangs, this worker ends, and its lock is free."""
+        try:
+            stopping = self.tasks.start(engine.stop())
+            await asyncio.wait([stopping], timeout=STOP_SECONDS)
+            if not stopping.done():
+                raise TimeoutError(f"it had not stopped after {STOP_SECONDS} seconds")
+            by_session = {session: (port, state) for session, port, state in stopping.result()}
+            self._moved = url
+            self._send_on(by_session)
+            await self._until_alone(LEAVING_SECONDS)
+            self._release()
+            await self._until_alone(PATIENCE_SECONDS)
+        except Exception as error:  # what nobody foresaw, too
+            _tell_console(f"The store's engine could not be handed over: {error!r}")
+        finally:
+            self._release()
+            self.end()
 
     def _send_on(self, by_session: dict[AppSession, tuple[Any, dict[str, Any]]]) -> None:
         """Send every frame and page to the worker at `_moved`."""
@@ -392,7 +414,7 @@ class Line:
         elif "enrol" in message and len(ports) == 1:
             self._enrol(self._engine, message["enrol"], BrowserPort(ports[0]))
         elif "paste" in message and isinstance(self._engine, Partition) and self.sessions:
-            asyncio.ensure_future(self._engine.paste(self.sessions[0], message["paste"]))
+            self._engine.soon(self._engine.paste(self.sessions[0], message["paste"]))
         elif "page" in message and isinstance(self._engine, Engine):
             self._page(self._engine, message["page"])
         elif self._page_session is not None:
@@ -464,7 +486,7 @@ class Line:
             await locks.released(f"masq-alive-{alive}")
             then()
 
-        asyncio.ensure_future(wait())
+        self._worker.tasks.start(wait())
 
     def _tell(self, message: dict[str, Any], js_ports: Sequence[Any] = ()) -> None:
         from pyodide.ffi import to_js
@@ -472,6 +494,12 @@ class Line:
         self._js_port.postMessage(
             messages.dumps({"masq": messages.PROTOCOL, **message}), to_js(list(js_ports))
         )
+
+
+def _tell_console(trouble: object) -> None:
+    import js
+
+    js.console.error(str(trouble))
 
 
 def _pass_on(granted: asyncio.Future[locks.Held | None]) -> None:

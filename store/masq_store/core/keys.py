@@ -69,9 +69,7 @@ ENROLMENT = "masq/v1/enrolment"  # a space's secret → the name under which a p
 PARTITION = "masq/v1/partition"  # a space's secret → a partition's root key for it
 GRANT = "masq/v1/grant"  # a partition's root key → key that seals on disk what it was granted
 
-LABELS = tuple(
-    value for name, value in list(globals().items()) if name.isupper() and isinstance(value, str)
-)
+LABELS = tuple(value for name, value in list(globals().items()) if name.isupper() and isinstance(value, str))
 """Every label: each constant above that is a text."""
 
 

@@ -28,6 +28,7 @@ from masq_store.engine.rest import Rest
 from masq_store.engine.rosters import Rosters
 from masq_store.engine.sessions import CLOSED_SECONDS, AppSession
 from masq_store.engine.sync import ProfileSync
+from masq_store.engine.tasks import END_SECONDS, Tasks
 from masq_store.engine.turns import Turns
 from masq_store.engine.vault import Unlocked, Vault
 from masq_store.engine.writer import Writer
@@ -90,7 +91,7 @@ class Engine:
         self._approvals: list[str] = []  # of the active profile, while it is locked
         self._apps: set[AppSession] = set()
         self._pages: set[PageSession] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks("the store's engine", self.heed)
         self._stopping = False
         self._stopped = False  # the storage is another engine's: what fails now harms nobody
 
@@ -137,6 +138,7 @@ class Engine:
                 self.relays.close()
             self._stopped = True
             await self.backend.close()
+        await self._tasks.close(END_SECONDS)  # not above: at its end a task may have to wait for its turn
         # Last, and without a wait until the ports have gone: what an app says in between would be lost.
         return [(session, *session.hand_over()) for session in self._apps]
 
@@ -310,13 +312,13 @@ class Engine:
             if secrets:
                 await self.open_profile(secrets)
                 return
-        except MasqError as error:
-            self.heed(error)
+        except Exception as error:
+            self._tasks.report(error)
         try:
             if self.profile is None:
                 await self.open_active()
-        except MasqError as error:
-            self.heed(error)
+        except Exception as error:
+            self._tasks.report(error)
 
     async def open_profile(self, secrets: Unlocked) -> None:
         """Take up a profile whose secrets are known. Raises DamagedData, NewerData, QuotaExceeded."""
@@ -425,15 +427,5 @@ class Engine:
             self._failed(error)
 
     def soon(self, work: Any) -> None:
-        """Begin some work; what goes wrong in it is seen, but for what a person could be told."""
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        error = None if task.cancelled() else task.exception()
-        if isinstance(error, MasqError):
-            self.heed(error)
-        elif error is not None:
-            raise error  # to the loop's handler: a defect must be seen
+        """Begin some work, which ends with the engine; what goes wrong in it is seen, but for what could be told."""
+        self._tasks.start(work)

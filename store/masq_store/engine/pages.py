@@ -42,7 +42,6 @@ class PageSession:
         self._up = False  # it has said something
         self._files = Files()
         self._devices = DeviceCalls(engine, self.tell)
-        self._tasks: set[asyncio.Task[None]] = set()
         self._seen: dict[str, tuple[Profile, OpenSpace, Callable[[list[str], object], None]]] = {}
         port.listen(self.receive)
 
@@ -57,9 +56,7 @@ class PageSession:
             message = messages.loads(text)
             calls = message.get("calls", []) if isinstance(message, dict) else []
             for number, method, *arguments in calls:
-                task = asyncio.get_running_loop().create_task(self._answer(number, method, arguments))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+                self._engine.soon(self._answer(number, method, arguments))
         except (MasqError, TypeError, ValueError):
             self._post({"error": to_wire(ProtocolError("the page sent something that is no call"))})
 

@@ -29,6 +29,7 @@ from masq_store.engine.salvage import salvage
 from masq_store.engine.sealer import Sealer
 from masq_store.engine.sessions import AppSession
 from masq_store.engine.severed import Severed
+from masq_store.engine.tasks import END_SECONDS, Tasks
 from masq_store.engine.together import write_together
 from masq_store.engine.turns import Turns
 from masq_store.engine.writer import Writer
@@ -75,7 +76,7 @@ class Partition:
         self._changing = asyncio.Lock()  # held while it changes which copies are open
         self._apps: set[AppSession] = set()
         self._lines: dict[str, _Asked] = {}  # by origin: the newest window or store that is there
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks("the engine of a partition", self.writer.heed)
         self._telling: asyncio.TimerHandle | None = None
         self._looking: asyncio.TimerHandle | None = None
         self._handed_back = False
@@ -105,12 +106,14 @@ class Partition:
             await self.writer.idle()
             for copy in self.copies.values():
                 await copy.close()
-            if self._looking:
-                self._looking.cancel()
+            for timer in (self._looking, self._telling):
+                if timer:
+                    timer.cancel()
             if self.relays:
                 self.relays.close()
             self._stopped = True
             await self.backend.close()
+        await self._tasks.close(END_SECONDS)  # not above: at its end a task may have to wait for its turn
         return [(session, *session.hand_over()) for session in self._apps]
 
     # Sessions ----------------------------------------------------------------------------------------------
@@ -581,20 +584,8 @@ class Partition:
             self._failed(error)
 
     def soon(self, work: Coroutine[Any, Any, None]) -> None:
-        """Begin some work; what goes wrong in it is seen, but for what a person could be told."""
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        error = None if task.cancelled() else task.exception()
-        if isinstance(error, MasqError):
-            self.writer.heed(error)
-        elif error is not None:
-            asyncio.get_running_loop().call_exception_handler(
-                {"message": "the engine of a partition failed", "exception": error}
-            )
+        """Begin some work, which ends with the engine; what goes wrong in it is seen, but for what could be told."""
+        self._tasks.start(work)
 
 
 class _Asked:
