@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
+import pytest
 from engine_rig import APP, OTHER, Rig
 from skipping import skipping
 
 from masq.errors import QuotaExceeded
+from masq_store.engine import renewal
+from masq_store.engine.rest import Rest
+from masq_store.engine.vault import Vault
 
 
 def run(test: Any) -> None:
@@ -304,5 +309,57 @@ def test_a_crash_while_erasing_leaves_all_or_nothing() -> None:
                 assert crash > 3
                 return
         raise AssertionError("the erasure never came to its end")
+
+    run(scenario())
+
+
+def failing_once(real: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    """Return a function that fails as nobody foresaw, and the next time does as `real`."""
+    done: list[bool] = []
+
+    async def once(*args: Any, **named: Any) -> Any:
+        if not done:
+            done.append(True)
+            raise ZeroDivisionError("what nobody foresaw")
+        return await real(*args, **named)
+
+    return once
+
+
+@pytest.mark.parametrize("where", ["at first", "in the middle"])
+@pytest.mark.parametrize("what", ["create", "switch", "delete", "renew"])
+def test_what_nobody_foresaw_leaves_the_profile_open(
+    monkeypatch: pytest.MonkeyPatch, what: str, where: str
+) -> None:
+    """Whatever fails while another profile is made, opened or erased: the one that was open is, and serves its apps."""
+
+    async def scenario() -> None:
+        rig = await Rig().start()
+        page, ann, bob = await two(rig)
+        await page.call("change_passphrase", "", "a passphrase")
+        tab = await rig.approved(APP)
+        await tab.call("set", "whose", "Bob's")
+        before = await page.call("overview")
+        kept = {key for key in rig.backend.disk.stored if key.startswith("profile/")}
+        first = {"create": "create", "switch": "activate", "delete": "delete"}
+        if where == "in the middle" and what != "delete":
+            monkeypatch.setattr(Rest, "begin", failing_once(Rest.begin))
+        elif what == "renew":
+            monkeypatch.setattr(renewal, "renew", failing_once(renewal.renew))
+        else:
+            monkeypatch.setattr(Vault, first[what], failing_once(getattr(Vault, first[what])))
+        calls = {
+            "create": ("create_profile", "Cid", "", True),
+            "switch": ("switch_profile", ann),
+            "delete": ("delete_profile", bob),
+            "renew": ("change_passphrase", "a passphrase", "another", True),
+        }
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)  # it is told, too
+        assert "nobody foresaw" in (await page.call(*calls[what]))[1]
+        after = await page.call("overview")
+        assert {key for key in rig.backend.disk.stored if key.startswith("profile/")} == kept
+        assert (after["profile"]["id"], after["profile"]["locked"]) == (bob, False)
+        assert [each["name"] for each in after["profiles"]] == [each["name"] for each in before["profiles"]]
+        assert await (await rig.approved(APP)).call("get", "whose") == ["Bob's"]
 
     run(scenario())

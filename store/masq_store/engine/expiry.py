@@ -39,7 +39,13 @@ class Expiry:
         """Erase what is over, and go on with what is left."""
         engine = self._engine
         async with engine.changing:
-            if await self.erase():
+            try:
+                erased = await self.erase()
+            except Exception:
+                if engine.profile is None:
+                    await engine.open_again(None)
+                raise
+            if erased:
                 await engine.open_again(None)
                 engine.tell_pages(["overview"])
             if engine.profile is not None:

@@ -5,7 +5,7 @@ Everything that changes which profile is open, or what an app may do, happens on
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -73,17 +73,15 @@ class Person:
                 return
             engine.vault.known(profile_id)
             before = engine.vault.active
-            was_open = engine.profile.secrets if engine.profile else None
-            await engine.close_profile()
-            try:
+
+            async def back() -> None:
+                if before:
+                    with suppress(MasqError):
+                        await engine.vault.activate(before["id"])
+
+            async with self._in_place_of_the_open_one(back):
                 await engine.vault.activate(profile_id)
                 await engine.open_active()
-            except MasqError:
-                with suppress(MasqError):
-                    if before:
-                        await engine.vault.activate(before["id"])
-                await engine.open_again(was_open)
-                raise
 
     async def rename_profile(self, name: str) -> None:
         """Give the active profile another name, which its apps see. Raises InvalidValue or Locked."""
@@ -99,15 +97,10 @@ class Person:
         async with engine.changing:
             engine.vault.known(profile_id)
             if engine.vault.active and engine.vault.active["id"] == profile_id:
-                was_open = engine.profile.secrets if engine.profile else None
                 await engine.devices.depart()
                 await engine.sync.farewell(DEPART_SECONDS)
-                await engine.close_profile()
-                try:
+                async with self._in_place_of_the_open_one():
                     await engine.vault.delete(profile_id)
-                except MasqError:
-                    await engine.open_again(was_open)
-                    raise
                 await engine.open_again(None)
             else:
                 await engine.vault.delete(profile_id)
@@ -172,15 +165,19 @@ class Person:
         def progress(done: int, of: int) -> None:
             engine.tell_pages(["renewing", str(done), str(of)])
 
+        renewed: Unlocked | None = None
         await engine.close_profile()
         try:
             renewed = await renewal.renew(
                 engine.backend, engine.crypto, engine.vault, secrets, passphrase, spaces, progress
             )
-        except MasqError:
-            await engine.open_again(secrets)
+            await engine.open_profile(renewed)
+        except BaseException as error:
+            await engine.close_profile()
+            # Under another root key than the disk's by now, nothing would be found. The vault knows which it is.
+            as_before = secrets if isinstance(error, MasqError) else None
+            await engine.open_again(renewed or as_before)
             raise
-        await engine.open_profile(renewed)
         return self._profile()
 
     async def prove(self, passphrase: str) -> None:
@@ -451,16 +448,36 @@ class Person:
         engine = self._engine
         access.check_profile_name(name)
         before = engine.vault.active
-        was_open = engine.profile.secrets if engine.profile else None
         secrets: Unlocked | None = None
-        await engine.close_profile()
-        try:
+
+        async def unmake() -> None:
+            if secrets:
+                await engine.vault.delete(secrets.id, before["id"] if before else None)
+
+        async with self._in_place_of_the_open_one(unmake):
             secrets = await engine.vault.create(name, passphrase, stay_unlocked, engine.now_ms(), **known)
             await engine.open_profile(secrets)
             yield
-        except MasqError:
-            if secrets:
-                await engine.close_profile()
-                await engine.vault.delete(secrets.id, before["id"] if before else None)
-            await engine.open_again(was_open)
+
+    @asynccontextmanager
+    async def _in_place_of_the_open_one(
+        self, undo: Callable[[], Awaitable[None]] | None = None
+    ) -> AsyncIterator[None]:
+        """Close the open profile while something is done; if that fails, it is undone, and the profile opened again.
+
+        Whatever the error, also one that nobody foresaw: it leaves no person without a profile.
+        """
+        engine = self._engine
+        was_open = engine.profile.secrets if engine.profile else None
+        await engine.close_profile()
+        try:
+            yield
+        except BaseException:
+            try:
+                await engine.close_profile()  # another one, that may have opened
+                if undo is not None:
+                    await undo()
+            finally:
+                if engine.profile is None:
+                    await engine.open_again(was_open)
             raise
