@@ -15,6 +15,7 @@ from sync_insider import Insider, content_of
 from build.places import ROOT
 from masq_store.core import agreement, claims, sync
 from masq_store.core.clock import ZERO, Stamp
+from masq_store.core.envelope import Header, encode_header
 from masq_store.core.errors import NewerData
 from masq_store.core.register import Change, Register
 from masq_store.core.sync_wire import Changes, State, Trimmed
@@ -242,6 +243,34 @@ def test_what_a_later_version_sealed_is_read_again(tmp_path: Path, kept: bool) -
             assert one.sync._sync.log.number == number - 1
             await until(lambda: isinstance(one.sync.problem, NewerData) and one.get("more") == 1)
             await stop([one, two])
+
+    run(scene)
+
+
+@pytest.mark.parametrize("epoch", [1, 2**32 - 1])
+def test_a_higher_epoch_in_clear_is_nobodys_word(tmp_path: Path, epoch: int) -> None:
+    """Who has the token and no key names a later epoch: no place waits for it, and nobody is told of it."""
+
+    async def scene() -> None:
+        async with relay(tmp_path) as running:
+            one = await Device(url(running)).start()
+            await one.set("k", 1)
+            keys = await RoomKeys.derive(NativeCrypto(), SECRET)
+            stranger = await connect(running.port)
+            await stranger.join(room=keys.room, token=keys.token)
+            await stranger.take("CURRENT")
+            stranger.post(encode_header(Header(epoch, LIAR, bytes(16), 0)) + os.urandom(528), 1)
+            number = (await stranger.take("STORED"))[-1][3]
+            await until(lambda: one.sync.refused_count == 1)
+            await one.set("k", 2)
+            await until(lambda: one.synced and not one.sync._place_moved)
+            assert one.sync.problem is None and not one.sync._compaction.stays
+            await one.stop()
+            one = await Device(url(running), one.disk).open()
+            await one.sync.start()
+            assert one.sync._sync.log.number > number
+            await until(lambda: one.synced)
+            await one.stop()
 
     run(scene)
 
