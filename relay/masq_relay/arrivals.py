@@ -39,10 +39,6 @@ UNCOUNTED_BYTES = 2 * BUFFER_BYTES
 """What every connection may hold without being counted, so that small frames cost no counting."""
 
 BACKLOG = 1024
-
-AT_ONCE = 16
-"""Sockets that are taken in in one turn of the loop, at most: then those who are connected have theirs."""
-
 RETRY_SECONDS = 1.0
 """Until the next try where the system gives no more sockets."""
 
@@ -144,23 +140,12 @@ class Arrivals:
         return len(self._arriving)
 
     async def _accept(self, listener: socket.socket, answer: Answer, tls: ssl.SSLContext | None) -> None:
-        more = 0
         while True:
             try:
-                if more:
-                    taken, address = listener.accept()
-                    taken.setblocking(False)
-                    more -= 1
-                else:
-                    taken, address = await self._loop.sock_accept(listener)
-                    more = AT_ONCE - 1
+                taken, address = await self._loop.sock_accept(listener)
             except ConnectionAbortedError:
                 continue
             except OSError as error:
-                if more:
-                    # Nobody else waits; or there is no socket for who does, which waiting for one tells.
-                    more = 0
-                    continue
                 # Out of files, mostly. Those who wait are still there when some have gone.
                 reason = errno.errorcode.get(error.errno or 0, "?")
                 self.relay.metrics.counts["accepts_failed_total"] += 1

@@ -10,14 +10,12 @@ import sqlite3
 import ssl
 import sys
 import time
-from itertools import pairwise
 
 import pytest
 from patience import seconds
 from relay_rig import Command, certificate, connect, in_thread, relay, run, sealed, until
 
 from masq_relay import disk
-from masq_relay.arrivals import AT_ONCE
 from masq_relay.certificate import BadCertificate
 from masq_relay.renewal import certificate as served
 
@@ -83,24 +81,6 @@ def test_sockets_that_say_nothing_are_few(tmp_path, limit):
             for each in idle:
                 each.close()
             await until(lambda: r.relay.gauges()["arriving"] == 0)
-
-    run(scene)
-
-
-def test_who_waits_is_taken_in_together(tmp_path):
-    """Of many that wait at the door some are taken in in each turn of the loop, and no more than that."""
-
-    async def scene():
-        async with relay(tmp_path) as r:
-            waiting = [half_request(r.port) for _ in range(30)]
-            counts = [0]
-            async with asyncio.timeout(seconds(20)):
-                while counts[-1] < 30:
-                    await asyncio.sleep(0)
-                    counts.append(r.relay.gauges()["arriving"])
-            assert max(after - before for before, after in pairwise(counts)) == AT_ONCE
-            for each in waiting:
-                each.close()
 
     run(scene)
 
