@@ -330,7 +330,7 @@ class Device:
             self.world.note("told the same" if same else "told something else")
             self.agreement.compared(same)
         else:
-            self.agreement.unlike(self.sync.log.vector, self.sync.behind(self.space.vector) > 0)
+            self.agreement.unlike(self.sync.log.vector, told.vector, self.sync.behind(self.space.vector) > 0)
 
     def _refused(self, ref: int, code: int) -> None:
         self.world.note("refusals")
@@ -381,6 +381,7 @@ class Device:
             number, self._trimmed = self._trimmed, None
             posts += self._send(sync.note_trimmed(number))
         calm = sync.idle and not pending and not sync.behind(vector) and not sync.lacks(vector)
+        self.agreement.read(sync.log.vector)
         if "agree" in due and calm and self.agreement.due:
             if self.agreement.differs:
                 posts += self._send(sync.whole(vector, since))

@@ -46,10 +46,24 @@ def test_nothing_is_said_where_another_has_said_it() -> None:
 def test_two_that_cannot_compare_do_not_talk_for_ever() -> None:
     """Under one vector of the log a device answers once, unless it has something to post: then the vector moves."""
     here = Agreement()
-    here.unlike(LOG, behind=False)
+    here.unlike(LOG, LOG, behind=False)
     assert here.due
     here.said(LOG)
-    here.unlike(LOG, behind=False)
+    here.unlike(LOG, LOG, behind=False)
     assert not here.due
-    here.unlike(LOG, behind=True)
+    here.unlike(LOG, LOG, behind=True)
     assert here.due
+
+
+def test_who_was_ahead_is_told_once_this_device_has_read_as_much() -> None:
+    """A digest that came too early is compared with this device's: it says that when it has come as far."""
+    here, further = Agreement(), {**LOG, "cd" * 8: 1}
+    here.unlike(LOG, further, behind=False)
+    here.said(LOG)
+    here.read(LOG)
+    assert not here.due
+    here.read(further)
+    assert here.telling
+    here.said(further)
+    here.read(further)
+    assert not here.due

@@ -7,12 +7,19 @@ that the other one compares, too: once both have read that, they hold the same.
 
 from __future__ import annotations
 
+from collections import deque
+
+from masq_store.core.room_log import reaches
+
 HUSH_SECONDS = 60.0
 """After a device has said what it holds, until it says so again."""
 
 MOST_HUSH_SECONDS = 3600.0
 """The same at most. It doubles each time that all is posted again: a device that went back to an older disk needs that,
 and one that lies will never be content. It halves with each word that needs no more than a digest."""
+
+MOST_AHEAD = 16
+"""Words that are remembered of those who had read more of the log; the newest."""
 
 
 class Agreement:
@@ -28,6 +35,9 @@ class Agreement:
         self.hush_seconds: float = HUSH_SECONDS
         """How long to say nothing more, after it was said."""
         self._told: dict[str, int] | None = None
+        self._ahead: deque[dict[str, int]] = deque(
+            maxlen=MOST_AHEAD
+        )  # vectors of who could not be compared yet
         self._given = False  # all that it holds was posted before
         self._under_way = (
             False,
@@ -43,12 +53,23 @@ class Agreement:
         """Note that others may have taken something else: this device began from a snapshot, or left something out."""
         self.telling = True
 
-    def unlike(self, log: dict[str, int], behind: bool) -> None:
+    def unlike(self, log: dict[str, int], told: dict[str, int], behind: bool) -> None:
         """Note that another one's digest could not be compared, so that it may compare this one's.
 
-        `log`: the log's vector. `behind`: this device has something to post, and the log is not what it was told at.
+        `log`: the log's vector; `told`: the one that the digest was told at. `behind`: this device has something to
+        post, and the log is not what it was told at.
         """
         self.telling = self.telling or behind or self._told != log
+        if not reaches(log, told):
+            self._ahead.append(told)
+
+    def read(self, log: dict[str, int]) -> None:
+        """Note how far the log is read. Who was ahead said its digest when it could not be compared, and may never
+        say it again: where this device has come as far, it says its own."""
+        ahead = [told for told in self._ahead if not reaches(log, told)]
+        if len(ahead) < len(self._ahead):
+            self._ahead = deque(ahead, MOST_AHEAD)
+            self.telling = self.telling or self._told != log
 
     def compared(self, same: bool) -> None:
         """Note that another one's digest was compared."""

@@ -470,11 +470,12 @@ class SpaceSync:
             if sync.at_one(sender, stated, core.vector):  # nothing was written meanwhile
                 agreement.compared(found == stated.digest)
                 return
-        agreement.unlike(sync.log.vector, bool(sync.behind(core.vector)))
+        agreement.unlike(sync.log.vector, stated.vector, bool(sync.behind(core.vector)))
 
     async def _agree(self, vector: dict[str, int]) -> None:
         """Say what this device holds, after all of it where somebody holds something else."""
         sync, core, agreement = self._sync, self.space.core, self._agreement
+        agreement.read(sync.log.vector)
         if not agreement.due or "hush" in self._timers or self.space.pending:
             return
         self._due.discard("hush")
