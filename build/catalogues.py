@@ -14,7 +14,7 @@ PAGES = ROOT / "store" / "masq_store" / "ui"
 LOCALE = PAGES / "locale"
 METHODS = [("**.py", "python"), ("**/templates/**.html", "jinja2.ext:babel_extract")]
 KEYWORDS = {"_": None, "N_": None, "ngettext": (1, 2)}
-"""The functions of `ui/words.py` whose arguments are sentences."""
+"""The functions of `ui/text/translation.py` whose arguments are sentences."""
 
 HEAD = """\
 msgid ""

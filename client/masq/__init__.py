@@ -25,7 +25,7 @@ from masq.errors import (
     QuotaExceeded,
     StorageUnavailable,
 )
-from masq.session import connect, register
+from masq.joining import connect, register
 from masq.status import Status
 from masq.store import Store
 from masq.watch import Change

@@ -2,9 +2,9 @@
 
 import sys
 
+from masq.channel import Channel, Reply
 from masq.errors import Disconnected, InvalidKey, InvalidValue, Locked, MasqError, NotRegistered
 from masq.messages import check_key, check_prefix, check_size, dumps, encode, pack, unpack
-from masq.rpc import Channel, Reply
 from masq.status import Status
 from masq.watch import Change, StatusWatch, Stream, Watch
 

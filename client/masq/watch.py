@@ -1,7 +1,7 @@
 """Watch: an async iterator over changes, in which a slow reader finds the latest of each key."""
 
+from masq.channel import Reply
 from masq.messages import unpack
-from masq.rpc import Reply
 
 TYPE_CHECKING = False  # mypy takes this name as true; typing does not exist in MicroPython
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any, BinaryIO
 
 from masq_relay.disk import UnusableData, open_disk
-from masq_relay.journal import Journal
+from masq_relay.event_log import Journal
 from masq_relay.limits import Limits
 from masq_relay.log_lines import LogLines
 from masq_relay.relay import Relay

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from masq_relay import room_numbers, sheets
+from masq_relay import batches as sheets
+from masq_relay import room_numbers
 from masq_relay.frames import NO_TAG, TAG_BYTES
 from masq_relay.room_numbers import LAST_ENVELOPE, NUMBER_BITS, all_of, base
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from masq_relay.limits import DAY, Limits
-from masq_relay.rates import Bucket
+from masq_relay.token_bucket import Bucket
 
 if TYPE_CHECKING:
     from masq_relay.arrivals import Arrival

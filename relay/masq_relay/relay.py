@@ -12,11 +12,13 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from masq_relay import allowance, catch_up, frames, sheets
+from masq_relay import allowance, frames
+from masq_relay import batches as sheets
+from masq_relay import replay as catch_up
 from masq_relay.age import Age
 from masq_relay.arrivals import Arrivals
 from masq_relay.certificate import BadCertificate
-from masq_relay.commits import Lane
+from masq_relay.certificate_renewal import Certificate
 from masq_relay.connection import DISK, STOP, Connection, Joining
 from masq_relay.disk import (
     FILE,
@@ -31,14 +33,14 @@ from masq_relay.disk import (
     Reading,
     Work,
 )
-from masq_relay.door import Door, bind
+from masq_relay.event_log import Journal
 from masq_relay.frames import Code
-from masq_relay.journal import Journal
 from masq_relay.limits import DELIVERY, Limits
+from masq_relay.listener import Door, bind
 from masq_relay.metrics import Metrics
 from masq_relay.peers import Peer, Peers, is_loopback
-from masq_relay.renewal import Certificate
 from masq_relay.rooms import DISK_REFUSAL, Casting, Entry, Member, Part, Posted, Refusal, Room
+from masq_relay.serial_thread import Lane
 
 MOST_ACKS = 4096
 """Acknowledgements that may wait for a member which posts while it does not read."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
-from masq_relay import frames, sheets
+from masq_relay import batches as sheets
+from masq_relay import frames
 from masq_relay.disk import Done, Incoming, Kept, PartWork, SnapshotKept, Work
 from masq_relay.frames import Code, Piece
 

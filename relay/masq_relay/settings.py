@@ -10,9 +10,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from masq_relay.certificate import BadCertificate
-from masq_relay.journal import LEVELS
+from masq_relay.certificate_renewal import Certificate, certificate
+from masq_relay.event_log import LEVELS
 from masq_relay.limits import GIB, KIB, MIB, Limits
-from masq_relay.renewal import Certificate, certificate
 
 UNITS = {"": 1, "k": KIB, "m": MIB, "g": GIB, "t": GIB << 10}
 SPANS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "": 1}

@@ -21,7 +21,7 @@ from browser.steps import (
 )
 from conftest import Site
 
-from masq_store.core.enrolment import SILENT_SECONDS
+from masq_store.core.enrolment.messages import SILENT_SECONDS
 
 CONNECT = "global store\nstore = await masq.connect(STORE, name='Test app', button='#connect')"
 

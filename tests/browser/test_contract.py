@@ -29,10 +29,10 @@ PREPARE = """
 import asyncio, itertools, json
 import contract_backend, contract_crypto, contract_network
 from masq.errors import Disconnected, QuotaExceeded
-from masq_store.browser.indexeddb import IndexedDB
-from masq_store.browser.localstorage import LocalStorage
-from masq_store.browser.webcrypto import WebCrypto
-from masq_store.browser.websocket import BrowserNetwork
+from masq_store.browser.ports.indexeddb import IndexedDB
+from masq_store.browser.ports.localstorage import LocalStorage
+from masq_store.browser.ports.webcrypto import WebCrypto
+from masq_store.browser.ports.websocket import BrowserNetwork
 from masq_store.core.errors import RelayUnreachable, Superseded
 
 vectors = json.loads(open('/tmp/vectors.json').read())

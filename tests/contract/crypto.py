@@ -73,7 +73,7 @@ async def many_open_in_order(make, vectors):
 async def the_known_backup_opens(make, vectors):
     """The known backup file opens to the known contents, and not with another passphrase."""
     from masq_store.core.errors import WrongBackupPassphrase
-    from masq_store.engine.backup import read_backup
+    from masq_store.engine.profile.backup import read_backup
 
     crypto, case = await make(), vectors["backup"]
     backup = await read_backup(crypto, raw(case["file"]), case["passphrase"])
@@ -136,7 +136,8 @@ async def keys_that_are_none_are_refused(make, vectors):
 
 async def the_known_pairing_comes_out(make, vectors):
     """Both devices of the known pairing say the known bytes, show the known digits, and end with the secrets."""
-    from masq_store.core import pairing, pairing_link
+    from masq_store.core.pairing import device_pairing as pairing
+    from masq_store.core.pairing import link as pairing_link
 
     crypto, case = await make(), vectors["pairing"]["pairing"]
     link = pairing_link.read_link(case["link"])
@@ -165,9 +166,10 @@ async def the_known_pairing_comes_out(make, vectors):
 
 async def the_known_envelopes_are_sealed_and_opened(make, vectors):
     """A space's room, token and envelopes are the known ones; each opens to the known message, and is sealed so."""
-    from masq_store.core import keys, sync_wire
-    from masq_store.core.envelope import Header
-    from masq_store.engine.room_keys import RoomKeys
+    from masq_store.core.crypto import key_schedule as keys
+    from masq_store.core.sync import messages as sync_wire
+    from masq_store.core.sync.envelope import Header
+    from masq_store.engine.sync.room_keys import RoomKeys
 
     crypto, case = await make(), vectors["envelope"]
     home = raw(case["home_secret"])
@@ -189,7 +191,7 @@ async def the_known_envelopes_are_sealed_and_opened(make, vectors):
 async def envelopes_that_are_none_are_passed_over(make, vectors):
     """What no device has sealed does not open, what a later one might have is told apart, and others open beside it."""
     from masq_store.core.errors import NewerData
-    from masq_store.engine.room_keys import RoomKeys
+    from masq_store.engine.sync.room_keys import RoomKeys
 
     crypto, case = await make(), vectors["envelope"]
     room_keys = await RoomKeys.derive(crypto, raw(case["space_secret"]))
@@ -211,9 +213,9 @@ async def envelopes_that_are_none_are_passed_over(make, vectors):
 
 def _message(known):
     """Return what a known envelope says."""
-    from masq_store.core import sync_wire
-    from masq_store.core.clock import Stamp
-    from masq_store.core.register import Change, Register
+    from masq_store.core.space.clock import Stamp
+    from masq_store.core.space.register import Change, Register
+    from masq_store.core.sync import messages as sync_wire
 
     kind = known["name"].partition(",")[0]
     if kind == "CHANGES":

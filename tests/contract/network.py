@@ -8,8 +8,8 @@ import asyncio
 import os
 import time
 
-from masq_store.core import relay_frames as frames
 from masq_store.core.errors import RelayUnreachable
+from masq_store.core.relay import frames
 
 PATIENCE = 60.0  # seconds; CPython's side scales them to its machine
 

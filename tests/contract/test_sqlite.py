@@ -13,7 +13,7 @@ import pytest
 
 from masq.errors import Disconnected, QuotaExceeded
 from masq_store.core.errors import DamagedData, NewerData
-from masq_store.native.files import FolderUnavailable
+from masq_store.native.device_folder import FolderUnavailable
 from masq_store.native.sqlite import SQLite
 
 ROOT = Path(__file__).resolve().parents[2]

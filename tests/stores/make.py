@@ -27,7 +27,7 @@ from engine_rig import Rig  # noqa: E402
 from partition_rig import Apart  # noqa: E402
 from relay_rig import relay, until  # noqa: E402
 
-from masq_store.core.devices import draw_identity  # noqa: E402
+from masq_store.core.profile.home_layout import draw_identity  # noqa: E402
 from masq_store.native.crypto import NativeCrypto  # noqa: E402
 from masq_store.native.sqlite import SQLite  # noqa: E402
 from masq_store.native.websocket import NativeNetwork  # noqa: E402

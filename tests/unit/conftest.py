@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from masq_store.engine import writer
+from masq_store.engine.storage import writer
 
 HERE = Path(__file__).parent
 STORE = HERE.parents[1] / "store"
@@ -31,7 +31,7 @@ def writer_start(request: pytest.FixtureRequest) -> Iterator[str]:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run what imports the writer, by whatever way round, with each start where there is more than one."""
-    if len(STARTS) > 1 and _reaches(metafunc.definition.path, STORE / "masq_store" / "engine" / "writer.py"):
+    if len(STARTS) > 1 and _reaches(metafunc.definition.path, STORE / "masq_store/engine/storage/writer.py"):
         metafunc.parametrize("writer_start", list(STARTS), indirect=True, scope="module")
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from skipping import skipping
 
+from masq.channel import Channel
 from masq.errors import InvalidValue, MasqError, NotRegistered, ProtocolError, to_wire
-from masq.rpc import Channel
 from masq.store import Store
 
 READY = {

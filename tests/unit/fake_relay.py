@@ -10,7 +10,7 @@ from skipping import DAY, SkippingLoop
 
 from masq_relay import frames as relay_frames
 from masq_store.core.errors import RelayUnreachable
-from masq_store.engine.relay_link import RelayLink
+from masq_store.engine.relay.link import RelayLink
 
 URL = "wss://relay.test/"
 NOW_MS = 1_800_000_000_000

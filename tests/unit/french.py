@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from build import catalogues
-from masq_store.ui import words
+from masq_store.ui.text import translation as words
 
 
 @contextmanager

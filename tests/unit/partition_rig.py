@@ -12,8 +12,8 @@ from engine_rig import APP, Peer, Rig
 from patience import seconds
 from skipping import skipping
 
-from masq_store.engine.pages import PageSession
-from masq_store.engine.partition import Partition
+from masq_store.engine.pages.page_session import PageSession
+from masq_store.engine.partition.partition import Partition
 from masq_store.native.crypto import NativeCrypto
 from masq_store.native.memory import MemoryBackend
 

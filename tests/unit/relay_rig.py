@@ -18,7 +18,7 @@ from patience import seconds
 from picows import WSListener, WSMsgType, ws_connect
 
 from masq_relay.disk import open_disk
-from masq_relay.journal import Journal
+from masq_relay.event_log import Journal
 from masq_relay.limits import Limits
 from masq_relay.relay import Relay
 

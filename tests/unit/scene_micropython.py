@@ -6,9 +6,10 @@ import json
 import js
 
 import masq
-from masq import ffi, window
+from masq import ffi
+from masq import frame as window
+from masq.channel import Channel
 from masq.errors import to_wire
-from masq.rpc import Channel
 
 data = {}
 watches = {}

@@ -11,15 +11,15 @@ from relay_rig import until
 from spaces import state
 
 from masq import messages
-from masq_store.core.space import Space
+from masq_store.core.space.space import Space
 from masq_store.engine.ports import Network
-from masq_store.engine.relay_link import RelayLink
-from masq_store.engine.room_keys import RoomKeys
-from masq_store.engine.sealer import Sealer
-from masq_store.engine.space_sync import SpaceSync
-from masq_store.engine.spaces import OpenSpace
-from masq_store.engine.together import write_together
-from masq_store.engine.writer import Writer
+from masq_store.engine.relay.link import RelayLink
+from masq_store.engine.storage.open_space import OpenSpace
+from masq_store.engine.storage.record_sealer import Sealer
+from masq_store.engine.storage.together import write_together
+from masq_store.engine.storage.writer import Writer
+from masq_store.engine.sync.room_keys import RoomKeys
+from masq_store.engine.sync.room_sync import SpaceSync
 from masq_store.native.crypto import NativeCrypto
 from masq_store.native.memory import MemoryBackend, MemoryDisk
 from masq_store.native.websocket import NativeNetwork

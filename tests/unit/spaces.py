@@ -8,9 +8,9 @@ from typing import Any
 from hypothesis import strategies as st
 
 from masq.messages import encode
-from masq_store.core.clock import ZERO, Stamp
-from masq_store.core.register import Register, Row
-from masq_store.core.space import Space
+from masq_store.core.space.clock import ZERO, Stamp
+from masq_store.core.space.register import Register, Row
+from masq_store.core.space.space import Space
 
 REPLICAS = ("a" * 16, "b" * 16, "c" * 16)
 KEYS = ("x", "y", "z", "xx", "é", "\x00", "\U0010ffff", "x\U0010ffff")

@@ -16,7 +16,8 @@ from unittest import mock
 from sync_hostile_world import LIES, HostileWorld
 from sync_world import DEVICES, MOST_DEVICES, Step, World
 
-from masq_store.core import room_log, sync
+from masq_store.core.sync import machine as sync
+from masq_store.core.sync import room_log
 
 USUAL = {
     "write": 14, "clear": 2, "increment": 8, "add": 5, "commit": 8, "checkpoint": 2, "place": 2, "tick": 6, "skew": 2,

@@ -9,14 +9,14 @@ from sync_hub import Kept, Snapshot
 from sync_replica import Device, Disk, text
 from sync_world import KEYS, YEAR_MS, World, _counted, read_log
 
-from masq_store.core import roster
-from masq_store.core.claims import MOST_AHEAD_MS
-from masq_store.core.clock import MAX_COUNTER, MAX_MS, ZERO, Stamp
-from masq_store.core.envelope import Header, tag_of
-from masq_store.core.register import Change, Register, row_change
-from masq_store.core.roster import Policy
-from masq_store.core.space import MOST_ROWS, Space
-from masq_store.core.sync_wire import Changes, Check, Message, State, Trimmed
+from masq_store.core.enrolment import roster
+from masq_store.core.enrolment.roster import Policy
+from masq_store.core.space.clock import MAX_COUNTER, MAX_MS, ZERO, Stamp
+from masq_store.core.space.register import Change, Register, row_change
+from masq_store.core.space.space import MOST_ROWS, Space
+from masq_store.core.sync.envelope import Header, tag_of
+from masq_store.core.sync.member_claims import MOST_AHEAD_MS
+from masq_store.core.sync.messages import Changes, Check, Message, State, Trimmed
 
 LIES = {
     "lie_ranges": 4, "lie_snapshot": 2, "lie_half_snapshot": 2, "lie_change": 3, "lie_replicas": 1, "lie_digest": 2,

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections import deque
 from typing import Any, NamedTuple
 
-from masq_store.core.envelope import tag_of
-from masq_store.core.room_log import BEGINNING
+from masq_store.core.sync.envelope import tag_of
+from masq_store.core.sync.room_log import BEGINNING
 
 Frame = tuple[Any, ...]
 

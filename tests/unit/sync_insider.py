@@ -9,11 +9,12 @@ from relay_rig import Client, connect
 from space_sync_rig import SECRET
 
 from masq.messages import dumps
-from masq_store.core import keys, sync_wire
-from masq_store.core.envelope import MINIMUM, Header, encode_header
-from masq_store.core.padding import pad
-from masq_store.core.sync_wire import Message
-from masq_store.engine.room_keys import RoomKeys
+from masq_store.core.crypto import key_schedule as keys
+from masq_store.core.crypto.padding import pad
+from masq_store.core.sync import messages as sync_wire
+from masq_store.core.sync.envelope import MINIMUM, Header, encode_header
+from masq_store.core.sync.messages import Message
+from masq_store.engine.sync.room_keys import RoomKeys
 from masq_store.native.crypto import NativeCrypto
 
 

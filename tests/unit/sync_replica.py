@@ -15,19 +15,22 @@ from sync_hub import ROOM_FULL, Frame, Line
 
 from masq.errors import MasqError
 from masq.messages import encode
-from masq_store.core import checkpoint, digest, journal, sync_wire
-from masq_store.core.agreement import Agreement
-from masq_store.core.checkpoint import Covered, freeze
-from masq_store.core.claims import changes_that_can_be, state_that_can_be
-from masq_store.core.compaction import Compaction
-from masq_store.core.envelope import MINIMUM, Header, encode_header, parse_envelope, tag_of
+from masq_store.core.crypto.padding import pad, unpad
 from masq_store.core.errors import NewerData
-from masq_store.core.padding import pad, unpad
-from masq_store.core.register import Change
-from masq_store.core.room_log import RoomLog
-from masq_store.core.space import Applied, Space
-from masq_store.core.sync import Merge, Post, Sync
-from masq_store.core.sync_wire import Changes, Check, Message, State, Trimmed
+from masq_store.core.space import codec as journal
+from masq_store.core.space.register import Change
+from masq_store.core.space.space import Applied, Space
+from masq_store.core.storage import checkpoint
+from masq_store.core.storage.checkpoint import Covered, freeze
+from masq_store.core.sync import digest
+from masq_store.core.sync import messages as sync_wire
+from masq_store.core.sync.agreement import Agreement
+from masq_store.core.sync.compaction import Compaction
+from masq_store.core.sync.envelope import MINIMUM, Header, encode_header, parse_envelope, tag_of
+from masq_store.core.sync.machine import Merge, Post, Sync
+from masq_store.core.sync.member_claims import changes_that_can_be, state_that_can_be
+from masq_store.core.sync.messages import Changes, Check, Message, State, Trimmed
+from masq_store.core.sync.room_log import RoomLog
 
 if TYPE_CHECKING:
     from sync_world import World

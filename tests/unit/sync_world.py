@@ -8,13 +8,13 @@ from collections import Counter, deque
 from sync_hub import Hub, Kept
 from sync_replica import TIMERS, Device, Disk, Sealer, counted, text
 
-from masq_store.core.claims import changes_that_can_be, state_that_can_be
-from masq_store.core.envelope import tag_of
-from masq_store.core.register import row_change
-from masq_store.core.room_log import RoomLog
-from masq_store.core.space import Space
-from masq_store.core.sync import Merge, Sync
-from masq_store.core.sync_wire import Changes
+from masq_store.core.space.register import row_change
+from masq_store.core.space.space import Space
+from masq_store.core.sync.envelope import tag_of
+from masq_store.core.sync.machine import Merge, Sync
+from masq_store.core.sync.member_claims import changes_that_can_be, state_that_can_be
+from masq_store.core.sync.messages import Changes
+from masq_store.core.sync.room_log import RoomLog
 
 DEVICES = 10
 MOST_DEVICES = 13  # with the copies of others' disks

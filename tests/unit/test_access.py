@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from masq.errors import InvalidValue, ProtocolError
-from masq_store.core.access import MAX_ICON, check_app, check_origin, check_profile_name
+from masq_store.core.profile.claims import MAX_ICON, check_app, check_origin, check_profile_name
 
 PIXEL = "data:image/png;base64,iVBORw0KGgo="
 

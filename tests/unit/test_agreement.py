@@ -1,6 +1,6 @@
 """What a device says of what it holds: as often as it must, and the more rarely the less it helps."""
 
-from masq_store.core.agreement import HUSH_SECONDS, MOST_HUSH_SECONDS, Agreement
+from masq_store.core.sync.agreement import HUSH_SECONDS, MOST_HUSH_SECONDS, Agreement
 
 LOG = {"ab" * 8: 3}
 

@@ -8,11 +8,12 @@ from hypothesis import strategies as st
 from spaces import REPLICAS
 
 from masq.messages import MAX_KEY_BYTES, MAX_VALUE_BYTES, check_key, decode, encode
-from masq_store.core import checkpoint, sync_wire
-from masq_store.core.checkpoint import Covered
-from masq_store.core.journal import decode_changes, encode_changes
-from masq_store.core.padding import pad, unpad
-from masq_store.core.space import Space
+from masq_store.core.crypto.padding import pad, unpad
+from masq_store.core.space.codec import decode_changes, encode_changes
+from masq_store.core.space.space import Space
+from masq_store.core.storage import checkpoint
+from masq_store.core.storage.checkpoint import Covered
+from masq_store.core.sync import messages as sync_wire
 
 A, B, C = REPLICAS
 

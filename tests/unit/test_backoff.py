@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masq_store.core.backoff import LEAST_SECONDS, MOST_SECONDS, wait_seconds
+from masq_store.core.relay.backoff import LEAST_SECONDS, MOST_SECONDS, wait_seconds
 
 FAILURES = st.integers(1, 10**9)
 DRAW = st.floats(0, 1)

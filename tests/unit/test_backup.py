@@ -19,9 +19,11 @@ from skipping import skipping
 from masq import messages
 from masq.errors import InvalidValue, MasqError, NotRegistered, QuotaExceeded
 from masq_store.backup.__main__ import main as command
-from masq_store.core import backup as layout
-from masq_store.core import backup_file, keys
-from masq_store.core.backup import Backup, SavedSpace
+from masq_store.core.backup import container as backup_file
+from masq_store.core.backup import contents as layout
+from masq_store.core.backup.contents import Backup, SavedSpace
+from masq_store.core.crypto import key_schedule as keys
+from masq_store.core.crypto.padding import pad
 from masq_store.core.errors import (
     DamagedBackup,
     NewerBackup,
@@ -29,9 +31,8 @@ from masq_store.core.errors import (
     TruncatedBackup,
     WrongBackupPassphrase,
 )
-from masq_store.core.padding import pad
-from masq_store.core.space import Space
-from masq_store.engine import backup as backups
+from masq_store.core.space.space import Space
+from masq_store.engine.profile import backup as backups
 from masq_store.native.crypto import NativeCrypto
 from masq_store.native.memory import MemoryBackend
 

@@ -16,7 +16,7 @@ from relay_rig import ROOT
 from skipping import skipping
 
 from masq_store.backup.__main__ import main
-from masq_store.engine.backup import write_backup
+from masq_store.engine.profile.backup import write_backup
 
 VECTOR = json.loads((ROOT / "tests" / "vectors" / "backup.json").read_text("utf-8"))
 NAME = "Zoë 日本 😀"

@@ -10,8 +10,8 @@ from engine_rig import APP, Rig
 from partition_rig import Apart
 from test_locks import run
 
-from masq_store.engine import disk
-from masq_store.engine.backup import read_backup
+from masq_store.engine.profile.backup import read_backup
+from masq_store.engine.storage import disk_keys as disk
 
 SAID = (Path(__file__).parents[2] / "docs" / "threat-model.md").read_text("utf-8").split("In clear stand:")[1]
 

@@ -6,9 +6,9 @@ import json
 import pytest
 from fake_port import opened, run
 
+from masq.channel import MAX_MESSAGE_CHARACTERS, MAX_UNANSWERED_CHARACTERS
 from masq.errors import ConnectionTimeout, InvalidKey, InvalidValue, MasqError, ProtocolError
-from masq.rpc import MAX_MESSAGE_CHARACTERS, MAX_UNANSWERED_CHARACTERS
-from masq_store.engine.sessions import MAX_RECEIVED_CHARACTERS
+from masq_store.engine.sessions.app_session import MAX_RECEIVED_CHARACTERS
 
 
 def test_reads_and_writes_do_what_their_names_say():

@@ -3,8 +3,9 @@
 import sys
 from types import SimpleNamespace
 
-from masq import ffi, window
-from masq.far_window import FarFrame
+from masq import ffi
+from masq import frame as window
+from masq.worker_frame import FarFrame
 
 
 def test_each_port_arrives(monkeypatch):

@@ -6,7 +6,9 @@ import pytest
 from fake_port import READY, FakeStore, run
 
 import masq
-from masq import button, session, window
+from masq import button
+from masq import frame as window
+from masq import joining as session
 
 URL = "https://store.example"
 APART = READY | {"access": "partitioned", "waiting": 0}

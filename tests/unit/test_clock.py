@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from masq.errors import QuotaExceeded
-from masq_store.core.clock import MAX_COUNTER, MAX_MS, ZERO, Stamp, stamp_after
-from masq_store.core.space import Space
+from masq_store.core.space.clock import MAX_COUNTER, MAX_MS, ZERO, Stamp, stamp_after
+from masq_store.core.space.space import Space
 
 REPLICA, OTHER = "0123456789abcdef", "f" * 16
 

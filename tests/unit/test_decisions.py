@@ -11,8 +11,8 @@ from engine_rig import APP, OTHER, Rig
 from test_engine import code, run
 
 from masq.errors import Disconnected, QuotaExceeded
-from masq_store.core import keys
-from masq_store.core.tries import FREE
+from masq_store.core.crypto import key_schedule as keys
+from masq_store.core.profile.passphrase_tries import FREE
 
 
 @pytest.fixture(autouse=True)

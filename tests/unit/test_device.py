@@ -14,7 +14,7 @@ from masq.errors import Disconnected, InvalidValue, Locked, NotRegistered, Proto
 from masq_store.core.errors import DamagedData, Superseded, WrongPassphrase
 from masq_store.native.crypto import NativeCrypto
 from masq_store.native.device import Device
-from masq_store.native.files import FolderUnavailable
+from masq_store.native.device_folder import FolderUnavailable
 from masq_store.native.sqlite import SQLite
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from masq_relay import frames as relay
 from masq_relay import settings
-from masq_store.core import relay_frames as device
-from masq_store.core.relay_frames import BadRelayFrame
+from masq_store.core.relay import frames as device
+from masq_store.core.relay.frames import BadRelayFrame
 
 CHANNEL = st.integers(0, 0xFFFE)
 REF = st.integers(0, 2**32 - 1)

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masq_store.core.access import check_device_name
-from masq_store.core.device_name import device_name
+from masq_store.core.profile.claims import check_device_name
+from masq_store.core.profile.device_name import device_name
 
 MOZILLA = "Mozilla/5.0 "
 WEBKIT = "AppleWebKit/537.36 (KHTML, like Gecko) "

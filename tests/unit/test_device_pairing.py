@@ -18,10 +18,10 @@ from patience import seconds
 from relay_rig import Running, relay, run, until
 
 from masq.errors import QuotaExceeded
-from masq_store.core.devices import REMOVED_MS
-from masq_store.core.pairing_link import read_link
-from masq_store.core.pairing_side import GONE_MS, LINK_MS, PERSON_MS, meet
-from masq_store.engine import encounter
+from masq_store.core.pairing.link import read_link
+from masq_store.core.pairing.machine import GONE_MS, LINK_MS, PERSON_MS, meet
+from masq_store.core.profile.home_layout import REMOVED_MS
+from masq_store.engine.pairing import meeting as encounter
 from masq_store.native.crypto import NativeCrypto
 from masq_store.native.websocket import NativeNetwork
 

@@ -15,9 +15,16 @@ from skipping import skipping
 from two_devices import carry, quiet, two, until
 
 from masq.errors import QuotaExceeded
-from masq_store.core.devices import DEVICE, REMOVED, REMOVED_MS, draw_identity, identity_of, listed
-from masq_store.engine.devices import SEEN_MS
-from masq_store.engine.expiry import LOOK_SECONDS
+from masq_store.core.profile.home_layout import (
+    DEVICE,
+    REMOVED,
+    REMOVED_MS,
+    draw_identity,
+    identity_of,
+    listed,
+)
+from masq_store.engine.store.device_list import SEEN_MS
+from masq_store.engine.store.expiry import LOOK_SECONDS
 
 RELAY = "wss://relay.example"
 

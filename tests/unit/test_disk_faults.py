@@ -12,9 +12,9 @@ from test_engine import code, run
 from test_partition import until, with_profile
 
 from masq.errors import Disconnected, MasqError, QuotaExceeded, StorageUnavailable
-from masq_store.browser.starting import REMEDY, started
+from masq_store.browser.engine_start import REMEDY, started
 from masq_store.core.errors import DamagedData
-from masq_store.engine import disk
+from masq_store.engine.storage import disk_keys as disk
 from masq_store.native.memory import MemoryBackend, MemoryDisk
 
 REASON = "the browser did not read its disk (UnknownError)"

@@ -12,7 +12,7 @@ from skipping import skipping
 
 from masq.errors import QuotaExceeded
 from masq_store.engine import engine as engines
-from masq_store.engine import spaces
+from masq_store.engine.storage import open_space as spaces
 
 
 def run(test: Any) -> None:

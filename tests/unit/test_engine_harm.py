@@ -11,8 +11,8 @@ from engine_rig import APP, OTHER, NativeCrypto, Rig
 from test_engine import code, run
 
 from masq.errors import ProtocolError, QuotaExceeded
-from masq_store.core.record import decode_record
-from masq_store.engine import profile as profiles
+from masq_store.core.storage.record import decode_record
+from masq_store.engine.profile import profile as profiles
 
 
 def changes(peer: Any) -> list[Any]:

@@ -12,11 +12,11 @@ import pytest
 from engine_rig import APP, OTHER, Peer, Rig
 
 from masq.errors import NotRegistered
-from masq_store.core.space import Space
-from masq_store.engine import sessions
-from masq_store.engine.answers import MAX_MESSAGE_BYTES
-from masq_store.engine.turns import QUIET_SECONDS, SHORT_SECONDS, Share, Turns
-from masq_store.engine.watches import Watches
+from masq_store.core.space.space import Space
+from masq_store.engine.sessions import app_session as sessions
+from masq_store.engine.sessions.answers import MAX_MESSAGE_BYTES
+from masq_store.engine.sessions.turns import QUIET_SECONDS, SHORT_SECONDS, Share, Turns
+from masq_store.engine.sessions.watches import Watches
 
 NONCE = "ab" * 16
 

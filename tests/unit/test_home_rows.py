@@ -10,11 +10,11 @@ from engine_rig import APP, OTHER, Rig
 from relay_rig import run
 
 from masq.messages import encode
-from masq_store.core.clock import Stamp
 from masq_store.core.errors import Superseded
-from masq_store.core.register import Change, Register
-from masq_store.engine.backup import read_backup, restore, write_backup
-from masq_store.engine.together import write_together
+from masq_store.core.space.clock import Stamp
+from masq_store.core.space.register import Change, Register
+from masq_store.engine.profile.backup import read_backup, restore, write_backup
+from masq_store.engine.storage.together import write_together
 
 WRITER = "d" * 16
 """The replica of a device that writes what no device of this version does."""

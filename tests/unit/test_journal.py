@@ -10,12 +10,12 @@ from spaces import REPLICAS, histories, live_through
 from test_merge import changes
 
 from build.places import ROOT
-from masq_store.core import keys
+from masq_store.core.crypto import key_schedule as keys
+from masq_store.core.crypto.padding import MINIMUM, pad, padded_size, unpad
 from masq_store.core.errors import DamagedData, NewerData
-from masq_store.core.journal import decode_changes, decode_checkpoint, encode_changes, encode_checkpoint
-from masq_store.core.padding import MINIMUM, pad, padded_size, unpad
-from masq_store.core.record import Record, decode_record, encode_record
-from masq_store.core.space import Space
+from masq_store.core.space.codec import decode_changes, decode_checkpoint, encode_changes, encode_checkpoint
+from masq_store.core.space.space import Space
+from masq_store.core.storage.record import Record, decode_record, encode_record
 
 RUN = bytes(range(16))
 vectors = st.dictionaries(st.sampled_from(REPLICAS), st.integers(0, 2**53 - 1))

@@ -10,10 +10,10 @@ import pytest
 from engine_rig import APP, OTHER, Rig
 from skipping import skipping
 
-from masq_store.core import keys
-from masq_store.core.tries import FREE, LONGEST_SECONDS, Tries
-from masq_store.engine import pages
-from masq_store.engine.tickets import TICKET_SECONDS
+from masq_store.core.crypto import key_schedule as keys
+from masq_store.core.profile.passphrase_tries import FREE, LONGEST_SECONDS, Tries
+from masq_store.engine.pages import page_session as pages
+from masq_store.engine.profile.tickets import TICKET_SECONDS
 
 MINUTE = 60_000
 

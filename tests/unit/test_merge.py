@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from spaces import KEYS, REPLICAS, exchange, histories, live_through, registers, state
 
-from masq_store.core.register import Change
-from masq_store.core.space import Space
+from masq_store.core.space.register import Change
+from masq_store.core.space.space import Space
 
 A, B, C = REPLICAS
 

@@ -9,10 +9,10 @@ import pytest
 from engine_rig import Rig
 from fake_port import opened, run
 
+from masq.channel import MAX_MESSAGE_CHARACTERS
 from masq.errors import Disconnected, ProtocolError
 from masq.messages import MAX_VALUE_BYTES
-from masq.rpc import MAX_MESSAGE_CHARACTERS
-from masq_store.engine.answers import MAX_MESSAGE_BYTES, parts
+from masq_store.engine.sessions.answers import MAX_MESSAGE_BYTES, parts
 
 
 @pytest.mark.parametrize("character", ["x", "é", "€", "😀", "\0"])
@@ -123,7 +123,7 @@ def test_calls_go_in_messages_of_the_same_size() -> None:
     run(scene())
 
 
-@pytest.mark.parametrize("where", ["masq.rpc.loads", "masq.store.unpack"])
+@pytest.mark.parametrize("where", ["masq.channel.loads", "masq.store.unpack"])
 def test_what_cannot_be_taken_in_ends_the_session_by_its_name(
     monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:

@@ -12,12 +12,12 @@ from engine_rig import APP, OTHER, Rig
 from test_locks import Killed, locked_rig, quick, run
 
 from masq.errors import QuotaExceeded
-from masq_store.core import keys
-from masq_store.core.devices import DEVICE, device_value, draw_identity
-from masq_store.engine import disk
-from masq_store.engine.tickets import TICKET_SECONDS
-from masq_store.engine.trash import KEPT_MS, Trashed
-from masq_store.engine.wrapping import Wrapping
+from masq_store.core.crypto import key_schedule as keys
+from masq_store.core.profile.home_layout import DEVICE, device_value, draw_identity
+from masq_store.engine.profile.tickets import TICKET_SECONDS
+from masq_store.engine.profile.wrapping import Wrapping
+from masq_store.engine.storage import disk_keys as disk
+from masq_store.engine.storage.trash import KEPT_MS, Trashed
 
 __all__ = ["quick"]  # a fixture, for every test here
 

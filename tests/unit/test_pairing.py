@@ -17,8 +17,6 @@ from hypothesis import strategies as st
 from skipping import skipping
 
 from masq.errors import InvalidValue
-from masq_store.core import pairing_link, pairing_side
-from masq_store.core import pairing_wire as wire
 from masq_store.core.errors import (
     BadPairingLink,
     PairingBroken,
@@ -29,7 +27,10 @@ from masq_store.core.errors import (
     PairingUsedTwice,
     WrongPairingCode,
 )
-from masq_store.core.pairing import (
+from masq_store.core.pairing import link as pairing_link
+from masq_store.core.pairing import machine as pairing_side
+from masq_store.core.pairing import messages as wire
+from masq_store.core.pairing.device_pairing import (
     AskCode,
     AskToTake,
     DeviceAdded,
@@ -41,8 +42,8 @@ from masq_store.core.pairing import (
     ShowCode,
     read_code,
 )
-from masq_store.core.pairing_link import Invitation
-from masq_store.core.pairing_side import ANSWER_MS, GONE_MS, LINK_MS, PERSON_MS, meet
+from masq_store.core.pairing.link import Invitation
+from masq_store.core.pairing.machine import ANSWER_MS, GONE_MS, LINK_MS, PERSON_MS, meet
 from masq_store.native.crypto import NativeCrypto
 
 SECRET, HOME = b"the link's 16 by", b"the home secret, 32 bytes of it!"

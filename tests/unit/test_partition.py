@@ -20,12 +20,16 @@ from relay_rig import run as over_sockets
 from skipping import skipping
 
 from masq.errors import ProtocolError, QuotaExceeded
-from masq_store.core import enrolment, keys
-from masq_store.core.devices import DEVICE, REMOVED, ROSTER, draw_identity, partition_value
-from masq_store.engine import line, partition, space_line, spaces
-from masq_store.engine.enrolments import HEAR_SECONDS
-from masq_store.engine.overview import overview
-from masq_store.engine.tickets import TICKET_SECONDS
+from masq_store.core.crypto import key_schedule as keys
+from masq_store.core.enrolment import messages as enrolment
+from masq_store.core.profile.home_layout import DEVICE, REMOVED, ROSTER, draw_identity, partition_value
+from masq_store.engine.enrolment import port_line as line
+from masq_store.engine.enrolment import port_sync as space_line
+from masq_store.engine.pages.overview import overview
+from masq_store.engine.partition import partition
+from masq_store.engine.profile.tickets import TICKET_SECONDS
+from masq_store.engine.storage import open_space as spaces
+from masq_store.engine.store.enrolments import HEAR_SECONDS
 from masq_store.native.memory import MemoryBackend
 from masq_store.native.websocket import NativeNetwork
 

@@ -9,10 +9,10 @@ from engine_rig import APP, Peer, Rig
 from partition_rig import Apart, enrolled, run, until
 
 from masq.errors import ProtocolError
-from masq_store.core.devices import draw_identity
-from masq_store.core.enrolment import read_hello
-from masq_store.engine.copies import Copies
-from masq_store.engine.generations import REACH
+from masq_store.core.enrolment.messages import read_hello
+from masq_store.core.profile.home_layout import draw_identity
+from masq_store.engine.partition.enrolment_records import Copies
+from masq_store.engine.store.generations import REACH
 from masq_store.native.crypto import NativeCrypto
 from masq_store.native.memory import MemoryBackend
 
@@ -162,7 +162,7 @@ def test_a_grant_erases_what_it_names_and_no_more(generation: int) -> None:
     """An enrolment of whatever other generation stays, as long as the store does not say that its data was erased."""
 
     async def story() -> None:
-        from masq_store.core.enrolment import Grant
+        from masq_store.core.enrolment.messages import Grant
 
         crypto = NativeCrypto()
         copies = Copies(MemoryBackend(), crypto)

@@ -11,9 +11,9 @@ from engine_rig import APP, OTHER, Rig
 from skipping import skipping
 
 from masq.errors import QuotaExceeded
-from masq_store.engine import renewal
-from masq_store.engine.rest import Rest
-from masq_store.engine.vault import Vault
+from masq_store.engine.profile import key_renewal as renewal
+from masq_store.engine.profile.vault import Vault
+from masq_store.engine.store.auto_lock import Rest
 
 
 def run(test: Any) -> None:

@@ -14,9 +14,9 @@ from engine_rig import APP, Rig
 from partition_rig import Apart
 
 from masq.errors import QuotaExceeded
-from masq_store.core.clock import Stamp
-from masq_store.core.register import Change, Register
-from masq_store.core.space import Space
+from masq_store.core.space.clock import Stamp
+from masq_store.core.space.register import Change, Register
+from masq_store.core.space.space import Space
 
 ROOT = Path(__file__).parents[2]
 

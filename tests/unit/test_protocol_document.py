@@ -9,9 +9,12 @@ from engine_rig import Rig
 from fake_port import READY, FakeStore, opened, run
 
 import masq
-from masq import messages, rpc, session
+from masq import channel as rpc
+from masq import joining as session
+from masq import messages
 from masq.status import Status
-from masq_store.engine import answers, sessions
+from masq_store.engine.sessions import answers
+from masq_store.engine.sessions import app_session as sessions
 
 TEXT = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text(encoding="utf-8")
 

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from masq.errors import ProtocolError
-from masq_store.engine import reading
-from masq_store.engine.reading import Held, Reading
+from masq_store.engine.sessions import reading
+from masq_store.engine.sessions.reading import Held, Reading
 
 TEXTS = some.text(some.sampled_from('ab"\\[]{},: é€𝄞\n'), max_size=60)
 VALUES = some.recursive(

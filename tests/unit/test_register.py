@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from spaces import registers
 
 from masq.messages import decode
-from masq_store.core.clock import Stamp
-from masq_store.core.register import Register, effective_text, integer, merge_registers
+from masq_store.core.space.clock import Stamp
+from masq_store.core.space.register import Register, effective_text, integer, merge_registers
 
 
 def fixed(first, second):

@@ -29,8 +29,8 @@ from relay_rig import (
 
 from masq_relay import disk
 from masq_relay.peers import forwarded, network
-from masq_relay.rates import Bucket
 from masq_relay.settings import BadSettings, parser, read
+from masq_relay.token_bucket import Bucket
 
 
 def ask(port, path):

@@ -17,7 +17,7 @@ from relay_rig import Command, certificate, connect, in_thread, relay, run, seal
 
 from masq_relay import disk
 from masq_relay.certificate import BadCertificate
-from masq_relay.renewal import certificate as served
+from masq_relay.certificate_renewal import certificate as served
 
 PROXIED = "X-Forwarded-For"
 

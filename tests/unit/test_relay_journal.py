@@ -11,7 +11,7 @@ import threading
 import pytest
 from relay_rig import PATIENCE, ROOT, Clock, connect, in_thread, relay, run, sealed, until
 
-from masq_relay.journal import LINES_BURST, Journal
+from masq_relay.event_log import LINES_BURST, Journal
 from masq_relay.log_lines import MOST_WAITING, LogLines
 
 

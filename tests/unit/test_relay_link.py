@@ -27,9 +27,9 @@ from hypothesis import strategies as st
 from masq_relay import frames as relay
 from masq_relay.frames import Code
 from masq_store.core.errors import BadRelayAddress, RelayUnreachable
-from masq_store.engine import relay_link
-from masq_store.engine.relay_link import RelayLink
-from masq_store.engine.relays import Relays
+from masq_store.engine.relay import link as relay_link
+from masq_store.engine.relay.link import RelayLink
+from masq_store.engine.relay.relays import Relays
 
 ENVELOPE = bytes(range(48))
 

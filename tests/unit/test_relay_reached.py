@@ -10,8 +10,8 @@ from fake_relay import FakeMember
 from relay_rig import until
 
 from masq_relay.frames import Code
-from masq_store.core import relay_frames
-from masq_store.engine.relay_link import RelayLink
+from masq_store.core.relay import frames as relay_frames
+from masq_store.engine.relay.link import RelayLink
 from masq_store.native.websocket import NativeNetwork
 
 

@@ -22,7 +22,8 @@ from fake_relay import (
 from masq_relay import frames as relay
 from masq_relay.frames import Code
 from masq_store.core.errors import RelayUnreachable
-from masq_store.engine import conversation, relay_link
+from masq_store.engine.relay import connection as conversation
+from masq_store.engine.relay import link as relay_link
 
 ENVELOPE = bytes(range(48))
 

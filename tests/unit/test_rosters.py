@@ -19,21 +19,21 @@ from skipping import skipping
 from test_home_rows import VALUES
 
 from masq.messages import encode
-from masq_store.core import roster
-from masq_store.core.clock import MAX_COUNTER, MAX_MS, Stamp
-from masq_store.core.enrolment import Grant, Told
-from masq_store.core.register import Change, Register
-from masq_store.core.roster import Policy
-from masq_store.engine import rosters
-from masq_store.engine.copy import Copy
-from masq_store.engine.device_calls import DEVICE_METHODS
-from masq_store.engine.line import Line
-from masq_store.engine.overview import overview
-from masq_store.engine.pages import METHODS
-from masq_store.engine.spaces import OpenSpace
-from masq_store.engine.together import write_together
-from masq_store.engine.trash import KEPT_MS
-from masq_store.engine.writer import Writer
+from masq_store.core.enrolment import roster
+from masq_store.core.enrolment.messages import Grant, Told
+from masq_store.core.enrolment.roster import Policy
+from masq_store.core.space.clock import MAX_COUNTER, MAX_MS, Stamp
+from masq_store.core.space.register import Change, Register
+from masq_store.engine.enrolment.port_line import Line
+from masq_store.engine.pages.device_calls import DEVICE_METHODS
+from masq_store.engine.pages.overview import overview
+from masq_store.engine.pages.page_session import METHODS
+from masq_store.engine.partition.app_copy import Copy
+from masq_store.engine.storage.open_space import OpenSpace
+from masq_store.engine.storage.together import write_together
+from masq_store.engine.storage.trash import KEPT_MS
+from masq_store.engine.storage.writer import Writer
+from masq_store.engine.store import rosters
 from masq_store.native.websocket import NativeNetwork
 
 ROOT = Path(__file__).parents[2]

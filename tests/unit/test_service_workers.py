@@ -31,7 +31,7 @@ def store(tmp_path: Path) -> Path:
             "frame.html",
             "manifest.webmanifest",
             "snapshot-0123456789abcdef.bin",
-            "client/masq/rpc.py",
+            "client/masq/channel.py",
         ),
         *(f"{APP}/{name}" for name in ("boot.js", "boot.js.br", "connect.js", "frame.js")),
         "app-fedcba9876543210/boot.js",

@@ -17,11 +17,11 @@ from partition_rig import Apart
 from patience import seconds
 from relay_rig import Running, relay, run
 
-from masq_store.core import pairing_wire as wire
-from masq_store.core.enrolment_link import NOT_NOW, REPLY_MS, Granting, Requesting
-from masq_store.core.pairing_side import LINK_MS, PERSON_MS
-from masq_store.engine import severed
-from masq_store.engine.encounter import CONNECT_MS
+from masq_store.core.enrolment.link_machine import NOT_NOW, REPLY_MS, Granting, Requesting
+from masq_store.core.pairing import messages as wire
+from masq_store.core.pairing.machine import LINK_MS, PERSON_MS
+from masq_store.engine.pairing.meeting import CONNECT_MS
+from masq_store.engine.partition import pasted_links as severed
 from masq_store.native.websocket import NativeNetwork
 
 STORE = "http://store.localhost:8000/"

@@ -7,8 +7,8 @@ from spaces import KEYS, REPLICAS, histories, live_through, state, steps, take
 
 from masq.errors import InvalidValue, QuotaExceeded
 from masq.messages import decode
-from masq_store.core.register import PART_BYTES
-from masq_store.core.space import Space
+from masq_store.core.space.register import PART_BYTES
+from masq_store.core.space.space import Space
 
 A = REPLICAS[0]
 

@@ -10,7 +10,7 @@ from relay_rig import relay, run, until
 from space_sync_rig import Device, alike, stop, together, url
 from sync_insider import Insider
 
-from masq_store.engine import space_sync
+from masq_store.engine.sync import room_sync as space_sync
 
 
 def test_a_change_comes_to_the_other_device(tmp_path: Path) -> None:

@@ -13,15 +13,18 @@ from spaces import state
 from sync_insider import Insider, content_of
 
 from build.places import ROOT
-from masq_store.core import agreement, claims, sync
-from masq_store.core.clock import ZERO, Stamp
-from masq_store.core.envelope import Header, encode_header
 from masq_store.core.errors import NewerData
-from masq_store.core.register import Change, Register
-from masq_store.core.sync_wire import Changes, State, Trimmed
-from masq_store.engine import snapshot, space_sync
-from masq_store.engine.digest import digest_of
-from masq_store.engine.room_keys import RoomKeys
+from masq_store.core.space.clock import ZERO, Stamp
+from masq_store.core.space.register import Change, Register
+from masq_store.core.sync import agreement
+from masq_store.core.sync import machine as sync
+from masq_store.core.sync import member_claims as claims
+from masq_store.core.sync.envelope import Header, encode_header
+from masq_store.core.sync.messages import Changes, State, Trimmed
+from masq_store.engine.sync import room_sync as space_sync
+from masq_store.engine.sync import snapshot
+from masq_store.engine.sync.digest import digest_of
+from masq_store.engine.sync.room_keys import RoomKeys
 from masq_store.native.crypto import NativeCrypto
 
 LIAR = "ab" * 8

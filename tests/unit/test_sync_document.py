@@ -7,11 +7,16 @@ import re
 import runpy
 from pathlib import Path
 
-from masq_store.core import entries, envelope, keys, room_log, sync, sync_wire
-from masq_store.core.clock import MAX_COUNTER, MAX_MS
-from masq_store.core.envelope import Header, encode_header
-from masq_store.core.sync_wire import Changes, Check, Here, State, Trimmed
-from masq_store.engine import snapshot, space_sync
+from masq_store.core.crypto import key_schedule as keys
+from masq_store.core.space import row_rules as entries
+from masq_store.core.space.clock import MAX_COUNTER, MAX_MS
+from masq_store.core.sync import envelope, room_log
+from masq_store.core.sync import machine as sync
+from masq_store.core.sync import messages as sync_wire
+from masq_store.core.sync.envelope import Header, encode_header
+from masq_store.core.sync.messages import Changes, Check, Here, State, Trimmed
+from masq_store.engine.sync import room_sync as space_sync
+from masq_store.engine.sync import snapshot
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "protocol.md").read_text("utf-8").partition("## Devices of one space")[2]

@@ -13,7 +13,7 @@ from patience import seconds
 from relay_rig import relay, run
 
 from masq.errors import QuotaExceeded
-from masq_store.engine import sync
+from masq_store.engine.store import profile_sync as sync
 from masq_store.native.websocket import NativeNetwork
 
 

@@ -13,7 +13,7 @@ from spaces import state
 from sync_between import JOIN, POST, SNAPSHOT, STORED, Between
 
 from masq.errors import QuotaExceeded
-from masq_store.engine import space_sync
+from masq_store.engine.sync import room_sync as space_sync
 from masq_store.native.memory import MemoryDisk
 
 SOON = 0.2  # seconds, in place of half a minute

@@ -16,15 +16,16 @@ from spaces import state
 from sync_insider import Insider, content_of
 
 from masq.messages import dumps, encode
-from masq_store.core import agreement, sync_wire
-from masq_store.core.claims import MOST_AHEAD_MS
-from masq_store.core.clock import MAX_COUNTER, MAX_MS, Stamp
-from masq_store.core.entries import MAX_NUMBER
+from masq_store.core.crypto.padding import pad
 from masq_store.core.errors import DamagedData, NewerData
-from masq_store.core.padding import pad
-from masq_store.core.register import Change, Register
-from masq_store.core.sync_wire import Changes, Check, State, Trimmed
-from masq_store.engine import space_sync
+from masq_store.core.space.clock import MAX_COUNTER, MAX_MS, Stamp
+from masq_store.core.space.register import Change, Register
+from masq_store.core.space.row_rules import MAX_NUMBER
+from masq_store.core.sync import agreement
+from masq_store.core.sync import messages as sync_wire
+from masq_store.core.sync.member_claims import MOST_AHEAD_MS
+from masq_store.core.sync.messages import Changes, Check, State, Trimmed
+from masq_store.engine.sync import room_sync as space_sync
 
 LIAR = "ab" * 8
 HEAD = {"ranges": [[LIAR, 0, 1]], "first": 0, "base": None, "more": False}

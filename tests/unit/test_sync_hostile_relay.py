@@ -28,10 +28,10 @@ from sync_between import (
     Between,
 )
 
-from masq_store.core.envelope import HEADER_BYTES
 from masq_store.core.errors import NewerData
-from masq_store.engine import space_sync
-from masq_store.engine.room_keys import RoomKeys
+from masq_store.core.sync.envelope import HEADER_BYTES
+from masq_store.engine.sync import room_sync as space_sync
+from masq_store.engine.sync.room_keys import RoomKeys
 from masq_store.native.crypto import NativeCrypto
 
 

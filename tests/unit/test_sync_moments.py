@@ -10,8 +10,8 @@ from relay_rig import relay, run, until
 from space_sync_rig import Device, alike, stop, together, url
 from sync_between import CURRENT, ENVELOPE, JOINED, PART, POST, Between
 
-from masq_store.core.sync import SNAPSHOT_BYTES
-from masq_store.engine import space_sync
+from masq_store.core.sync.machine import SNAPSHOT_BYTES
+from masq_store.engine.sync import room_sync as space_sync
 
 
 def test_starting_and_stopping_at_any_moment(tmp_path: Path) -> None:
@@ -165,8 +165,8 @@ def test_a_newcomer_reads_a_snapshot_in_place_of_the_log(tmp_path: Path) -> None
 
 def test_work_goes_on_while_the_log_is_cut_short(tmp_path: Path, monkeypatch) -> None:
     """Snapshots in full work, by several devices, with restarts in between: nothing is lost or counted twice."""
-    monkeypatch.setattr("masq_store.core.sync.SNAPSHOT_ENTRIES", 10)
-    monkeypatch.setattr("masq_store.core.sync.SNAPSHOT_BYTES", 4_000)
+    monkeypatch.setattr("masq_store.core.sync.machine.SNAPSHOT_ENTRIES", 10)
+    monkeypatch.setattr("masq_store.core.sync.machine.SNAPSHOT_BYTES", 4_000)
     monkeypatch.setattr(space_sync, "SETTLE_SECONDS", 0.02)
 
     async def scene() -> None:

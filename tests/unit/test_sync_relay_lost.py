@@ -14,8 +14,8 @@ from relay_rig import BEGINNING, Command, connect, in_thread, run, until
 from space_sync_rig import SECRET, Device, alike, stop, together, url
 from sync_between import ENVELOPE, JOINED, POST, POST_FRONT, STORED, Between
 
-from masq_store.core import sync
-from masq_store.engine.room_keys import RoomKeys
+from masq_store.core.sync import machine as sync
+from masq_store.engine.sync.room_keys import RoomKeys
 from masq_store.native.crypto import NativeCrypto
 
 

@@ -13,8 +13,8 @@ from sync_between import ENVELOPE, POST, POST_FRONT, Between
 from test_sync_engine import device, eventually, pair
 from wire_tap import found_in, kept_by, tap
 
-from masq_store.core import keys
-from masq_store.engine.room_keys import RoomKeys
+from masq_store.core.crypto import key_schedule as keys
+from masq_store.engine.sync.room_keys import RoomKeys
 from masq_store.native.crypto import NativeCrypto
 
 KEYS = ["shopping/milk and bread", "Zoë's diary", "🦊 of the woods"]

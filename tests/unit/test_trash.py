@@ -11,9 +11,9 @@ from skipping import skipping
 from two_devices import carry, quiet, two
 
 from masq.errors import QuotaExceeded
-from masq_store.core.registrations import APP as APPS
-from masq_store.engine.expiry import LOOK_SECONDS
-from masq_store.engine.trash import KEPT_MS
+from masq_store.core.profile.registrations import APP as APPS
+from masq_store.engine.storage.trash import KEPT_MS
+from masq_store.engine.store.expiry import LOOK_SECONDS
 
 
 def run(story: Any) -> None:

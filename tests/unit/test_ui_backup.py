@@ -20,7 +20,7 @@ from ui_rig import (
 
 from masq.errors import MasqError
 from masq_store.core.errors import DamagedBackup
-from masq_store.ui import transfer
+from masq_store.ui.window import file_transfer as transfer
 
 
 async def choose_file(app, screen, name="a.masq", content=BACKUP):

@@ -18,10 +18,11 @@ from shapes import Shape, differences, merged, never_alike, shape
 from two_engines import NONCE, PASSPHRASE, STORE, Fake, Of, Step, kind_of, the_real
 
 from masq.errors import InvalidValue
-from masq_store.core.enrolment_link import Granting
-from masq_store.engine import pairing, sync
-from masq_store.engine.device_calls import DEVICE_METHODS
-from masq_store.engine.pages import METHODS
+from masq_store.core.enrolment.link_machine import Granting
+from masq_store.engine.pages.device_calls import DEVICE_METHODS
+from masq_store.engine.pages.page_session import METHODS
+from masq_store.engine.store import device_pairing as pairing
+from masq_store.engine.store import profile_sync as sync
 from masq_store.ui.app import NOTHING
 
 ROOT = Path(__file__).resolve().parents[2]

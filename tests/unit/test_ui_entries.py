@@ -8,8 +8,8 @@ from ui_rig import ADDRESS, ORIGIN, Engine, a_profile, opened, press, run, settl
 
 from masq import messages
 from masq.errors import QuotaExceeded
-from masq_store.ui import editing
-from masq_store.ui.editing import NotAValue, from_text, to_text
+from masq_store.ui.text import value_text as editing
+from masq_store.ui.text.value_text import NotAValue, from_text, to_text
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 import segno
 from ui_rig import LINK
 
-from masq_store.ui import qr
+from masq_store.ui.html import qr
 
 
 @pytest.mark.parametrize("text", [LINK, LINK + "&relay=wss://" + "a" * 300, "x"])

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import pytest
 
-from masq_store.ui import readable
+from masq_store.ui.text import formatting as readable
 
 NOW = datetime(2026, 11, 22, 15, 30)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from masq_store.ui.routes import Place, app_address, read_hash, split_origin
+from masq_store.ui.html.routes import Place, app_address, read_hash, split_origin
 
 ORIGINS = [
     "http://counter.localhost:8000",

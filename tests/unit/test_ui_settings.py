@@ -21,7 +21,7 @@ from ui_rig import (
 )
 
 from masq_store.ui import app as ui_app
-from masq_store.ui import words
+from masq_store.ui.text import translation as words
 
 WRONG = "This passphrase does not open your store."
 

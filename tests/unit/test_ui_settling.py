@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ui_rig import ABOUT, KEPT, Engine, a_profile, opened, press, run
 
-from masq_store.ui.settling import DECISIVE, SETTLE_SECONDS, Settling
+from masq_store.ui.window.settling import DECISIVE, SETTLE_SECONDS, Settling
 
 TEMPLATES = Path(__file__).parents[2] / "store" / "masq_store" / "ui" / "templates"
 

@@ -7,7 +7,7 @@ from french import french
 from ui_rig import ABOUT, APP_LINK, ORIGIN, Engine, a_profile, opened, press, run, settle
 
 from masq.errors import MasqError
-from masq_store.core.enrolment_link import NOT_NOW
+from masq_store.core.enrolment.link_machine import NOT_NOW
 from masq_store.core.errors import (
     BadPairingLink,
     BadRelayAddress,
@@ -21,8 +21,8 @@ from masq_store.core.errors import (
     PairingRefused,
     PairingUsedTwice,
 )
-from masq_store.ui import strip
-from masq_store.ui.sentences import LINKED
+from masq_store.ui.html import paste_strip as strip
+from masq_store.ui.text.error_sentences import LINKED
 
 NONCE = "ab" * 16
 ADDRESS = "#connect=" + NONCE

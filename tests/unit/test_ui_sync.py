@@ -6,7 +6,8 @@ from ui_rig import ADDRESS, HERE, ORIGIN, PHONE, RELAY, Engine, a_profile, a_rel
 from ui_rig import type_into as type_in
 
 from masq.errors import InvalidValue
-from masq_store.ui import readable, syncing
+from masq_store.ui.text import formatting as readable
+from masq_store.ui.text import sync_status as syncing
 
 DOWN = {"state": "offline", "relay": a_relay(RELAY, problem=["X", "It does not answer.", {}])}
 LIVE = syncing.OFF | {"state": "live", "relay": a_relay(RELAY)}

@@ -28,8 +28,9 @@ from ui_rig import (
 
 from masq.errors import to_wire
 from masq_store.core.errors import PairingGone
-from masq_store.ui import render, syncing, views
-from masq_store.ui.views import Edited, Look, Moment, Notice, Panel, Problem
+from masq_store.ui.html import render, views
+from masq_store.ui.html.views import Edited, Look, Moment, Notice, Panel, Problem
+from masq_store.ui.text import sync_status as syncing
 
 EVIL = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>&{{ 7*7 }}"
 PROFILE = Engine(a_profile("Ann", "right")).overview()["profile"] | {
@@ -491,7 +492,7 @@ def test_a_busy_button_says_so():
 
 def test_every_template_is_compiled_at_import():
     """The list of templates is what the folder holds, so that the memory snapshot misses none."""
-    folder = Path(render.__file__).parent / "templates"
+    folder = Path(render.__file__).parents[1] / "templates"
     assert {path.name for path in folder.iterdir()} == set(render.NAMES)
 
 

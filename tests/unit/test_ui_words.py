@@ -12,7 +12,10 @@ from test_errors import EXAMPLES
 from build import catalogues
 from masq.errors import InvalidValue, MasqError, QuotaExceeded, StorageUnavailable
 from masq_store.core.errors import NewerBackup, NotABackup, WrongPassphrase
-from masq_store.ui import readable, sentences, views, words
+from masq_store.ui.html import views
+from masq_store.ui.text import error_sentences as sentences
+from masq_store.ui.text import formatting as readable
+from masq_store.ui.text import translation as words
 
 FILES = catalogues.files()
 SOURCE = {message.id: message for message in catalogues.collect() if message.id}

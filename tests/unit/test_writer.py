@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from masq.errors import Disconnected, MasqError, QuotaExceeded
-from masq_store.core.space import Applied
-from masq_store.engine import writer
-from masq_store.engine.sealer import Sealer
-from masq_store.engine.spaces import OpenSpace
-from masq_store.engine.together import Operation, write_together
-from masq_store.engine.writer import Writer
+from masq_store.core.space.space import Applied
+from masq_store.engine.storage import writer
+from masq_store.engine.storage.open_space import OpenSpace
+from masq_store.engine.storage.record_sealer import Sealer
+from masq_store.engine.storage.together import Operation, write_together
+from masq_store.engine.storage.writer import Writer
 from masq_store.native.crypto import NativeCrypto
 from masq_store.native.memory import MemoryBackend
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from engine_rig import Peer, Rig
 
-from masq_store.core.devices import draw_identity
-from masq_store.engine.together import write_together
+from masq_store.core.profile.home_layout import draw_identity
+from masq_store.engine.storage.together import write_together
 
 
 async def until(condition: Any) -> None:

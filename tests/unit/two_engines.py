@@ -22,9 +22,9 @@ from relay_rig import relay
 from shapes import Shape, shape, shape_of_error
 
 from masq.errors import MasqError, from_wire, to_wire
-from masq_store.core.devices import DEVICE, REMOVED_MS, draw_identity, partition_value
 from masq_store.core.errors import DamagedData, RelayUnreachable
-from masq_store.engine.space_sync import SpaceSync
+from masq_store.core.profile.home_layout import DEVICE, REMOVED_MS, draw_identity, partition_value
+from masq_store.engine.sync.room_sync import SpaceSync
 from masq_store.native.websocket import NativeNetwork
 
 NONCE = "ab" * 16

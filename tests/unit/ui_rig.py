@@ -9,7 +9,6 @@ from functools import wraps
 
 from masq import messages
 from masq.errors import InvalidValue, Locked, NotRegistered, ProtocolError, to_wire
-from masq_store.core import access
 from masq_store.core.errors import (
     NoRelay,
     NotABackup,
@@ -19,12 +18,13 @@ from masq_store.core.errors import (
     WrongBackupPassphrase,
     WrongPassphrase,
 )
-from masq_store.core.pairing import read_code
-from masq_store.core.pairing_link import read_link
-from masq_store.core.relay_address import check_relay_address
-from masq_store.ui import syncing
+from masq_store.core.pairing.device_pairing import read_code
+from masq_store.core.pairing.link import read_link
+from masq_store.core.profile import claims as access
+from masq_store.core.relay.address import check_relay_address
 from masq_store.ui.app import App
-from masq_store.ui.ports import Room
+from masq_store.ui.text import sync_status as syncing
+from masq_store.ui.window.screen import Room
 
 ORIGIN = "http://counter.localhost:8000"
 ADDRESS = "#/app/http%3A%2F%2Fcounter.localhost%3A8000"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from masq_store.core import keys
+from masq_store.core.crypto import key_schedule as keys
 
 HERE = Path(__file__).parent
 ORIGIN = "https://counter.example"

@@ -23,10 +23,10 @@ from pathlib import Path
 from typing import Any
 
 from masq.errors import MasqError
-from masq_store.core import backup_file
-from masq_store.core.backup import Backup
+from masq_store.core.backup import container as backup_file
+from masq_store.core.backup.contents import Backup
 from masq_store.core.errors import WrongPassphrase
-from masq_store.engine.backup import read_backup
+from masq_store.engine.profile.backup import read_backup
 
 LAST_MS = 253_402_300_799_999  # the end of the year 9999, the last that datetime knows
 

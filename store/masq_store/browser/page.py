@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from masq.channel import Channel
 from masq.errors import MasqError, from_wire
-from masq.rpc import Channel
-from masq_store.browser import knock, offline
-from masq_store.browser.ports import BrowserPort
-from masq_store.core.access import nonce_in
+from masq_store.browser import knock
+from masq_store.browser import service_worker as offline
+from masq_store.browser.ports.message_port import BrowserPort
+from masq_store.core.profile.claims import nonce_in
 from masq_store.engine.tasks import Tasks
-from masq_store.ui import app, newer
+from masq_store.ui import app
+from masq_store.ui.window import update_bar as newer
 
 BESIDE = tuple(f'{{"masq":1,"{name}"' for name in ("worker", "tell", "moved", "ticket", "closes"))
 """How the worker's messages begin that are for the window rather than for its pages."""

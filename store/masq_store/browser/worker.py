@@ -18,18 +18,20 @@ from typing import Any
 
 from masq import messages
 from masq.errors import MasqError, StorageUnavailable, to_wire
-from masq_store.browser import host, locks, strip
-from masq_store.browser.indexeddb import DATABASE, IndexedDB
-from masq_store.browser.ports import AppPort, BrowserPort, PagePort
-from masq_store.browser.starting import started
-from masq_store.browser.trips import Trips
-from masq_store.browser.webcrypto import WebCrypto
-from masq_store.browser.websocket import BrowserNetwork
-from masq_store.core.access import nonce_in
+from masq_store.browser import host_settings as host
+from masq_store.browser import paste_strip as strip
+from masq_store.browser.engine_start import started
+from masq_store.browser.ports import web_locks as locks
+from masq_store.browser.ports.event_loop import Trips
+from masq_store.browser.ports.indexeddb import DATABASE, IndexedDB
+from masq_store.browser.ports.message_port import AppPort, BrowserPort, PagePort
+from masq_store.browser.ports.webcrypto import WebCrypto
+from masq_store.browser.ports.websocket import BrowserNetwork
+from masq_store.core.profile.claims import nonce_in
 from masq_store.engine.engine import Engine
-from masq_store.engine.pages import PageSession
-from masq_store.engine.partition import Partition
-from masq_store.engine.sessions import AppSession
+from masq_store.engine.pages.page_session import PageSession
+from masq_store.engine.partition.partition import Partition
+from masq_store.engine.sessions.app_session import AppSession
 from masq_store.engine.tasks import Tasks
 
 ENGINE = "masq-engine"
@@ -352,7 +354,7 @@ class Line:
 
     @property
     def brings_ticket(self) -> bool:
-        """Whether what waits may open the profile (engine/rest.py)."""
+        """Whether what waits may open the profile (engine/store/auto_lock.py)."""
         said = [message.get("attach", message.get("page")) for _, message, _ in self._waiting]
         return any(isinstance(words, dict) and words.get("ticket") for words in said)
 

@@ -12,26 +12,26 @@ from contextlib import suppress
 from typing import Any
 
 from masq.errors import Disconnected, Locked, MasqError, NotRegistered, QuotaExceeded, StorageUnavailable
-from masq_store.core import access
 from masq_store.core.errors import DamagedData, NewerData
-from masq_store.engine.devices import Devices
-from masq_store.engine.enrolments import Enrolments
-from masq_store.engine.expiry import Expiry
-from masq_store.engine.pages import PageSession
-from masq_store.engine.pairings import Pairings
-from masq_store.engine.person import Person
+from masq_store.core.profile import claims as access
+from masq_store.engine.pages.commands import Person
+from masq_store.engine.pages.page_session import PageSession
 from masq_store.engine.ports import Backend, Crypto, Network, Port
-from masq_store.engine.profile import Profile
-from masq_store.engine.relays import Relays
-from masq_store.engine.requests import Requests
-from masq_store.engine.rest import Rest
-from masq_store.engine.rosters import Rosters
-from masq_store.engine.sessions import CLOSED_SECONDS, AppSession
-from masq_store.engine.sync import ProfileSync
+from masq_store.engine.profile.profile import Profile
+from masq_store.engine.profile.vault import Unlocked, Vault
+from masq_store.engine.relay.relays import Relays
+from masq_store.engine.sessions.access_requests import Requests
+from masq_store.engine.sessions.app_session import CLOSED_SECONDS, AppSession
+from masq_store.engine.sessions.turns import Turns
+from masq_store.engine.storage.writer import Writer
+from masq_store.engine.store.auto_lock import Rest
+from masq_store.engine.store.device_list import Devices
+from masq_store.engine.store.enrolments import Enrolments
+from masq_store.engine.store.expiry import Expiry
+from masq_store.engine.store.pairings import Pairings
+from masq_store.engine.store.profile_sync import ProfileSync
+from masq_store.engine.store.rosters import Rosters
 from masq_store.engine.tasks import END_SECONDS, Tasks
-from masq_store.engine.turns import Turns
-from masq_store.engine.vault import Unlocked, Vault
-from masq_store.engine.writer import Writer
 
 USED_RESOLUTION_MS = 60_000
 """How exactly "last used" is kept: not every reload is worth a write."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from masq_store.core.primitives import Primitives
+from masq_store.core.crypto.primitives import Primitives
 
 Key = Any
 """An AES-256-GCM key as the engine's `Crypto` holds it: opaque, never its bytes."""
@@ -52,7 +52,7 @@ class Backend(Protocol):
 class Crypto(Primitives, Protocol):
     """The primitives, from WebCrypto in a browser and pyca/cryptography on CPython.
 
-    Those that the pure core asks for too stand in `masq_store.core.primitives`; these are the others.
+    Those that the pure core asks for too stand in `masq_store.core.crypto.primitives`; these are the others.
     """
 
     async def passphrase_key(self, passphrase: str, salt: bytes, iterations: int) -> Key:

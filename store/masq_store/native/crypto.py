@@ -15,9 +15,9 @@ from cryptography.hazmat.primitives.hmac import HMAC
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 
+from masq_store.core.crypto.key_schedule import KEY_BYTES
 from masq_store.core.errors import DamagedData
-from masq_store.core.keys import KEY_BYTES
-from masq_store.native.files import read_or_keep
+from masq_store.native.device_folder import read_or_keep
 
 
 class NativeCrypto:

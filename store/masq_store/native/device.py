@@ -19,16 +19,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
 
+from masq.channel import Channel
 from masq.errors import Locked, MasqError, NotRegistered
-from masq.rpc import Channel
 from masq.store import Store
 from masq_store.engine.engine import Engine
 from masq_store.engine.ports import Network
-from masq_store.engine.sessions import AppSession
-from masq_store.native import pairing
+from masq_store.engine.sessions.app_session import AppSession
+from masq_store.native import pairing_dialog as pairing
 from masq_store.native.crypto import NativeCrypto
-from masq_store.native.files import hold
-from masq_store.native.local import LocalPort
+from masq_store.native.device_folder import hold
+from masq_store.native.local_port import LocalPort
 from masq_store.native.sqlite import SQLite
 
 DATABASE = "masq.sqlite3"

@@ -21,7 +21,7 @@ from typing import TypeVar
 
 from masq.errors import Disconnected, QuotaExceeded
 from masq_store.core.errors import DamagedData, NewerData, Superseded
-from masq_store.native.files import FolderUnavailable, make_private
+from masq_store.native.device_folder import FolderUnavailable, make_private
 
 SCHEMA_VERSION = 1
 APPLICATION_ID = 0x4D415344  # "MASD": tells this file from a relay's, and from another program's

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from picows import WSError, WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
 from masq_store.core.errors import RelayUnreachable
-from masq_store.core.relay_frames import LARGEST_FRAME
+from masq_store.core.relay.frames import LARGEST_FRAME
 
 OPEN_SECONDS = 10.0
 """Until a connection must stand."""

@@ -14,16 +14,20 @@ from contextlib import suppress
 from typing import Any
 
 from masq.errors import MasqError
+from masq_store.ui.html import views
+from masq_store.ui.html.routes import Place, read_hash
+from masq_store.ui.html.views import Json, Moment, Notice, Page, Panel, Problem
+from masq_store.ui.text import error_sentences as sentences
+from masq_store.ui.text import formatting as readable
+from masq_store.ui.text import sync_status as syncing
+from masq_store.ui.text.error_sentences import code_of
+from masq_store.ui.text.translation import _, language
+from masq_store.ui.window import preferences
+from masq_store.ui.window.screen import Link, Screen
+from masq_store.ui.window.settling import DECISIVE
 
-from . import preferences, readable, sentences, syncing, views
 from .pages import visit_for
 from .pages.visit import Visit
-from .ports import Link, Screen
-from .routes import Place, read_hash
-from .sentences import code_of
-from .settling import DECISIVE
-from .views import Json, Moment, Notice, Page, Panel, Problem
-from .words import _, language
 
 SEVERED_SECONDS = 4  # how long the popup of an app that cuts it off waits for a request in this browser
 LOADING_AFTER = 0.4  # seconds before an unanswered page says so
@@ -396,7 +400,7 @@ async def start(link: Link, popup_nonce: str | None = None, done: Callable[[bool
     `popup_nonce` is the request that this popup is about (the address says it too); `done(allowed)` is
     called, and awaited if it can be, after the answer has been delivered and the page says so.
     """
-    from .dom import Window
+    from masq_store.ui.window.dom import Window
 
     screen = Window()
     app = App(link, screen, popup_nonce, done)
@@ -412,7 +416,7 @@ async def start(link: Link, popup_nonce: str | None = None, done: Callable[[bool
 
 def show_trouble(error: Exception) -> None:
     """Say in this window that the store cannot be reached. For when there is no link to start with."""
-    from .dom import Window
+    from masq_store.ui.window.dom import Window
 
     screen = Window()
     preferences.apply(screen)

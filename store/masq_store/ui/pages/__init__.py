@@ -2,18 +2,19 @@
 
 from typing import TYPE_CHECKING, Any
 
+from masq_store.ui.pages.app_link import Severed
+from masq_store.ui.pages.join_device import Pair
+from masq_store.ui.pages.static import Nowhere, Over
+from masq_store.ui.pages.unlock import Create, Failed, Unlock
+
 from .apps import Apps
 from .backup import Backup
 from .connect import Connect
 from .devices import Devices
 from .entries import Entries
-from .gate import Create, Failed, Unlock
-from .pair import Pair
 from .removed import Removed, asks
 from .restore import Restore
 from .settings import Settings
-from .severed import Severed
-from .still import Nowhere, Over
 from .visit import Visit
 
 if TYPE_CHECKING:

@@ -2,8 +2,9 @@
 
 from collections.abc import Awaitable
 
-from .. import views
-from ..words import _
+from masq_store.ui.html import views
+from masq_store.ui.text.translation import _
+
 from .visit import Act, Visit
 
 

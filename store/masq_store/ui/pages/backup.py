@@ -2,10 +2,12 @@
 
 from typing import Any
 
-from .. import transfer, views
-from ..readable import date
-from ..words import _
-from .gate import differ
+from masq_store.ui.html import views
+from masq_store.ui.pages.unlock import differ
+from masq_store.ui.text.formatting import date
+from masq_store.ui.text.translation import _
+from masq_store.ui.window import file_transfer as transfer
+
 from .visit import Act, Visit
 
 

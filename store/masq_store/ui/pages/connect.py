@@ -2,7 +2,8 @@
 
 from contextlib import suppress
 
-from .. import views
+from masq_store.ui.html import views
+
 from .visit import Act, Visit
 
 

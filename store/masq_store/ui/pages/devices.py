@@ -1,11 +1,11 @@
 """The devices that hold the profile: adding one, giving one a name, removing one."""
 
-from masq_store.core.pairing import read_code
+from masq_store.core.pairing.device_pairing import read_code
+from masq_store.ui.html import views
+from masq_store.ui.pages.pairing_page import Pairing
+from masq_store.ui.pages.remove_copy import remove_copy
+from masq_store.ui.text.translation import _
 
-from .. import views
-from ..words import _
-from .copies import remove_copy
-from .pairing import Pairing
 from .visit import Act
 
 

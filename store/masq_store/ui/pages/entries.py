@@ -4,14 +4,17 @@ import asyncio
 from typing import Any
 
 from masq.errors import MasqError
+from masq_store.ui.html import views
+from masq_store.ui.html.views import Edited, Json
+from masq_store.ui.pages.remove_copy import remove_copy
+from masq_store.ui.text import formatting as readable
+from masq_store.ui.text import sync_status as syncing
+from masq_store.ui.text.error_sentences import code_of
+from masq_store.ui.text.formatting import date
+from masq_store.ui.text.translation import _
+from masq_store.ui.text.value_text import NotAValue, from_text, to_text
+from masq_store.ui.window import file_transfer as transfer
 
-from .. import readable, syncing, transfer, views
-from ..editing import NotAValue, from_text, to_text
-from ..readable import date
-from ..sentences import code_of
-from ..views import Edited, Json
-from ..words import _
-from .copies import remove_copy
 from .visit import Act, Visit
 
 SEARCH_AFTER = 0.15  # seconds without a key stroke before the search runs

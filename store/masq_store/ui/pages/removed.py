@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from .. import views
-from ..words import _
-from .gate import switch
+from masq_store.ui.html import views
+from masq_store.ui.pages.unlock import switch
+from masq_store.ui.text.translation import _
+
 from .visit import Act, Visit
 
 

@@ -3,12 +3,13 @@
 from typing import Any
 
 from masq.errors import MasqError
+from masq_store.ui.html import views
+from masq_store.ui.html.views import Json
+from masq_store.ui.pages.unlock import differ
+from masq_store.ui.text.error_sentences import code_of
+from masq_store.ui.text.translation import _
+from masq_store.ui.window import file_transfer as transfer
 
-from .. import transfer, views
-from ..sentences import code_of
-from ..views import Json
-from ..words import _
-from .gate import differ
 from .visit import Act, Visit
 
 FIELD = "backup-file"

@@ -4,12 +4,13 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from masq.errors import MasqError
-from masq_store.core.access import is_longer
+from masq_store.core.profile.claims import is_longer
+from masq_store.ui.html import views
+from masq_store.ui.pages.unlock import differ, switch, wrong_name
+from masq_store.ui.text.translation import LANGUAGES, _, language
+from masq_store.ui.window import preferences
+from masq_store.ui.window.screen import Room
 
-from .. import preferences, views
-from ..ports import Room
-from ..words import LANGUAGES, _, language
-from .gate import differ, switch, wrong_name
 from .visit import Act, Visit
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from ..routes import Place
-from ..views import Page
-from ..words import _
+from masq_store.ui.html.routes import Place
+from masq_store.ui.html.views import Page
+from masq_store.ui.text.translation import _
 
 if TYPE_CHECKING:
     from ..app import App

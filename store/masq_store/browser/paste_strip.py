@@ -1,0 +1,20 @@
+"""What the store's frame shows in an app's page, where that page and the store's window cannot speak: a strip."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from masq.errors import from_wire
+from masq_store.ui.html import paste_strip as strip
+
+
+def message(state: dict[str, Any] | None) -> dict[str, Any]:
+    """Return what the frame is told; `state`: as `engine.partition.pasted_links` has it."""
+    import js
+
+    shown = {"frame": "strip", "shown": state is not None}
+    if state is None:
+        return {"strip": "", "tell": shown}
+    error = from_wire(state["error"]) if "error" in state else None
+    look = str(js.URL.new("style.css", js.self.location.href).href)
+    return {"strip": strip.draw(state["state"], error, look, list(js.navigator.languages)), "tell": shown}

@@ -1,0 +1,4 @@
+"""A profile: what its home space holds, what apps say of themselves, names of devices, tries of a passphrase.
+
+Imports `core.crypto`, and nothing else of the core.
+"""

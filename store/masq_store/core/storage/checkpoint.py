@@ -1,0 +1,88 @@
+"""A checkpoint's contents: a head that says what it stands for, then the space's rows in slices."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from masq.errors import MasqError
+from masq.messages import dumps, loads
+from masq_store.core.errors import DamagedData, NewerData
+from masq_store.core.space import codec as journal
+from masq_store.core.space.register import Row
+from masq_store.core.space.space import Space
+
+FORMAT = 1
+
+
+class Frozen(NamedTuple):
+    """A space's state at one moment. `rows`: its registers, in no particular order."""
+
+    rows: list[Row]
+    vector: dict[str, int]
+
+
+class Covered(NamedTuple):
+    """The journal record that a checkpoint reaches up to: its number and its tag."""
+
+    number: int
+    tag: bytes
+
+
+def freeze(space: Space) -> Frozen:
+    """Return the space's state of this moment; registers are never changed in place, so this is quick."""
+    return Frozen(space.rows(), dict(space.vector))
+
+
+def encode(frozen: Frozen, covered: Covered, slice_rows: int) -> Iterator[bytes]:
+    """Yield the contents of a checkpoint's records, each slice made when it is asked for."""
+    starts = range(0, len(frozen.rows), slice_rows)
+    head = {
+        "format": FORMAT,
+        "covers": covered.number,
+        "tag": covered.tag.hex(),
+        "slices": len(starts),
+        "vector": frozen.vector,
+    }
+    yield dumps(head).encode()
+    for start in starts:
+        yield journal.encode_checkpoint(frozen.rows[start : start + slice_rows])
+
+
+def decode(contents: Sequence[bytes], replica: str) -> tuple[Space, Covered]:
+    """Undo `encode`: return the space, as `replica` goes on with it, and which record it covers.
+
+    Raises DamagedData and NewerData.
+    """
+    steps = decode_in_parts(contents, replica)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            decoded: tuple[Space, Covered] = end.value
+            return decoded
+
+
+def decode_in_parts(contents: Sequence[bytes], replica: str) -> Generator[None, None, tuple[Space, Covered]]:
+    """As `decode`, with a pause after each slice, for what else there is to do."""
+    head, covered = decode_head(contents[0] if contents else b"")
+    if head["slices"] != len(contents) - 1:
+        raise DamagedData("a checkpoint")
+    rows: list[Row] = []
+    for content in contents[1:]:
+        rows += journal.decode_checkpoint(content)[0]
+        yield
+    return Space.from_rows(replica, rows, head["vector"]), covered
+
+
+def decode_head(content: bytes) -> tuple[dict[str, Any], Covered]:
+    """Return a checkpoint's head, and which record it covers. Raises DamagedData and NewerData."""
+    try:
+        head = loads(content.decode())
+        if head["format"] > FORMAT:
+            raise NewerData(head["format"], FORMAT)
+        return head, Covered(head["covers"], bytes.fromhex(head["tag"]))
+    except NewerData:
+        raise
+    except (MasqError, ValueError, TypeError, LookupError) as error:
+        raise DamagedData("a checkpoint's head") from error

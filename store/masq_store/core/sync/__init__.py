@@ -1,0 +1,4 @@
+"""How the devices of a space keep in step in its room: messages, envelopes, the room's log, the machine.
+
+Imports `core.crypto` and `core.space`, and nothing else of the core.
+"""

@@ -1,0 +1,141 @@
+"""What the store's pages show: of the profiles, of the apps, and whether it is time for a backup."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from masq.errors import Locked, NotRegistered, to_wire
+from masq_store.core.profile.registrations import Registration
+
+if TYPE_CHECKING:
+    from masq_store.engine.engine import Engine
+    from masq_store.engine.profile.profile import Profile
+
+DAY_MS = 24 * 3600 * 1000
+
+SETTLED_MS = DAY_MS
+"""An app that has been in use for so long holds something that would be missed."""
+
+MUCH = 100
+"""As do so many entries, however new."""
+
+BACKUP_LASTS_MS = 30 * DAY_MS
+"""After so long a backup has become old, if the store was used since."""
+
+
+async def overview(engine: Engine) -> dict[str, Any]:
+    """Return what every page of the store may show."""
+    async with engine.changing:  # nothing is shown of a profile that is just going
+        apps: list[dict[str, Any]] = []
+        kept: list[dict[str, Any]] = []
+        profile = engine.profile
+        if profile:
+            for origin, app in profile.apps().items():
+                about = await _describe(engine, profile, origin, app)
+                if app["approved"]:
+                    apps.append(about)
+                elif about["keys"]:
+                    kept.append({name: about[name] for name in ("origin", "name", "icon", "keys", "bytes")})
+        return {
+            "profile": _active(engine),
+            "profiles": [
+                {
+                    "id": record["id"],
+                    "name": record["name"],
+                    "active": record is engine.vault.active,
+                    "passphrase": bool(record["passphrase"]),
+                }
+                for record in engine.vault.profiles()
+            ],
+            "apps": sorted(apps, key=lambda app: -app["used_ms"]),
+            "kept": sorted(kept, key=lambda app: str(app["name"])),
+            "backup": _backup(engine, profile, apps),
+            "sync": engine.sync.describe(),
+            "devices": engine.devices.describe(),
+            "copies": [
+                {**copy, "unheard": engine.rosters.unheard(copy["id"], copy["app"])}
+                for copy in engine.devices.describe_copies()
+            ],
+            "removed": _removed(engine),
+            "trash": _trash(profile) if profile else [],
+            "keeps_keys": await engine.crypto.keeps_keys(),
+            "persistent": engine.persistent,
+            "version": engine.version,
+            "build": engine.build,
+        }
+
+
+async def describe(engine: Engine, origin: str) -> dict[str, Any]:
+    """Return what the pages show of one app. Raises NotRegistered or Locked."""
+    profile = engine.profile
+    if profile is None:
+        raise Locked()
+    app = profile.app(origin)
+    if app is None:
+        raise NotRegistered(origin)
+    return await _describe(engine, profile, origin, app)
+
+
+async def _describe(engine: Engine, profile: Profile, origin: str, app: Registration) -> dict[str, Any]:
+    about = {
+        "name": app["name"],
+        "description": app["description"],
+        "icon": app["icon"],
+        "approved_ms": app["approved_ms"],
+        "used_ms": app["used_ms"],
+    }
+    size = await profile.size(origin)
+    at_work = {"tabs": engine.tabs(origin), "sync": engine.sync.describe_app(origin)}
+    return {"origin": origin, **about, **size, **at_work}
+
+
+def _active(engine: Engine) -> dict[str, Any] | None:
+    record = engine.vault.active
+    if record is None:
+        return None
+    return {
+        "id": record["id"],
+        "name": record["name"],
+        "locked": engine.profile is None,
+        "failed": to_wire(engine.failure) if engine.failure else None,
+        "passphrase": engine.vault.has_passphrase,
+        "stays_unlocked": engine.vault.stays_unlocked,
+        "lock_minutes": engine.vault.lock_minutes,
+    }
+
+
+def _trash(profile: Profile) -> list[dict[str, Any]]:
+    """Return what other devices have erased and is still here."""
+    shown = ("id", "origin", "name", "keys", "bytes", "ms", "until_ms")
+    return [{name: each._asdict()[name] for name in shown} for each in profile.trash.listed()]
+
+
+def _removed(engine: Engine) -> dict[str, Any] | None:
+    """Say that another device has removed this one: from a profile that is erased by now, or from the active one.
+
+    `state`: "erased", and to be read once; "ask", what is to become of it; or "kept", by the word of its person.
+    """
+    vault, removal = engine.vault, engine.vault.removal
+    if vault.removed is not None:
+        return {"profile": vault.removed, "state": "erased", "until_ms": None}
+    if removal is None and not engine.devices.held:
+        return None
+    assert vault.active is not None
+    state = "kept" if removal and removal.kept else "ask"
+    return {
+        "profile": vault.active["name"],
+        "state": state,
+        "until_ms": removal.until_ms if removal else None,
+    }
+
+
+def _backup(engine: Engine, profile: Profile | None, apps: list[dict[str, Any]]) -> dict[str, Any]:
+    """Say when the last backup was made, and whether it is time: there is something to lose, and only here."""
+    note = profile.backup_note() if profile else {}
+    now, made = engine.now_ms(), note.get("made_ms")
+    if made is None:
+        settled = any(app["keys"] and now - app["approved_ms"] >= SETTLED_MS for app in apps)
+        due = settled or sum(app["keys"] for app in apps) >= MUCH
+    else:
+        due = now - made >= BACKUP_LASTS_MS and any(app["used_ms"] > made for app in apps)
+    return {"due": due and now >= note.get("later_ms", 0), "last_ms": made}

@@ -1,0 +1,134 @@
+"""A pairing's room at the relay: what is said there is kept until it is on the relay's disk, and read in order."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+from masq_store.core.crypto.key_schedule import TAG_BYTES
+from masq_store.core.relay.frames import Code
+from masq_store.engine.relay.link import RelayLink
+
+BEGINNING = (0, bytes(TAG_BYTES))
+"""The room is read from its beginning each time: it holds a few short messages, and repetition is harmless."""
+
+AGAIN_SECONDS = 2.0
+"""When a relay that could not keep a message is given it again."""
+
+
+class Ear(Protocol):
+    """Who hears what happens in the room; all of it at once, and in order."""
+
+    def message(self, content: bytes) -> None:
+        """Somebody has said something, perhaps again, perhaps this device itself."""
+
+    def others(self, count: int | None) -> None:
+        """So many other connections are there; None: this device has lost the relay."""
+
+    def current(self) -> None:
+        """All that was in the room was given."""
+
+    def refused(self, reason: str) -> None:
+        """The relay does not let this device in, or does not keep what it says."""
+
+
+class PairingRoom:
+    """A member of a relay's link: the room of one pairing."""
+
+    def __init__(self, link: RelayLink, room: bytes, token: bytes, ear: Ear) -> None:
+        self.room = room
+        self.token = token
+        self._link = link
+        self._ear = ear
+        self._current = False  # has read the room to its end, on the present connection
+        self._kept: dict[int, bytes] = {}  # what was said and is not known to be on the relay's disk, by ref
+        self._ref = 0
+        self._settled = asyncio.Event()
+        self._settled.set()
+        self._again: asyncio.TimerHandle | None = None
+
+    def enter(self) -> None:
+        """Go in, now if the relay is there, and again after each loss."""
+        self._link.enter(self)
+
+    def leave(self) -> None:
+        """Go, and hear no more."""
+        self._link.leave(self)
+        if self._again:
+            self._again.cancel()
+
+    def say(self, content: bytes) -> None:
+        """Post a message after all others; where there is no relay now, as soon as there is."""
+        self._ref += 1
+        self._kept[self._ref] = content
+        self._settled.clear()
+        if self._current:
+            self._link.post(self, self._ref, content)
+
+    async def settled(self, seconds: float) -> None:
+        """Return once all that was said is on the relay's disk, or that many seconds have passed."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._settled.wait()
+        except TimeoutError:
+            pass
+
+    # As a member of the link -------------------------------------------------------------------------------
+
+    def cursor(self) -> tuple[int, bytes]:
+        """Return where to read from."""
+        return BEGINNING
+
+    def joined(self, head: int, others: int, reset: bool) -> None:
+        """Note who is there."""
+        self._ear.others(others)
+
+    def snapshot(self, part: int, of: int, number: int, envelope: bytes) -> None:
+        """Pass on what no device says here: it ends the pairing, for it may have taken messages away."""
+        self._ear.message(envelope)
+
+    def envelope(self, number: int, time_ms: int, envelope: bytes) -> None:
+        """Pass a message on."""
+        for ref in [ref for ref, content in self._kept.items() if content == envelope]:
+            self._done(ref)  # it was kept, and only the word of it was lost
+        self._ear.message(envelope)
+
+    def current(self, number: int) -> None:
+        """Say what was not kept so far: before, this device knew less than the room."""
+        self._current = True
+        self._ear.current()
+        self._say_again()
+
+    def stored(self, ref: int, number: int) -> None:
+        """Note that a message is on the relay's disk."""
+        self._done(ref)
+
+    def cast(self, envelope: bytes) -> None:
+        """Pass over what no device says here."""
+
+    def others(self, count: int) -> None:
+        """Pass on who is there."""
+        self._ear.others(count)
+
+    def refused(self, ref: int, code: int, sentence: str) -> None:
+        """Try again what may succeed later; the rest ends the pairing."""
+        if code not in (Code.DISK_FAILED, Code.STOPPING):
+            self._ear.refused(sentence)
+        elif ref and not self._again:
+            self._again = asyncio.get_running_loop().call_later(AGAIN_SECONDS, self._say_again)
+
+    def lost(self) -> None:
+        """Note that the relay is gone; the link looks for it."""
+        self._current = False
+        self._ear.others(None)
+
+    def _say_again(self) -> None:
+        self._again = None
+        if self._current:
+            for ref, content in self._kept.items():
+                self._link.post(self, ref, content)
+
+    def _done(self, ref: int) -> None:
+        self._kept.pop(ref, None)
+        if not self._kept:
+            self._settled.set()

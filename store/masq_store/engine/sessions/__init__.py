@@ -1,0 +1,4 @@
+"""Sessions of apps: their messages, whose turn it is, watches, requests for access.
+
+Imports ports and `engine.storage`; nothing of profiles, sync, the two engines.
+"""

@@ -1,0 +1,196 @@
+"""What becomes of an open profile while nobody looks: it locks after some time, and survives a reload until then.
+
+A worker may end although the person goes on: a reload of the only page ends it in some browsers, a newer build
+everywhere. A profile that does not stay unlocked on the device is opened again by a ticket: random bytes that
+the pages and frames hold while they are open, under which the root key stands on disk for a little while.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import binascii
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from masq.errors import MasqError, QuotaExceeded
+from masq_store.core.crypto import key_schedule as keys
+from masq_store.engine.profile import tickets
+from masq_store.engine.profile.tickets import TICKET_SECONDS
+from masq_store.engine.profile.wrapping import content, text
+
+if TYPE_CHECKING:
+    from masq_store.engine.engine import Engine
+
+LOOK_SECONDS = 15
+"""How often the engine looks whether it is time to lock, and renews its ticket."""
+
+assert 2 * LOOK_SECONDS < TICKET_SECONDS
+
+
+class Idle:
+    """How long ago anybody used what may lock by itself."""
+
+    def __init__(self, now_ms: Callable[[], int]) -> None:
+        self._now_ms = now_ms
+        self._used_ms = 0
+
+    def end(self) -> None:
+        """Somebody uses it now."""
+        self._used_ms = self._now_ms()
+
+    @property
+    def ms(self) -> int:
+        """For how many milliseconds nobody has, as far as the clock tells."""
+        now = self._now_ms()
+        self._used_ms = min(self._used_ms, now)  # a clock set back must not put the lock off
+        return now - self._used_ms
+
+
+class Rest:
+    """The open profile's lock time and ticket."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.ticket: str | None = None
+        self._engine = engine
+        self._idle = Idle(engine.now_ms)
+        self._limit_ms = 0
+        self._looking: asyncio.TimerHandle | None = None
+        self._sweeping: asyncio.TimerHandle | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    async def begin(self, root: bytes) -> None:
+        """Begin for a profile that was opened just now."""
+        self._idle.end()
+        if self._sweeping:
+            self._sweeping.cancel()
+            self._sweeping = None
+        self._look_later()
+        await self.issue(root)
+
+    async def issue(self, root: bytes) -> None:
+        """Give out a ticket, unless the profile stays unlocked anyway, or there is no room for one."""
+        self.settings_changed()
+        vault = self._engine.vault
+        with suppress(QuotaExceeded):
+            if vault.stays_unlocked:
+                await self._withdraw_ticket()
+            elif self.ticket is None:
+                self.ticket = text(await vault.write_ticket(root, self._engine.now_ms()))
+                self._engine.tell_ticket(self.ticket)
+
+    async def end(self) -> None:
+        """The profile was locked, or another one comes: nothing opens it again but what the person does."""
+        self.stop()
+        self._limit_ms = 0
+        with suppress(MasqError):  # nobody holds the ticket any more: what is left on the disk opens nothing
+            await self._withdraw_ticket()
+
+    def stop(self) -> None:
+        """Look no more; a ticket given out stays good for whoever comes next."""
+        for timer in (self._looking, self._sweeping):
+            if timer:
+                timer.cancel()
+        self._looking = self._sweeping = None
+        if self._task and self._task is not asyncio.current_task():
+            self._task.cancel()
+
+    def settings_changed(self) -> None:
+        """Take up the profile's lock time; without a passphrase there is nothing to lock it with."""
+        vault = self._engine.vault
+        self._limit_ms = vault.lock_minutes * 60_000 if vault.has_passphrase else 0
+
+    @property
+    def limited(self) -> bool:
+        """Whether the profile locks by itself."""
+        return self._limit_ms > 0
+
+    def used(self, origin: str = "") -> bool:
+        """Note that somebody uses the store. False where it was too long ago that anybody did: it locks now.
+
+        It locks for all apps at once, so it is all one which of them, `origin`, or a page is used. A machine that
+        slept runs no timer: what comes first after it must not find the profile open.
+        """
+        if self._rested:
+            self._look()
+            return False
+        self._idle.end()
+        return True
+
+    @property
+    def sweeping(self) -> bool:
+        """Whether a ticket is left on the disk of a profile that is closed."""
+        return self._sweeping is not None
+
+    async def sweep(self) -> None:
+        """Erase the tickets whose time is over; while no profile is open, see to those that are left later."""
+        if self._sweeping:
+            self._sweeping.cancel()
+            self._sweeping = None
+        with suppress(QuotaExceeded):
+            left = await tickets.sweep(self._engine.backend, self._engine.now_ms())
+            if left and self._engine.profile is None:
+                self._sweep_later()
+
+    def _sweep_later(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._sweeping = loop.call_later(TICKET_SECONDS, lambda: self._engine.soon(self.sweep()))
+
+    def fits(self, ticket: Any) -> bool:
+        """Say whether it is worth to `offer` this: the profile is closed, and it looks like a ticket."""
+        return (
+            self._engine.profile is None
+            and isinstance(ticket, str)
+            and 0 < len(ticket) < 4 * keys.SECRET_BYTES
+        )
+
+    async def offer(self, ticket: str) -> None:
+        """Open the active profile with a ticket, if it fits."""
+        engine = self._engine
+        async with engine.changing:
+            if engine.profile is not None or engine.vault.active is None:
+                return
+            try:
+                opened = await engine.vault.unlock_by_ticket(content(ticket), engine.now_ms())
+            except binascii.Error:
+                return
+            if opened:
+                secrets, new = opened
+                self.ticket = text(new) if new else None
+                engine.tell_ticket(self.ticket)  # at once: the one that was used opens nothing any more
+                await engine.open_profile(secrets)
+
+    @property
+    def _rested(self) -> bool:
+        return self._idle.ms >= self._limit_ms > 0
+
+    async def _withdraw_ticket(self) -> None:
+        if self.ticket is not None:
+            self.ticket = None
+            self._engine.tell_ticket(None)
+        if self._engine.vault.active:
+            await self._engine.vault.drop_ticket()
+
+    def _look_later(self) -> None:
+        if self._looking:
+            self._looking.cancel()
+        self._looking = asyncio.get_running_loop().call_later(LOOK_SECONDS, self._look)
+
+    def _look(self) -> None:
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._see())
+
+    async def _see(self) -> None:
+        engine = self._engine
+        try:
+            if self._rested:
+                await engine.person.lock(rested=True)
+            elif self.ticket is not None:
+                await engine.vault.renew_ticket(None, engine.now_ms())
+            await self.sweep()
+        except MasqError:
+            pass  # a full disk, or another engine's by now: the ticket runs out by itself
+        finally:
+            self._task = None
+            if self._looking:  # else it was stopped meanwhile
+                self._look_later()

@@ -1,0 +1,268 @@
+"""A pairing as a page drives it: the state machine of `core.pairing.device_pairing` in a room of the relay.
+
+The page asks for the state, and is told when it has changed. Whatever happens, the state comes to "done" or "ended"
+in bounded time, by the machine's own limits; nothing is kept on this device before that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from masq.errors import InvalidValue, Locked, MasqError, ProtocolError, StorageUnavailable, to_wire
+from masq_store.core.crypto.key_schedule import LINK_BYTES
+from masq_store.core.errors import (
+    NoRelay,
+    ProfileHere,
+    ProfileNotKept,
+)
+from masq_store.core.pairing.device_pairing import (
+    Action,
+    AskCode,
+    AskToTake,
+    DeviceAdded,
+    Inviting,
+    Joining,
+    ProfileTaken,
+    ShowCode,
+)
+from masq_store.core.pairing.link import Invitation, read_link, write_link
+from masq_store.core.profile.claims import check_device_name
+from masq_store.core.profile.home_layout import Identity, draw_identity, identity_of
+from masq_store.engine.pairing.meeting import Encounter
+from masq_store.engine.profile.profile import Profile
+from masq_store.engine.relay.link import RelayLink
+
+if TYPE_CHECKING:
+    from masq_store.engine.engine import Engine
+
+MAX_STORE = 1024  # characters of the store's address in a link
+
+_STATES = {
+    "old": {
+        "waiting": "waiting",
+        "answered": "answered",
+        "asking": "ask-code",
+        "given": "given",
+        "done": "given",  # until the new device is listed
+    },
+    "new": {
+        "new": "connecting",
+        "promised": "waiting",
+        "showing": "show-code",
+        "asking": "ask-take",
+        "agreed": "agreed",
+        "done": "copying",
+    },
+}
+"""What the page calls the machine's states."""
+
+
+class _Wish(NamedTuple):
+    """What the person has chosen for the profile that this device takes."""
+
+    name: str
+    passphrase: str
+    stay_unlocked: bool
+    drawn: tuple[Identity, bytes]
+
+
+class Pairing(Encounter):
+    """One device's side of a pairing. `role`: "old", it gives a profile, or "new", it takes one."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        side: Inviting | Joining,
+        link: RelayLink,
+        told: Callable[[], None],
+        *,
+        profile: Profile | None = None,
+        text: str | None = None,
+    ) -> None:
+        """`told` is called when the state has changed; `profile` and `text` (the link) are the old device's."""
+        super().__init__(side, link, engine.now_ms)
+        self.role = "old" if isinstance(side, Inviting) else "new"
+        self._engine = engine
+        self._side = side
+        self._relay = link.url
+        self._told = told
+        self._profile = profile
+        self._text = text
+        self._done = False
+        self._wish: _Wish | None = None
+        self._code: str | None = None
+        self._again = False
+        self._offered: str | None = None
+        self._other: str | None = None
+        self._shown: dict[str, Any] = {}
+
+    @classmethod
+    async def invite(
+        cls, engine: Engine, store: object, told: Callable[[], None], passphrase: str = ""
+    ) -> Pairing:
+        """Begin as the old device; `store`: the address of the store's page. Raises Locked, NoRelay.
+
+        Needs the profile's passphrase, see `Person.prove`.
+        """
+        if not isinstance(store, str) or len(store) > MAX_STORE:
+            raise InvalidValue("the store's address is not one")
+        profile = engine.profile
+        if profile is None:
+            raise Locked()
+        link = _reach(engine, engine.devices.relay)
+        async with engine.changing:
+            await engine.person.prove(passphrase)
+        secret = engine.crypto.random(LINK_BYTES)
+        side = await Inviting.begin(engine.crypto, secret, profile.name, profile.home_secret, engine.now_ms())
+        if engine.profile is not profile:
+            raise Locked()
+        named = link.url if link.url != engine.default_relay else None
+        text = write_link(store.partition("#")[0], Invitation(secret, named))
+        return cls(engine, side, link, told, profile=profile, text=text)._begin()
+
+    @classmethod
+    async def join(cls, engine: Engine, text: object, told: Callable[[], None]) -> Pairing:
+        """Begin as the new device, by a link. Raises BadPairingLink, NoRelay, PairingHere, PairingUsedTwice."""
+        invitation = read_link(text)
+        link = _reach(engine, invitation.relay or engine.default_relay)
+        side = await Joining.begin(engine.crypto, invitation.secret, engine.now_ms())
+        return cls(engine, side, link, told)._begin()
+
+    def _begin(self) -> Pairing:
+        self._engine.pairings.add(self)
+        self._shown = self.describe()
+        self._engine.soon(self._run())
+        return self
+
+    def describe(self) -> dict[str, Any]:
+        """Return what the page shows."""
+        state = self._state()
+        return {
+            "role": self.role,
+            "state": state,
+            "link": self._text if state == "waiting" else None,
+            "until_ms": self._side.deadline_ms,
+            "code": self._code if state == "show-code" else None,
+            "again": self._again,
+            "profile": self._profile.name if self._profile else self._offered,
+            "device": self._other,
+            "name": self._engine.device_name,
+            "error": to_wire(self.error) if self.error else None,
+        }
+
+    # What the person does ----------------------------------------------------------------------------------
+
+    async def confirm(self, typed: object) -> None:
+        """Take what was typed for the six digits. Raises ProtocolError where they are not asked for."""
+        if not isinstance(self._side, Inviting) or self._side.state != "asking":
+            raise ProtocolError("no digits are asked for now")
+        if not isinstance(typed, str):
+            raise InvalidValue("the digits must be text")
+        self._again = False
+        await self._do(await self._side.confirm(typed, self._engine.now_ms()))
+
+    async def take(self, name: object, passphrase: object, stay_unlocked: object) -> None:
+        """Agree to take the profile, under this device's `name`; the rest as for a profile made here.
+
+        Raises ProtocolError where none is offered, InvalidValue, and StorageUnavailable where the browser can keep
+        no key: after this there is no way back, so that is asked first.
+        """
+        if not isinstance(self._side, Joining) or self._side.state != "asking":
+            raise ProtocolError("no profile is offered now")
+        if not isinstance(passphrase, str):
+            raise InvalidValue("a passphrase must be text")
+        cleaned = check_device_name(name)
+        if not passphrase and await self._engine.crypto.device_key() is None:
+            raise StorageUnavailable("it cannot keep a key, so this profile needs a passphrase")
+        drawn = await draw_identity(self._engine.crypto)
+        if self._wish is None:  # else a second click came in between
+            self._wish = _Wish(cleaned, passphrase, bool(stay_unlocked), drawn)
+            identity = drawn[0].public
+            await self._do(await self._side.accept(cleaned, identity, self._engine.now_ms()))
+
+    async def page_gone(self) -> None:
+        """End it, for its page has gone; but where the person has agreed, let it come to its end without a page."""
+        if self._side.state != "agreed":
+            await self.refuse()
+
+    # -------------------------------------------------------------------------------------------------------
+
+    async def _act(self, action: Action) -> None:
+        match action:
+            case ShowCode(code):
+                self._code = code
+            case AskCode(again):
+                self._again = again
+            case AskToTake(name, home_secret):
+                self._offered = name
+                await self._check_new(name, home_secret)
+            case DeviceAdded(name, public):
+                self._engine.soon(self._list(name, public))
+            case ProfileTaken(name, home_secret):
+                self._engine.soon(self._keep(name, home_secret))
+
+    def _left(self) -> None:
+        self._engine.pairings.drop(self)
+
+    async def _check_new(self, name: str, home_secret: bytes) -> None:
+        """End it where this device holds that very profile already, as far as can be seen."""
+        profile = self._engine.profile
+        if profile is not None and profile.home_secret == home_secret:
+            await self.refuse(ProfileHere(name))
+
+    async def _list(self, name: str, public: bytes) -> None:
+        assert self._profile is not None
+        self._other = name
+        try:
+            identity = await identity_of(self._engine.crypto, public)
+            await self._engine.devices.add(self._profile, name, identity)
+        except MasqError as error:  # the disk is full, or the profile was closed: the new device lists itself
+            self._engine.heed(error)
+        self._done = True
+        self._changed()
+
+    async def _keep(self, name: str, home_secret: bytes) -> None:
+        wish, self._wish = self._wish, None
+        assert wish is not None
+        relay = self._relay if self._relay != self._engine.default_relay else None
+        try:
+            await self._engine.person.take_profile(
+                name,
+                wish.passphrase,
+                wish.stay_unlocked,
+                home_secret=home_secret,
+                drawn=wish.drawn,
+                arrival={"name": wish.name, "relay": relay},
+            )
+        except MasqError as error:
+            self._end(ProfileNotKept(error.sentence))
+            self._engine.heed(error)
+            return
+        await self._engine.first_copy()
+        self._done = True
+        self._changed()
+
+    def _state(self) -> str:
+        if self.error or self._side.state == "ended":
+            return "ended"
+        if self._done:
+            return "done"
+        return _STATES[self.role][self._side.state] if self.entered else "connecting"
+
+    def _end(self, error: MasqError) -> None:
+        self._wish = None
+        super()._end(error)
+
+    def _changed(self) -> None:
+        shown = self.describe()
+        if shown != self._shown:
+            self._shown = shown
+            self._told()
+
+
+def _reach(engine: Engine, relay: str) -> RelayLink:
+    """Return the link to the relay at which to meet. Raises NoRelay, BadRelayAddress."""
+    if engine.relays is None or not relay:
+        raise NoRelay()
+    return engine.relays.get(relay)

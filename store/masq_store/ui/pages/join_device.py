@@ -1,0 +1,150 @@
+"""Bringing a profile here from another device, by its link."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from masq.errors import MasqError
+from masq_store.ui.html import views
+from masq_store.ui.pages.pairing_page import Pairing
+from masq_store.ui.pages.unlock import differ
+from masq_store.ui.pages.visit import Act
+from masq_store.ui.text.translation import _
+
+FIELD = "pair-paste"
+MARK = "pair="
+"""What a code must hold to be another device's link."""
+
+
+class Pair(Pairing):
+    """From a link to the profile: six digits to be typed on the other device, and a question here."""
+
+    stays = True  # the profile that comes is the active one, and this page goes on about it
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.link = ""  # the one that was tried
+        self.scans = False  # whether the browser can
+        self.scanning = ""  # what the camera has to say, "" while it is off
+        self._stop: Callable[[], None] | None = None
+        self._looked = False
+
+    def page(self) -> views.Page:
+        """Return the step that is next."""
+        app = self.app
+        if self.step == "ask-take":
+            return views.take(app.overview, self.state or {}, app.moment)
+        return views.pair(
+            app.overview,
+            self.state,
+            app.moment,
+            scans=self.scans,
+            scanning=self.scanning,
+            link=self.link,
+            nonce=app.waiting,
+        )
+
+    def acts(self) -> dict[str, Act]:
+        """Using a link, finding it with the camera, and the answers."""
+        return {
+            "join": self._paste,
+            "scan": self._scan,
+            "scan-end": self._scan_end,
+            "take": self._take,
+            "refuse": self._refuse,
+        }
+
+    async def shown(self) -> None:
+        """Who came by a link wants it used. It leaves the address: it is a secret, and good only once."""
+        if self._looked:
+            return
+        self._looked = True
+        if self.place.link:
+            self.app.screen.replace("#/pair")
+            self.app.start(self._join(self.place.link))  # the page is shown meanwhile
+        else:
+            self.scans = await self.app.screen.can_scan()
+            if self.scans:
+                self.app.draw()
+
+    async def moved(self) -> None:
+        """Once the profile is here, the overview tells of it."""
+        if self.step in ("copying", "done"):
+            await self.app.fetch()
+
+    def left(self) -> None:
+        """End the pairing, and the camera."""
+        self._dark()
+        super().left()
+
+    # ---- the link
+
+    async def _paste(self, _subject: str) -> None:
+        link = self.text(FIELD).strip()
+        if not link:
+            return self.app.refuse(_("Paste the link first."), FIELD)
+        await self._join(link)
+
+    async def _join(self, link: str) -> None:
+        await self.finish()
+        self.link = link
+        await self.begin("pair-join", self.app.link.call("join", link), {"": FIELD})
+
+    async def _scan(self, _subject: str) -> None:
+        app = self.app
+        self.scanning = _("Hold the other device's code in front of the camera.")
+        app.draw()
+        done, stop = await app.act("scan", app.screen.scan("camera", self._found))
+        if not done:
+            self.scanning = ""
+            return app.draw()
+        self._stop = stop
+        if app.visit is not self:
+            self._dark()
+        app.screen.focus("scan-end")
+
+    def _found(self, text: str) -> None:
+        if not self.scanning or self.app.moment.busy:
+            return
+        if MARK not in text:
+            self.scanning = _("This is another code. Hold the one that Masq shows on the other device.")
+            return self.app.draw()
+        self._dark()
+        self.app.start(self._join(text))
+
+    async def _scan_end(self, _subject: str) -> None:
+        self._dark()
+        self.app.draw()
+        self.app.screen.focus("scan")
+
+    def _dark(self) -> None:
+        """The camera is off."""
+        self.scanning = ""
+        if self._stop:
+            self._stop()
+            self._stop = None
+
+    # ---- the answers
+
+    async def _take(self, _subject: str) -> None:
+        app, passphrase = self.app, self.text("passphrase")
+        name = self.text("device-name").strip()
+        if not name:
+            return app.refuse(_("Type a name first. Any name will do."), "device-name")
+        if passphrase and self.text("passphrase-repeat") != passphrase:
+            return app.refuse(differ(), "passphrase-repeat")
+        stay = self.ticked("stay-unlocked") or not passphrase
+        work = app.link.call("take", name, passphrase, stay)
+        await self.answer("pair-confirm", work, {"InvalidValue": "device-name"})
+
+    async def _refuse(self, _subject: str) -> None:
+        ended = self.step == "ended"
+        await self.finish()
+        self.link = ""
+        said = "" if ended else _("Nothing was taken, and the link does not work any more.")
+        self.app.moment = self.app.moment._replace(problem=None, notice=views.Notice(said))
+        self.app.draw(arriving=True)
+        if not self.scans:
+            with suppress(MasqError):
+                self.scans = await self.app.screen.can_scan()
+            self.app.draw()

@@ -1,0 +1,100 @@
+"""What both pages of a pairing have in common: they follow what the engine tells of it."""
+
+from typing import Any
+
+from masq.errors import MasqError
+from masq_store.ui.html.views import Json, Notice
+from masq_store.ui.pages.visit import Visit
+from masq_store.ui.text.error_sentences import code_of
+
+
+class Pairing(Visit):
+    """A page on which this device pairs with another one.
+
+    `state` is what the engine last told of the pairing, None where this page has begun none. Leaving ends it.
+    """
+
+    urgent = frozenset({"refuse"})  # a no counts at once, whatever the page waits for
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.state: Json | None = None
+        self.begun = False
+        self._asked = self._kept = 0
+
+    @property
+    def step(self) -> str:
+        """How far it is, as the engine names it; "" without a pairing."""
+        return str(self.state["state"]) if self.state else ""
+
+    async def load(self) -> tuple[int, Json | None]:
+        """Ask how far it is."""
+        self._asked += 1
+        turn = self._asked
+        return turn, await self.app.link.call("pairing") if self.begun else None
+
+    def take(self, loaded: tuple[int, Json | None]) -> None:
+        """Keep it, unless a later question was answered before."""
+        turn, state = loaded
+        if turn > self._kept:
+            self._kept = turn
+            self.state = state if self.begun else None
+
+    def heard(self, event: list[Any]) -> None:
+        """Follow the pairing."""
+        if event[0] == "pairing" and self.begun:
+            self.app.start(self._follow())
+
+    async def _follow(self) -> None:
+        try:
+            loaded = await self.load()
+        except MasqError as error:
+            if code_of(error) != "Locked":
+                self.app.lost(error)
+            return
+        if self.app.visit is not self:
+            return
+        before = self.step  # as late as this: of two that ask at once, one shows the new page
+        self.take(loaded)
+        moved = before != self.step
+        if moved:
+            self.app.moment = self.app.moment._replace(problem=None, notice=Notice())
+        self.app.draw(arriving=moved)
+        if moved:
+            await self.moved()
+
+    async def moved(self) -> None:
+        """The pairing has come to another state, and that is on the page."""
+
+    async def begin(self, button: str, work: Any, fields: dict[str, str] | None = None) -> bool:
+        """Begin a pairing by a call; say whether it began."""
+        self.begun, self.state = True, None
+        if await self.answer(button, work, fields):
+            await self._follow()
+            return True
+        self.begun = False
+        self.app.draw()
+        return False
+
+    async def answer(self, button: str, work: Any, fields: dict[str, str] | None = None) -> bool:
+        """Wait for a call that moves the pairing on; say whether it did."""
+        done, _nothing = await self.app.act(button, work, fields)
+        if not self.begun:  # the reader has said no meanwhile: what became of the call is of no interest
+            self.app.moment = self.app.moment._replace(problem=None)
+        self.app.draw()
+        return done and self.begun
+
+    async def finish(self) -> None:
+        """Let the engine forget the pairing, or end it if it is not over."""
+        if not self.begun:
+            return
+        self.begun, self.state = False, None
+        try:
+            await self.app.link.call("end_pairing")
+        except MasqError:
+            return  # locked or gone: then the pairing has ended as well
+
+    def left(self) -> None:
+        """End it."""
+        if self.begun:
+            self.app.start(self.finish())

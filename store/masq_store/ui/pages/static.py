@@ -1,0 +1,20 @@
+"""Pages on which nothing happens."""
+
+from masq_store.ui.html import views
+from masq_store.ui.pages.visit import Visit
+
+
+class Nowhere(Visit):
+    """An address that names nothing."""
+
+    def page(self) -> views.Page:
+        """Return the page."""
+        return views.nowhere()
+
+
+class Over(Visit):
+    """A question that nobody waits for any more."""
+
+    def page(self) -> views.Page:
+        """Return the page."""
+        return views.over(self.app.screen.severed and self.app.asked != self.place.nonce)
