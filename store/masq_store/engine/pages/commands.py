@@ -172,7 +172,7 @@ class Person:
                 engine.backend, engine.crypto, engine.vault, secrets, passphrase, spaces, progress
             )
             await engine.open_profile(renewed)
-        except BaseException as error:
+        except Exception as error:
             await engine.close_profile()
             # Under another root key than the disk's by now, nothing would be found. The vault knows which it is.
             as_before = secrets if isinstance(error, MasqError) else None
@@ -472,7 +472,7 @@ class Person:
         await engine.close_profile()
         try:
             yield
-        except BaseException:
+        except Exception:  # who is cancelled ends with the engine, and has no disk any more
             try:
                 await engine.close_profile()  # another one, that may have opened
                 if undo is not None:
