@@ -1,4 +1,4 @@
-"""The tables of the three programs: medians, ratios to the peers, and the targets of DESIGN.md, section 13.
+"""The tables of the three programs: medians, ratios to the peers, and the targets.
 
 Each line has a ratio but those of the peers themselves: what is compared with nothing else is compared with something
 of the same run that a slow machine slows alike.

@@ -167,7 +167,7 @@ def test_a_lock_is_one_holders_until_it_lets_go(page: Any) -> None:
     check(
         page,
         """
-from masq_store.browser import locks
+from masq_store.browser.ports import web_locks as locks
 first = await locks.acquire("lock of a test")
 assert await locks.acquire("lock of a test", wait=False) is None
 next_one = asyncio.ensure_future(locks.acquire("lock of a test"))
@@ -214,7 +214,7 @@ def test_an_address_that_the_browser_refuses(page: Any) -> None:
     check(
         page,
         """
-from masq_store.browser import websocket
+from masq_store.browser.ports import websocket
 websocket.OPEN_SECONDS = 1.0  # Chromium tells a page nothing of what a policy refuses: the wait ends
 for url in ("", "no address", "ws://localhost:99999/", "ws://relay.example/"):
     await raises(RelayUnreachable, BrowserNetwork().open(url, print, print))

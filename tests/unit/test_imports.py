@@ -224,7 +224,7 @@ def test_what_is_to_be_cut_is_there() -> None:
         ("masq_store.browser.worker", "from js import self"),
         ("masq_store.browser.worker", "class A:\n    import pyodide.ffi"),
         ("masq_store.ui.html.views", "import requests"),
-        ("masq_store.native.memory", "from masq_store.ui import views"),
+        ("masq_store.native.memory", "from masq_store.ui.html import views"),
         ("masq_store.engine.profile.backup", "from masq_store.backup import __main__"),
         ("masq_store.backup.__main__", "import cryptography"),
         ("masq_store", "import masq_store.engine"),

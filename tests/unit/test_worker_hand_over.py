@@ -47,7 +47,7 @@ class Browser:
         steal: bool = False,
         stolen: Callable[[], None] = lambda: None,
     ) -> Lock | None:
-        """Do as `locks.acquire`."""
+        """Do as `web_locks.acquire`."""
         lock = Lock(self, stolen)
         if self.holder is None or steal:
             robbed, self.holder = self.holder, lock

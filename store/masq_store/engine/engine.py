@@ -1,7 +1,7 @@
 """The engine: one for all apps, tabs and pages of a browser.
 
-It keeps the sessions and the one profile that is open. What the person decides is in `person`, what the pages
-show in `overview`.
+It keeps the sessions and the one profile that is open. What the person decides is in `pages.commands`, what
+the pages show in `pages.overview`.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
     await start(link, nonce, done)    # the popup that asks about one app
 
 This is the part that all pages share; what each of them knows and does stands in `pages/`. Everything of the
-browser is behind `ports.Screen`, so that these flows are tested without one.
+browser is behind `window.screen.Screen`, so that these flows are tested without one.
 """
 
 import asyncio

@@ -28,7 +28,7 @@ from masq_store.core.space.register import Change, Row, effective_text, row_chan
 from masq_store.core.space.row_rules import check_rows
 
 FORMAT = 1
-"""The version of the contents; the version of the file's layout is beside it, in `backup_file`."""
+"""The version of the contents; the version of the file's layout is beside it, in `container`."""
 
 MANIFEST, SPACE, ROWS, END = 1, 2, 3, 4
 

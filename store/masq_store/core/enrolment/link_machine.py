@@ -9,9 +9,9 @@
       asks the person
                     ──── GRANT ─────▶              opens a copy of that app's data
 
-The machines of a pairing (`pairing_keys`), in a room that follows from the link's secret and from the nonce that the
-app's page shares with both: who has seen the link alone does not even find the room. So nobody types digits here
-(docs/decisions/0009).
+The machines of a pairing (`core.pairing.key_agreement`), in a room that follows from the link's secret and from the
+nonce that the app's page shares with both: who has seen the link alone does not even find the room. So nobody types
+digits here (docs/decisions/0009).
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ START_SECONDS = 60.0
 class Hello(NamedTuple):
     """Who asks.
 
-    `app`: as `access.check_app` returns it. `public`: a fresh X25519 key of the partition's, in hexadecimal. `known`:
+    `app`: as `claims.check_app` returns it. `public`: a fresh X25519 key of the partition's, in hexadecimal. `known`:
     the enrolments that this partition has had for the app, by name, and the public key of each. `holds`: of those that
     are open, how many entries there are, and how many changes that are nowhere else as far as is known.
     """

@@ -14,7 +14,7 @@
 | GRANT | old | sealed: what that app's copy is granted |
 | END | either | why, u8 |
 
-This file knows shapes and bounds; what may come when is in `pairing` and in `enrolment_link`.
+This file knows shapes and bounds; what may come when is in `device_pairing` and in `core.enrolment.link_machine`.
 """
 
 from __future__ import annotations

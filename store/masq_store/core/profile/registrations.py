@@ -31,7 +31,7 @@ MAX_GENERATION = 2**48
 class Registration(TypedDict):
     """An app as the home space lists it; times in milliseconds since 1970. A later version may have put more in.
 
-    `name`, `description`, `icon`: as `access.check_app` returns them. `approved`: may it keep its data? `generation`:
+    `name`, `description`, `icon`: as `claims.check_app` returns them. `approved`: may it keep its data? `generation`:
     which of its spaces is in use; erasing its data begins the next.
     """
 

@@ -10,7 +10,7 @@
 | 4 | TRIMMED | number | |
 | 5 | HERE | device | |
 
-This file knows shapes and bounds; what they mean for a replica is in `sync`. `parse` is the only door.
+This file knows shapes and bounds; what they mean for a replica is in `machine`. `parse` is the only door.
 """
 
 from __future__ import annotations

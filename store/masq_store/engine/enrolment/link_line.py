@@ -1,4 +1,5 @@
-"""A line (see `line`) that goes over a relay, for an app whose page and the store's window the browser keeps apart.
+"""A line (see `port_line`) that goes over a relay, for an app whose page and the store's window the browser keeps
+apart.
 
 It carries who asks, and what is granted, and then it ends: from then on the copy meets the store at the relay like any
 other device.

@@ -57,7 +57,7 @@ class Member(Protocol):
         """So many other connections are in the room now."""
 
     def refused(self, ref: int, code: int, sentence: str) -> None:
-        """What was sent as `ref` was not kept; 0: the room was not joined. `code`: one of relay_frames.Code.
+        """What was sent as `ref` was not kept; 0: the room was not joined. `code`: one of core.relay.frames.Code.
 
         A room that was refused is tried again after a while, except by WRONG_TOKEN and BAD_FRAME: then with the
         next connection.

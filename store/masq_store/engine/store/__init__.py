@@ -1,4 +1,4 @@
 """The store's engine by its parts: devices, rosters, enrolments, sync of the profile, locking by itself.
 
-Imports nothing of `engine.partition` and `engine.sessions`: the two engines do not know each other.
+Imports nothing of `engine.partition`, for the two engines are to know nothing of each other, nor of `engine.sessions`.
 """
