@@ -61,6 +61,20 @@ FOUND = {
             ("lie_full", 1, 2719, 2410),
         ],
     ),
+    "what stands above a gap is refused, and the device starts again": (
+        20603,
+        [
+            ("lie_pieces", 1, 3198, 2156),
+            ("talk", 1, 198, 891),
+            ("hub_back", 0, 2377, 2027),
+            ("write", 2, 0, 1),
+            ("talk", 2, 127, 1),
+            ("lie_full", 1, 2719, 2410),
+            ("talk", 1, 0, 1),
+            ("place", 1, 0, 0),
+            ("crash", 1, 0, 0),
+        ],
+    ),
     "a digest came before it could be compared": (
         24098,
         [

@@ -65,7 +65,8 @@ STOP_SECONDS = 30
 What was acknowledged is on the disk by then; the apps' open calls fail, and their frames find the newer worker."""
 
 BUSY_LOOKS = 48
-"""How many answers in a row that it is busy, two minutes of them, are believed: no start and no end takes as long."""
+"""After how many looks in a row, two minutes of them, it is not believed any more that it is busy: no start and no end
+takes as long. Answers are not counted: each who waits hears those to all the others, too."""
 
 
 async def main() -> Any:
@@ -107,7 +108,7 @@ class Worker:
         self._held: locks.Held | None = None
         self._waiting = False  # for our turn
         self._heard = False  # whoever holds the lock has answered since we asked last
-        self._busy = 0  # how often in a row it has said that it is
+        self._said_busy = False  # since the last look
         self._sent_on = asyncio.Event()  # set with `_moved`
         self._alone = asyncio.Event()  # set when the last line has gone
         self._channel = js.BroadcastChannel.new(self._name)
@@ -214,17 +215,18 @@ class Worker:
         sent_on = self.tasks.start(self._sent_on.wait())
         self._waiting = True
         try:
-            silent = self._busy = 0
+            silent = busy = 0
             while not waiting.done() and not sent_on.done():
-                if silent == LOOKS or self._busy >= BUSY_LOOKS:
+                if silent == LOOKS or busy >= BUSY_LOOKS:
                     waiting.add_done_callback(_pass_on)
                     return await locks.acquire(self._name, steal=True, stolen=self._robbed)
-                self._heard = False
+                self._heard = self._said_busy = False
                 self._wish()
                 await asyncio.wait(
                     [waiting, sent_on], timeout=PATIENCE_SECONDS / LOOKS, return_when=asyncio.FIRST_COMPLETED
                 )
                 silent = 0 if self._heard else silent + 1
+                busy = busy + 1 if self._said_busy else 0
         finally:
             self._waiting = False
             sent_on.cancel()
@@ -245,7 +247,7 @@ class Worker:
             self._post({"busy": self._build})
         elif self._waiting and ("busy" in message or "serves" in message):
             self._heard = True
-            self._busy = self._busy + 1 if "busy" in message else 0
+            self._said_busy = "busy" in message
             if message.get("serves", -1) >= self._build:
                 self._moved = message["url"]
                 self._sent_on.set()

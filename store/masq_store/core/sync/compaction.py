@@ -19,6 +19,7 @@ class Compaction:
         self._in_vain = 0  # bytes of the log when a snapshot of this replica's was not taken
         self._front: bytes | None = None  # the log in front of what cannot be read yet
         self._beyond = False  # a snapshot that ends there is not enough
+        self._refusals = 0  # of such snapshots; the first may be as somebody else was writing one
 
     @property
     def stays(self) -> bool:
@@ -68,6 +69,7 @@ class Compaction:
         if self._front is None:
             return
         if number <= RoomLog.decode(self._front).number:
-            self._beyond = True  # if the room is full again, that was not enough
+            self._refusals += not whole
+            self._beyond = whole or self._refusals > 1  # if the room is full again, that was not enough
         elif whole:
-            self._front, self._beyond = None, False  # the log does not hold it any more
+            self._front, self._beyond, self._refusals = None, False, 0  # the log does not hold it any more

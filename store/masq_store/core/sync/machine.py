@@ -116,7 +116,6 @@ class Sync:
         self._at: int | None = 0  # the number that was read last; None behind what could not be read
         self._shown: dict[tuple[str, int, str], Change] = {}  # read in the log, and above `_checked`
         self._checked = dict(self.log.vector)  # the log's vector, as far as its claims were looked at
-        self._begun = not self.log.number  # the log is read from its beginning
         self._above: set[int] = set()  # posts, of those in flight, of what stands above a gap
         self._vector: dict[str, int] = {}  # of the snapshot that is being read, as far as it was said
 
@@ -191,7 +190,7 @@ class Sync:
         if part != of - 1:
             return Merge(changes, {})
         self.log.stand(state.number, state.tag, self._vector)
-        self._checked, self._begun = {}, True
+        self._checked, self.log.owed = {}, True
         return Merge(changes, dict(self._vector))
 
     def current(self) -> None:
@@ -203,7 +202,9 @@ class Sync:
     def stored(self, ref: int, number: int) -> bool:
         """Note that a post is on the relay's disk, as envelope `number`; False where it is none of this replica's."""
         sent = self._in_flight.pop(ref, None)
-        self._above.discard(ref)
+        if ref in self._above:
+            self._above.discard(ref)
+            self.log.owed = bool(self._above)
         if sent is None:
             return False
         if number > self.log.number:  # or it stands in the snapshot that was read just now
@@ -259,8 +260,8 @@ class Sync:
         if self._in_flight.pop(ref, None) is None:
             return False
         self._held = True
-        self._begun = self._begun or ref in self._above
-        self._above.discard(ref)
+        if ref in self._above:
+            self._above.clear()  # it is posted again
         return True
 
     def resume(self) -> None:
@@ -295,12 +296,12 @@ class Sync:
         get = self._coming().get
         changes = None
         if reaches(self._sent, vector):
-            if not self._begun:
+            if self._above or not self.log.owed:
                 return []
             # Of another log: what it lacks may stand above a gap in this space, too, where no range reaches it.
-            self._begun = False
             changes = [each for each in since(self._sent) if self._shown.get(each[:3]) != each]
             if not changes:
+                self.log.owed = False
                 return []
         ranges = [(who, get(who, 0), number) for who, number in vector.items() if number > get(who, 0)]
         posts = list(self._cut(since(self._sent) if changes is None else changes, ranges, None))
@@ -453,11 +454,10 @@ class Sync:
             self._shown[change[:3]] = change  # one number may stand for two keys, where somebody lies
 
     def _begin_again(self, log: RoomLog) -> None:
-        self.log, self._checked, self._shown, self._begun = log, {}, {}, True
+        self.log, self._checked, self._shown = log, {}, {}
 
     def _let_go(self) -> None:
         self._in_flight.clear()
-        self._begun = self._begun or bool(self._above)
         self._above.clear()
         self._held = False
         self._sent = dict(self.log.vector)

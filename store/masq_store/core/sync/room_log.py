@@ -47,6 +47,8 @@ class RoomLog:
         """A part of a snapshot could not be read."""
         self.left_out = False
         """Something was left out as it could not be, by the clock of that day (`core.sync.member_claims`)."""
+        self.owed = True
+        """It was read from its beginning, and what this replica holds above a gap does not stand in it yet."""
         self._sessions: dict[
             str, tuple[int, int]
         ] = {}  # of each: the counters [first, end) seen without a gap
@@ -138,6 +140,7 @@ class RoomLog:
                 "missing": self.missing,
                 "broken": self.broken,
                 "left_out": self.left_out,
+                "owed": self.owed,
                 "sessions": self._sessions,
             }
         ).encode()
@@ -154,6 +157,7 @@ class RoomLog:
             log.entries, log.size = kept["entries"], kept["size"]
             log.missing, log.broken = kept["missing"], kept["broken"]
             log.left_out = kept.get("left_out", False)  # not there yet in what an older version kept
+            log.owed = kept.get("owed", not log.number)  # the same
             log._sessions = {session: (first, end) for session, (first, end) in kept["sessions"].items()}
         except (MasqError, ValueError, TypeError, LookupError) as error:
             raise DamagedData("the place in a room's log") from error
