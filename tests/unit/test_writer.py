@@ -329,3 +329,84 @@ def test_only_the_first_or_the_last_of_what_is_pending_is_settled() -> None:
         assert list(space.pending) == [middle]
 
     run(scenario())
+
+
+def broken_bookkeeping(scene: Scene) -> None:
+    """What was pending is lost: the write reaches the disk, and cannot be settled after that."""
+    scene.add("k")
+    scene.spaces[0].pending.clear()
+
+
+def broken_bookkeeping_on_a_full_disk(scene: Scene) -> None:
+    """What was pending is lost, and the write cannot even be taken back."""
+    scene.disk.fail_next(QuotaExceeded("full"))
+    broken_bookkeeping(scene)
+
+
+def broken_bookkeeping_one_by_one(scene: Scene) -> None:
+    """The disk takes no batch, and of its writes, tried one by one, the first is not settled."""
+    scene.disk.fail_next(QuotaExceeded("full"))
+    scene.add("k")
+    real = scene.spaces[0].durable
+
+    def durable(record: bytes) -> None:
+        scene.spaces[0].pending.clear()
+        real(record)
+
+    scene.spaces[0].durable = durable  # type: ignore[method-assign]
+
+
+def a_checkpoint_that_cannot_begin(scene: Scene) -> None:
+    """The write is settled and told, and then its checkpoint cannot even be begun."""
+    scene.spaces[0]._tail_cost = 1 << 30
+
+    def checkpoint(state: object) -> Any:
+        raise RuntimeError("a defect")
+
+    scene.spaces[0].checkpoint = checkpoint  # type: ignore[method-assign]
+    scene.add("k")
+
+
+BROKEN: list[tuple[Callable[[Scene], None], list[str], bool]] = [
+    (broken_bookkeeping, ["Disconnected"] * 2 + ["flushed", "failed"], True),
+    (broken_bookkeeping_on_a_full_disk, ["Disconnected"] * 2 + ["flushed", "failed"], False),
+    (broken_bookkeeping_one_by_one, ["Disconnected"] * 2 + ["flushed", "failed"], True),
+    (
+        a_checkpoint_that_cannot_begin,
+        ["settled", "flushed", "announced", "Disconnected", "flushed", "failed"],
+        True,
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("prepare", "expected", "written"), BROKEN, ids=[case[0].__name__ for case in BROKEN]
+)
+def test_a_defect_in_what_is_noted_of_writes_ends_the_engine(
+    prepare: Callable[[Scene], None], expected: list[str], written: bool
+) -> None:
+    """All who wait hear of it, each once, and so does the engine; nothing on the disk is taken for not there."""
+
+    async def scenario() -> None:
+        scene = await Scene().open()
+        prepare(scene)
+        records = len(scene.disk.disk.stored)
+        scene.disk.gate = asyncio.get_running_loop().create_future()
+        scene.writer.begin()
+        await asyncio.sleep(0)
+        scene.add("behind it")
+        scene.writer.begin()
+        scene.disk.gate.set_result(None)
+        await scene.writer.idle()
+        assert scene.heard == expected
+        assert len(scene.disk.disk.stored) == records + written
+        assert not written or scene.spaces[0].core.has("k")  # the disk has it, and memory too
+        stored, scene.heard = dict(scene.disk.disk.stored), []
+        scene.add("after it")  # where the next record belongs is not known
+        scene.writer.begin()
+        assert scene.heard == []
+        await scene.writer.idle()
+        assert scene.heard == ["Disconnected", "flushed", "failed"]
+        assert scene.disk.disk.stored == stored and not scene.spaces[0].core.has("after it")
+
+    run(scenario())

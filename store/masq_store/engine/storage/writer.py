@@ -72,6 +72,10 @@ class Write:
             self.applied = None
 
 
+class _Unnoted(Exception):
+    """What was to be noted of writes could not be, but the disk has them: they are not taken back any more."""
+
+
 class Writer:
     """The one way to disk for all spaces of an engine."""
 
@@ -80,6 +84,8 @@ class Writer:
         self._failed = failed
         self.flushes = Flushes(backend, self.heed)
         self._gathered: list[Write] = []
+        self._waiting: dict[Write, None] = {}  # done or queued, and not answered yet, in order
+        self._broken = False  # memory and disk may differ: nothing is written any more
         self._careful = False  # writes are queued unapplied while failed ones are tried again
         self._writing = False
         self._beginning = False  # begin() has not returned yet
@@ -96,6 +102,7 @@ class Writer:
         write = Write(space, operation, settle, source)
         if not self._careful:
             write.apply()
+        self._waiting[write] = None
         self._gathered.append(write)
 
     def begin(self) -> None:
@@ -148,20 +155,43 @@ class Writer:
                 batch, self._gathered = self._gathered, []
                 self._wanted = False
                 try:
-                    await self._commit(batch)
-                except QuotaExceeded:
-                    shown = _touched(batch + self._gathered)
-                    await self._one_by_one(self._undo(batch))
-                    _announce(shown)  # who watches may have seen what is not there any more
+                    await self._answer(batch)
                 except Exception as error:
-                    self._give_up(self._undo(batch), error)
+                    self._break(error)
         finally:
             self._writing = False
 
+    async def _answer(self, batch: list[Write]) -> None:
+        try:
+            await self._commit(batch)
+        except _Unnoted:
+            raise
+        except QuotaExceeded:
+            shown = _touched(batch + self._gathered)
+            await self._one_by_one(self._undo(batch))
+            _announce(shown)  # who watches may have seen what is not there any more
+        except Exception as error:
+            self._give_up(self._undo(batch), error)
+
     def _give_up(self, lost: list[Write], error: Exception) -> None:
         reason = error if isinstance(error, MasqError) else Disconnected("the store's disk failed")
-        _settle(lost, reason)
+        self._settle(lost, reason)
         self._failed(error)
+
+    def _break(self, error: Exception) -> None:
+        """Answer all who wait after a defect in what is noted of writes: what memory holds is not known any more."""
+        self._broken = True
+        self._gathered = []
+        self._settle(list(self._waiting), Disconnected("the store's disk failed"))
+        cause = error.__cause__
+        self._failed(cause if isinstance(error, _Unnoted) and isinstance(cause, Exception) else error)
+
+    def _settle(self, writes: list[Write], error: MasqError | None) -> None:
+        """Answer these writes: each once, whatever comes after."""
+        writes = [write for write in writes if write in self._waiting]
+        for write in writes:
+            del self._waiting[write]
+        _settle(writes, error)
 
     async def _commit(self, batch: list[Write]) -> None:
         by_space: dict[OpenSpace, list[Write]] = {}
@@ -175,20 +205,25 @@ class Writer:
             # nothing to write, or the disk took or refused it on the spot. Who called begin() has to go on first.
             if self._beginning:
                 await asyncio.sleep(0)
-        for space, record in zip(by_space, records, strict=True):
-            space.durable(record)
-        for write in batch:
-            if write.applied:
-                write.space.settled(write.applied)
-        _settle(batch, None)
-        _announce(_touched(batch))
-        for space, state in frozen.items():
-            self._checkpoint(space, state)
+        try:
+            for space, record in zip(by_space, records, strict=True):
+                space.durable(record)
+            for write in batch:
+                if write.applied:
+                    write.space.settled(write.applied)
+            self._settle(batch, None)
+            _announce(_touched(batch))
+            for space, state in frozen.items():
+                self._checkpoint(space, state)
+        except Exception as error:
+            raise _Unnoted from error
 
     async def _write(
         self, by_space: dict[OpenSpace, list[Write]]
     ) -> tuple[dict[OpenSpace, Frozen], list[bytes]]:
         """Write a record for each space; return them, and the states that checkpoints are to be made of."""
+        if self._broken:
+            raise Disconnected("the store's disk failed")
         # Frozen before the first await: the state is the disk's plus exactly this batch.
         frozen = {space: space.freeze() for space in by_space if space.wants_checkpoint()}
         puts = []
@@ -229,14 +264,16 @@ class Writer:
                 try:
                     write.apply()
                     await self._commit([write])
+                except _Unnoted:
+                    raise
                 except Exception as error:
                     if write.applied:
                         write.revert()
                     elif isinstance(error, MasqError):  # the call itself cannot be done
-                        _settle([write], error)
+                        self._settle([write], error)
                         continue
                     if isinstance(error, QuotaExceeded):
-                        _settle([write], error)
+                        self._settle([write], error)
                     else:
                         lost, self._gathered = [write, *waiting, *self._gathered], []
                         waiting.clear()
@@ -276,7 +313,7 @@ def _touched(writes: list[Write]) -> Touched:
 
 def _settle(writes: list[Write], error: MasqError | None) -> None:
     for write in writes:
-        _tell(write.settle, write.applied, error)
+        _tell(write.settle, None if error else write.applied, error)
     for source in dict.fromkeys(write.source for write in writes):
         _tell(source.flush)
 
