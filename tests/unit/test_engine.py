@@ -7,12 +7,15 @@ import json
 from typing import Any
 
 import pytest
-from engine_rig import APP, OTHER, FakePort, Rig
+from engine_rig import APP, OTHER, FakePort, Peer, Rig
 from skipping import skipping
 
 from masq.errors import QuotaExceeded
+from masq_store.core.space import codec
+from masq_store.core.space.space import Space
 from masq_store.engine import engine as engines
 from masq_store.engine.storage import open_space as spaces
+from masq_store.engine.storage.record_sealer import Sealer
 
 
 def run(test: Any) -> None:
@@ -480,5 +483,90 @@ def test_who_waits_for_a_large_space_hears_that_it_is_read(monkeypatch: pytest.M
             await tab.status()
         assert tabs[0] in heard and tabs[1] in heard and tabs[2] not in heard
         assert heard.count(tabs[0]) >= 10  # one for each part
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("where", ["checkpoint", "tail"])
+def test_no_part_of_a_space_is_read_at_the_cost_of_the_others(
+    where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever a space is made of, others have their turn while it is read, and nobody sees it before it is whole."""
+    monkeypatch.setattr(spaces, "CHUNK_ROWS", 10)
+    monkeypatch.setattr(spaces, "BATCH_COST", 3 * spaces.RECORD_COST)
+    keys = [f"key/{number}" for number in range(100)]
+
+    def slow(place: object, name: str, cost: Any) -> None:
+        """Have each call take `cost(*arguments)` seconds of the loop's clock."""
+        real = getattr(place, name)
+
+        def slowly(*arguments: Any) -> Any:
+            asyncio.get_running_loop().skip(cost(*arguments))  # type: ignore[attr-defined]
+            return real(*arguments)
+
+        monkeypatch.setattr(place, name, slowly)
+
+    async def scenario() -> None:
+        rig = await Rig().start()
+        tab = await rig.approved(APP)
+        for key in keys:  # a record each
+            await tab.call("set", key, 1)
+        if where == "checkpoint":
+            space = tab.session.space  # type: ignore[attr-defined]
+            await space.checkpoint(space.freeze())
+        await rig.restart()
+        slow(Sealer, "open", lambda sealer, kind, records, previous: 0.01 * len(records))
+        slow(codec, "decode_checkpoint", lambda content: 0.01)
+        slow(codec, "decode_changes", lambda content: 0.01)
+        slow(Space, "load", lambda space, rows: 0.001 * len(rows))
+        loop, heard, stretches = asyncio.get_running_loop(), [], []
+        watched = rig.app(APP)
+        session = watched.session  # type: ignore[attr-defined]
+        session.on_reading = lambda: heard.append(loop.time())
+
+        async def others() -> None:
+            since = loop.time()
+            while not session.space:
+                await asyncio.sleep(0)
+                stretches.append(loop.time() - since)
+                since = loop.time()
+
+        turns = asyncio.ensure_future(others())
+        assert (await watched.status())["state"] == "ready"
+        await turns
+        assert max(stretches) < spaces.PAUSE_SECONDS + 0.04  # what one step costs more, at most
+        assert len(heard) > (5 if where == "checkpoint" else 40)
+        assert await watched.call("keys", "") == sorted(keys)
+
+    run(scenario())
+
+
+def test_a_session_that_cannot_be_told_of_the_reading_keeps_nobody_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The others hear it all the same, the space is opened for all, and the defect is seen."""
+    monkeypatch.setattr(spaces, "PAUSE_SECONDS", 0)
+
+    async def scenario() -> None:
+        rig = await Rig().start()
+        await rig.approved(APP)
+        await rig.restart()
+        seen: list[Any] = []
+        asyncio.get_running_loop().set_exception_handler(
+            lambda loop, context: seen.append(context["exception"])
+        )
+        heard: list[Peer] = []
+        tabs = [rig.app(APP) for _ in range(3)]
+        for tab in tabs:
+            tab.session.on_reading = lambda tab=tab: heard.append(tab)  # type: ignore[attr-defined]
+
+        def gone() -> None:
+            raise LookupError("its port has gone")
+
+        tabs[1].session.on_reading = gone  # type: ignore[attr-defined]
+        for tab in tabs:
+            assert (await tab.status())["state"] == "ready"
+        assert tabs[0] in heard and tabs[2] in heard
+        assert seen and all(isinstance(error, LookupError) for error in seen)
 
     run(scenario())

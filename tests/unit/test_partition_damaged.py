@@ -11,6 +11,7 @@ from engine_rig import APP, Peer, Rig
 from partition_rig import Apart, enrolled, run, until
 
 from masq_store.core.errors import DamagedData
+from masq_store.engine.storage import open_space
 from masq_store.engine.storage.trash import KEPT_MS
 from masq_store.engine.store.auto_lock import LOOK_SECONDS
 
@@ -166,3 +167,31 @@ def test_a_copy_that_was_killed_while_it_was_set_aside_still_gets_what_can_be_re
         del rig
 
     run(story)
+
+
+def test_a_tab_that_cannot_be_told_of_the_reading_keeps_no_other_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A copy is opened for all the app's tabs, whatever becomes of the word to one of them; the defect is seen."""
+    monkeypatch.setattr(open_space, "PAUSE_SECONDS", 0)
+
+    async def scenario() -> None:
+        _, apart, _, _ = await a_copy()
+        await apart.restart()
+        seen: list[Any] = []
+        asyncio.get_running_loop().set_exception_handler(
+            lambda loop, context: seen.append(context["exception"])
+        )
+        heard: list[Peer] = []
+        tabs = [apart.app() for _ in range(2)]
+
+        def gone() -> None:
+            raise LookupError("its port has gone")
+
+        tabs[0].session.on_reading = gone  # type: ignore[attr-defined]
+        tabs[1].session.on_reading = lambda: heard.append(tabs[1])  # type: ignore[attr-defined]
+        for tab in tabs:
+            await tab.status(state="ready")
+        assert heard and seen and all(isinstance(error, LookupError) for error in seen)
+
+    run(scenario)

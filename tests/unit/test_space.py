@@ -90,6 +90,19 @@ def test_rows_round_trip(history):
         assert all(each.register.stamp > before[each.key].stamp for each in made if before.get(each.key))
 
 
+@settings(max_examples=200)
+@given(histories, st.integers(0, 20))
+def test_rows_are_taken_in_part_by_part(history, at):
+    """A space read in parts is the one read at once, also where a key comes twice: the last row counts."""
+    spaces = live_through(history)
+    rows = [row for space in spaces for row in space.rows()]
+    whole = Space.from_rows(A, rows, spaces[0].vector)
+    parts = Space.from_rows(A, rows[:at], spaces[0].vector)
+    parts.load(rows[at:])
+    assert full(parts) == full(whole)
+    assert parts.bytes == whole.bytes
+
+
 def test_a_batch_is_numbered_in_order_under_one_stamp():
     """Each key of a batch gets the next number; a key given twice gets its last text and one number."""
     space = Space(A)

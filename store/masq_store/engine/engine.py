@@ -273,7 +273,10 @@ class Engine:
         """Have all who wait for the store's first word hear that a large space is being read, but no stranger."""
         for session in self._apps:
             if not session.told and self.status(session.origin)["state"] == "ready":
-                session.on_reading()
+                try:
+                    session.on_reading()
+                except Exception as error:  # theirs alone: everybody waits for what is being read
+                    self._tasks.report(error)
 
     async def note_used(self, profile: Profile, origin: str) -> None:
         """Note that an app is in use; whoever calls this holds `changing`."""

@@ -94,20 +94,30 @@ class Space:
         """Return the space that `rows()` and `vector` were taken from; of a key's rows the last counts."""
         space = cls(replica, max_keys=max_keys, max_bytes=max_bytes)
         space.vector = dict(vector)
-        space._rows = {row[0]: row for row in rows}
-        if len(space._rows) != len(rows):
-            rows = list(space._rows.values())
-        space._texts = {row[0]: row[5] for row in rows if row[5] is not None}
-        size = len("".join(space._rows).encode()) + len("".join(space._texts.values()).encode())
-        for row in rows:
-            if row[6]:
-                size += parts_size(row[6])
-                space._texts[row[0]] = effective_text(row[5], row[6]) or ""
-        space.bytes = size
         # What stood on the disk is rarely asked for: its part of the index is made when it is.
         space._index = NumberIndex(floor=vector)
         space._indexed = False
+        space.load(rows)
         return space
+
+    def load(self, rows: list[Row]) -> None:
+        """Take in more of what `from_rows` was given the first part of, before anything else is done."""
+        fresh = {row[0]: row for row in rows}
+        if len(fresh) != len(rows):
+            rows = list(fresh.values())
+        for key in self._rows.keys() & fresh.keys():
+            before = self._rows[key]
+            self.bytes -= _utf8(key) + _size(before[5], before[6])
+            self._texts.pop(key, None)
+        texts = {row[0]: row[5] for row in rows if row[5] is not None}
+        size = len("".join(fresh).encode()) + len("".join(texts.values()).encode())
+        for row in rows:
+            if row[6]:
+                size += parts_size(row[6])
+                texts[row[0]] = effective_text(row[5], row[6]) or ""
+        self._rows.update(fresh)
+        self._texts.update(texts)
+        self.bytes += size
 
     def rows(self) -> list[Row]:
         """Return everything held, tombstones included, in no particular order."""

@@ -68,11 +68,11 @@ def decode_in_parts(contents: Sequence[bytes], replica: str) -> Generator[None, 
     head, covered = decode_head(contents[0] if contents else b"")
     if head["slices"] != len(contents) - 1:
         raise DamagedData("a checkpoint")
-    rows: list[Row] = []
+    space = Space.from_rows(replica, [], head["vector"])
     for content in contents[1:]:
-        rows += journal.decode_checkpoint(content)[0]
+        space.load(journal.decode_checkpoint(content)[0])
         yield
-    return Space.from_rows(replica, rows, head["vector"]), covered
+    return space, covered
 
 
 def decode_head(content: bytes) -> tuple[dict[str, Any], Covered]:

@@ -157,7 +157,10 @@ class Partition:
     def _reading(self, origin: str) -> None:
         for session in self._of(origin):
             if not session.told:
-                session.on_reading()
+                try:
+                    session.on_reading()
+                except Exception as error:  # theirs alone: the app's other windows wait for the same data
+                    self._tasks.report(error)
 
     async def _arrive(self, session: AppSession, ticket: Any) -> None:
         origin = session.origin

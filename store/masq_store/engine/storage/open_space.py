@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 
 from masq.errors import QuotaExceeded
 from masq_store.core.errors import DamagedData
@@ -27,8 +27,11 @@ RECORD_COST = 2048
 LEAST_TAIL = 128 * 1024
 """A tail cheaper than this (bytes) is not worth a checkpoint."""
 
+BATCH_COST = 512 * 1024
+"""What is unsealed at a time (bytes, RECORD_COST for each record among them), where one record is not more."""
+
 PAUSE_SECONDS = 0.02
-"""How long reading a checkpoint keeps everybody else waiting at a time."""
+"""How long reading a space keeps everybody else waiting at a time."""
 
 Listener = Callable[[list[str], object], None]
 
@@ -76,14 +79,18 @@ class OpenSpace:
             # Written at once: the start of the chain is always found on disk.
             await opened.checkpoint(opened.freeze())
             return opened
-        contents = await sealer.open(CHECKPOINT, [record for _, record in chunks], START)
-        core, covered = await _decode(contents, replica, reading)
+        turns = _Turns(reading)
+        sealed = [record for _, record in chunks]
+        contents = [content async for content in _unseal(sealer, CHECKPOINT, sealed, START, turns)]
+        core, covered = await _decode(contents, replica, turns)
         opened = cls(backend, sealer, profile, space, core)
         opened._checkpoint_cost = sum(len(record) for _, record in chunks)
         opened._last, opened._tag = covered
         tail = [(key, record) for key, record in records if key > opened.key_of(opened._last)]
-        for content in await sealer.open(CHANGES, [record for _, record in tail], opened._tag):
+        sealed = [record for _, record in tail]
+        async for content in _unseal(sealer, CHANGES, sealed, opened._tag, turns):
             core.merge(*journal.decode_changes(content))
+            await turns.give()
         if tail:
             opened._last = int(tail[-1][0].removeprefix(opened._journal), 16)
             opened._tag = tag(tail[-1][1])
@@ -190,16 +197,52 @@ class OpenSpace:
         self._tail_cost -= cost
 
 
-async def _decode(contents: list[bytes], replica: str, reading: Callable[[], None]) -> tuple[Space, Covered]:
-    now = asyncio.get_running_loop().time
-    steps, paused = checkpoint.decode_in_parts(contents, replica), now()
+class _Turns:
+    """Lets others have their turn while a space is read, with a word of it, whenever PAUSE_SECONDS are over."""
+
+    def __init__(self, reading: Callable[[], None]) -> None:
+        self._reading = reading
+        self._now = asyncio.get_running_loop().time
+        self._since = self._now()
+
+    async def give(self) -> None:
+        if self._now() - self._since >= PAUSE_SECONDS:
+            self._reading()
+            await asyncio.sleep(0)
+            self._since = self._now()
+
+
+async def _unseal(
+    sealer: Sealer, kind: int, records: list[bytes], previous: bytes, turns: _Turns
+) -> AsyncIterator[bytes]:
+    for batch in _batches(records):
+        contents = await sealer.open(kind, batch, previous)
+        previous = tag(batch[-1])
+        await turns.give()
+        for content in contents:
+            yield content
+
+
+def _batches(records: list[bytes]) -> Iterator[list[bytes]]:
+    batch: list[bytes] = []
+    cost = 0
+    for record in records:
+        added = len(record) + RECORD_COST
+        if batch and cost + added > BATCH_COST:
+            yield batch
+            batch, cost = [], 0
+        batch.append(record)
+        cost += added
+    if batch:
+        yield batch
+
+
+async def _decode(contents: list[bytes], replica: str, turns: _Turns) -> tuple[Space, Covered]:
+    steps = checkpoint.decode_in_parts(contents, replica)
     while True:
         try:
             next(steps)
         except StopIteration as end:
             decoded: tuple[Space, Covered] = end.value
             return decoded
-        if now() - paused >= PAUSE_SECONDS:
-            reading()
-            await asyncio.sleep(0)
-            paused = now()
+        await turns.give()
