@@ -12,8 +12,12 @@ from skipping import skipping
 
 from masq.errors import QuotaExceeded
 from masq_store.engine.profile import key_renewal as renewal
+from masq_store.engine.profile.profile import Profile
 from masq_store.engine.profile.vault import Vault
+from masq_store.engine.storage.writer import Writer
 from masq_store.engine.store.auto_lock import Rest
+from masq_store.engine.store.device_list import Devices
+from masq_store.engine.store.profile_sync import ProfileSync
 
 
 def run(test: Any) -> None:
@@ -361,5 +365,76 @@ def test_what_nobody_foresaw_leaves_the_profile_open(
         assert (after["profile"]["id"], after["profile"]["locked"]) == (bob, False)
         assert [each["name"] for each in after["profiles"]] == [each["name"] for each in before["profiles"]]
         assert await (await rig.approved(APP)).call("get", "whose") == ["Bob's"]
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("step", [(ProfileSync, "end"), (Writer, "idle"), (Profile, "close"), (Rest, "end")])
+@pytest.mark.parametrize("what", ["create", "switch", "delete", "renew"])
+def test_a_profile_that_cannot_be_closed_is_opened_again(
+    monkeypatch: pytest.MonkeyPatch, what: str, step: tuple[Any, str]
+) -> None:
+    """Whatever fails while the open profile closes to make room: it is open again, and an app's calls are answered."""
+
+    async def scenario() -> None:
+        rig = await Rig().start()
+        page, ann, bob = await two(rig)
+        await page.call("change_passphrase", "", "a passphrase")
+        tab = await rig.approved(APP)
+        await tab.call("set", "whose", "Bob's")
+        calls = {
+            "create": ("create_profile", "Cid", "", True),
+            "switch": ("switch_profile", ann),
+            "delete": ("delete_profile", bob),
+            "renew": ("change_passphrase", "a passphrase", "another", True),
+        }
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)  # it is told, too
+        monkeypatch.setattr(*step, failing_once(getattr(*step)))
+        assert "nobody foresaw" in (await page.call(*calls[what]))[1]
+        assert await tab.call("get", "whose") == ["Bob's"]
+        after = await page.call("overview")
+        assert (after["profile"]["id"], after["profile"]["locked"]) == (bob, False)
+        assert [each["name"] for each in after["profiles"]] == ["Ann", "Bob"]
+
+    run(scenario())
+
+
+def test_a_lock_that_meets_what_nobody_foresaw_locks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever fails while the profile is locked: it is, and an app hears that instead of nothing."""
+
+    async def scenario() -> None:
+        rig = await Rig().start()
+        tab = await rig.approved(APP)
+        page = rig.page()
+        await page.call("change_passphrase", "", "a passphrase")
+        monkeypatch.setattr(Writer, "idle", failing_once(Writer.idle))
+        assert "nobody foresaw" in (await page.call("lock"))[1]
+        assert (await tab.call("get", "k"))[0] == "Locked"
+        assert (await page.call("overview"))["profile"]["locked"]
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("step", [(Rest, "begin"), (Devices, "begin")])
+def test_a_profile_that_opens_by_half_is_closed(
+    monkeypatch: pytest.MonkeyPatch, step: tuple[Any, str]
+) -> None:
+    """What fails while a profile is unlocked leaves it locked, for its app, too; the next try opens it."""
+
+    async def scenario() -> None:
+        rig = await Rig().start()
+        tab = await rig.approved(APP)
+        await tab.call("set", "k", 1)
+        page = rig.page()
+        await page.call("change_passphrase", "", "a passphrase")
+        await page.call("lock")
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)  # it is told, too
+        monkeypatch.setattr(*step, failing_once(getattr(*step)))
+        assert "nobody foresaw" in (await page.call("unlock", "a passphrase", False))[1]
+        assert (await page.call("overview"))["profile"]["locked"]
+        assert (await tab.call("get", "k"))[0] == "Locked"
+        assert not (await page.call("unlock", "a passphrase", False))["profile"]["locked"]
+        await tab.status(state="ready")
+        assert await tab.call("get", "k") == [1]
 
     run(scenario())

@@ -7,7 +7,7 @@ the pages show in `pages.overview`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
@@ -301,8 +301,8 @@ class Engine:
                     await self.open_profile(secrets)
                     return
                 self._approvals = await self.vault.approvals()
-        except MasqError as error:
-            if self.profile is None:
+        except Exception as error:
+            if self.profile is None and isinstance(error, MasqError):
                 self.failure = error
             if not isinstance(error, Disconnected):  # else they stay waiting for the engine after this one
                 await self.refresh_all()
@@ -310,21 +310,28 @@ class Engine:
         await self.refresh_all()
 
     async def open_again(self, secrets: Unlocked | None) -> None:
-        """After something else has failed: open the profile that was open, or else the active one if that can be."""
+        """After something else has failed: open the profile that was open, or else the active one if that can be.
+
+        One that is not the active one any more is not opened: what is open and what is active are always the same.
+        """
+        active = self.vault.active
+        if self.profile is None and secrets and active and active["id"] == secrets.id:
+            await self.attempt(lambda: self.open_profile(secrets))
+        if self.profile is None:
+            await self.attempt(self.open_active)
+
+    async def attempt(self, step: Callable[[], Awaitable[None]]) -> None:
+        """Do what must keep nothing after it from being done: if it fails, that is told, and not raised."""
         try:
-            if secrets:
-                await self.open_profile(secrets)
-                return
-        except Exception as error:
-            self._tasks.report(error)
-        try:
-            if self.profile is None:
-                await self.open_active()
+            await step()
         except Exception as error:
             self._tasks.report(error)
 
     async def open_profile(self, secrets: Unlocked) -> None:
-        """Take up a profile whose secrets are known. Raises DamagedData, NewerData, QuotaExceeded."""
+        """Take up a profile whose secrets are known; if that fails, none is open.
+
+        Raises DamagedData, NewerData, QuotaExceeded.
+        """
         profile = Profile(self.backend, self.crypto, self.writer, secrets)
         profile.reading = self._reading
         await profile.start(self.now_ms())
@@ -332,34 +339,60 @@ class Engine:
         for session in list(self._apps):
             self.soon(self._settle(session))
         self.tell_pages(["overview"])
-        await self.rest.begin(secrets.root)
-        await self.devices.begin(profile)
-        self.rosters.begin(profile)
-        self.sync.begin(profile)
-        self.enrolments.profile_opened()
+        try:
+            await self.rest.begin(secrets.root)
+            await self.devices.begin(profile)
+            self.rosters.begin(profile)
+            self.sync.begin(profile)
+            self.enrolments.profile_opened()
+        except Exception:
+            # Half open it is never synced, and cannot be opened again. The sessions settle after that, see above.
+            await self.attempt(self.close_profile)
+            raise
 
     async def close_profile(self) -> None:
         """Let the open profile go, once everything that was asked of it is on disk.
 
-        What apps say from now on waits until `refresh_all`, or the next profile.
+        What apps say from now on waits until `refresh_all`, or the next profile. It is closed also where a step of
+        that fails as nobody foresaw, which is raised once all the others are taken.
         """
-        if self.profile is None:
+        profile = self.profile
+        if profile is None:
             return
-        await self.pairings.profile_closes()
+        errors = []
+        steps = (
+            self.pairings.profile_closes,
+            self._end_work,
+            self.sync.end,
+            self._take_spaces,
+            self.writer.idle,
+            profile.close,
+            self.rest.end,
+        )
+        for step in steps:
+            try:
+                await step()
+            except Exception as error:
+                errors.append(error)
+        self.tell_pages(["overview"])
+        for other in errors[1:]:
+            self._tasks.report(other)
+        if errors:
+            raise errors[0]
+
+    async def _end_work(self) -> None:
         self.enrolments.profile_closes()
         self.devices.end()
         self.rosters.end()
-        await self.sync.end()
+
+    async def _take_spaces(self) -> None:
+        profile, self.profile = self.profile, None
+        assert profile is not None
         for page in self._pages:
             page.forget_spaces()
         for session in self._apps:
             session.leave()
-        profile, self.profile = self.profile, None
         self._approvals = profile.approved()
-        await self.writer.idle()
-        await profile.close()
-        await self.rest.end()
-        self.tell_pages(["overview"])
 
     def refresh_statuses(self) -> None:
         """Tell the apps in use what is new in their status."""

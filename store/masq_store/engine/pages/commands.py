@@ -125,7 +125,11 @@ class Person:
                 with suppress(MasqError):  # whatever cannot be said to a copy, the store locks
                     if await engine.rosters.tell_copies_here():
                         await engine.sync.farewell(DEPART_SECONDS)
-            await engine.close_profile()
+            try:
+                await engine.close_profile()
+            except Exception:
+                await engine.refresh_all()  # locked it is, and no app may wait for an answer
+                raise
             await engine.refresh_all()
 
     async def unlock(self, passphrase: str, stay_unlocked: bool) -> None:
@@ -166,16 +170,17 @@ class Person:
             engine.tell_pages(["renewing", str(done), str(of)])
 
         renewed: Unlocked | None = None
-        await engine.close_profile()
+        begun = False
         try:
+            await engine.close_profile()
+            begun = True
             renewed = await renewal.renew(
                 engine.backend, engine.crypto, engine.vault, secrets, passphrase, spaces, progress
             )
             await engine.open_profile(renewed)
         except Exception as error:
-            await engine.close_profile()
             # Under another root key than the disk's by now, nothing would be found. The vault knows which it is.
-            as_before = secrets if isinstance(error, MasqError) else None
+            as_before = secrets if isinstance(error, MasqError) or not begun else None
             await engine.open_again(renewed or as_before)
             raise
         return self._profile()
@@ -469,15 +474,12 @@ class Person:
         """
         engine = self._engine
         was_open = engine.profile.secrets if engine.profile else None
-        await engine.close_profile()
         try:
+            await engine.close_profile()
             yield
         except Exception:  # who is cancelled ends with the engine, and has no disk any more
-            try:
-                await engine.close_profile()  # another one, that may have opened
-                if undo is not None:
-                    await undo()
-            finally:
-                if engine.profile is None:
-                    await engine.open_again(was_open)
+            await engine.attempt(engine.close_profile)  # another one, that may have opened
+            if undo is not None:
+                await engine.attempt(undo)
+            await engine.open_again(was_open)
             raise

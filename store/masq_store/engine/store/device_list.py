@@ -382,7 +382,7 @@ class Devices:
             alone = layout.removed_alone(profile.home_items(), self._own(profile).id)
             with suppress(QuotaExceeded):  # no room for a word about it: it is noted at the next opening
                 await vault.note_removed(now, now + layout.REMOVED_MS if alone else None)
-            await engine.close_profile()
+            await engine.attempt(engine.close_profile)
             if vault.removal or not vault.has_passphrase:
                 await engine.open_again(None)
             else:
