@@ -438,3 +438,69 @@ def test_a_profile_that_opens_by_half_is_closed(
         assert await tab.call("get", "k") == [1]
 
     run(scenario())
+
+
+@pytest.mark.parametrize("what", ["create", "switch", "delete", "look"])
+def test_what_nobody_foresaw_opens_no_profile_that_was_locked(
+    monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """A profile that its person has locked stays so, although this device could open it; an app hears of it."""
+
+    async def scenario() -> None:
+        rig = await Rig().start()
+        page, ann, bob = await two(rig)
+        await page.call("change_passphrase", "", "a passphrase")
+        tab = await rig.approved(APP)
+        assert rig.engine.vault.stays_unlocked
+        await page.call("lock")
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)  # it is told, too
+        if what in ("create", "switch"):
+            monkeypatch.setattr(Rest, "begin", failing_once(Rest.begin))
+        else:
+            monkeypatch.setattr(Vault, "delete", failing_once(Vault.delete))
+        calls = {
+            "create": ("create_profile", "Cid", "", True),
+            "switch": ("switch_profile", ann),
+            "delete": ("delete_profile", bob),
+        }
+        if what == "look":
+            monkeypatch.setattr(Vault, "overdue", lambda vault, now_ms: [ann])
+            with pytest.raises(ZeroDivisionError):
+                await rig.engine.expiry.look()
+        else:
+            assert "nobody foresaw" in (await page.call(*calls[what]))[1]
+        seen = (await page.call("overview"))["profile"]
+        assert (seen["id"], seen["locked"]) == (bob, True)
+        assert (await tab.call("get", "k"))[0] == "Locked"
+        if what == "look":  # and where another profile is erased
+            await rig.engine.expiry.look()
+            after = await page.call("overview")
+            assert [each["id"] for each in after["profiles"]] == [bob] and after["profile"]["locked"]
+        await page.call("unlock", "a passphrase", True)
+        await tab.status(state="ready")
+
+    run(scenario())
+
+
+def test_a_new_profile_that_cannot_be_unmade_takes_no_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where making a profile fails, and erasing it, too: the one before is active, and a new passphrase is its own."""
+
+    async def scenario() -> None:
+        rig = await Rig().start()
+        page, _, bob = await two(rig)
+        tab = await rig.approved(APP)
+        await tab.call("set", "whose", "Bob's")
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)  # it is told, too
+        monkeypatch.setattr(Rest, "begin", failing_once(Rest.begin))
+        monkeypatch.setattr(Vault, "delete", failing_once(Vault.delete))
+        assert "nobody foresaw" in (await page.call("create_profile", "Cid", "", True))[1]
+        assert (await page.call("overview"))["profile"]["id"] == bob
+        await page.call("change_passphrase", "", "a passphrase")
+        await rig.restart()
+        page = rig.page()
+        await page.call("lock")
+        seen = await page.call("unlock", "a passphrase", False)
+        assert (seen["profile"]["id"], seen["profile"]["locked"]) == (bob, False)
+        assert await (await rig.approved(APP)).call("get", "whose") == ["Bob's"]
+
+    run(scenario())

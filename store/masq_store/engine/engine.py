@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 from masq.errors import Disconnected, Locked, MasqError, NotRegistered, QuotaExceeded, StorageUnavailable
 from masq_store.core.errors import DamagedData, NewerData
@@ -39,6 +39,19 @@ USED_RESOLUTION_MS = 60_000
 
 WINDOW_SECONDS = 20
 """How long the store's window may take to come here before it counts as closed: its few files, over a slow network."""
+
+
+class Standing(NamedTuple):
+    """Which profile is active (None: there is none), and what opens it, if it is open.
+
+    `closed`: it is not open, and nothing is the matter with it: its person has locked it, or has not opened it yet.
+    `approvals`: the apps that are told so.
+    """
+
+    active: str | None
+    secrets: Unlocked | None
+    closed: bool
+    approvals: list[str]
 
 
 class Engine:
@@ -314,11 +327,27 @@ class Engine:
 
         One that is not the active one any more is not opened: what is open and what is active are always the same.
         """
-        active = self.vault.active
-        if self.profile is None and secrets and active and active["id"] == secrets.id:
+        if self.profile is None and secrets and secrets.id == self._active_id():
             await self.attempt(lambda: self.open_profile(secrets))
         if self.profile is None:
             await self.attempt(self.open_active)
+
+    def standing(self) -> Standing:
+        """Return how things stand, for `open_as` if something fails."""
+        secrets = self.profile.secrets if self.profile else None
+        closed = secrets is None and self.failure is None
+        return Standing(self._active_id(), secrets, closed, self._approvals)
+
+    async def open_as(self, before: Standing) -> None:
+        """After something has been done, or has failed: go on as before it. What was closed then stays closed."""
+        if self.profile is None and before.closed and before.active == self._active_id():
+            self.failure, self._approvals = None, before.approvals
+            await self.attempt(self.refresh_all)
+        else:
+            await self.open_again(before.secrets)
+
+    def _active_id(self) -> str | None:
+        return self.vault.active["id"] if self.vault.active else None
 
     async def attempt(self, step: Callable[[], Awaitable[None]]) -> None:
         """Do what must keep nothing after it from being done: if it fails, that is told, and not raised."""

@@ -456,8 +456,14 @@ class Person:
         secrets: Unlocked | None = None
 
         async def unmake() -> None:
-            if secrets:
+            if secrets is None:
+                return
+            try:
                 await engine.vault.delete(secrets.id, before["id"] if before else None)
+            except Exception:
+                if before:  # it stays, but not in the place of the one before
+                    await engine.vault.activate(before["id"])
+                raise
 
         async with self._in_place_of_the_open_one(unmake):
             secrets = await engine.vault.create(name, passphrase, stay_unlocked, engine.now_ms(), **known)
@@ -470,10 +476,12 @@ class Person:
     ) -> AsyncIterator[None]:
         """Close the open profile while something is done; if that fails, it is undone, and the profile opened again.
 
+        Where none was open, none is afterwards: what its person has locked opens by no accident.
+
         Whatever the error, also one that nobody foresaw: it leaves no person without a profile.
         """
         engine = self._engine
-        was_open = engine.profile.secrets if engine.profile else None
+        before = engine.standing()
         try:
             await engine.close_profile()
             yield
@@ -481,5 +489,5 @@ class Person:
             await engine.attempt(engine.close_profile)  # another one, that may have opened
             if undo is not None:
                 await engine.attempt(undo)
-            await engine.open_again(was_open)
+            await engine.open_as(before)
             raise

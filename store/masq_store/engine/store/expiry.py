@@ -39,14 +39,14 @@ class Expiry:
         """Erase what is over, and go on with what is left."""
         engine = self._engine
         async with engine.changing:
+            before = engine.standing()
             try:
                 erased = await self.erase()
             except Exception:
-                if engine.profile is None:
-                    await engine.open_again(None)
+                await engine.open_as(before)
                 raise
             if erased:
-                await engine.open_again(None)
+                await engine.open_as(before)
                 engine.tell_pages(["overview"])
             if engine.profile is not None:
                 await engine.profile.tidy(engine.now_ms())
