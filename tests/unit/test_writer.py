@@ -267,8 +267,9 @@ def test_what_is_written_out_of_a_settlement_goes_next() -> None:
     run(scenario())
 
 
-def test_what_gathers_for_a_while_goes_together() -> None:
+def test_what_gathers_for_a_while_goes_together(monkeypatch: pytest.MonkeyPatch) -> None:
     """Writes of which more are to come wait a moment for each other, also behind a transaction under way."""
+    monkeypatch.setattr(writer, "GATHER_SECONDS", 0.3)  # so long that no other program makes it pass
 
     async def scenario() -> None:
         scene = await Scene().open()
