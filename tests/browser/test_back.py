@@ -18,6 +18,11 @@ addEventListener("pageshow", ({ persisted }) => persisted && start("at once", ca
 window.kept = true;
 """
 
+# Chromium's driver runs a script again where the page went away before it had its answer: by then it is back.
+BACK = "location.href === arguments[0] || history.back()"
+
+LOADED = "return performance.getEntriesByType('navigation')[0].loadEventEnd > 0"
+
 LEAVE = "delete later['at once']; location.href = arguments[0]"
 
 
@@ -29,9 +34,11 @@ def test_what_is_called_at_once_after_back_is_answered(fresh_app: Any, site: Sit
     py(fresh_app, "await store.set('before', 1)")
     fresh_app.execute_script(AT_ONCE)
     for times in (1, 2):
+        # A page that a script leaves before it is loaded whole is replaced: nothing leads back to it.
+        until(lambda: fresh_app.execute_script(LOADED), "the load event")
         fresh_app.execute_script(LEAVE, site.url("other") + "/client.json")
         until(lambda: fresh_app.current_url != here, "the other page")
-        fresh_app.execute_script("history.back()")
+        fresh_app.execute_script(BACK, here)
         until(lambda: fresh_app.current_url == here, "the app's page")
         assert until(lambda: fresh_app.execute_script("return window.kept"), "the page that was kept")
         assert finished(fresh_app, "at once")["result"] == [times, 1]

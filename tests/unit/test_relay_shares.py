@@ -16,9 +16,9 @@ def by(number):
 
 
 def begin_frame(client, size, of):
-    """Send the beginning of a frame: `size` bytes of `of`."""
+    """Send the beginning of a frame of no kind that there is: `size` bytes of `of`."""
     header = b"\x82\xff" + of.to_bytes(8, "big") + bytes(4)
-    client.transport.underlying_transport.write(header + os.urandom(size))
+    client.transport.underlying_transport.write(header + b"\xff" + os.urandom(size - 1))
 
 
 def test_unfinished_frames_of_one_address(tmp_path):
@@ -55,9 +55,8 @@ def test_unfinished_frames_of_all(tmp_path):
             for client in others:  # what they have begun, they can end
                 client.transport.underlying_transport.write(bytes(9_000))
             for client in others:
-                assert (await client.take("GONE"))[-2][
-                    3
-                ] == 1  # it was no frame of ours, but it was read whole
+                refused = (await client.take("GONE"))[-2]
+                assert refused[3] == 1  # it was no frame of ours, but it was read whole
 
     run(scene)
 

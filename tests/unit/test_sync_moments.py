@@ -7,11 +7,14 @@ import random
 from pathlib import Path
 
 from relay_rig import relay, run, until
-from space_sync_rig import Device, alike, stop, together, url
-from sync_between import CURRENT, ENVELOPE, JOINED, PART, POST, Between
+from space_sync_rig import SECRET, Device, alike, stop, together, url
+from sync_between import CURRENT, ENVELOPE, JOINED, PART, POST, POST_FRONT, Between
 
 from masq_store.core.sync.machine import SNAPSHOT_BYTES
+from masq_store.core.sync.messages import Check
 from masq_store.engine.sync import room_sync as space_sync
+from masq_store.engine.sync.room_keys import RoomKeys
+from masq_store.native.crypto import NativeCrypto
 
 
 def test_starting_and_stopping_at_any_moment(tmp_path: Path) -> None:
@@ -157,7 +160,12 @@ def test_a_newcomer_reads_a_snapshot_in_place_of_the_log(tmp_path: Path) -> None
             assert len(between.kinds(between.heard, PART)) == 1
             assert len(between.kinds(between.heard, ENVELOPE)) < posts / 4
             assert len(between.kinds(between.heard, CURRENT)) == 1
-            assert between.kinds(between.sent, POST) == []
+            posted = [frame[POST_FRONT:] for frame in between.kinds(between.sent, POST)]
+            room_keys = await RoomKeys.derive(NativeCrypto(), SECRET)
+            for _, message in await room_keys.open(posted):
+                assert isinstance(
+                    message, Check
+                )  # who begins from a snapshot says what it holds, and no more
             await stop([one, two, three])
 
     run(scene)
