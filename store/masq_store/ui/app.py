@@ -17,6 +17,8 @@ from masq.errors import MasqError
 from masq_store.ui.html import views
 from masq_store.ui.html.routes import Place, read_hash
 from masq_store.ui.html.views import Json, Moment, Notice, Page, Panel, Problem
+from masq_store.ui.pages.router import visit_for
+from masq_store.ui.pages.visit import Visit
 from masq_store.ui.text import error_sentences as sentences
 from masq_store.ui.text import formatting as readable
 from masq_store.ui.text import sync_status as syncing
@@ -25,9 +27,6 @@ from masq_store.ui.text.translation import _, language
 from masq_store.ui.window import preferences
 from masq_store.ui.window.screen import Link, Screen
 from masq_store.ui.window.settling import DECISIVE
-
-from .pages import visit_for
-from .pages.visit import Visit
 
 SEVERED_SECONDS = 4  # how long the popup of an app that cuts it off waits for a request in this browser
 LOADING_AFTER = 0.4  # seconds before an unanswered page says so
@@ -72,7 +71,7 @@ class App:
         self._stale = False
         self._acting = False
         self._told_persistent = False
-        self._told_typing = -TYPING_EVERY  # when the engine last heard that somebody types
+        self._told_typing = float(-TYPING_EVERY)  # when the engine last heard that somebody types
         self.tasks: set[asyncio.Task[Any]] = set()
         link.on_event = self.told
         preferences.apply(screen)
@@ -108,7 +107,7 @@ class App:
         try:
             overview = {**NOTHING, **await self.link.call("overview")}
             request = await self._question() if self.place.page == "connect" else None
-            visit = visit_for(self, overview, request)
+            visit = visit_for(self, self.visit, overview, request)
             loaded = await visit.load()
         except MasqError as error:
             if turn == self._turn:
@@ -412,13 +411,3 @@ async def start(link: Link, popup_nonce: str | None = None, done: Callable[[bool
         raise
     app.start(app.tell_persistent())
     return app
-
-
-def show_trouble(error: Exception) -> None:
-    """Say in this window that the store cannot be reached. For when there is no link to start with."""
-    from masq_store.ui.window.dom import Window
-
-    screen = Window()
-    preferences.apply(screen)
-    screen.listen_for_reload()
-    screen.show(trouble(error), True, "")

@@ -22,7 +22,7 @@ class Severed(Pairing):
 
     def page(self) -> views.Page:
         """Return the link, or why there is none."""
-        return views.severed(self.state, self.why, self.app.moment)
+        return views.severed(self.state, self.why, self.shell.moment)
 
     def acts(self) -> dict[str, Act]:
         """Making another link, and copying it."""
@@ -37,7 +37,7 @@ class Severed(Pairing):
     async def moved(self) -> None:
         """The app's page has used the link: the question is the next page."""
         if self.step == "asking":
-            await self.app.fetch()
+            await self.shell.fetch()
 
     def left(self) -> None:
         """End it, unless the question goes on elsewhere."""
@@ -47,24 +47,24 @@ class Severed(Pairing):
     async def _make(self, _subject: str) -> None:
         await self.finish()  # the one before, if it failed
         self.begun, self.why = True, ""
-        await self.app.act("make-link", self._offer())
+        await self.shell.act("make-link", self._offer())
         await self._follow()
 
     async def _offer(self) -> None:
-        screen = self.app.screen
+        screen = self.shell.screen
         try:
             # The link works for the page alone that the browser names: else any could have it used as another's.
-            await self.app.link.call("offer_link", screen.location(), self.place.nonce, screen.came_from())
+            await self.shell.link.call("offer_link", screen.location(), self.place.nonce, screen.came_from())
         except MasqError as error:
             self.why = said_of_link(error)
 
     async def _copy(self, _subject: str) -> None:
         link = self.state["link"] if self.state else None
-        copied = link and await self.app.screen.copy(link)
+        copied = link and await self.shell.screen.copy(link)
         if copied:
-            self.app.close(
+            self.shell.close(
                 _("The link is copied. Paste it into the strip at the lower edge of the app's page.")
             )
         else:
-            self.app.close(_("The browser did not copy it. Select the link and copy it by hand."))
-        self.app.screen.focus("copy-link" if copied else "app-link")
+            self.shell.close(_("The browser did not copy it. Select the link and copy it by hand."))
+        self.shell.screen.focus("copy-link" if copied else "app-link")

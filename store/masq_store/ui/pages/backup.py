@@ -4,11 +4,10 @@ from typing import Any
 
 from masq_store.ui.html import views
 from masq_store.ui.pages.unlock import differ
+from masq_store.ui.pages.visit import Act, Visit
 from masq_store.ui.text.formatting import date
 from masq_store.ui.text.translation import _
 from masq_store.ui.window import file_transfer as transfer
-
-from .visit import Act, Visit
 
 
 class Backup(Visit):
@@ -21,32 +20,32 @@ class Backup(Visit):
 
     def page(self) -> views.Page:
         """Return the form, or that it is done."""
-        return views.backup(self.app.overview, self.app.moment, origin=self.origin, saved=self.saved)
+        return views.backup(self.shell.overview, self.shell.moment, origin=self.origin, saved=self.saved)
 
     def acts(self) -> dict[str, Act]:
         """Making it."""
         return {"backup": self._backup}
 
     async def _backup(self, _subject: str) -> None:
-        app, passphrase = self.app, self.text("passphrase")
+        shell, passphrase = self.shell, self.text("passphrase")
         if not passphrase:
-            return app.refuse(_("Type a passphrase for this file first."), "passphrase")
+            return shell.refuse(_("Type a passphrase for this file first."), "passphrase")
         if self.text("passphrase-repeat") != passphrase:
-            return app.refuse(differ(), "passphrase-repeat")
+            return shell.refuse(differ(), "passphrase-repeat")
         present = self.proof("store-passphrase")
         if present is None:
             return
         origin = self.text("backup-what") or None
-        named = [app.overview["profile"]["name"]]
-        named += [one["name"] for one in app.overview["apps"] if one["origin"] == origin]
-        name = transfer.file_name(*named, date(app.moment.now_ms), ending="masq")
+        named = [shell.overview["profile"]["name"]]
+        named += [one["name"] for one in shell.overview["apps"] if one["origin"] == origin]
+        name = transfer.file_name(*named, date(shell.moment.now_ms), ending="masq")
         beside = {"InvalidValue": "passphrase", "WrongPassphrase": "store-passphrase"}
-        done, _nothing = await app.act("backup", self._make(passphrase, origin, present, name), beside)
+        done, _nothing = await shell.act("backup", self._make(passphrase, origin, present, name), beside)
         if done:
             self.saved = name
-            await app.fetch(arriving=True)
+            await shell.fetch(arriving=True)
 
     async def _make(self, passphrase: str, origin: str | None, present: str, name: str) -> None:
-        app = self.app
-        made = await app.link.call("write_backup", passphrase, origin, present)
-        await transfer.fetch_backup(app.link, app.screen, made, name, app.progress)
+        shell = self.shell
+        made = await shell.link.call("write_backup", passphrase, origin, present)
+        await transfer.fetch_backup(shell.link, shell.screen, made, name, shell.progress)

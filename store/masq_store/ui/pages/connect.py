@@ -3,8 +3,7 @@
 from contextlib import suppress
 
 from masq_store.ui.html import views
-
-from .visit import Act, Visit
+from masq_store.ui.pages.visit import Act, Visit
 
 
 class Connect(Visit):
@@ -12,12 +11,12 @@ class Connect(Visit):
 
     def page(self) -> views.Page:
         """Return the question."""
-        assert self.app.request is not None
+        assert self.shell.request is not None
         return views.connect(
-            self.app.request,
-            self.app.overview["profile"],
-            self.app.moment,
-            bool(self.app.overview["sync"]["relay"]["url"]),
+            self.shell.request,
+            self.shell.overview["profile"],
+            self.shell.moment,
+            bool(self.shell.overview["sync"]["relay"]["url"]),
         )
 
     def acts(self) -> dict[str, Act]:
@@ -26,32 +25,32 @@ class Connect(Visit):
 
     async def shown(self) -> None:
         """Allowed before: unlocking was all that was needed."""
-        request = self.app.request
-        moment = self.app.moment
-        waits = not moment.busy and not moment.problem and not self.app.final
+        request = self.shell.request
+        moment = self.shell.moment
+        waits = not moment.busy and not moment.problem and not self.shell.final
         if request and request["registered"] and waits:
             await self._answer(True)
 
     async def _answer(self, allowed: bool) -> None:
-        app, request = self.app, self.app.request
+        shell, request = self.shell, self.shell.request
         if not request:
             return
-        first = allowed and not app.overview["apps"]
-        work = app.link.call("answer", self.place.nonce, allowed, request["origin"])
-        done, met = await app.act("allow" if allowed else "deny", work)
+        first = allowed and not shell.overview["apps"]
+        work = shell.link.call("answer", self.place.nonce, allowed, request["origin"])
+        done, met = await shell.act("allow" if allowed else "deny", work)
         if not done:
             return
-        app.waiting = ""
+        shell.waiting = ""
         if met is False:  # it stays open: a window that closes says that all is well
-            return app.end(views.behind(request["name"]))
+            return shell.end(views.behind(request["name"]))
         if met is None:
-            return app.end(views.damaged(request["name"]))
-        app.end(views.answered(request["name"], allowed))
+            return shell.end(views.damaged(request["name"]))
+        shell.end(views.answered(request["name"], allowed))
         # A popup that waits for another answer would not close; the settings ask, too.
-        if first and not app.overview["persistent"] and not app.screen.persist_asks:
+        if first and not shell.overview["persistent"] and not shell.screen.persist_asks:
             with suppress(Exception):  # the answer has been given, whatever the browser says to this
-                await app.keep_for_good()  # from now on there is something to lose
-        if app.done:
-            result = app.done(allowed)
+                await shell.keep_for_good()  # from now on there is something to lose
+        if shell.done:
+            result = shell.done(allowed)
             if result is not None and hasattr(result, "__await__"):
                 await result

@@ -4,9 +4,8 @@ from masq_store.core.pairing.device_pairing import read_code
 from masq_store.ui.html import views
 from masq_store.ui.pages.pairing_page import Pairing
 from masq_store.ui.pages.remove_copy import remove_copy
+from masq_store.ui.pages.visit import Act
 from masq_store.ui.text.translation import _
-
-from .visit import Act
 
 
 class Devices(Pairing):
@@ -17,13 +16,13 @@ class Devices(Pairing):
 
     def page(self) -> views.Page:
         """Return the list, or the step that is next."""
-        app = self.app
+        shell = self.shell
         if not self.state or self.step == "done":
-            return views.devices(app.overview, app.moment)
-        moment = app.moment
+            return views.devices(shell.overview, shell.moment)
+        moment = shell.moment
         if self.state["again"] and not moment.problem:
             moment = moment._replace(problem=views.Problem(_six(), "pair-code"))
-        return views.invite(app.overview, self.state, moment)
+        return views.invite(shell.overview, self.state, moment)
 
     def acts(self) -> dict[str, Act]:
         """Adding, naming, removing."""
@@ -34,23 +33,23 @@ class Devices(Pairing):
             "refuse": self._refuse,
             "rename-device": self._rename,
             "remove-device": self._remove,
-            "remove-copy": lambda copy: remove_copy(self.app, copy),
+            "remove-copy": lambda copy: remove_copy(self.shell, copy),
         }
 
     # ---- adding one
 
     async def _invite(self, _subject: str) -> None:
-        app = self.app
+        shell = self.shell
         await self.finish()  # the one before, if it failed
-        asked = app.overview["profile"]["passphrase"]
-        if asked and app.moment.panel.name != "invite":
-            return app.open("invite")
+        asked = shell.overview["profile"]["passphrase"]
+        if asked and shell.moment.panel.name != "invite":
+            return shell.open("invite")
         passphrase = self.proof()
         if passphrase is None:
             return
-        work = app.link.call("invite", app.screen.location(), passphrase)
+        work = shell.link.call("invite", shell.screen.location(), passphrase)
         if await self.begin("make-link" if asked else "add-device", work, {"WrongPassphrase": "passphrase"}):
-            app.moment = app.moment._replace(panel=views.Panel())
+            shell.moment = shell.moment._replace(panel=views.Panel())
 
     async def moved(self) -> None:
         """Once it is done the list is back."""
@@ -60,59 +59,59 @@ class Devices(Pairing):
                 name=self.state["device"] or "",
             )
             await self.finish()
-            await self.app.fetch()
-            self.app.close(said)
-            self.app.screen.focus("notice")
+            await self.shell.fetch()
+            self.shell.close(said)
+            self.shell.screen.focus("notice")
 
     async def _copy(self, _subject: str) -> None:
         link = self.state["link"] if self.state else None
-        copied = link and await self.app.screen.copy(link)
+        copied = link and await self.shell.screen.copy(link)
         if copied:
-            self.app.close(_("The link is copied. Send it to the other device, and to nobody else."))
+            self.shell.close(_("The link is copied. Send it to the other device, and to nobody else."))
         else:
-            self.app.close(_("The browser did not copy it. Select the link and copy it by hand."))
-        self.app.screen.focus("copy-link" if copied else "pair-link")
+            self.shell.close(_("The browser did not copy it. Select the link and copy it by hand."))
+        self.shell.screen.focus("copy-link" if copied else "pair-link")
 
     async def _confirm(self, _subject: str) -> None:
         typed = self.text("pair-code")
         if read_code(typed) is None:
-            return self.app.refuse(_six(), "pair-code")
-        await self.answer("pair-confirm", self.app.link.call("confirm_code", typed), {"": "pair-code"})
+            return self.shell.refuse(_six(), "pair-code")
+        await self.answer("pair-confirm", self.shell.link.call("confirm_code", typed), {"": "pair-code"})
 
     async def _refuse(self, _subject: str) -> None:
         ended = self.step == "ended"
         await self.finish()
-        self.app.close("" if ended else _("No device was added, and the link does not work any more."))
-        self.app.screen.focus("add-device")
+        self.shell.close("" if ended else _("No device was added, and the link does not work any more."))
+        self.shell.screen.focus("add-device")
 
     # ---- the list
 
     def _name(self, device: str) -> str:
-        return next((str(one["name"]) for one in self.app.overview["devices"] if one["id"] == device), "")
+        return next((str(one["name"]) for one in self.shell.overview["devices"] if one["id"] == device), "")
 
     async def _rename(self, device: str) -> None:
-        app, name = self.app, self.text("device-name").strip()
+        shell, name = self.shell, self.text("device-name").strip()
         if not name:
-            return app.refuse(_("Type a name first. Any name will do."), "device-name")
-        work = app.link.call("rename_device", device, name)
-        done, _nothing = await app.act("save-device", work, {"InvalidValue": "device-name"})
+            return shell.refuse(_("Type a name first. Any name will do."), "device-name")
+        work = shell.link.call("rename_device", device, name)
+        done, _nothing = await shell.act("save-device", work, {"InvalidValue": "device-name"})
         if done:
-            await app.fetch()
-            app.close(_("The device is now called {name}.", name=self._name(device) or name))
+            await shell.fetch()
+            shell.close(_("The device is now called {name}.", name=self._name(device) or name))
 
     async def _remove(self, device: str) -> None:
-        app, name = self.app, self._name(device)
+        shell, name = self.shell, self._name(device)
         passphrase = self.proof()
         if passphrase is None:
             return
-        work = app.link.call("remove_device", device, passphrase)
-        done, _nothing = await app.act("remove-device", work, {"WrongPassphrase": "passphrase"})
+        work = shell.link.call("remove_device", device, passphrase)
+        done, _nothing = await shell.act("remove-device", work, {"WrongPassphrase": "passphrase"})
         if done:
-            await app.fetch()
-            app.close(
+            await shell.fetch()
+            shell.close(
                 _("{name} was removed. It locks when it next connects, and its person is asked.", name=name)
             )
-            app.screen.focus("notice")
+            shell.screen.focus("notice")
 
 
 def _six() -> str:

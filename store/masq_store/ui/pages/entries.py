@@ -7,6 +7,7 @@ from masq.errors import MasqError
 from masq_store.ui.html import views
 from masq_store.ui.html.views import Edited, Json
 from masq_store.ui.pages.remove_copy import remove_copy
+from masq_store.ui.pages.visit import Act, Visit
 from masq_store.ui.text import formatting as readable
 from masq_store.ui.text import sync_status as syncing
 from masq_store.ui.text.error_sentences import code_of
@@ -14,8 +15,6 @@ from masq_store.ui.text.formatting import date
 from masq_store.ui.text.translation import _
 from masq_store.ui.text.value_text import NotAValue, from_text, to_text
 from masq_store.ui.window import file_transfer as transfer
-
-from .visit import Act, Visit
 
 SEARCH_AFTER = 0.15  # seconds without a key stroke before the search runs
 SHOWN = 50  # entries at first, and added by each "Show more"
@@ -46,7 +45,7 @@ class Entries(Visit):
     async def load(self) -> tuple[Json | None, list[tuple[str, Any]], bool]:
         """Ask for the app and the entries that are wanted."""
         try:
-            about: Json = await self.app.link.call("app", self.origin)
+            about: Json = await self.shell.link.call("app", self.origin)
         except MasqError as error:
             if code_of(error) == "NotRegistered":
                 return None, [], False
@@ -56,7 +55,9 @@ class Entries(Visit):
         while more and len(entries) < wanted:
             after = entries[-1][0] if entries else ""
             try:
-                answer = await self.app.link.call("entries", self.origin, search, after, SHOWN, self.profile)
+                answer = await self.shell.link.call(
+                    "entries", self.origin, search, after, SHOWN, self.profile
+                )
             except MasqError as error:
                 if code_of(error) != "InvalidKey":
                     raise
@@ -74,18 +75,18 @@ class Entries(Visit):
         """Return the page, or that the app keeps nothing here."""
         if not self.about:
             return views.unknown_app(self.origin)
-        panel = self.app.moment.panel.name
+        panel = self.shell.moment.panel.name
         return views.app(
             self.about,
             self.entries,
-            self.app.moment,
+            self.shell.moment,
             more=self.more,
             search=self.search,
             opened=self.opened,
             edited=self.edited if panel == "edit" else None,
-            relay=self.app.overview["sync"]["relay"]["url"],
-            several=len(self.app.overview["devices"]) > 1,
-            copies=[copy for copy in self.app.overview["copies"] if copy["app"] == self.origin],
+            relay=self.shell.overview["sync"]["relay"]["url"],
+            several=len(self.shell.overview["devices"]) > 1,
+            copies=[copy for copy in self.shell.overview["copies"] if copy["app"] == self.origin],
         )
 
     def acts(self) -> dict[str, Act]:
@@ -101,7 +102,7 @@ class Entries(Visit):
             "add": self._add,
             "export": self._export,
             "withdraw-confirm": self._withdraw,
-            "remove-copy": lambda copy: remove_copy(self.app, copy),
+            "remove-copy": lambda copy: remove_copy(self.shell, copy),
         }
 
     def choices(self) -> dict[str, Any]:
@@ -123,20 +124,20 @@ class Entries(Visit):
 
     def _search(self) -> None:
         self.search, self.wanted = self.text("search"), SHOWN
-        self.app.start(self.app.fetch())
+        self.shell.start(self.shell.fetch())
 
     async def _show_more(self, _subject: str) -> None:
         self.wanted += SHOWN
-        await self.app.act("show-more", self.app.fetch())
-        self.app.draw()
+        await self.shell.act("show-more", self.shell.fetch())
+        self.shell.draw()
 
     async def _show_all(self, index: str) -> None:
         self.opened = self.opened | {self._key(index)}
-        self.app.draw()
+        self.shell.draw()
 
     async def _show_less(self, index: str) -> None:
         self.opened = self.opened - {self._key(index)}
-        self.app.draw()
+        self.shell.draw()
 
     def _key(self, index: str) -> str:
         """Return the key of the entry with that place in the list, as it was drawn."""
@@ -147,59 +148,61 @@ class Entries(Visit):
     async def _edit(self, index: str) -> None:
         key, packed = self.entries[int(index)]
         self.edited = Edited(key, to_text(packed), packed)
-        self.app.open("edit", key, opener=f"edit {readable.key(key)}")
+        self.shell.open("edit", key, opener=f"edit {readable.key(key)}")
 
     def _value(self) -> Any:
         """Return what was typed as a packed value. Raises NotAValue."""
         return from_text(self.text("entry-value"))
 
     async def _save(self, _subject: str) -> None:
-        app, edited = self.app, self.edited
+        shell, edited = self.shell, self.edited
         if not edited:
             return
         try:
             packed = self._value()
         except NotAValue as wrong:
-            return app.refuse(wrong.sentence, "entry-value")
+            return shell.refuse(wrong.sentence, "entry-value")
         beside = {"InvalidValue": "entry-value", "QuotaExceeded": "entry-value"}
-        done, _nothing = await app.act("save", self._set(edited.key, packed), beside)
+        done, _nothing = await shell.act("save", self._set(edited.key, packed), beside)
         if done:
             await self._settle(_("Saved."))
 
     async def _add(self, _subject: str) -> None:
-        app, key = self.app, self.text("entry-key")
+        shell, key = self.shell, self.text("entry-key")
         if not key:
-            return app.refuse(_("Type a name for the entry first."), "entry-key")
+            return shell.refuse(_("Type a name for the entry first."), "entry-key")
         try:
             packed = self._value()
         except NotAValue as wrong:
-            return app.refuse(wrong.sentence, "entry-value")
-        done, taken = await app.act("add", self._is_there(key))
+            return shell.refuse(wrong.sentence, "entry-value")
+        done, taken = await shell.act("add", self._is_there(key))
         if not done:
             return
         if taken:
-            return app.refuse(_("There is an entry of this name already. Find it in the list."), "entry-key")
-        done, _nothing = await app.act("add", self._set(key, packed), BESIDE_KEY)
+            return shell.refuse(
+                _("There is an entry of this name already. Find it in the list."), "entry-key"
+            )
+        done, _nothing = await shell.act("add", self._set(key, packed), BESIDE_KEY)
         if done:
             await self._settle(_("Added."))
 
     async def _is_there(self, key: str) -> bool:
-        answer = await self.app.link.call("entries", self.origin, key, key[:-1], transfer.ENTRIES)
+        answer = await self.shell.link.call("entries", self.origin, key, key[:-1], transfer.ENTRIES)
         return any(found == key for found, _packed in answer["entries"])
 
     async def _set(self, key: str, packed: Any) -> None:
-        await self.app.link.call("set_entry", self.origin, key, packed)
+        await self.shell.link.call("set_entry", self.origin, key, packed)
 
     async def _settle(self, sentence: str, action: str = "") -> None:
         """Fetch what the engine has now, and say what was done."""
         self.edited = None
-        await self.app.fetch()
-        self.app.close(sentence, action)
+        await self.shell.fetch()
+        self.shell.close(sentence, action)
 
     async def _delete(self, index: str) -> None:
         key, packed = self.entries[int(index)]
-        work = self.app.link.call("delete_entry", self.origin, key)
-        done, _existed = await self.app.act(f"delete {key}", work)
+        work = self.shell.link.call("delete_entry", self.origin, key)
+        done, _existed = await self.shell.act(f"delete {key}", work)
         if done:
             self.deleted = (key, packed)
             await self._settle(_("“{key}” was deleted.", key=readable.key(key)), "undo")
@@ -208,11 +211,11 @@ class Entries(Visit):
         if not self.deleted:
             return
         key, packed = self.deleted
-        done, _nothing = await self.app.act("undo", self._set(key, packed))
+        done, _nothing = await self.shell.act("undo", self._set(key, packed))
         if done:
             self.deleted = None
             await self._settle(_("“{key}” is back.", key=readable.key(key)))
-            self.app.screen.focus(f"edit {readable.key(key)}")
+            self.shell.screen.focus(f"edit {readable.key(key)}")
 
     # ---- the app as a whole
 
@@ -221,36 +224,36 @@ class Entries(Visit):
         if not about:
             return
         self.about = {**about, "sync": {**about["sync"], "on": on}}  # as chosen, while the engine works on it
-        done, _nothing = await self.app.act("sync-on", self.app.link.call("set_sync", self.origin, on))
-        problem = self.app.moment.problem
-        await self.app.fetch()
+        done, _nothing = await self.shell.act("sync-on", self.shell.link.call("set_sync", self.origin, on))
+        problem = self.shell.moment.problem
+        await self.shell.fetch()
         if not done:
-            self.app.moment = self.app.moment._replace(problem=problem)
-            self.app.draw()
+            self.shell.moment = self.shell.moment._replace(problem=problem)
+            self.shell.draw()
 
     async def _export(self, _subject: str) -> None:
-        app, about = self.app, self.about
+        shell, about = self.shell, self.about
         if not about:
             return
-        now = app.moment.now_ms
+        now = shell.moment.now_ms
         name = transfer.file_name(about["name"], date(now), ending="json")
-        profile = app.overview["profile"]
-        work = transfer.export(app.link, app.screen, about, profile, name, now, app.progress)
-        done, _nothing = await app.act("export", work)
+        profile = shell.overview["profile"]
+        work = transfer.export(shell.link, shell.screen, about, profile, name, now, shell.progress)
+        done, _nothing = await shell.act("export", work)
         if done:
-            app.close(_("{file} is in your downloads.", file=name))
-            app.screen.focus("export")
+            shell.close(_("{file} is in your downloads.", file=name))
+            shell.screen.focus("export")
 
     async def _withdraw(self, _subject: str) -> None:
-        app, about, erase = self.app, self.about, self.ticked("withdraw-erase")
+        shell, about, erase = self.shell, self.about, self.ticked("withdraw-erase")
         if not about:
             return
-        work = app.link.call("withdraw", about["origin"], erase)
-        done, _nothing = await app.act("withdraw-confirm", work)
+        work = shell.link.call("withdraw", about["origin"], erase)
+        done, _nothing = await shell.act("withdraw-confirm", work)
         if not done:
             return
         if erase:
             said = _("{name} was withdrawn, and its data erased.", name=about["name"])
         else:
             said = _("{name} was withdrawn. Its data is still here, on this device.", name=about["name"])
-        app.go("#/", said)
+        shell.go("#/", said)

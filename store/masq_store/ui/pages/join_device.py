@@ -31,17 +31,17 @@ class Pair(Pairing):
 
     def page(self) -> views.Page:
         """Return the step that is next."""
-        app = self.app
+        shell = self.shell
         if self.step == "ask-take":
-            return views.take(app.overview, self.state or {}, app.moment)
+            return views.take(shell.overview, self.state or {}, shell.moment)
         return views.pair(
-            app.overview,
+            shell.overview,
             self.state,
-            app.moment,
+            shell.moment,
             scans=self.scans,
             scanning=self.scanning,
             link=self.link,
-            nonce=app.waiting,
+            nonce=shell.waiting,
         )
 
     def acts(self) -> dict[str, Act]:
@@ -60,17 +60,17 @@ class Pair(Pairing):
             return
         self._looked = True
         if self.place.link:
-            self.app.screen.replace("#/pair")
-            self.app.start(self._join(self.place.link))  # the page is shown meanwhile
+            self.shell.screen.replace("#/pair")
+            self.shell.start(self._join(self.place.link))  # the page is shown meanwhile
         else:
-            self.scans = await self.app.screen.can_scan()
+            self.scans = await self.shell.screen.can_scan()
             if self.scans:
-                self.app.draw()
+                self.shell.draw()
 
     async def moved(self) -> None:
         """Once the profile is here, the overview tells of it."""
         if self.step in ("copying", "done"):
-            await self.app.fetch()
+            await self.shell.fetch()
 
     def left(self) -> None:
         """End the pairing, and the camera."""
@@ -82,40 +82,40 @@ class Pair(Pairing):
     async def _paste(self, _subject: str) -> None:
         link = self.text(FIELD).strip()
         if not link:
-            return self.app.refuse(_("Paste the link first."), FIELD)
+            return self.shell.refuse(_("Paste the link first."), FIELD)
         await self._join(link)
 
     async def _join(self, link: str) -> None:
         await self.finish()
         self.link = link
-        await self.begin("pair-join", self.app.link.call("join", link), {"": FIELD})
+        await self.begin("pair-join", self.shell.link.call("join", link), {"": FIELD})
 
     async def _scan(self, _subject: str) -> None:
-        app = self.app
+        shell = self.shell
         self.scanning = _("Hold the other device's code in front of the camera.")
-        app.draw()
-        done, stop = await app.act("scan", app.screen.scan("camera", self._found))
+        shell.draw()
+        done, stop = await shell.act("scan", shell.screen.scan("camera", self._found))
         if not done:
             self.scanning = ""
-            return app.draw()
+            return shell.draw()
         self._stop = stop
-        if app.visit is not self:
+        if shell.visit is not self:
             self._dark()
-        app.screen.focus("scan-end")
+        shell.screen.focus("scan-end")
 
     def _found(self, text: str) -> None:
-        if not self.scanning or self.app.moment.busy:
+        if not self.scanning or self.shell.moment.busy:
             return
         if MARK not in text:
             self.scanning = _("This is another code. Hold the one that Masq shows on the other device.")
-            return self.app.draw()
+            return self.shell.draw()
         self._dark()
-        self.app.start(self._join(text))
+        self.shell.start(self._join(text))
 
     async def _scan_end(self, _subject: str) -> None:
         self._dark()
-        self.app.draw()
-        self.app.screen.focus("scan")
+        self.shell.draw()
+        self.shell.screen.focus("scan")
 
     def _dark(self) -> None:
         """The camera is off."""
@@ -127,14 +127,14 @@ class Pair(Pairing):
     # ---- the answers
 
     async def _take(self, _subject: str) -> None:
-        app, passphrase = self.app, self.text("passphrase")
+        shell, passphrase = self.shell, self.text("passphrase")
         name = self.text("device-name").strip()
         if not name:
-            return app.refuse(_("Type a name first. Any name will do."), "device-name")
+            return shell.refuse(_("Type a name first. Any name will do."), "device-name")
         if passphrase and self.text("passphrase-repeat") != passphrase:
-            return app.refuse(differ(), "passphrase-repeat")
+            return shell.refuse(differ(), "passphrase-repeat")
         stay = self.ticked("stay-unlocked") or not passphrase
-        work = app.link.call("take", name, passphrase, stay)
+        work = shell.link.call("take", name, passphrase, stay)
         await self.answer("pair-confirm", work, {"InvalidValue": "device-name"})
 
     async def _refuse(self, _subject: str) -> None:
@@ -142,9 +142,9 @@ class Pair(Pairing):
         await self.finish()
         self.link = ""
         said = "" if ended else _("Nothing was taken, and the link does not work any more.")
-        self.app.moment = self.app.moment._replace(problem=None, notice=views.Notice(said))
-        self.app.draw(arriving=True)
+        self.shell.moment = self.shell.moment._replace(problem=None, notice=views.Notice(said))
+        self.shell.draw(arriving=True)
         if not self.scans:
             with suppress(MasqError):
-                self.scans = await self.app.screen.can_scan()
-            self.app.draw()
+                self.scans = await self.shell.screen.can_scan()
+            self.shell.draw()

@@ -31,7 +31,7 @@ class Pairing(Visit):
         """Ask how far it is."""
         self._asked += 1
         turn = self._asked
-        return turn, await self.app.link.call("pairing") if self.begun else None
+        return turn, await self.shell.link.call("pairing") if self.begun else None
 
     def take(self, loaded: tuple[int, Json | None]) -> None:
         """Keep it, unless a later question was answered before."""
@@ -43,23 +43,23 @@ class Pairing(Visit):
     def heard(self, event: list[Any]) -> None:
         """Follow the pairing."""
         if event[0] == "pairing" and self.begun:
-            self.app.start(self._follow())
+            self.shell.start(self._follow())
 
     async def _follow(self) -> None:
         try:
             loaded = await self.load()
         except MasqError as error:
             if code_of(error) != "Locked":
-                self.app.lost(error)
+                self.shell.lost(error)
             return
-        if self.app.visit is not self:
+        if self.shell.visit is not self:
             return
         before = self.step  # as late as this: of two that ask at once, one shows the new page
         self.take(loaded)
         moved = before != self.step
         if moved:
-            self.app.moment = self.app.moment._replace(problem=None, notice=Notice())
-        self.app.draw(arriving=moved)
+            self.shell.moment = self.shell.moment._replace(problem=None, notice=Notice())
+        self.shell.draw(arriving=moved)
         if moved:
             await self.moved()
 
@@ -73,15 +73,15 @@ class Pairing(Visit):
             await self._follow()
             return True
         self.begun = False
-        self.app.draw()
+        self.shell.draw()
         return False
 
     async def answer(self, button: str, work: Any, fields: dict[str, str] | None = None) -> bool:
         """Wait for a call that moves the pairing on; say whether it did."""
-        done, _nothing = await self.app.act(button, work, fields)
+        done, _nothing = await self.shell.act(button, work, fields)
         if not self.begun:  # the reader has said no meanwhile: what became of the call is of no interest
-            self.app.moment = self.app.moment._replace(problem=None)
-        self.app.draw()
+            self.shell.moment = self.shell.moment._replace(problem=None)
+        self.shell.draw()
         return done and self.begun
 
     async def finish(self) -> None:
@@ -90,11 +90,11 @@ class Pairing(Visit):
             return
         self.begun, self.state = False, None
         try:
-            await self.app.link.call("end_pairing")
+            await self.shell.link.call("end_pairing")
         except MasqError:
             return  # locked or gone: then the pairing has ended as well
 
     def left(self) -> None:
         """End it."""
         if self.begun:
-            self.app.start(self.finish())
+            self.shell.start(self.finish())

@@ -4,9 +4,8 @@ from typing import Any
 
 from masq_store.ui.html import views
 from masq_store.ui.pages.unlock import switch
+from masq_store.ui.pages.visit import Act, Visit
 from masq_store.ui.text.translation import _
-
-from .visit import Act, Visit
 
 
 class Removed(Visit):
@@ -16,7 +15,7 @@ class Removed(Visit):
 
     def page(self) -> views.Page:
         """Return what happened, and the question."""
-        return views.removed(self.app.overview, self.app.moment)
+        return views.removed(self.shell.overview, self.shell.moment)
 
     def acts(self) -> dict[str, Act]:
         """Going on; or keeping the profile, erasing it, going to another one."""
@@ -24,27 +23,27 @@ class Removed(Visit):
             "seen-removed": self._seen,
             "keep-removed": self._keep,
             "erase-removed": self._erase,
-            "switch-profile": lambda profile: switch(self.app, profile),
+            "switch-profile": lambda profile: switch(self.shell, profile),
         }
 
     async def _seen(self, _subject: str) -> None:
-        done, _nothing = await self.app.act("seen-removed", self.app.link.call("seen_removed"))
+        done, _nothing = await self.shell.act("seen-removed", self.shell.link.call("seen_removed"))
         if done:
-            await self.app.fetch(arriving=True)
+            await self.shell.fetch(arriving=True)
 
     async def _keep(self, _subject: str) -> None:
-        done, _nothing = await self.app.act("keep-removed", self.app.link.call("keep_removed"))
+        done, _nothing = await self.shell.act("keep-removed", self.shell.link.call("keep_removed"))
         if done:
-            await self.app.fetch(arriving=True)
+            await self.shell.fetch(arriving=True)
 
     async def _erase(self, _subject: str) -> None:
-        app = self.app
-        profile = app.overview["profile"]
-        done, _overview = await app.act("erase-removed", app.link.call("delete_profile", profile["id"]))
+        shell = self.shell
+        profile = shell.overview["profile"]
+        done, _overview = await shell.act("erase-removed", shell.link.call("delete_profile", profile["id"]))
         if done:
             said = _("{name}'s profile and its data were deleted from this device.", name=profile["name"])
-            app.moment = app.moment._replace(panel=views.Panel(), notice=views.Notice(said))
-            await app.fetch(arriving=True)
+            shell.moment = shell.moment._replace(panel=views.Panel(), notice=views.Notice(said))
+            await shell.fetch(arriving=True)
 
 
 def asks(overview: dict[str, Any]) -> bool:

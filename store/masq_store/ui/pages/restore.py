@@ -6,11 +6,10 @@ from masq.errors import MasqError
 from masq_store.ui.html import views
 from masq_store.ui.html.views import Json
 from masq_store.ui.pages.unlock import differ
+from masq_store.ui.pages.visit import Act, Visit
 from masq_store.ui.text.error_sentences import code_of
 from masq_store.ui.text.translation import _
 from masq_store.ui.window import file_transfer as transfer
-
-from .visit import Act, Visit
 
 FIELD = "backup-file"
 TRY_AGAIN = "WrongBackupPassphrase"
@@ -30,13 +29,13 @@ class Restore(Visit):
     def page(self) -> views.Page:
         """Return the step that is next."""
         return views.restore(
-            self.app.overview,
-            self.app.moment,
+            self.shell.overview,
+            self.shell.moment,
             file=self.file,
             found=self.found,
             names={one["origin"]: one["name"] for one in self.found["apps"]} if self.found else {},
             result=self.result,
-            nonce=self.app.waiting,
+            nonce=self.shell.waiting,
         )
 
     def acts(self) -> dict[str, Act]:
@@ -50,66 +49,68 @@ class Restore(Visit):
     def left(self) -> None:
         """Let the engine forget the file."""
         if self.name:
-            self.app.start(self._drop())
+            self.shell.start(self._drop())
 
     async def _drop(self) -> None:
         name, self.name = self.name, ""
         if name:
             try:
-                await self.app.link.call("drop_file", name)
+                await self.shell.link.call("drop_file", name)
             except MasqError:
                 return  # it has forgotten it already
 
     async def _chose(self) -> None:
-        self.file = self.app.screen.file(FIELD)
+        self.file = self.shell.screen.file(FIELD)
         await self._drop()
-        self.app.moment = self.app.moment._replace(problem=None)
-        self.app.draw()
+        self.shell.moment = self.shell.moment._replace(problem=None)
+        self.shell.draw()
 
     async def _look(self, _subject: str) -> None:
-        app, passphrase = self.app, self.text("passphrase")
+        shell, passphrase = self.shell, self.text("passphrase")
         if not self.file:
-            return app.refuse(_("Choose the file of the backup first."), FIELD)
+            return shell.refuse(_("Choose the file of the backup first."), FIELD)
         if not passphrase:
-            return app.refuse(_("Type the passphrase that the backup was made with."), "passphrase")
-        done, found = await app.act("look", self._read(passphrase), {TRY_AGAIN: "passphrase", "": FIELD})
+            return shell.refuse(_("Type the passphrase that the backup was made with."), "passphrase")
+        done, found = await shell.act("look", self._read(passphrase), {TRY_AGAIN: "passphrase", "": FIELD})
         if done:
             self.found = found
-            app.draw(arriving=True)
+            shell.draw(arriving=True)
 
     async def _read(self, passphrase: str) -> Any:
-        app = self.app
+        shell = self.shell
         if not self.name:
             assert self.file is not None
             try:
-                self.name = await transfer.send_file(app.link, app.screen, FIELD, self.file[1], app.progress)
+                self.name = await transfer.send_file(
+                    shell.link, shell.screen, FIELD, self.file[1], shell.progress
+                )
             except MasqError:
                 raise
             except Exception as error:  # the browser cannot read it: moved, deleted, no permission
                 raise MasqError(_("The file cannot be read. Choose it again.")) from error
         try:
-            return await app.link.call("read_backup", self.name, passphrase)
+            return await shell.link.call("read_backup", self.name, passphrase)
         except MasqError as error:
             if code_of(error) != TRY_AGAIN:
                 await self._drop()
             raise
 
     async def _restore(self, _subject: str) -> None:
-        app = self.app
+        shell = self.shell
         new, stay = "", True
-        if app.overview["profile"] is None:  # one is made, with a passphrase of its own or without
+        if shell.overview["profile"] is None:  # one is made, with a passphrase of its own or without
             new = self.text("passphrase")
             stay = self.ticked("stay-unlocked") or not new
             if new and self.text("passphrase-repeat") != new:
-                return app.refuse(differ(), "passphrase-repeat")
+                return shell.refuse(differ(), "passphrase-repeat")
         self.stays = True  # the profile that is made here does not end this visit
-        done, result = await app.act("restore", app.link.call("restore", self.name, new, stay))
+        done, result = await shell.act("restore", shell.link.call("restore", self.name, new, stay))
         if done:
             await self._drop()
             self.result = result
-            await app.fetch(arriving=True)
+            await shell.fetch(arriving=True)
 
     async def _start_over(self, _subject: str) -> None:
         await self._drop()
         self.found = self.file = None
-        self.app.draw(arriving=True)
+        self.shell.draw(arriving=True)

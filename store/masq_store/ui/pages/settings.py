@@ -7,11 +7,10 @@ from masq.errors import MasqError
 from masq_store.core.profile.claims import is_longer
 from masq_store.ui.html import views
 from masq_store.ui.pages.unlock import differ, switch, wrong_name
+from masq_store.ui.pages.visit import Act, Visit
 from masq_store.ui.text.translation import LANGUAGES, _, language
 from masq_store.ui.window import preferences
 from masq_store.ui.window.screen import Room
-
-from .visit import Act, Visit
 
 
 class Settings(Visit):
@@ -33,7 +32,7 @@ class Settings(Visit):
 
     async def load(self) -> Room:
         """Ask the browser how much room there is."""
-        return await self.app.screen.room()
+        return await self.shell.screen.room()
 
     def take(self, loaded: Room) -> None:
         """Keep it."""
@@ -41,13 +40,13 @@ class Settings(Visit):
 
     def page(self) -> views.Page:
         """Return the page."""
-        look = views.Look(language(), preferences.theme(self.app.screen), *self.room)
-        return views.settings(self.app.overview, look, self.app.moment)
+        look = views.Look(language(), preferences.theme(self.shell.screen), *self.room)
+        return views.settings(self.shell.overview, look, self.shell.moment)
 
     def acts(self) -> dict[str, Act]:
         """What the buttons and forms do."""
         return {
-            "switch-profile": lambda profile: switch(self.app, profile),
+            "switch-profile": lambda profile: switch(self.shell, profile),
             "rename": self._rename,
             "delete-profile": self._delete,
             "add-passphrase": self._change_passphrase,
@@ -73,89 +72,89 @@ class Settings(Visit):
     # ---- profiles
 
     async def _rename(self, _subject: str) -> None:
-        app, name = self.app, self.text("profile-name").strip()
+        shell, name = self.shell, self.text("profile-name").strip()
         if wrong := wrong_name(name):
-            return app.refuse(wrong, "profile-name")
-        work = app.link.call("rename_profile", name)
+            return shell.refuse(wrong, "profile-name")
+        work = shell.link.call("rename_profile", name)
         if await self._done("save-name", work, {"InvalidValue": "profile-name"}):
-            app.close(_("This profile is now called {name}.", name=name))
+            shell.close(_("This profile is now called {name}.", name=name))
 
     async def _delete(self, profile: str) -> None:
-        app = self.app
-        name = next((one["name"] for one in app.overview["profiles"] if one["id"] == profile), "")
-        active = app.overview["profile"]["id"] == profile
-        done, _overview = await app.act("delete-profile", app.link.call("delete_profile", profile))
+        shell = self.shell
+        name = next((one["name"] for one in shell.overview["profiles"] if one["id"] == profile), "")
+        active = shell.overview["profile"]["id"] == profile
+        done, _overview = await shell.act("delete-profile", shell.link.call("delete_profile", profile))
         if not done:
             return
         said = _("{name}'s profile and its data were deleted from this device.", name=name)
         if active:
-            app.go("#/", said)
+            shell.go("#/", said)
         else:
-            await app.fetch()
-            app.close(said)
-            app.screen.focus("notice")
+            await shell.fetch()
+            shell.close(said)
+            shell.screen.focus("notice")
 
     # ---- passphrase
 
     async def _change_passphrase(self, _subject: str) -> None:
-        app, new = self.app, self.text("passphrase-new")
-        present = self.text("passphrase") if app.overview["profile"]["passphrase"] else ""
-        if app.seconds_to_wait():
+        shell, new = self.shell, self.text("passphrase-new")
+        present = self.text("passphrase") if shell.overview["profile"]["passphrase"] else ""
+        if shell.seconds_to_wait():
             return
-        if app.overview["profile"]["passphrase"] and not present:
-            return app.refuse(_("Type your present passphrase first."), "passphrase")
+        if shell.overview["profile"]["passphrase"] and not present:
+            return shell.refuse(_("Type your present passphrase first."), "passphrase")
         if not new:
-            return app.refuse(_("Type the new passphrase first."), "passphrase-new")
+            return shell.refuse(_("Type the new passphrase first."), "passphrase-new")
         if self.text("passphrase-repeat") != new:
-            return app.refuse(differ(), "passphrase-repeat")
+            return shell.refuse(differ(), "passphrase-repeat")
         said = _("The passphrase was changed.") if present else _("Your store has a passphrase now.")
         if self.ticked("renew-root"):
             said = _("The passphrase was changed, and everything here was sealed anew.")
         await self._rewrap(present, new, said, self.ticked("renew-root"))
 
     async def _remove_passphrase(self, _subject: str) -> None:
-        app, present = self.app, self.text("passphrase")
-        if app.seconds_to_wait():
+        shell, present = self.shell, self.text("passphrase")
+        if shell.seconds_to_wait():
             return
         if not present:
-            return app.refuse(_("Type your present passphrase first."), "passphrase")
+            return shell.refuse(_("Type your present passphrase first."), "passphrase")
         await self._rewrap(present, "", _("Your store has no passphrase any more."))
 
     def heard(self, event: list[Any]) -> None:
         """Show how much is sealed anew."""
-        if event[0] == "renewing" and self.app.moment.busy == "save-passphrase":
-            self.app.progress(int(event[1]), int(event[2]))
+        if event[0] == "renewing" and self.shell.moment.busy == "save-passphrase":
+            self.shell.progress(int(event[1]), int(event[2]))
 
     async def _rewrap(self, present: str, new: str, said: str, renew: bool = False) -> None:
-        work = self.app.link.call("change_passphrase", present, new, renew)
+        work = self.shell.link.call("change_passphrase", present, new, renew)
         beside = {"WrongPassphrase": "passphrase", "InvalidValue": "passphrase-new"}
         if await self._done("save-passphrase", work, beside):
-            self.app.close(said)
-            self.app.screen.focus("notice")  # the button that opened the form may be another one now
+            self.shell.close(said)
+            self.shell.screen.focus("notice")  # the button that opened the form may be another one now
 
     async def _stay(self) -> None:
-        app, stay = self.app, self.ticked("stay-unlocked")
-        if stay and not app.overview["profile"]["stays_unlocked"]:  # it outlives the lock
-            return app.open("stay-longer")
+        shell, stay = self.shell, self.ticked("stay-unlocked")
+        if stay and not shell.overview["profile"]["stays_unlocked"]:  # it outlives the lock
+            return shell.open("stay-longer")
         self._expect(stays_unlocked=stay)
-        await self._done("stay-unlocked", app.link.call("set_stay_unlocked", stay))
+        await self._done("stay-unlocked", shell.link.call("set_stay_unlocked", stay))
 
     async def _stay_longer(self, _subject: str) -> None:
         await self._prove(
-            lambda passphrase: self.app.link.call("set_stay_unlocked", True, passphrase),
+            lambda passphrase: self.shell.link.call("set_stay_unlocked", True, passphrase),
             _("Your store stays unlocked on this device."),
         )
 
     async def _lock_minutes(self) -> None:
-        app, minutes = self.app, int(self.text("lock-minutes") or 0)
-        if is_longer(minutes, app.overview["profile"]["lock_minutes"]):
-            return app.open("lock-later", str(minutes))
+        shell, minutes = self.shell, int(self.text("lock-minutes") or 0)
+        if is_longer(minutes, shell.overview["profile"]["lock_minutes"]):
+            return shell.open("lock-later", str(minutes))
         self._expect(lock_minutes=minutes)
-        await self._done("lock-minutes", app.link.call("set_lock_minutes", minutes))
+        await self._done("lock-minutes", shell.link.call("set_lock_minutes", minutes))
 
     async def _lock_later(self, minutes: str) -> None:
         await self._prove(
-            lambda passphrase: self.app.link.call("set_lock_minutes", int(minutes), passphrase),
+            lambda passphrase: self.shell.link.call("set_lock_minutes", int(minutes), passphrase),
             _("Your store locks later now.")
             if int(minutes)
             else _("Your store does not lock by itself now."),
@@ -167,25 +166,25 @@ class Settings(Visit):
         if passphrase is not None and await self._done(
             "prove", call(passphrase), {"WrongPassphrase": "passphrase"}
         ):
-            self.app.close(said)
+            self.shell.close(said)
 
     def _expect(self, **fields: Any) -> None:
         """Show the choice as made while the engine works on it."""
-        overview = self.app.overview
-        self.app.overview = {**overview, "profile": {**overview["profile"], **fields}}
-        self.app.moment = self.app.moment._replace(panel=views.Panel())
+        overview = self.shell.overview
+        self.shell.overview = {**overview, "profile": {**overview["profile"], **fields}}
+        self.shell.moment = self.shell.moment._replace(panel=views.Panel())
 
     async def _done(self, button: str, work: Any, beside: dict[str, str] | None = None) -> bool:
         """Wait for a call that returns the overview; say whether it went well."""
-        done, overview = await self.app.act(button, work, beside)
+        done, overview = await self.shell.act(button, work, beside)
         if done:
-            self.app.overview = {**self.app.overview, **overview}
-            self.app.draw()
+            self.shell.overview = {**self.shell.overview, **overview}
+            self.shell.draw()
             return True
-        problem = self.app.moment.problem
+        problem = self.shell.moment.problem
         if not (beside and problem and problem.field):  # a choice that was not taken goes back
-            self.app.overview = {**self.app.overview, **await self.app.link.call("overview")}
-            self.app.draw()
+            self.shell.overview = {**self.shell.overview, **await self.shell.link.call("overview")}
+            self.shell.draw()
         return False
 
     # ---- the relay
@@ -193,42 +192,42 @@ class Settings(Visit):
     async def _save_relay(self, _subject: str) -> None:
         url = self.text("relay-address").strip()
         if not url:
-            return self.app.refuse(_("Type the relay's address first."), "relay-address")
+            return self.shell.refuse(_("Type the relay's address first."), "relay-address")
         await self._set_relay("save-relay", url)
 
     async def _set_relay(self, button: str, url: str | None) -> None:
-        app = self.app
-        done, _nothing = await app.act(button, app.link.call("set_relay", url), {"": "relay-address"})
+        shell = self.shell
+        done, _nothing = await shell.act(button, shell.link.call("set_relay", url), {"": "relay-address"})
         if not done:
             return
-        await app.fetch()
-        if app.overview["sync"]["relay"]["url"]:
-            app.close(_("Your devices now meet at {relay}.", relay=app.overview["sync"]["relay"]["url"]))
+        await shell.fetch()
+        if shell.overview["sync"]["relay"]["url"]:
+            shell.close(_("Your devices now meet at {relay}.", relay=shell.overview["sync"]["relay"]["url"]))
         else:
-            app.close(_("This store uses no relay now. What you change stays on this device."))
-        app.screen.focus("notice")
+            shell.close(_("This store uses no relay now. What you change stays on this device."))
+        shell.screen.focus("notice")
 
     # ---- the browser
 
     async def _persist(self, _subject: str) -> None:
-        app = self.app
-        done, persisted = await app.act("persist", self._ask())
+        shell = self.shell
+        done, persisted = await shell.act("persist", self._ask())
         if not done:
             return
-        await app.fetch()
+        await shell.fetch()
         if persisted:
-            app.close(_("The browser will keep your data until you delete it."))
+            shell.close(_("The browser will keep your data until you delete it."))
         else:
-            app.close(
+            shell.close(
                 _(
                     "The browser did not agree. It often does once a site has been used for a while, or installed."
                 )
             )
-        app.screen.focus("notice")
+        shell.screen.focus("notice")
 
     async def _ask(self) -> bool:
         try:
-            return await self.app.keep_for_good()
+            return await self.shell.keep_for_good()
         except MasqError:
             raise
         except Exception as error:  # the browser's own failure
@@ -237,9 +236,9 @@ class Settings(Visit):
     async def _language(self) -> None:
         chosen = self.text("language")
         if chosen in LANGUAGES:
-            preferences.choose_language(self.app.screen, chosen)
-        self.app.draw()
+            preferences.choose_language(self.shell.screen, chosen)
+        self.shell.draw()
 
     async def _theme(self) -> None:
-        preferences.choose_theme(self.app.screen, self.text("theme"))
-        self.app.draw()
+        preferences.choose_theme(self.shell.screen, self.text("theme"))
+        self.shell.draw()

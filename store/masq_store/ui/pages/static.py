@@ -17,4 +17,4 @@ class Over(Visit):
 
     def page(self) -> views.Page:
         """Return the page."""
-        return views.over(self.app.screen.severed and self.app.asked != self.place.nonce)
+        return views.over(self.shell.screen.severed and self.shell.asked != self.place.nonce)

@@ -1,9 +1,8 @@
 """The ways into a profile: making one, unlocking it, going to another."""
 
-from typing import Any
-
 from masq.errors import from_wire
 from masq_store.ui.html import views
+from masq_store.ui.pages.shell import Shell
 from masq_store.ui.pages.visit import Act, Visit
 from masq_store.ui.text import error_sentences as sentences
 from masq_store.ui.text.translation import _, ngettext
@@ -35,26 +34,28 @@ class Create(Visit):
 
     def page(self) -> views.Page:
         """Return the form."""
-        return views.create(self.app.moment, self.app.request, another=bool(self.app.overview["profile"]))
+        return views.create(
+            self.shell.moment, self.shell.request, another=bool(self.shell.overview["profile"])
+        )
 
     def acts(self) -> dict[str, Act]:
         """Making it."""
         return {"create": self._create}
 
     async def _create(self, _subject: str) -> None:
-        app, passphrase = self.app, self.text("passphrase")
+        shell, passphrase = self.shell, self.text("passphrase")
         name = self.text("profile-name").strip()
         if wrong := wrong_name(name):
-            return app.refuse(wrong, "profile-name")
+            return shell.refuse(wrong, "profile-name")
         if passphrase and self.text("passphrase-repeat") != passphrase:
-            return app.refuse(differ(), "passphrase-repeat")
-        work = app.link.call(
+            return shell.refuse(differ(), "passphrase-repeat")
+        work = shell.link.call(
             "create_profile", name, passphrase, self.ticked("stay-unlocked") or not passphrase
         )
         beside = {"InvalidValue": "profile-name", "InvalidKey": "profile-name"}
-        done, _overview = await app.act("create-profile", work, beside)
+        done, _overview = await shell.act("create-profile", work, beside)
         if done:
-            await arrive_in(app, name if app.place.page == "new-profile" else "")
+            await arrive_in(shell, name if shell.place.page == "new-profile" else "")
 
 
 class Unlock(Visit):
@@ -62,8 +63,8 @@ class Unlock(Visit):
 
     def page(self) -> views.Page:
         """Return the form."""
-        overview = self.app.overview
-        known = (overview["profile"], self.app.moment, self.app.request, overview["profiles"])
+        overview = self.shell.overview
+        known = (overview["profile"], self.shell.moment, self.shell.request, overview["profiles"])
         return views.unlock(*known, removed=overview["removed"])
 
     def acts(self) -> dict[str, Act]:
@@ -71,18 +72,18 @@ class Unlock(Visit):
         return {"unlock": self._unlock, "switch-profile": self._switch}
 
     async def _unlock(self, _subject: str) -> None:
-        app, passphrase = self.app, self.text("passphrase")
-        if app.seconds_to_wait():
+        shell, passphrase = self.shell, self.text("passphrase")
+        if shell.seconds_to_wait():
             return
         if not passphrase:
-            return app.refuse(_("Type your passphrase first."), "passphrase")
-        work = app.link.call("unlock", passphrase, self.ticked("stay-unlocked"))
-        done, _overview = await app.act("unlock", work, {"WrongPassphrase": "passphrase"})
+            return shell.refuse(_("Type your passphrase first."), "passphrase")
+        work = shell.link.call("unlock", passphrase, self.ticked("stay-unlocked"))
+        done, _overview = await shell.act("unlock", work, {"WrongPassphrase": "passphrase"})
         if done:
-            await app.fetch(arriving=True)
+            await shell.fetch(arriving=True)
 
     async def _switch(self, profile: str) -> None:
-        await switch(self.app, profile)
+        await switch(self.shell, profile)
 
 
 class Failed(Visit):
@@ -90,27 +91,27 @@ class Failed(Visit):
 
     def page(self) -> views.Page:
         """Return what is the matter, and the ways on."""
-        overview = self.app.overview
+        overview = self.shell.overview
         why = sentences.said(from_wire(overview["profile"]["failed"]))
-        return views.failed(overview["profile"], why, self.app.moment, overview["profiles"])
+        return views.failed(overview["profile"], why, self.shell.moment, overview["profiles"])
 
     def acts(self) -> dict[str, Act]:
         """Going to another profile."""
-        return {"switch-profile": lambda profile: switch(self.app, profile)}
+        return {"switch-profile": lambda profile: switch(self.shell, profile)}
 
 
-async def switch(app: Any, profile: str) -> None:
+async def switch(shell: Shell, profile: str) -> None:
     """Make another profile of this device the active one."""
-    done, overview = await app.act("switch-profile", app.link.call("switch_profile", profile))
+    done, overview = await shell.act("switch-profile", shell.link.call("switch_profile", profile))
     if done:
         locked = overview["profile"]["locked"]
-        await arrive_in(app, "" if locked else overview["profile"]["name"])
+        await arrive_in(shell, "" if locked else overview["profile"]["name"])
 
 
-async def arrive_in(app: Any, name: str) -> None:
+async def arrive_in(shell: Shell, name: str) -> None:
     """Show the apps of the profile that is active now, or the question that waits in this window."""
-    if app.place.page in ("apps", "connect"):
-        app.moment = app.moment._replace(notice=views.Notice())
-        await app.fetch(arriving=True)
+    if shell.place.page in ("apps", "connect"):
+        shell.moment = shell.moment._replace(notice=views.Notice())
+        await shell.fetch(arriving=True)
     else:
-        app.go("#/", _("This is the store of {name}.", name=name) if name else "")
+        shell.go("#/", _("This is the store of {name}.", name=name) if name else "")

@@ -1,14 +1,12 @@
 """What the pages have in common."""
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from masq_store.ui.html.routes import Place
 from masq_store.ui.html.views import Page
+from masq_store.ui.pages.shell import Shell
 from masq_store.ui.text.translation import _
-
-if TYPE_CHECKING:
-    from ..app import App
 
 Act = Callable[[str], Awaitable[None]]
 """What a button does, given what it is about."""
@@ -28,8 +26,8 @@ class Visit:
     firsts: dict[str, str] = {}
     openers: dict[str, str] = {}
 
-    def __init__(self, app: "App", place: Place, profile: str) -> None:
-        self.app = app
+    def __init__(self, shell: Shell, place: Place, profile: str) -> None:
+        self.shell = shell
         self.place = place
         self.profile = profile
 
@@ -68,23 +66,23 @@ class Visit:
 
     def text(self, field: str) -> str:
         """Return what the field with that id holds, "" where there is none."""
-        return str(self.app.screen.fields().get(field, ""))
+        return str(self.shell.screen.fields().get(field, ""))
 
     def proof(self, field: str = "passphrase") -> str | None:
         """Return the store's passphrase as it was typed into a field, for what outlives the lock.
 
         "" where the store has none. None where it is missing, or may not be tried yet: the page says so.
         """
-        app, typed = self.app, self.text(field)
-        if not app.overview["profile"]["passphrase"]:
+        shell, typed = self.shell, self.text(field)
+        if not shell.overview["profile"]["passphrase"]:
             return ""
-        if app.seconds_to_wait():
+        if shell.seconds_to_wait():
             return None
         if not typed:
-            app.refuse(_("Type your store's passphrase first."), field)
+            shell.refuse(_("Type your store's passphrase first."), field)
             return None
         return typed
 
     def ticked(self, field: str) -> bool:
         """Say whether the box with that id is ticked."""
-        return bool(self.app.screen.fields().get(field, False))
+        return bool(self.shell.screen.fields().get(field, False))

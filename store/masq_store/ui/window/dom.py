@@ -48,7 +48,7 @@ class Window:
     # ---- drawing
 
     def show(self, page: Page, arriving: bool, top: str) -> None:
-        """Draw `page`; see ports.Screen."""
+        """Draw `page`; see screen.Screen."""
         self.document.title = f"{page.title} – Masq"
         header = self.document.getElementById("top")
         if header:
@@ -125,7 +125,7 @@ class Window:
 
     @property
     def steady(self) -> bool:
-        """Say whether window and question have stood still; see ports.Screen."""
+        """Say whether window and question have stood still; see screen.Screen."""
         self.settling.see(self._place())  # now, for it may have moved since it was looked at last
         self._hold()
         return not self.settling.left
@@ -166,7 +166,7 @@ class Window:
             stay.hidden = nothing
 
     def focus(self, name: str) -> None:
-        """Move the focus; see ports.Screen."""
+        """Move the focus; see screen.Screen."""
         element = self.document.getElementById(name)
         if element:
             element.focus()
@@ -177,13 +177,13 @@ class Window:
                 return
 
     def write(self, name: str, text: str) -> None:
-        """Change a text; see ports.Screen."""
+        """Change a text; see screen.Screen."""
         element = self.document.getElementById(name)
         if element:
             element.textContent = text
 
     def advance(self, name: str, done: int, of: int) -> None:
-        """Move a progress bar; see ports.Screen."""
+        """Move a progress bar; see screen.Screen."""
         bar = self.document.getElementById(name)
         if bar:
             bar.max, bar.value = of, done
@@ -191,51 +191,51 @@ class Window:
     # ---- asking
 
     def fields(self) -> dict[str, Any]:
-        """Return what the fields hold, by id; see ports.Screen."""
+        """Return what the fields hold, by id; see screen.Screen."""
         return {
             str(e.id): bool(e.checked) if e.type in ("checkbox", "radio") else str(e.value)
             for e in self.main.querySelectorAll(FIELDS)
         }
 
     def address(self) -> str:
-        """Return what stands after the "#"; see ports.Screen."""
+        """Return what stands after the "#"; see screen.Screen."""
         return str(self.js.location.hash)
 
     def go(self, address: str) -> None:
-        """Change what stands after the "#"; see ports.Screen."""
+        """Change what stands after the "#"; see screen.Screen."""
         self.js.location.hash = address
 
     def replace(self, address: str) -> None:
-        """Change what stands after the "#", here and in the history; see ports.Screen."""
+        """Change what stands after the "#", here and in the history; see screen.Screen."""
         self.js.history.replaceState(None, "", address)
 
     def location(self) -> str:
-        """Return the address without what stands after the "#"; see ports.Screen."""
+        """Return the address without what stands after the "#"; see screen.Screen."""
         return str(self.js.location.href).partition("#")[0]
 
     @property
     def severed(self) -> bool:
-        """Say whether no page can be reached that has opened this window; see ports.Screen."""
+        """Say whether no page can be reached that has opened this window; see screen.Screen."""
         return not hasattr(self.js.window.opener, "postMessage")
 
     def came_from(self) -> str:
-        """Return the origin of the page that has opened this window; see ports.Screen."""
+        """Return the origin of the page that has opened this window; see screen.Screen."""
         referrer = str(self.js.document.referrer)
         return str(self.js.URL.new(referrer).origin) if referrer else ""
 
     def reload(self) -> None:
-        """Load the page again; see ports.Screen."""
+        """Load the page again; see screen.Screen."""
         self.js.location.reload()
 
     # ---- files
 
     def file(self, field: str) -> tuple[str, int] | None:
-        """Return the chosen file's name and size; see ports.Screen."""
+        """Return the chosen file's name and size; see screen.Screen."""
         chosen = self._file(field)
         return (str(chosen.name), int(chosen.size)) if chosen else None
 
     async def read_file(self, field: str, start: int, end: int) -> bytes:
-        """Return a part of the chosen file; see ports.Screen."""
+        """Return a part of the chosen file; see screen.Screen."""
         content: bytes = (await self._file(field).slice(start, end).arrayBuffer()).to_bytes()
         return content
 
@@ -245,13 +245,13 @@ class Window:
         return files.item(0) if files and files.length else None
 
     def download(self, name: str) -> "Saved":
-        """Begin a download; see ports.Screen."""
+        """Begin a download; see screen.Screen."""
         return Saved(self.js, name)
 
     # ---- the browser
 
     async def room(self) -> Room:
-        """Return what the browser says about its storage; see ports.Screen."""
+        """Return what the browser says about its storage; see screen.Screen."""
         storage = getattr(self.js.navigator, "storage", None)
         if not storage or not getattr(storage, "estimate", None):
             return Room()
@@ -273,19 +273,19 @@ class Window:
         return hasattr(opener, "parent") and opener.parent != opener
 
     async def persist(self) -> bool:
-        """Ask the browser to keep the storage; see ports.Screen."""
+        """Ask the browser to keep the storage; see screen.Screen."""
         storage = getattr(self.js.navigator, "storage", None)
         return bool(storage and getattr(storage, "persist", None) and await storage.persist())
 
     def remembered(self, name: str) -> str:
-        """Return what was remembered; see ports.Screen."""
+        """Return what was remembered; see screen.Screen."""
         try:
             return str(self.js.localStorage.getItem(name) or "")
         except Exception:  # localStorage is switched off: then nothing is remembered
             return ""
 
     def remember(self, name: str, value: str) -> None:
-        """Remember; see ports.Screen."""
+        """Remember; see screen.Screen."""
         try:
             if value:
                 self.js.localStorage.setItem(name, value)
@@ -295,7 +295,7 @@ class Window:
             return
 
     async def copy(self, text: str) -> bool:
-        """Copy; see ports.Screen."""
+        """Copy; see screen.Screen."""
         try:
             await self.js.navigator.clipboard.writeText(text)
         except Exception:  # not allowed, or not there: the reader is told
@@ -303,19 +303,19 @@ class Window:
         return True
 
     async def can_scan(self) -> bool:
-        """Say whether QR codes can be read; see ports.Screen."""
+        """Say whether QR codes can be read; see screen.Screen."""
         return await camera.can_scan(self.js)
 
     async def scan(self, video: str, found: Callable[[str], None]) -> Callable[[], None]:
-        """Look for QR codes; see ports.Screen."""
+        """Look for QR codes; see screen.Screen."""
         return await camera.scan(self.js, self.document.getElementById(video), found)
 
     def languages(self) -> list[str]:
-        """Return the browser's languages; see ports.Screen."""
+        """Return the browser's languages; see screen.Screen."""
         return [str(tag) for tag in self.js.navigator.languages]
 
     def look(self, language: str, theme: str) -> None:
-        """Say language and theme; see ports.Screen."""
+        """Say language and theme; see screen.Screen."""
         root = self.document.documentElement
         root.lang = language
         if theme:
@@ -362,15 +362,6 @@ class Window:
             self._on(self.js.window, event, self._stirred)
         self._on(self.document, "visibilitychange", self._stirred)
 
-    def listen_for_reload(self) -> None:
-        """Only the "Try again" button works: there is no app behind this page."""
-
-        def clicked(event: Any) -> None:
-            if event.target.closest('[data-action="reload"]'):
-                self.reload()
-
-        self._on(self.document, "click", clicked)
-
     def _on(self, target: Any, name: str, listener: Any) -> None:
         from pyodide.ffi import create_proxy
 
@@ -395,13 +386,13 @@ class Saved:
         self.pieces = js.Array.new()
 
     def add(self, content: bytes) -> None:
-        """Append; see ports.Download."""
+        """Append; see screen.Download."""
         from pyodide.ffi import to_js
 
         self.pieces.push(self.js.Blob.new(self.js.Array.of(to_js(content))))
 
     def finish(self) -> None:
-        """Save; see ports.Download."""
+        """Save; see screen.Download."""
         from pyodide.ffi import create_once_callable
 
         url = self.js.URL.createObjectURL(self.js.Blob.new(self.pieces))
