@@ -81,11 +81,12 @@ def _wrong(text: str) -> str:
 def _invalid(error: InvalidValue) -> str:
     if language() == "en":
         return str(error)
-    if "bytes" in error.reason and "allowed" in error.reason:
+    reason, path = str(error.fields["reason"]), error.fields["path"]
+    if "bytes" in reason and "allowed" in reason:
         most = number(messages.MAX_VALUE_BYTES // 1024)
         return _("This value is too large. The most is {most} KB.", most=most)
-    if error.path:
-        return _("This cannot be kept; what is wrong is at {path}. Nothing was changed.", path=error.path)
+    if path:
+        return _("This cannot be kept; what is wrong is at {path}. Nothing was changed.", path=path)
     return _("This cannot be kept. Nothing was changed.")
 
 

@@ -63,8 +63,9 @@ class Screen(Protocol):
     def location(self) -> str:
         """Return the whole address of this page, without what stands after the "#"."""
 
-    severed: bool
-    """Whether no page can be reached that has opened this window."""
+    @property
+    def severed(self) -> bool:
+        """Whether no page can be reached that has opened this window."""
 
     def came_from(self) -> str:
         """Return the origin of the page that has opened this window, "" where the browser does not tell."""
@@ -84,14 +85,17 @@ class Screen(Protocol):
     async def room(self) -> Room:
         """Return what the browser says about its storage."""
 
-    persist_asks: bool
-    """Whether `persist` puts a question of the browser's own to the person, and waits for the answer."""
+    @property
+    def persist_asks(self) -> bool:
+        """Whether `persist` puts a question of the browser's own to the person, and waits for the answer."""
 
-    framed: bool
-    """Whether the page that opened this window is itself shown inside another page."""
+    @property
+    def framed(self) -> bool:
+        """Whether the page that opened this window is itself shown inside another page."""
 
-    steady: bool
-    """Whether the window and its question have stood still for half a second: see settling.py."""
+    @property
+    def steady(self) -> bool:
+        """Whether the window and its question have stood still for half a second: see settling.py."""
 
     async def persist(self) -> bool:
         """Ask the browser to keep the storage for good; return whether it will."""
