@@ -14,9 +14,10 @@ from contextlib import suppress
 from typing import Any
 
 from masq.errors import MasqError
+from masq_store.core.pages.schema import AccessRequest, Overview
 from masq_store.ui.html import views
 from masq_store.ui.html.routes import Place, read_hash
-from masq_store.ui.html.views import Json, Moment, Notice, Page, Panel, Problem
+from masq_store.ui.html.views import Moment, Notice, Page, Panel, Problem, Question
 from masq_store.ui.pages.router import visit_for
 from masq_store.ui.pages.visit import Visit
 from masq_store.ui.text import error_sentences as sentences
@@ -34,7 +35,7 @@ SLOW_AFTER = 1.0  # seconds before a busy button gets a progress bar
 TYPING_EVERY = 30  # seconds between two words to the engine that somebody is typing
 REFRESH_PAUSE = 0.2  # seconds between two redraws for changes that apps make
 
-NOTHING: Json = {
+NOTHING: Overview = {
     "profile": None, "profiles": [], "apps": [], "kept": [], "backup": {"due": False, "last_ms": None},
     "keeps_keys": "kept", "persistent": False, "build": 0, "version": "",
     "sync": syncing.OFF, "devices": [], "copies": [], "removed": None,
@@ -58,8 +59,8 @@ class App:
         self.popup_nonce = popup_nonce
         self.done = done
         self.place = Place("apps")
-        self.overview: Json = NOTHING
-        self.request: Json | None = None  # what the popup's question is about
+        self.overview: Overview = NOTHING
+        self.request: Question | None = None  # what the popup's question is about
         self.asked = ""  # nonce of the question that this window has shown
         self.waiting = ""  # nonce of a question that waits in this window while the reader restores a backup
         self.visit: Visit | None = None
@@ -105,7 +106,7 @@ class App:
         self._turn += 1
         turn = self._turn
         try:
-            overview = {**NOTHING, **await self.link.call("overview")}
+            overview: Overview = {**NOTHING, **await self.link.call("overview")}
             request = await self._question() if self.place.page == "connect" else None
             visit = visit_for(self, self.visit, overview, request)
             loaded = await visit.load()
@@ -126,16 +127,16 @@ class App:
         self.draw(arriving)
         await visit.shown()
 
-    async def _question(self) -> Json | None:
+    async def _question(self) -> Question | None:
         try:
             wait = (SEVERED_SECONDS,) if self.screen.severed else ()
-            request: Json | None = await self.link.call("request", self.place.nonce, *wait)
-            if request:
-                self.asked = self.place.nonce
-                # Whose page is around an app is not known: allowed elsewhere is not allowed there.
-                framed = request["apart"] and self.screen.framed
-                request |= {"framed": framed, "registered": request["registered"] and not framed}
-            return request
+            request: AccessRequest | None = await self.link.call("request", self.place.nonce, *wait)
+            if not request:
+                return None
+            self.asked = self.place.nonce
+            # Whose page is around an app is not known: allowed elsewhere is not allowed there.
+            framed = request["apart"] and self.screen.framed
+            return {**request, "framed": framed, "registered": request["registered"] and not framed}
         except MasqError as error:
             if code_of(error) == "Locked":
                 return None
@@ -387,7 +388,7 @@ def trouble(error: Exception) -> Page:
     return views.unreachable(sentences.said(error) if isinstance(error, MasqError) else str(error))
 
 
-def is_open(overview: Json) -> bool:
+def is_open(overview: Overview) -> bool:
     """Say whether there is a profile and it is not locked."""
     profile = overview["profile"]
     return bool(profile and not profile["locked"])

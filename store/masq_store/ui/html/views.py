@@ -4,13 +4,30 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from masq.errors import from_wire
+from masq_store.core.pages.schema import (
+    AccessRequest,
+    ActiveProfile,
+    FoundBackup,
+    LinkProgress,
+    ListedApp,
+    ListedCopy,
+    ListedProfile,
+    Overview,
+    PairingProgress,
+    RemovedDevice,
+    RestoredBackup,
+)
 from masq_store.core.profile.claims import is_this_machine
 from masq_store.ui.html import qr
 from masq_store.ui.html.render import render
 from masq_store.ui.text import error_sentences as sentences
 from masq_store.ui.text.translation import _
 
-Json = dict[str, Any]
+
+class Question(AccessRequest):
+    """The popup's question. `framed`: the app is shown inside another page, as far as is known."""
+
+    framed: bool
 
 
 class Problem(NamedTuple):
@@ -85,23 +102,23 @@ def _page(template: str, title: str, moment: Moment, **model: Any) -> Page:
     return Page(title, render(template, title=title, **moment._asdict(), wait=moment.wait, **model))
 
 
-def top(overview: Json, place: str = "", waiting: bool = False) -> str:
+def top(overview: Overview, place: str = "", waiting: bool = False) -> str:
     """The header: whose store this is, and the ways from here. In the popup (`waiting`) there are none."""
     return render("top.html", profile=overview["profile"], place=place, waiting=waiting)
 
 
-def create(moment: Moment = CALM, request: Json | None = None, *, another: bool = False) -> Page:
+def create(moment: Moment = CALM, request: Question | None = None, *, another: bool = False) -> Page:
     """Make a profile: the first page of all, in the popup on behalf of a `request`, or `another` one."""
     title = _("New profile") if another else _("Make your store")
     return _page("create.html", title, moment, request=request, another=another)
 
 
 def unlock(
-    profile: Json,
+    profile: ActiveProfile,
     moment: Moment = CALM,
-    request: Json | None = None,
-    profiles: Sequence[Json] = (),
-    removed: Json | None = None,
+    request: Question | None = None,
+    profiles: Sequence[ListedProfile] = (),
+    removed: RemovedDevice | None = None,
 ) -> Page:
     """The profile is locked: ask for the passphrase, or for another of the `profiles`.
 
@@ -112,19 +129,19 @@ def unlock(
     return _page("unlock.html", _("Locked"), moment, **model)
 
 
-def failed(profile: Json, why: str, moment: Moment = CALM, profiles: Sequence[Json] = ()) -> Page:
+def failed(
+    profile: ActiveProfile, why: str, moment: Moment = CALM, profiles: Sequence[ListedProfile] = ()
+) -> Page:
     """The profile cannot be opened; `why`, in a sentence. The others of `profiles` can be gone to."""
     others = [other for other in profiles if other["id"] != profile["id"]]
     title = _("This profile cannot be opened")
     return _page("failed.html", title, moment, profile=profile, why=why, others=others)
 
 
-def apps(overview: Json, moment: Moment = CALM) -> Page:
+def apps(overview: Overview, moment: Moment = CALM) -> Page:
     """All apps of the profile, in the order given, and what withdrawn ones left."""
-    backup = overview.get("backup") or {"due": False, "last_ms": None}
-    kept = overview.get("kept", ())
-    model = {"overview": overview, "apps": overview["apps"], "kept": kept, "backup": backup}
-    return _page("apps.html", _("Your apps"), moment, **model)
+    model = {"apps": overview["apps"], "kept": overview["kept"], "backup": overview["backup"]}
+    return _page("apps.html", _("Your apps"), moment, overview=overview, **model)
 
 
 class Edited(NamedTuple):
@@ -136,7 +153,7 @@ class Edited(NamedTuple):
 
 
 def app(
-    about: Json,
+    about: ListedApp,
     entries: Sequence[tuple[str, Any]],
     moment: Moment = CALM,
     *,
@@ -146,7 +163,7 @@ def app(
     edited: Edited | None = None,
     relay: str = "",
     several: bool = False,
-    copies: Sequence[Json] = (),
+    copies: Sequence[ListedCopy] = (),
 ) -> Page:
     """One app: what is known about it, its entries, and its withdrawal.
 
@@ -159,22 +176,22 @@ def app(
     return _page("app.html", about["name"], moment, opened=opened, **model)
 
 
-def connect(request: Json, profile: Json, moment: Moment = CALM, relay: bool = True) -> Page:
+def connect(request: Question, profile: ActiveProfile, moment: Moment = CALM, relay: bool = True) -> Page:
     """The question of the popup: may this app keep its data here? `relay`: copies meet there."""
     return _page("connect.html", request["origin"], moment, request=request, profile=profile, relay=relay)
 
 
-def settings(overview: Json, look: Look = Look(), moment: Moment = CALM) -> Page:  # noqa: B008 (a constant)
+def settings(overview: Overview, look: Look = Look(), moment: Moment = CALM) -> Page:  # noqa: B008 (a constant)
     """Profiles, passphrase, backup, relay, storage, language, theme and version."""
     return _page("settings.html", _("Settings"), moment, overview=overview, look=look)
 
 
-def devices(overview: Json, moment: Moment = CALM) -> Page:
+def devices(overview: Overview, moment: Moment = CALM) -> Page:
     """The devices that hold the profile, and how they stay in step."""
     return _page("devices.html", _("Your devices"), moment, overview=overview, copies=overview["copies"])
 
 
-def invite(overview: Json, state: Json, moment: Moment = CALM) -> Page:
+def invite(overview: Overview, state: PairingProgress, moment: Moment = CALM) -> Page:
     """Adding a device, on the one that has the profile; `state` is how far it is."""
     titles = {
         "ask-code": _("Type the six digits"),
@@ -183,15 +200,15 @@ def invite(overview: Json, state: Json, moment: Moment = CALM) -> Page:
     }
     title = titles.get(state["state"]) or _("Add a device")
     link = state["link"]
-    local = bool(link) and is_this_machine(link)  # a code would lead a telephone to itself
+    local = link is not None and is_this_machine(link)  # a code would lead a telephone to itself
     code = qr.code(link) if link and not local else None
     model = {"overview": overview, "state": state, "code": code, "local": local, "why": _why(state)}
     return _page("invite.html", title, moment, **model)
 
 
 def pair(
-    overview: Json,
-    state: Json | None,
+    overview: Overview,
+    state: PairingProgress | None,
     moment: Moment = CALM,
     *,
     scans: bool = False,
@@ -215,27 +232,27 @@ def pair(
     title = titles.get(step) or (_("One moment") if step else _("Bring a profile here"))
     model = {"overview": overview, "state": state, "scans": scans, "scanning": scanning}
     model |= {"link": link, "nonce": nonce}
-    return _page("pair.html", title, moment, why=_why(state or {}), **model)
+    return _page("pair.html", title, moment, why=_why(state), **model)
 
 
-def take(overview: Json, state: Json, moment: Moment = CALM) -> Page:
+def take(overview: Overview, state: PairingProgress, moment: Moment = CALM) -> Page:
     """The new device's question: shall it take the profile?"""
     title = _("Take the profile of {name} onto this device?", name=state["profile"])
     return _page("take.html", title, moment, overview=overview, state=state)
 
 
-def _why(state: Json) -> str:
-    return sentences.said(from_wire(state["error"])) if state.get("error") else ""
+def _why(state: PairingProgress | None) -> str:
+    return sentences.said(from_wire(state["error"])) if state and state["error"] else ""
 
 
-def severed(state: Json | None, why: str = "", moment: Moment = CALM) -> Page:
+def severed(state: LinkProgress | None, why: str = "", moment: Moment = CALM) -> Page:
     """The popup of an app whose page it cannot reach; `state`: of the link, `why` there is none."""
     ended = sentences.said_of_link(from_wire(state["error"])) if state and state["error"] else ""
     title = _("No link was made") if why else _("One more step")
     return _page("severed.html", title, moment, state=state, why=why or ended)
 
 
-def removed(overview: Json, moment: Moment = CALM) -> Page:
+def removed(overview: Overview, moment: Moment = CALM) -> Page:
     """Another device has removed this one from a profile: it is erased by now, or the person is asked."""
     profile, apps = overview["profile"], [*overview["apps"], *overview["kept"]]
     others = [other for other in overview["profiles"] if not profile or other["id"] != profile["id"]]
@@ -244,19 +261,19 @@ def removed(overview: Json, moment: Moment = CALM) -> Page:
     return _page("removed.html", _("This device was removed"), moment, **model)
 
 
-def backup(overview: Json, moment: Moment = CALM, *, origin: str = "", saved: str = "") -> Page:
+def backup(overview: Overview, moment: Moment = CALM, *, origin: str = "", saved: str = "") -> Page:
     """Make a backup of everything, or of the app at `origin`. `saved`: the name of the file that was made."""
     return _page("backup.html", _("Backup"), moment, overview=overview, origin=origin, saved=saved)
 
 
 def restore(
-    overview: Json,
+    overview: Overview,
     moment: Moment = CALM,
     *,
     file: tuple[str, int] | None = None,
-    found: Json | None = None,
+    found: FoundBackup | None = None,
     names: Mapping[str, str] | None = None,
-    result: Json | None = None,
+    result: RestoredBackup | None = None,
     nonce: str = "",
 ) -> Page:
     """Bring a backup back: choose a `file`, see what was `found` in it, and what became of it.

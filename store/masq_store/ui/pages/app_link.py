@@ -3,6 +3,7 @@
 from typing import Any
 
 from masq.errors import MasqError
+from masq_store.core.pages.schema import LinkProgress
 from masq_store.ui.html import views
 from masq_store.ui.pages.pairing_page import Pairing
 from masq_store.ui.pages.visit import Act
@@ -10,7 +11,7 @@ from masq_store.ui.text.error_sentences import said_of_link
 from masq_store.ui.text.translation import _
 
 
-class Severed(Pairing):
+class Severed(Pairing[LinkProgress]):
     """Nobody in this browser asks under the window's nonce, and no page can be reached that might."""
 
     stays = True

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from masq_store.core.pages.schema import OfferedFile
 from masq_store.ui.html import views
 from masq_store.ui.pages.unlock import differ
 from masq_store.ui.pages.visit import Act, Visit
@@ -36,7 +37,7 @@ class Backup(Visit):
         if present is None:
             return
         origin = self.text("backup-what") or None
-        named = [shell.overview["profile"]["name"]]
+        named = [self.active["name"]]
         named += [one["name"] for one in shell.overview["apps"] if one["origin"] == origin]
         name = transfer.file_name(*named, date(shell.moment.now_ms), ending="masq")
         beside = {"InvalidValue": "passphrase", "WrongPassphrase": "store-passphrase"}
@@ -47,5 +48,5 @@ class Backup(Visit):
 
     async def _make(self, passphrase: str, origin: str | None, present: str, name: str) -> None:
         shell = self.shell
-        made = await shell.link.call("write_backup", passphrase, origin, present)
+        made: OfferedFile = await shell.link.call("write_backup", passphrase, origin, present)
         await transfer.fetch_backup(shell.link, shell.screen, made, name, shell.progress)

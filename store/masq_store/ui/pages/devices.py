@@ -1,5 +1,6 @@
 """The devices that hold the profile: adding one, giving one a name, removing one."""
 
+from masq_store.core.pages.schema import PairingProgress
 from masq_store.core.pairing.device_pairing import read_code
 from masq_store.ui.html import views
 from masq_store.ui.pages.pairing_page import Pairing
@@ -8,7 +9,7 @@ from masq_store.ui.pages.visit import Act
 from masq_store.ui.text.translation import _
 
 
-class Devices(Pairing):
+class Devices(Pairing[PairingProgress]):
     """The list, and in its place the adding of a device while that goes on."""
 
     firsts = {"rename-device": "device-name", "invite": "passphrase"}
@@ -41,7 +42,7 @@ class Devices(Pairing):
     async def _invite(self, _subject: str) -> None:
         shell = self.shell
         await self.finish()  # the one before, if it failed
-        asked = shell.overview["profile"]["passphrase"]
+        asked = self.active["passphrase"]
         if asked and shell.moment.panel.name != "invite":
             return shell.open("invite")
         passphrase = self.proof()

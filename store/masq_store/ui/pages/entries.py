@@ -4,10 +4,11 @@ import asyncio
 from typing import Any
 
 from masq.errors import MasqError
+from masq_store.core.pages.schema import FoundEntries, ListedApp
 from masq_store.ui.html import views
-from masq_store.ui.html.views import Edited, Json
+from masq_store.ui.html.views import Edited
 from masq_store.ui.pages.remove_copy import remove_copy
-from masq_store.ui.pages.visit import Act, Visit
+from masq_store.ui.pages.visit import Act, Choice, Visit
 from masq_store.ui.text import formatting as readable
 from masq_store.ui.text import sync_status as syncing
 from masq_store.ui.text.error_sentences import code_of
@@ -30,7 +31,7 @@ class Entries(Visit):
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self.origin = self.place.origin
-        self.about: Json | None = None
+        self.about: ListedApp | None = None
         self.entries: list[tuple[str, Any]] = []
         self.more = False
         self.search = ""
@@ -42,10 +43,10 @@ class Entries(Visit):
 
     # ---- what is shown
 
-    async def load(self) -> tuple[Json | None, list[tuple[str, Any]], bool]:
+    async def load(self) -> tuple[ListedApp | None, list[tuple[str, Any]], bool]:
         """Ask for the app and the entries that are wanted."""
         try:
-            about: Json = await self.shell.link.call("app", self.origin)
+            about: ListedApp = await self.shell.link.call("app", self.origin)
         except MasqError as error:
             if code_of(error) == "NotRegistered":
                 return None, [], False
@@ -55,7 +56,7 @@ class Entries(Visit):
         while more and len(entries) < wanted:
             after = entries[-1][0] if entries else ""
             try:
-                answer = await self.shell.link.call(
+                answer: FoundEntries = await self.shell.link.call(
                     "entries", self.origin, search, after, SHOWN, self.profile
                 )
             except MasqError as error:
@@ -66,7 +67,7 @@ class Entries(Visit):
             entries += [(key, packed) for key, packed in answer["entries"]]
         return about, entries, more
 
-    def take(self, loaded: tuple[Json | None, list[tuple[str, Any]], bool]) -> None:
+    def take(self, loaded: tuple[ListedApp | None, list[tuple[str, Any]], bool]) -> None:
         """Keep them."""
         about, self.entries, self.more = loaded
         self.about = about and {"sync": syncing.APP_OFF, **about}
@@ -105,7 +106,7 @@ class Entries(Visit):
             "remove-copy": lambda copy: remove_copy(self.shell, copy),
         }
 
-    def choices(self) -> dict[str, Any]:
+    def choices(self) -> dict[str, Choice]:
         """Whether this device keeps the app in step."""
         return {"sync-on": self._sync}
 
@@ -187,7 +188,9 @@ class Entries(Visit):
             await self._settle(_("Added."))
 
     async def _is_there(self, key: str) -> bool:
-        answer = await self.shell.link.call("entries", self.origin, key, key[:-1], transfer.ENTRIES)
+        answer: FoundEntries = await self.shell.link.call(
+            "entries", self.origin, key, key[:-1], transfer.ENTRIES
+        )
         return any(found == key for found, _packed in answer["entries"])
 
     async def _set(self, key: str, packed: Any) -> None:
@@ -237,8 +240,7 @@ class Entries(Visit):
             return
         now = shell.moment.now_ms
         name = transfer.file_name(about["name"], date(now), ending="json")
-        profile = shell.overview["profile"]
-        work = transfer.export(shell.link, shell.screen, about, profile, name, now, shell.progress)
+        work = transfer.export(shell.link, shell.screen, about, self.active, name, now, shell.progress)
         done, _nothing = await shell.act("export", work)
         if done:
             shell.close(_("{file} is in your downloads.", file=name))

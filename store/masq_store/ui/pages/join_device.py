@@ -5,6 +5,7 @@ from contextlib import suppress
 from typing import Any
 
 from masq.errors import MasqError
+from masq_store.core.pages.schema import PairingProgress
 from masq_store.ui.html import views
 from masq_store.ui.pages.pairing_page import Pairing
 from masq_store.ui.pages.unlock import differ
@@ -16,7 +17,7 @@ MARK = "pair="
 """What a code must hold to be another device's link."""
 
 
-class Pair(Pairing):
+class Pair(Pairing[PairingProgress]):
     """From a link to the profile: six digits to be typed on the other device, and a question here."""
 
     stays = True  # the profile that comes is the active one, and this page goes on about it
@@ -32,8 +33,8 @@ class Pair(Pairing):
     def page(self) -> views.Page:
         """Return the step that is next."""
         shell = self.shell
-        if self.step == "ask-take":
-            return views.take(shell.overview, self.state or {}, shell.moment)
+        if self.state and self.step == "ask-take":
+            return views.take(shell.overview, self.state, shell.moment)
         return views.pair(
             shell.overview,
             self.state,

@@ -1,15 +1,18 @@
 """What both pages of a pairing have in common: they follow what the engine tells of it."""
 
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from masq.errors import MasqError
-from masq_store.ui.html.views import Json, Notice
+from masq_store.core.pages.schema import LinkProgress, PairingProgress
+from masq_store.ui.html.views import Notice
 from masq_store.ui.pages.visit import Visit
 from masq_store.ui.text.error_sentences import code_of
 
+Progress = TypeVar("Progress", PairingProgress, LinkProgress)
 
-class Pairing(Visit):
-    """A page on which this device pairs with another one.
+
+class Pairing(Visit, Generic[Progress]):
+    """A page on which this device pairs with another one, or with an app's page.
 
     `state` is what the engine last told of the pairing, None where this page has begun none. Leaving ends it.
     """
@@ -18,7 +21,7 @@ class Pairing(Visit):
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
-        self.state: Json | None = None
+        self.state: Progress | None = None
         self.begun = False
         self._asked = self._kept = 0
 
@@ -27,13 +30,13 @@ class Pairing(Visit):
         """How far it is, as the engine names it; "" without a pairing."""
         return str(self.state["state"]) if self.state else ""
 
-    async def load(self) -> tuple[int, Json | None]:
+    async def load(self) -> tuple[int, Progress | None]:
         """Ask how far it is."""
         self._asked += 1
         turn = self._asked
         return turn, await self.shell.link.call("pairing") if self.begun else None
 
-    def take(self, loaded: tuple[int, Json | None]) -> None:
+    def take(self, loaded: tuple[int, Progress | None]) -> None:
         """Keep it, unless a later question was answered before."""
         turn, state = loaded
         if turn > self._kept:

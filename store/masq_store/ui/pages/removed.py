@@ -1,7 +1,6 @@
 """Another device has removed this one."""
 
-from typing import Any
-
+from masq_store.core.pages.schema import Overview
 from masq_store.ui.html import views
 from masq_store.ui.pages.unlock import switch
 from masq_store.ui.pages.visit import Act, Visit
@@ -38,7 +37,7 @@ class Removed(Visit):
 
     async def _erase(self, _subject: str) -> None:
         shell = self.shell
-        profile = shell.overview["profile"]
+        profile = self.active
         done, _overview = await shell.act("erase-removed", shell.link.call("delete_profile", profile["id"]))
         if done:
             said = _("{name}'s profile and its data were deleted from this device.", name=profile["name"])
@@ -46,9 +45,11 @@ class Removed(Visit):
             await shell.fetch(arriving=True)
 
 
-def asks(overview: dict[str, Any]) -> bool:
+def asks(overview: Overview) -> bool:
     """Say whether this comes before every other page. While the profile is locked, unlocking comes first."""
     removed, profile = overview["removed"], overview["profile"]
     if not removed or removed["state"] == "kept":
         return False
-    return bool(removed["state"] == "erased" or not (profile["locked"] or profile["failed"]))
+    if removed["state"] == "erased":
+        return True
+    return bool(profile and not profile["locked"] and not profile["failed"])

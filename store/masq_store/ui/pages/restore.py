@@ -3,10 +3,10 @@
 from typing import Any
 
 from masq.errors import MasqError
+from masq_store.core.pages.schema import FoundBackup, RestoredBackup
 from masq_store.ui.html import views
-from masq_store.ui.html.views import Json
 from masq_store.ui.pages.unlock import differ
-from masq_store.ui.pages.visit import Act, Visit
+from masq_store.ui.pages.visit import Act, Choice, Visit
 from masq_store.ui.text.error_sentences import code_of
 from masq_store.ui.text.translation import _
 from masq_store.ui.window import file_transfer as transfer
@@ -23,8 +23,8 @@ class Restore(Visit):
         super().__init__(*arguments)
         self.file: tuple[str, int] | None = None
         self.name = ""  # the engine's, for the file that it has been sent
-        self.found: Json | None = None
-        self.result: Json | None = None
+        self.found: FoundBackup | None = None
+        self.result: RestoredBackup | None = None
 
     def page(self) -> views.Page:
         """Return the step that is next."""
@@ -42,7 +42,7 @@ class Restore(Visit):
         """Looking into the file, restoring it, or not."""
         return {"look": self._look, "restore": self._restore, "leave": self._start_over}
 
-    def choices(self) -> dict[str, Any]:
+    def choices(self) -> dict[str, Choice]:
         """Another file."""
         return {FIELD: self._chose}
 
@@ -76,7 +76,7 @@ class Restore(Visit):
             self.found = found
             shell.draw(arriving=True)
 
-    async def _read(self, passphrase: str) -> Any:
+    async def _read(self, passphrase: str) -> FoundBackup:
         shell = self.shell
         if not self.name:
             assert self.file is not None
@@ -89,11 +89,12 @@ class Restore(Visit):
             except Exception as error:  # the browser cannot read it: moved, deleted, no permission
                 raise MasqError(_("The file cannot be read. Choose it again.")) from error
         try:
-            return await shell.link.call("read_backup", self.name, passphrase)
+            found: FoundBackup = await shell.link.call("read_backup", self.name, passphrase)
         except MasqError as error:
             if code_of(error) != TRY_AGAIN:
                 await self._drop()
             raise
+        return found
 
     async def _restore(self, _subject: str) -> None:
         shell = self.shell

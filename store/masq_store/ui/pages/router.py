@@ -1,7 +1,7 @@
 """Which page the reader sees, by the address and by what is known."""
 
-from typing import Any
-
+from masq_store.core.pages.schema import ActiveProfile, Overview
+from masq_store.ui.html.views import Question
 from masq_store.ui.pages.app_link import Severed
 from masq_store.ui.pages.apps import Apps
 from masq_store.ui.pages.backup import Backup
@@ -29,9 +29,7 @@ KINDS: dict[str, type[Visit]] = {
 }
 
 
-def visit_for(
-    shell: Shell, present: Visit | None, overview: dict[str, Any], request: dict[str, Any] | None
-) -> Visit:
+def visit_for(shell: Shell, present: Visit | None, overview: Overview, request: Question | None) -> Visit:
     """Return the visit for where `shell` is and what is known: the `present` one where that has not changed."""
     kind = Removed if asks(overview) else _kind(shell, overview["profile"], request)
     profile = overview["profile"]["id"] if overview["profile"] else ""
@@ -41,7 +39,7 @@ def visit_for(
     return kind(shell, shell.place, profile)
 
 
-def _kind(shell: Shell, profile: dict[str, Any] | None, request: dict[str, Any] | None) -> type[Visit]:
+def _kind(shell: Shell, profile: ActiveProfile | None, request: Question | None) -> type[Visit]:
     page = shell.place.page
     locked = bool(profile and profile["locked"])
     if page == "nowhere":
@@ -54,7 +52,7 @@ def _kind(shell: Shell, profile: dict[str, Any] | None, request: dict[str, Any] 
         return Severed if cut_off and shell.screen.came_from() else Over
     if not profile:
         return Restore if page == "restore" else Create
-    if profile.get("failed"):
+    if profile["failed"]:
         return Create if page == "new-profile" else Failed
     if locked:
         return Unlock

@@ -3,8 +3,9 @@
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
+from masq_store.core.pages.schema import Overview
 from masq_store.ui.html.routes import Place
-from masq_store.ui.html.views import Json, Moment, Page
+from masq_store.ui.html.views import Moment, Page, Question
 from masq_store.ui.window.screen import Link, Screen
 
 
@@ -21,8 +22,8 @@ class Shell(Protocol):
     link: Link
     screen: Screen
     place: Place
-    overview: Json
-    request: Json | None
+    overview: Overview
+    request: Question | None
     asked: str
     waiting: str
     moment: Moment

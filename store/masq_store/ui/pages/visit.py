@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from masq_store.core.pages.schema import ActiveProfile
 from masq_store.ui.html.routes import Place
 from masq_store.ui.html.views import Page
 from masq_store.ui.pages.shell import Shell
@@ -10,6 +11,9 @@ from masq_store.ui.text.translation import _
 
 Act = Callable[[str], Awaitable[None]]
 """What a button does, given what it is about."""
+
+Choice = Callable[[], Awaitable[None]]
+"""What happens once something is chosen in a list, a box or a file field."""
 
 
 class Visit:
@@ -49,7 +53,7 @@ class Visit:
         """Return what the page's buttons and forms do, by name."""
         return {}
 
-    def choices(self) -> dict[str, Callable[[], Awaitable[None]]]:
+    def choices(self) -> dict[str, Choice]:
         """Return what happens when something is chosen, by the field's id."""
         return {}
 
@@ -64,6 +68,13 @@ class Visit:
 
     # ---- for all
 
+    @property
+    def active(self) -> ActiveProfile:
+        """The profile in use, for the pages that are shown only where there is one: see router.py."""
+        profile = self.shell.overview["profile"]
+        assert profile is not None
+        return profile
+
     def text(self, field: str) -> str:
         """Return what the field with that id holds, "" where there is none."""
         return str(self.shell.screen.fields().get(field, ""))
@@ -74,7 +85,7 @@ class Visit:
         "" where the store has none. None where it is missing, or may not be tried yet: the page says so.
         """
         shell, typed = self.shell, self.text(field)
-        if not shell.overview["profile"]["passphrase"]:
+        if not self.active["passphrase"]:
             return ""
         if shell.seconds_to_wait():
             return None

@@ -1,4 +1,4 @@
 """What is read: translation, sentences for errors, numbers and dates, values as text.
 
-Imports nothing of `ui.html`, `ui.window`, `ui.pages` and `ui.app`.
+Imports `core.pages`; nothing of `ui.html`, `ui.window`, `ui.pages` and `ui.app`.
 """

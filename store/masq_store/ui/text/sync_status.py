@@ -1,28 +1,25 @@
 """Whether a profile is in step with its other devices, in sentences."""
 
-from typing import Any
-
 from masq.errors import from_wire
+from masq_store.core.pages.schema import AppSync, CopyRecord, ProfileSync, RelayInUse
 from masq_store.ui.text import error_sentences as sentences
 from masq_store.ui.text import formatting as readable
 from masq_store.ui.text.translation import _, ngettext
 
-Json = dict[str, Any]
-
 CLOCK_MATTERS_MS = 60_000
 """A clock that is off by more than this is named: the later change is told by the clocks."""
 
-OFF: Json = {
+OFF: ProfileSync = {
     "state": "off", "relay": {"url": "", "default": "", "own": None, "problem": None}, "last_ms": None,
     "waiting": 0, "refused": 0, "repeated": 0, "differed": 0, "copying": None, "clock_off_ms": None,
 }  # fmt: skip
 """What is known of a profile before the engine has said anything."""
 
-APP_OFF: Json = {"on": True, "state": "off", "waiting": 0, "last_ms": None, "devices": 1}
+APP_OFF: AppSync = {"on": True, "state": "off", "waiting": 0, "last_ms": None, "devices": 1}
 """The same of one app."""
 
 
-def state(sync: Json, devices: int) -> str:
+def state(sync: ProfileSync, devices: int) -> str:
     """Return how things stand between this device, one of so many `devices`, and the relay."""
     if sync["copying"]:
         return _("Your data is being copied onto this device.")
@@ -49,7 +46,7 @@ def state(sync: Json, devices: int) -> str:
     return _("Everything here is on the relay. No other device has it.")
 
 
-def app_state(sync: Json, relay: str, now_ms: int) -> str:
+def app_state(sync: AppSync, relay: str, now_ms: int) -> str:
     """Return how things stand for one app; `relay` is the address in use, "" for none."""
     if not sync["on"]:
         return _("What this app saves here stays on this device.")
@@ -93,7 +90,7 @@ def holders(devices: int) -> str:
     return ngettext("{n} device holds it.", "{n} devices hold it.", devices)
 
 
-def copy_name(copy: Json) -> str:
+def copy_name(copy: CopyRecord) -> str:
     """Return what a copy of one app's data is called, by the browser that keeps it apart from the store."""
     if copy["here"]:
         return _("{app} in this browser", app=copy["name"])
@@ -112,12 +109,12 @@ def copies_meet(relay: str) -> str:
     )
 
 
-def problem(relay: Json) -> str:
+def problem(relay: RelayInUse) -> str:
     """Return why the relay is not connected, in the reader's language; "" if nothing is wrong."""
     return sentences.said(from_wire(relay["problem"])) if relay["problem"] else ""
 
 
-def dropped(sync: Json) -> list[str]:
+def dropped(sync: ProfileSync) -> list[str]:
     """Return what was wrong with what arrived, a sentence for each kind."""
     said = []
     if sync["refused"]:

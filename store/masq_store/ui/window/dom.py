@@ -190,7 +190,7 @@ class Window:
 
     # ---- asking
 
-    def fields(self) -> dict[str, Any]:
+    def fields(self) -> dict[str, str | bool]:
         """Return what the fields hold, by id; see screen.Screen."""
         return {
             str(e.id): bool(e.checked) if e.type in ("checkbox", "radio") else str(e.value)

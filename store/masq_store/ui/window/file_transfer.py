@@ -6,6 +6,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Callable
 from typing import Any
 
+from masq_store.core.pages.schema import ActiveProfile, FoundEntries, ListedApp, OfferedFile
 from masq_store.ui.window.screen import Link, Screen
 
 PIECE = 512 * 1024  # bytes; the engine takes up to 1 MiB at once
@@ -21,7 +22,7 @@ def file_name(*parts: str, ending: str) -> str:
     return "-".join(part for part in clean if part) + "." + ending
 
 
-async def fetch_backup(link: Link, screen: Screen, made: dict[str, Any], name: str, report: Report) -> None:
+async def fetch_backup(link: Link, screen: Screen, made: OfferedFile, name: str, report: Report) -> None:
     """Bring the backup that the engine has `made` into the reader's downloads, and let the engine forget it."""
     try:
         download = screen.download(name)
@@ -48,8 +49,8 @@ async def send_file(link: Link, screen: Screen, field: str, size: int, report: R
 async def export(
     link: Link,
     screen: Screen,
-    about: dict[str, Any],
-    profile: dict[str, Any],
+    about: ListedApp,
+    profile: ActiveProfile,
     name: str,
     now_ms: int,
     report: Report,
@@ -61,7 +62,7 @@ async def export(
     text = _open(head) + ', "apps": {' + _text(about["origin"]) + ": " + _open(app) + ', "entries": {'
     after, done, more, comma = "", 0, True, "\n"
     while more:
-        answer = await link.call("entries", about["origin"], "", after, ENTRIES, profile["id"])
+        answer: FoundEntries = await link.call("entries", about["origin"], "", after, ENTRIES, profile["id"])
         for key, packed in answer["entries"]:
             text += f"{comma}{_text(key)}: {_text(packed)}"
             after, comma = key, ",\n"
@@ -78,6 +79,6 @@ def _text(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _open(record: dict[str, Any]) -> str:
+def _open(record: dict[str, object]) -> str:
     """Return a record's JSON without the closing bracket."""
     return _text(record)[:-1]

@@ -39,7 +39,7 @@ class Screen(Protocol):
     def show(self, page: Page, arriving: bool, top: str) -> None:
         """Draw `page`, and `top` in the header; keep what is typed and focused unless just `arriving`."""
 
-    def fields(self) -> dict[str, Any]:
+    def fields(self) -> dict[str, str | bool]:
         """Return what the fields hold, by id: text, or bool for a box to tick."""
 
     def focus(self, name: str) -> None:

@@ -1,0 +1,4 @@
+"""The store's pages: what the engine tells them.
+
+Imports nothing.
+"""
