@@ -26,9 +26,12 @@ async def keep(offer: Callable[[], None]) -> None:
 
     registration = await _register()
     shown = asyncio.Event()
-    js.document.addEventListener(
-        "visibilitychange", create_proxy(lambda _event: js.document.hidden or shown.set())
-    )
+
+    def look(_event: Any) -> None:
+        if not js.document.hidden:
+            shown.set()
+
+    js.document.addEventListener("visibilitychange", create_proxy(look))
     while True:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(shown.wait(), LOOK_EVERY_SECONDS)
@@ -60,4 +63,4 @@ async def _is_older() -> bool:
     answer = await js.fetch("./", cache="no-cache")
     found = BUILD.search(await answer.text())
     here = js.document.querySelector("script[src$='/boot.js']").getAttribute("src")
-    return bool(found) and found[0] not in here
+    return found is not None and found[0] not in here

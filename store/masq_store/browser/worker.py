@@ -119,7 +119,8 @@ class Worker:
         try:
             self._held = await self._take_turn()
             if self._held is None:
-                self._send_on({})
+                assert self._moved is not None
+                self._send_on(self._moved, {})
                 await self._end_alone()
                 return
             self._engine = await started(self._make, self._try_failed)
@@ -146,13 +147,17 @@ class Worker:
         crypto = WebCrypto(backend.keys())
         persistent = await _persisted()
         if apart:
+
+            def emptied() -> None:
+                self.tasks.start(self._vanish(backend))
+
             return Partition(
                 backend,
                 crypto,
                 now_ms=_now_ms,
                 persistent=persistent,
                 failed=self._disk_failed,
-                emptied=lambda: self.tasks.start(self._vanish(backend)),
+                emptied=emptied,
                 network=BrowserNetwork(),
             )
         return Engine(
@@ -268,8 +273,7 @@ class Worker:
             if not stopping.done():
                 raise TimeoutError(f"it had not stopped after {STOP_SECONDS} seconds")
             by_session = {session: (port, state) for session, port, state in stopping.result()}
-            self._moved = url
-            self._send_on(by_session)
+            self._send_on(url, by_session)
             await self._until_alone(LEAVING_SECONDS)
             self._release()
             await self._until_alone(PATIENCE_SECONDS)
@@ -279,10 +283,11 @@ class Worker:
             self._release()
             self.end()
 
-    def _send_on(self, by_session: dict[AppSession, tuple[Any, dict[str, Any]]]) -> None:
-        """Send every frame and page to the worker at `_moved`."""
+    def _send_on(self, url: str, by_session: dict[AppSession, tuple[Any, dict[str, Any]]]) -> None:
+        """Send every frame and page to the worker at `url`, those that come later, too."""
+        self._moved = url
         for line in list(self._lines):
-            line.move(self._moved, [by_session[s] for s in line.sessions if s in by_session])
+            line.move(url, [by_session[s] for s in line.sessions if s in by_session])
 
     async def _end_alone(self) -> None:
         """End once frames and pages have heard where to go.

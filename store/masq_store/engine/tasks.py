@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, TypeVar
 
 from masq.errors import MasqError
 
 END_SECONDS = 2.0
 """How long an engine waits for tasks that it has cancelled: they hold nothing that anybody needs any more."""
+
+Result = TypeVar("Result")
 
 
 class Tasks:
@@ -26,7 +28,7 @@ class Tasks:
     def __len__(self) -> int:
         return len(self._running)
 
-    def start(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+    def start(self, work: Coroutine[Any, Any, Result]) -> asyncio.Task[Result]:
         """Begin some work, whose task bears the name of its function."""
         name = f"{self._what}: {getattr(work, '__qualname__', 'work')}"
         task = asyncio.get_running_loop().create_task(work, name=name)

@@ -92,11 +92,11 @@ class WebCrypto:
             self._call("decrypt", self._gcm(nonce, associated), key, self._content.filled(sealed))
             for nonce, sealed, associated in items
         ]
-        opened = await asyncio.gather(*opening, return_exceptions=True)
+        opened: list[Any] = await asyncio.gather(*opening, return_exceptions=True)
         for failed in opened:
             if isinstance(failed, JsException):
                 raise DamagedData("a sealed record") from None
-        return [buffer.to_bytes() for buffer in opened]
+        return [js_buffer.to_bytes() for js_buffer in opened]
 
     async def sha256(self, content: bytes) -> bytes:
         """Return the SHA-256 of `content`."""
