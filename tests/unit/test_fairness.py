@@ -14,6 +14,7 @@ from engine_rig import APP, OTHER, Peer, Rig
 from masq.errors import NotRegistered
 from masq_store.core.space.space import Space
 from masq_store.engine.sessions import app_session as sessions
+from masq_store.engine.sessions import outbox
 from masq_store.engine.sessions.answers import MAX_MESSAGE_BYTES
 from masq_store.engine.sessions.turns import QUIET_SECONDS, SHORT_SECONDS, Share, Turns
 from masq_store.engine.sessions.watches import Watches
@@ -483,7 +484,7 @@ async def test_replies_that_nobody_reads_have_a_bound() -> None:
     tab.port.say(message(*[[first + n, "items", ""] for n in range(100)]))
     for _ in range(100):
         assert await other.call("get", "k") == []
-    assert silent.size < sessions.MAX_UNREAD_CHARACTERS + 3 * 2_500_000
+    assert silent.size < outbox.MAX_UNREAD_CHARACTERS + 3 * 2_500_000
     silent.read()
     await tab.reply(first + 99)
     assert [reply[0] for reply in replies(tab)][-100:] == [first + n for n in range(100)]
@@ -499,7 +500,7 @@ async def test_changes_that_nobody_reads_are_kept_by_key() -> None:
     for turn in range(30):
         await writer.call("update", [[f"k{n}", f"{turn} " + "x" * 100_000] for n in range(10)])
     await writer.call("delete", ["k3"])
-    assert silent.size < sessions.MAX_UNREAD_CHARACTERS + 2_000_000
+    assert silent.size < outbox.MAX_UNREAD_CHARACTERS + 2_000_000
     silent.read()
     newest: dict[str, Any] = {}
 

@@ -13,7 +13,7 @@ from masq import channel as rpc
 from masq import joining as session
 from masq import messages
 from masq.status import Status
-from masq_store.engine.sessions import answers
+from masq_store.engine.sessions import answers, calls, outbox
 from masq_store.engine.sessions import app_session as sessions
 
 TEXT = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text(encoding="utf-8")
@@ -101,10 +101,10 @@ def test_the_numbers_are_those_of_the_code():
     assert f"more than {sessions.MAX_WAITING_CHARACTERS:,} that wait" in TEXT
     assert f"more than {rpc.MAX_MESSAGE_CHARACTERS:,} characters" in TEXT
     assert f"at most {answers.MAX_MESSAGE_BYTES:,} bytes" in TEXT
-    assert f"counts for {sessions.MESSAGE_COST:,} more" in TEXT
-    assert f"read {sessions.MAX_UNREAD_CHARACTERS:,} characters" in TEXT
+    assert f"counts for {calls.MESSAGE_COST:,} more" in TEXT
+    assert f"read {outbox.MAX_UNREAD_CHARACTERS:,} characters" in TEXT
     assert f"of at most {sessions.MAX_READ_CHARACTERS} characters" in TEXT
-    assert f"of more than {sessions.MAX_STRANGER_CHARACTERS:,} characters" in TEXT
+    assert f"of more than {calls.MAX_STRANGER_CHARACTERS:,} characters" in TEXT
     assert rpc.MAX_CALL_CHARACTERS + len(rpc.HEAD) + 32 < sessions.MAX_RECEIVED_CHARACTERS
     assert session.connect.__kwdefaults__["timeout"] == 30
     assert TEXT.count("30 seconds") == 2

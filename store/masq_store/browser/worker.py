@@ -32,6 +32,7 @@ from masq_store.engine.engine import Engine
 from masq_store.engine.pages.page_session import PageSession
 from masq_store.engine.partition.partition import Partition
 from masq_store.engine.sessions.app_session import AppSession
+from masq_store.engine.sessions.hand_over import Attach, State
 from masq_store.engine.tasks import Tasks
 
 ENGINE = "masq-engine"
@@ -283,7 +284,7 @@ class Worker:
             self._release()
             self.end()
 
-    def _send_on(self, url: str, by_session: dict[AppSession, tuple[Any, dict[str, Any]]]) -> None:
+    def _send_on(self, url: str, by_session: dict[AppSession, tuple[Any, State]]) -> None:
         """Send every frame and page to the worker at `url`, those that come later, too."""
         self._moved = url
         for line in list(self._lines):
@@ -382,7 +383,7 @@ class Line:
                 if self._moved and "attach" in message:  # sent before it heard
                     self.move(self._moved, [])
 
-    def move(self, url: str, handed: list[tuple[Any, dict[str, Any]]]) -> None:
+    def move(self, url: str, handed: list[tuple[Any, State]]) -> None:
         """Send frame or page to the worker at `url`, with the apps' ports that it goes on with."""
         from pyodide.ffi import to_js
 
@@ -390,7 +391,8 @@ class Line:
             (message["attach"], ports[0]) for _, message, ports in self._waiting if "attach" in message
         ]
         released = [(port.release(), state) for port, state in handed]
-        states = [state for _, state in released] + [attach for attach, _ in waiting]
+        states: list[State | Attach] = [state for _, state in released]
+        states += [attach for attach, _ in waiting]
         ports = [port for port, _ in released if port is not None]  # or the frame has it
         ports += [port for _, port in waiting]
         message = {"masq": messages.PROTOCOL, "moved": url, "sessions": states}
@@ -436,18 +438,18 @@ class Line:
             page = self._page_session
             engine.enrolments.take(port, asked=page is not None, page=page)
             return
-        nonce, app = _said_of(enrol)
+        nonce, app = _said_of(enrol.get("app"))
         try:
             engine.enrol(port, enrol.get("origin"), nonce, app)
         except MasqError:
             port.close()  # what the app says of itself cannot be: it has been told when it attached
 
-    def _attach(self, engine: Engine | Partition, attach: dict[str, Any], js_port: Any) -> None:
+    def _attach(self, engine: Engine | Partition, attach: Attach, js_port: Any) -> None:
         if "again" in attach and self._app_port is not None and self._app_port.away:
             self._app_port.back(js_port)
             return
         port = AppPort(js_port, self._tell)
-        nonce, app = _said_of(attach)
+        nonce, app = _said_of(attach.get("app"))
         try:
             session = engine.attach(port, attach.get("origin"), nonce, app, attach.get("ticket"))
         except MasqError as error:
@@ -526,9 +528,8 @@ def _unavailable(failure: MasqError) -> dict[str, Any]:
     return {"frame": "unavailable", **why, **error}
 
 
-def _said_of(attach: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+def _said_of(said: object) -> tuple[Any, dict[str, Any]]:
     """Return the nonce and what the app says of itself: from the app, so it may be anything."""
-    said = attach.get("app")
     found = said if isinstance(said, dict) else {}
     return found.get("nonce"), {name: found.get(name) for name in ("name", "description", "icon")}
 

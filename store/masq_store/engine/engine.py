@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any, NamedTuple
 
 from masq.errors import Disconnected, Locked, MasqError, NotRegistered, QuotaExceeded, StorageUnavailable
@@ -22,6 +23,7 @@ from masq_store.engine.profile.vault import Unlocked, Vault
 from masq_store.engine.relay.relays import Relays
 from masq_store.engine.sessions.access_requests import Requests
 from masq_store.engine.sessions.app_session import CLOSED_SECONDS, AppSession
+from masq_store.engine.sessions.hand_over import State
 from masq_store.engine.sessions.turns import Turns
 from masq_store.engine.storage.writer import Writer
 from masq_store.engine.store.auto_lock import Rest
@@ -134,7 +136,7 @@ class Engine:
             self.sync.look()
             self.tell_pages(["overview"])
 
-    async def stop(self) -> list[tuple[AppSession, Port, dict[str, Any]]]:
+    async def stop(self) -> list[tuple[AppSession, Port, State]]:
         """Finish what is being written and give every app's port back, with its session's state."""
         # Or an app that keeps writing would keep the engine from ever being done.
         self._stopping = True
@@ -168,6 +170,7 @@ class Engine:
         access.check_nonce(nonce)
         self.requests.check(nonce, origin)
         session = AppSession(self, port, origin, nonce, access.check_app(**app)._asdict())
+        session.on_severed, session.on_end = partial(self.severed, session), partial(self.detach, session)
         self._apps.add(session)
         if self._stopping:
             session.pause()

@@ -27,6 +27,7 @@ from masq_store.engine.partition.pasted_links import Severed
 from masq_store.engine.ports import Backend, Crypto, Network, Port
 from masq_store.engine.relay.relays import Relays
 from masq_store.engine.sessions.app_session import AppSession
+from masq_store.engine.sessions.hand_over import State
 from masq_store.engine.sessions.turns import Turns
 from masq_store.engine.storage.record_sealer import Sealer
 from masq_store.engine.storage.salvage import salvage
@@ -95,7 +96,7 @@ class Partition:
             await self._kept.sweep(self.now_ms())
         self._look_later()
 
-    async def stop(self) -> list[tuple[AppSession, Port, dict[str, Any]]]:
+    async def stop(self) -> list[tuple[AppSession, Port, State]]:
         """Finish what is being written and give every app's port back, with its session's state."""
         self._stopping = True
         for session in self._apps:
@@ -126,6 +127,7 @@ class Partition:
         access.check_origin(origin)
         access.check_nonce(nonce)
         session = AppSession(self, port, origin, nonce, access.check_app(**app)._asdict())
+        session.on_severed, session.on_end = partial(self.severed, session), partial(self.detach, session)
         self._apps.add(session)
         if self._stopping:
             session.pause()

@@ -187,6 +187,21 @@ class Reading:
         messages.check_depth(self._window)
 
 
+def calls_of(message: Any) -> list[list[Any]]:
+    """Return the calls of a message that was parsed at once. Raises ProtocolError for anything else."""
+    if not isinstance(message, dict) or "masq" not in message:
+        raise ProtocolError("that is not a message of this protocol")
+    if message["masq"] != messages.PROTOCOL:
+        raise ProtocolError(f"the store speaks version {messages.PROTOCOL} of the protocol")
+    calls = message.get("calls", [])
+    if not isinstance(calls, list):
+        raise ProtocolError("`calls` must be a list of [number, method, argument, …]")
+    for call in calls:
+        if type(call) is not list or len(call) < 2 or type(call[0]) is not int or type(call[1]) is not str:
+            check_call(call)
+    return calls
+
+
 def check_call(call: Any) -> None:
     """Raise ProtocolError unless this is [number, method, argument, …]."""
     if not (isinstance(call, list) and len(call) > 1 and type(call[0]) is int and isinstance(call[1], str)):

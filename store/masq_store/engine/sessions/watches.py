@@ -11,12 +11,15 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterable
 from itertools import chain, islice
-from typing import Any
+from typing import Any, Literal
 
 from masq_store.engine.sessions.answers import AROUND_BYTES, MAX_MESSAGE_BYTES, size
 
 LOOK_EVERY = 16
 """Keys between two looks at the clock."""
+
+Source = Literal["self", "tab", "device"]
+"""Whose doing a change was: that of the app's own tab, of another one, or of another device."""
 
 
 class Watches:
@@ -26,7 +29,7 @@ class Watches:
         self._prefixes: dict[int, str] = {}
         self._numbers: dict[str, list[int]] = {}  # by prefix
         self._lengths: list[int] = []  # of the prefixes, each once, the shortest first
-        self._news: dict[str, str] = {}  # keys that have changed, and who did it last
+        self._news: dict[str, Source] = {}  # keys that have changed, and who did it last
         self._beginnings: deque[tuple[int, str]] = deque()  # a watch, and the last key that it was told
         self.behind = False  # whether there is something to tell; read often
         for number, prefix in watches:
@@ -66,7 +69,7 @@ class Watches:
             self._beginnings = deque(entry for entry in self._beginnings if entry[0] != number)
             self.behind = bool(self._news or self._beginnings)
 
-    def note(self, keys: Iterable[str], source: str) -> None:
+    def note(self, keys: Iterable[str], source: Source) -> None:
         """Keep that these keys have changed, and whose doing it was."""
         self._news.update(dict.fromkeys(keys, source))
         self.behind = bool(self._news or self._beginnings)
@@ -128,7 +131,7 @@ class _Piece:
         self._seen = 0  # keys
         self.full = False
 
-    def add(self, head: str, key: str, source: str) -> bool:
+    def add(self, head: str, key: str, source: Source) -> bool:
         """Tell how `key` stands to the watches named by `head`; "": to none. False where there is no room for it."""
         if head:
             text = self._core.text(key)

@@ -1,0 +1,42 @@
+"""What a session needs of the engine that it belongs to: the store's, or a partition's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from masq_store.engine.sessions.turns import Turns
+from masq_store.engine.storage.writer import Writer
+
+
+class Keeper(Protocol):
+    """Whose space a session works on: a profile, or a copy in a partition."""
+
+    def release(self, origin: str) -> None:
+        """Take the app's space back from one that had it in use."""
+
+
+class LockTime(Protocol):
+    """When the store locks by itself."""
+
+    @property
+    def limited(self) -> bool:
+        """Whether it does."""
+
+    def used(self, origin: str) -> bool:
+        """Note that somebody uses an app; False where what it works on has rested for too long, and locks now."""
+
+
+class House(Protocol):
+    """The engine."""
+
+    now_ms: Callable[[], int]
+    writer: Writer
+    turns: Turns
+
+    @property
+    def rest(self) -> LockTime:
+        """When the store locks."""
+
+    def status(self, origin: str) -> dict[str, Any]:
+        """Return what an app may know."""
