@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any, BinaryIO
 
 from masq_relay.disk import UnusableData, open_disk
-from masq_relay.event_log import Journal
+from masq_relay.event_log import EventLog
 from masq_relay.limits import Limits
 from masq_relay.log_lines import LogLines
 from masq_relay.relay import Relay
@@ -73,19 +73,19 @@ async def _serve(settings: Settings) -> int:
         threading.Thread(target=_watch_stdin, args=(loop, asked), daemon=True).start()
     disk, reading = open_disk(settings.data)
     lines = LogLines(sys.stderr)
-    journal = Journal(settings.log, lines)
+    event_log = EventLog(settings.log, lines)
     for name in (
         "asyncio",
         "aiofastnet",
     ):  # what they write themselves would wait for standard error, in the loop
         logging.getLogger(name).addHandler(logging.NullHandler())
         logging.getLogger(name).propagate = False
-    loop.set_exception_handler(partial(_unexpected, journal))
+    loop.set_exception_handler(partial(_unexpected, event_log))
     relay = Relay(
         disk,
         reading,
         settings.limits,
-        journal,
+        event_log,
         behind_proxy=settings.behind_proxy,
         folder=settings.data,
     )
@@ -113,12 +113,12 @@ async def _serve(settings: Settings) -> int:
     return 1 if relay.lost.is_set() else 0
 
 
-def _unexpected(journal: Journal, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+def _unexpected(event_log: EventLog, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     """Say what nobody caught; that a connection went away is nothing."""
     error = context.get("exception")
     kind = error if isinstance(error, type) else type(error)  # aiofastnet gives the class alone, now and then
     if not issubclass(kind, OSError):
-        journal.say("error", "unexpected", what=str(context.get("message")), kind=kind.__name__)
+        event_log.write("error", "unexpected", what=str(context.get("message")), kind=kind.__name__)
 
 
 def _watch_stdin(loop: asyncio.AbstractEventLoop, asked: asyncio.Event) -> None:

@@ -149,7 +149,7 @@ class Arrivals:
                 # Out of files, mostly. Those who wait are still there when some have gone.
                 reason = errno.errorcode.get(error.errno or 0, "?")
                 self.relay.metrics.counts["accepts_failed_total"] += 1
-                self.relay.journal.say("error", "no more sockets", reason=reason)
+                self.relay.event_log.write("error", "no more sockets", reason=reason)
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
             self._take_in(taken, str(address[0]), answer, tls)

@@ -1,4 +1,4 @@
-"""A sheet: the envelopes that one commit added to one room, in one blob. Pure.
+"""A batch: the envelopes that one commit added to one room, in one blob. Pure.
 
 One row for each commit and room instead of one for each envelope: the thread that writes gives up and takes back the
 interpreter's lock once for each row, and a busy event loop makes it wait each time.
@@ -12,11 +12,11 @@ ENTRY = 16
 """Bytes that count for an envelope in a room's quota besides its own."""
 
 LARGEST = 128 * 1024
-"""Bytes after which a new sheet is begun, so that reading one is quick."""
+"""Bytes after which a new batch is begun, so that reading one is quick."""
 
 
-class DamagedSheet(Exception):
-    """A blob that is no sheet: the disk gave back something else than was written."""
+class DamagedBatch(Exception):
+    """A blob that is no batch: the disk gave back something else than was written."""
 
 
 def write(envelopes: Sequence[bytes]) -> bytes:
@@ -25,13 +25,13 @@ def write(envelopes: Sequence[bytes]) -> bytes:
 
 
 def read(content: bytes) -> Iterator[bytes]:
-    """Yield the envelopes of a blob. Raises DamagedSheet."""
+    """Yield the envelopes of a blob. Raises DamagedBatch."""
     at, end = 0, len(content)
     while at < end:
         start = at + 4
         at = start + int.from_bytes(content[at:start], "big")
         if start > end or at > end:
-            raise DamagedSheet("an envelope in the log ends beyond its sheet")
+            raise DamagedBatch("an envelope in the log ends beyond its batch")
         yield content[start:at]
 
 
@@ -41,7 +41,7 @@ def weigh(envelopes: Sequence[bytes]) -> int:
 
 
 def split(envelopes: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
-    """Yield runs of envelopes that each fit one sheet; one that is larger than a sheet has its own."""
+    """Yield runs of envelopes that each fit one batch; one that is larger than a batch has its own."""
     begin, size = 0, 0
     for index, each in enumerate(envelopes):
         if size and size + len(each) > LARGEST:

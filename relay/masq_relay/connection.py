@@ -158,12 +158,12 @@ class Connection(WSListener):
         if self.dead:
             return
         self.relay.metrics.errors[code] += 1
-        self.relay.journal.say(
+        self.relay.event_log.write(
             "debug" if code == Code.STOPPING else "warning",
             "cut off",
             code=int(code),
             reason=code.name,
-            peer=self.relay.journal.mark(self.peer.name if self.peer else ""),
+            peer=self.relay.event_log.mark(self.peer.name if self.peer else ""),
         )
         self._transport.send(WSMsgType.BINARY, frames.error(code, sentence, channel, ref))
         self._transport.send_close(CLOSES.get(code, WSCloseCode.POLICY_VIOLATION), code.name.lower().encode())

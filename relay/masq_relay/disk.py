@@ -1,7 +1,8 @@
 """What the relay keeps: one SQLite file, written by one thread (`Disk`) and read by another (`Reading`).
 
 WAL with synchronous=FULL: when a commit returns, what it wrote has been given to the disk with fsync.
-Deleting is never done where somebody waits: ranges to delete are noted in `refuse` and swept in small steps.
+Deleting is never done where somebody waits: what is discarded is noted as ranges and swept in small steps.
+In the file a batch is a row of `sheet`, and a discarded range one of `refuse` (as in rubbish).
 """
 
 from __future__ import annotations
@@ -14,8 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from masq_relay import batches as sheets
-from masq_relay import room_numbers
+from masq_relay import batches, room_numbers
 from masq_relay.frames import NO_TAG, TAG_BYTES
 from masq_relay.room_numbers import LAST_ENVELOPE, NUMBER_BITS, all_of, base
 
@@ -196,7 +196,7 @@ class _Tables:
                 self._sql.execute("ROLLBACK")
                 raise
             self._sql.execute("COMMIT")
-        except (sqlite3.Error, OSError, sheets.DamagedSheet) as error:
+        except (sqlite3.Error, OSError, batches.DamagedBatch) as error:
             # A COMMIT that failed may have left the transaction open.
             if self._sql.in_transaction:
                 self._sql.execute("ROLLBACK")
@@ -222,15 +222,15 @@ class _Tables:
         head, total = (0, 0) if last is None else (last[0] - base(id), last[1])
         return Kept(id, token, touched, start, trimmed, self._snapshot(snapshot), head, total, made, alone)
 
-    def _sheet_with(self, room: int, number: int) -> tuple[int, int, list[bytes]] | None:
-        """Return (first number, weight up to its end, envelopes) of the sheet that holds `number`, or None."""
+    def _batch_with(self, room: int, number: int) -> tuple[int, int, list[bytes]] | None:
+        """Return (first number, weight up to its end, envelopes) of the batch that holds `number`, or None."""
         row = self._sql.execute(
             "SELECT first, total, content FROM sheet WHERE key BETWEEN ? AND ? ORDER BY key LIMIT 1",
             (base(room) + number, all_of(room)[1]),
         ).fetchone()
         if row is None or number < row[0]:
             return None
-        return row[0], row[1], list(sheets.read(row[2]))
+        return row[0], row[1], list(batches.read(row[2]))
 
     def _has(self, room: int, start: int, snapshot: SnapshotKept | None, number: int, tag: bytes) -> bool:
         """Tell whether (number, tag) is in the room's log, or its beginning, or where its snapshot ends."""
@@ -240,7 +240,7 @@ class _Tables:
             return tag == snapshot.tag
         if number <= start or number > LAST_ENVELOPE:
             return False
-        found = self._sheet_with(room, number)
+        found = self._batch_with(room, number)
         return found is not None and found[2][number - found[0]][-TAG_BYTES:] == tag
 
 
@@ -304,12 +304,12 @@ class Disk(_Tables):
             )
         done = Done(id, work.total)
         first = work.head + 1
-        for run in sheets.split(work.envelopes):
+        for run in batches.split(work.envelopes):
             last = first + len(run) - 1
-            done.total += sheets.weigh(run)
+            done.total += batches.weigh(run)
             self._sql.execute(
                 "INSERT INTO sheet (key, first, time, total, content) VALUES (?, ?, ?, ?, ?)",
-                (base(id) + last, first, now_ms, done.total, sheets.write(run)),
+                (base(id) + last, first, now_ms, done.total, batches.write(run)),
             )
             first = last + 1
         for index, part in enumerate(work.parts):
@@ -341,7 +341,7 @@ class Disk(_Tables):
             "INSERT INTO part (key, content) VALUES (?, ?)", ((id << PART_BITS) + part.part, part.envelope)
         )
         self._sql.execute(
-            "UPDATE snapshot SET bytes = bytes + ? WHERE id = ?", (len(part.envelope) + sheets.ENTRY, id)
+            "UPDATE snapshot SET bytes = bytes + ? WHERE id = ?", (len(part.envelope) + batches.ENTRY, id)
         )
         if part.part == incoming.of - 1:
             self._finish(room, id, older, done)
@@ -352,10 +352,10 @@ class Disk(_Tables):
         self._sql.execute("UPDATE snapshot SET done = 1 WHERE id = ?", (id,))
         snapshot = self._snapshot(id)
         assert snapshot is not None
-        found = self._sheet_with(room, snapshot.number)
+        found = self._batch_with(room, snapshot.number)
         assert found is not None, "the snapshot's number was in the log when it began, and nothing else trims"
         first, total, envelopes = found
-        trimmed = total - sheets.weigh(envelopes[snapshot.number - first + 1 :])
+        trimmed = total - batches.weigh(envelopes[snapshot.number - first + 1 :])
         self._sql.execute(
             "UPDATE room SET start = ?, trimmed = ?, snapshot = ? WHERE id = ?",
             (snapshot.number, trimmed, id, room),
@@ -364,18 +364,18 @@ class Disk(_Tables):
         (last,) = self._sql.execute(
             "SELECT max(key) FROM sheet WHERE key BETWEEN ? AND ?", (low, high)
         ).fetchone()
-        # The last sheet stays even where all of it is trimmed: it says what the head is.
-        self._refuse(False, low, min(base(room) + snapshot.number, last - 1))
+        # The last batch stays even where all of it is trimmed: it says what the head is.
+        self._discard(False, low, min(base(room) + snapshot.number, last - 1))
         if older is not None:
             self._drop_snapshot(older.id)
         done.snapshot, done.trimmed = snapshot, trimmed
 
-    def _refuse(self, parts: bool, low: int, high: int) -> None:
+    def _discard(self, parts: bool, low: int, high: int) -> None:
         if low <= high:
             self._sql.execute("INSERT INTO refuse (parts, low, high) VALUES (?, ?, ?)", (parts, low, high))
 
     def _drop_snapshot(self, id: int) -> None:
-        self._refuse(True, id << PART_BITS, ((id + 1) << PART_BITS) - 1)
+        self._discard(True, id << PART_BITS, ((id + 1) << PART_BITS) - 1)
         self._sql.execute("DELETE FROM snapshot WHERE id = ?", (id,))
 
     def drop_incoming(self, incoming: Incoming) -> None:
@@ -434,7 +434,7 @@ class Disk(_Tables):
         """Forget these rooms and all they keep. Raises DiskFailed."""
         with self._transaction("BEGIN IMMEDIATE"):
             for room in rooms:
-                self._refuse(False, *all_of(room))
+                self._discard(False, *all_of(room))
                 for (id,) in self._sql.execute("SELECT id FROM snapshot WHERE room = ?", (room,)).fetchall():
                     self._drop_snapshot(id)
                 self._sql.execute("DELETE FROM room WHERE id = ?", (room,))
@@ -516,7 +516,7 @@ class Reading(_Tables):
                 "SELECT first, time, content FROM sheet WHERE key BETWEEN ? AND ? ORDER BY key",
                 (base(room) + after + 1, all_of(room)[1]),
             ):
-                for number, envelope in enumerate(sheets.read(content), first):
+                for number, envelope in enumerate(batches.read(content), first):
                     if after < number <= upto:
                         entries.append((number, time, envelope))
                 size += len(content)

@@ -23,7 +23,7 @@ class Out(Protocol):
         """Write a line."""
 
 
-class Journal:
+class EventLog:
     """Writes events at or above `level`, one of LEVELS, to `out`. What cannot be written is only counted."""
 
     def __init__(self, level: str, out: Out) -> None:
@@ -40,7 +40,7 @@ class Journal:
         content = name.encode() if isinstance(name, str) else name
         return hashlib.blake2s(content, key=self._key, digest_size=4).hexdigest()
 
-    def say(self, level: str, event: str, **fields: object) -> None:
+    def write(self, level: str, event: str, **fields: object) -> None:
         """Write one line; never raises. The caller sees to it that no field holds what a client sent."""
         if LEVELS.index(level) < self._least:
             return

@@ -69,11 +69,11 @@ def _bound(family: int, address: tuple[object, ...]) -> socket.socket:
     return found
 
 
-class Door:
+class Listener:
     """Answers requests.
 
     Args:
-        relay: whose door it is.
+        relay: whose listener it is.
         arrivals: where the sockets come from.
         local: whether all addresses are this machine's own.
         origins: pages that may connect, as origins; where any are given, and where all is local, no others may.
@@ -103,19 +103,19 @@ class Door:
         if "websocket" not in request.headers.get("Upgrade", "").lower():
             return _text(426, "This is a relay of Masq; it speaks WebSocket.\n")
         if not self._allowed(request.headers.get("Origin")):
-            self._relay.journal.say("warning", "origin refused")
+            self._relay.event_log.write("warning", "origin refused")
             return _text(403, "Pages of this origin may not use this relay; see --allow-origin.\n")
         address = arrival.address
         lines = request.headers.getall("X-Forwarded-For", [])
         if self._relay.behind_proxy:
             named = forwarded(lines)
             if named is None:
-                self._relay.journal.say("error", "proxy names no address")
+                self._relay.event_log.write("error", "proxy names no address")
                 return _text(400, "The proxy before this relay does not say whom it speaks for.\n")
             address = named
         elif lines and not self._warned:
             self._warned = True
-            self._relay.journal.say("warning", "a proxy, and no --behind-proxy: its users count as one")
+            self._relay.event_log.write("warning", "a proxy, and no --behind-proxy: its users count as one")
         return Connection(self._relay, self._arrivals, arrival, address)
 
     def answer_with_counts(self, arrival: Arrival, request: WSUpgradeRequest) -> Answered:

@@ -12,9 +12,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from masq_relay import allowance, frames
-from masq_relay import batches as sheets
-from masq_relay import replay as catch_up
+from masq_relay import allowance, batches, frames, replay
 from masq_relay.age import Age
 from masq_relay.arrivals import Arrivals
 from masq_relay.certificate import BadCertificate
@@ -33,14 +31,14 @@ from masq_relay.disk import (
     Reading,
     Work,
 )
-from masq_relay.event_log import Journal
+from masq_relay.event_log import EventLog
 from masq_relay.frames import Code
 from masq_relay.limits import DELIVERY, Limits
-from masq_relay.listener import Door, bind
+from masq_relay.listener import Listener, bind
 from masq_relay.metrics import Metrics
 from masq_relay.peers import Peer, Peers, is_loopback
 from masq_relay.rooms import DISK_REFUSAL, Casting, Entry, Member, Part, Posted, Refusal, Room
-from masq_relay.serial_thread import Lane
+from masq_relay.serial_thread import SerialThread
 
 MOST_ACKS = 4096
 """Acknowledgements that may wait for a member which posts while it does not read."""
@@ -73,7 +71,7 @@ class Relay:
     Args:
         disk: what it keeps, and `reading`: the same to read from. They belong to the relay from here on.
         limits: quotas and bounds.
-        journal: where it says what happens.
+        event_log: where it says what happens.
         clock_ms: the time, in milliseconds since 1970, to tell devices; tests bring their own.
         elapsed: seconds since any moment, by a clock that nobody sets; all that gets older or waits goes by it.
         behind_proxy: whether X-Forwarded-For says who a peer is.
@@ -85,7 +83,7 @@ class Relay:
         disk: Disk,
         reading: Reading,
         limits: Limits,
-        journal: Journal,
+        event_log: EventLog,
         *,
         clock_ms: Callable[[], int] = now_ms,
         elapsed: Callable[[], float] = time.monotonic,
@@ -93,7 +91,7 @@ class Relay:
         folder: Path | None = None,
     ) -> None:
         self.limits = limits
-        self.journal = journal
+        self.event_log = event_log
         self.clock_ms = clock_ms
         self.elapsed = elapsed
         self.behind_proxy = behind_proxy
@@ -153,23 +151,23 @@ class Relay:
         apart = [] if metrics_port is None else await bind(["127.0.0.1"], metrics_port)
         self._arrivals = Arrivals(self, None if certificate is None else certificate.context)
         local = all(is_loopback(str(each.getsockname()[0])) for each in listeners)
-        door = Door(self, self._arrivals, local=local, origins=origins, metrics_apart=bool(apart))
-        self._write = Lane("masq-relay-write", self.loop)
-        self._read = Lane("masq-relay-read", self.loop)
+        listener = Listener(self, self._arrivals, local=local, origins=origins, metrics_apart=bool(apart))
+        self._write = SerialThread("masq-relay-write", self.loop)
+        self._read = SerialThread("masq-relay-read", self.loop)
         self._sizes = await self._write.ask(self._disk.size)
         self._age = Age(await self._write.ask(self._disk.age_ms), self.elapsed)
         self._age_noted = self.elapsed()
         self._tidying = self.loop.create_task(self._tidy_now_and_then())
         for each in listeners:
-            self._arrivals.listen(each, door.answer)
+            self._arrivals.listen(each, listener.answer)
         for each in apart:
-            self._arrivals.listen(each, door.answer_with_counts, plain=True)
+            self._arrivals.listen(each, listener.answer_with_counts, plain=True)
         port = int(listeners[0].getsockname()[1])
         fields: dict[str, object] = {"host": hosts[0]} if len(hosts) == 1 else {"hosts": hosts}
         if apart:
             fields["metrics_port"] = self.metrics_port = int(apart[0].getsockname()[1])
         tls = certificate is not None
-        self.journal.say("info", "listening", **fields, port=port, tls=tls, rooms=self._sizes[0])
+        self.event_log.write("info", "listening", **fields, port=port, tls=tls, rooms=self._sizes[0])
         return port
 
     def renew_certificate(self) -> None:
@@ -179,9 +177,9 @@ class Relay:
         try:
             self._certificate.renew()
         except BadCertificate as error:
-            self.journal.say("error", "certificate not taken", reason=str(error))
+            self.event_log.write("error", "certificate not taken", reason=str(error))
         else:
-            self.journal.say("info", "certificate taken")
+            self.event_log.write("info", "certificate taken")
 
     async def stop(self) -> None:
         """Keep what has come, say to all that the relay is stopping, and end. Takes a few seconds at most."""
@@ -206,7 +204,7 @@ class Relay:
         self._read.end()
         self._reading.close()
         self._disk.close()
-        self.journal.say("info", "stopped")
+        self.event_log.write("info", "stopped")
 
     # Connections.
 
@@ -438,7 +436,7 @@ class Relay:
             return
         room = member.room
         length = len(envelope)
-        size = length + sheets.ENTRY
+        size = length + batches.ENTRY
         weight = room.weight() + size
         if not self._fits(member, weight, size, ref):
             return
@@ -475,7 +473,7 @@ class Relay:
         if member is None:
             return
         room = member.room
-        size = len(snapshot.envelope) + sheets.ENTRY
+        size = len(snapshot.envelope) + batches.ENTRY
         step = self._begin if snapshot.part == 0 else self._go_on
         refusal = step(room, member, snapshot)
         if refusal is not None:
@@ -681,7 +679,7 @@ class Relay:
             return result, None
         if isinstance(result, CannotKeep):
             return None, (Code.ROOM_FULL, str(result))
-        self.journal.say("error", "room failed", failure=str(result), kind=type(result).__name__)
+        self.event_log.write("error", "room failed", failure=str(result), kind=type(result).__name__)
         self.metrics.counts["rooms_failed_total"] += 1
         return None, None
 
@@ -690,7 +688,7 @@ class Relay:
         for entry in entries:
             peer = entry.member.connection.peer
             if type(entry) is Posted and peer is not None:
-                size = len(entry.envelope) + sheets.ENTRY
+                size = len(entry.envelope) + batches.ENTRY
                 cost = allowance.cost(alone=room.alone is not None, weight=room.weight(), size=size)
                 peer.kept.give_back(cost)
 
@@ -699,11 +697,11 @@ class Relay:
         for entry in entries:
             if type(entry) is Posted:
                 length = len(entry.envelope)
-                weight = length + sheets.ENTRY
+                weight = length + batches.ENTRY
                 count += 1
                 size += length
             elif type(entry) is Part:
-                weight = len(entry.work.envelope) + sheets.ENTRY
+                weight = len(entry.work.envelope) + batches.ENTRY
                 self._added += weight if kept else 0
             else:
                 assert type(entry) is Casting
@@ -730,7 +728,7 @@ class Relay:
 
     def _disk_failed(self, doing: str, failure: Exception | None) -> None:
         self.disk_ok = False
-        self.journal.say(
+        self.event_log.write(
             "error", "disk failed", doing=doing, failure=str(failure), kind=type(failure).__name__
         )
 
@@ -752,12 +750,12 @@ class Relay:
                 member.connection.cut(*DISK_REFUSAL)
                 then(b"")
                 return
-            messages, count = catch_up.messages(member, page)
+            messages, count = replay.messages(member, page)
             self.metrics.counts["replayed_total"] += count
             self.metrics.counts["bytes_out_total"] += len(messages)
             then(messages)
 
-        self._read.do(catch_up.next_read(member, self._reading), done)
+        self._read.do(replay.next_read(member, self._reading), done)
 
     # Now and then.
 
@@ -784,7 +782,7 @@ class Relay:
         if self._certificate is not None and self._certificate.changed:
             self.renew_certificate()
         if self._folder is not None and not (self._folder / FILE).exists():
-            self.journal.say("error", "data directory is gone")
+            self.event_log.write("error", "data directory is gone")
             self.disk_ok = False
             self.lost.set()
             return
@@ -827,7 +825,7 @@ class Relay:
         if free:
             await self._forget(free)
             self.metrics.counts["rooms_made_way_total"] += len(free)
-            self.journal.say("warning", "rooms made way", count=len(free))
+            self.event_log.write("warning", "rooms made way", count=len(free))
         return bool(free)
 
     def _note_age(self) -> None:
@@ -855,7 +853,7 @@ class Relay:
             return False
         await self._forget(chosen)
         self.metrics.counts["rooms_expired_total"] += len(chosen)
-        self.journal.say("info", "rooms expired", count=len(chosen))
+        self.event_log.write("info", "rooms expired", count=len(chosen))
         return len(idle) == EXPIRE_AT_ONCE
 
     async def _forget(self, chosen: list[tuple[int, bytes]]) -> None:
@@ -872,7 +870,7 @@ class Relay:
     def gauges(self) -> dict[str, float]:
         """Return what /metrics shows beside the counts."""
         return {
-            "log_lines_lost": self.journal.lost,
+            "log_lines_lost": self.event_log.lost,
             "connections": len(self.connections),
             "peers": len(self.peers),
             "arriving": self._arrivals.count,

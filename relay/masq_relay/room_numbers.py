@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 NUMBER_BITS = 36
-"""A sheet's key is room number and last envelope's number in one integer: 2^27 rooms at a time, 2^36 envelopes each."""
+"""A batch's key is room number and last envelope's number in one integer: 2^27 rooms at a time, 2^36 envelopes each."""
 
 LAST_ROOM = (1 << 63 - NUMBER_BITS) - 1
 LAST_ENVELOPE = (1 << NUMBER_BITS) - 1
@@ -14,12 +14,12 @@ PAGE = 1000
 
 
 def base(room: int) -> int:
-    """Return the key that is just before a room's sheets."""
+    """Return the key that is just before a room's batches."""
     return room << NUMBER_BITS
 
 
 def all_of(room: int) -> tuple[int, int]:
-    """Return the first and the last key that a room's sheets can have."""
+    """Return the first and the last key that a room's batches can have."""
     return base(room), base(room + 1) - 1
 
 

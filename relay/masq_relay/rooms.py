@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
-from masq_relay import batches as sheets
-from masq_relay import frames
+from masq_relay import batches, frames
 from masq_relay.disk import Done, Incoming, Kept, PartWork, SnapshotKept, Work
 from masq_relay.frames import Code, Piece
 
@@ -309,4 +308,4 @@ def _length(entry: Entry) -> int:
 
 
 def _size(entries: list[Entry]) -> int:
-    return sum([len(entry.envelope) + sheets.ENTRY for entry in entries if type(entry) is Posted])
+    return sum([len(entry.envelope) + batches.ENTRY for entry in entries if type(entry) is Posted])

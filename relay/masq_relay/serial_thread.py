@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 Result = TypeVar("Result")
 
 
-class Lane:
+class SerialThread:
     """One thread; jobs are done in the order in which they came, and answered on the event loop."""
 
     def __init__(self, name: str, loop: asyncio.AbstractEventLoop) -> None:

@@ -18,7 +18,7 @@ from patience import seconds
 from picows import WSListener, WSMsgType, ws_connect
 
 from masq_relay.disk import open_disk
-from masq_relay.event_log import Journal
+from masq_relay.event_log import EventLog
 from masq_relay.limits import Limits
 from masq_relay.relay import Relay
 
@@ -115,7 +115,7 @@ async def relay(
     choice = Limits(**{"tidy": 0.05, "grace": 2.0, **limits})
     extra: dict = {"behind_proxy": behind_proxy, **({"clock_ms": clock} if clock else {})}
     extra |= {"elapsed": lambda: elapsed() / 1000} if elapsed else {}
-    found = Relay(*open_disk(folder), choice, Journal("debug", said), folder=folder, **extra)
+    found = Relay(*open_disk(folder), choice, EventLog("debug", said), folder=folder, **extra)
     asked = {"hosts": "127.0.0.1", "port": port, **(start or {})}
     running = Running(found, await found.start(**asked), said)
     try:

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from masq_relay import batches as sheets
-from masq_relay import frames
+from masq_relay import batches, frames
 from masq_relay.frames import BadFrame, Code, Kind
 
 CHANNEL = st.integers(0, 0xFFFF)
@@ -113,30 +112,30 @@ def test_another_version(content):
 
 
 @given(st.lists(st.binary(min_size=32, max_size=300), max_size=30))
-def test_a_sheet_comes_back(envelopes):
-    """What was written into a sheet is read from it, and it is cut at no other place."""
-    content = sheets.write(envelopes)
-    assert list(sheets.read(content)) == envelopes
-    assert sheets.weigh(envelopes) == sum(map(len, envelopes)) + 16 * len(envelopes)
+def test_a_batch_comes_back(envelopes):
+    """What was written into a batch is read from it, and it is cut at no other place."""
+    content = batches.write(envelopes)
+    assert list(batches.read(content)) == envelopes
+    assert batches.weigh(envelopes) == sum(map(len, envelopes)) + 16 * len(envelopes)
 
 
 @given(st.binary(max_size=300))
-def test_any_bytes_are_a_sheet_or_damaged(content):
-    """A damaged sheet is found out, or gives slices of itself; never anything else."""
+def test_any_bytes_are_a_batch_or_damaged(content):
+    """A damaged batch is found out, or gives slices of itself; never anything else."""
     try:
-        found = list(sheets.read(content))
-    except sheets.DamagedSheet:
+        found = list(batches.read(content))
+    except batches.DamagedBatch:
         return
-    assert sheets.write(found) == content
+    assert batches.write(found) == content
 
 
-@given(st.lists(st.integers(32, sheets.LARGEST * 2), max_size=12))
-def test_sheets_are_bounded(sizes):
-    """A run of envelopes is split so that each sheet is small or holds one envelope; none is lost."""
+@given(st.lists(st.integers(32, batches.LARGEST * 2), max_size=12))
+def test_batches_are_bounded(sizes):
+    """A run of envelopes is split so that each batch is small or holds one envelope; none is lost."""
     envelopes = [bytes(size) for size in sizes]
-    runs = list(sheets.split(envelopes))
+    runs = list(batches.split(envelopes))
     assert [each for run in runs for each in run] == envelopes
-    assert all(len(run) == 1 or sum(map(len, run)) <= sheets.LARGEST + 4 * len(run) for run in runs)
+    assert all(len(run) == 1 or sum(map(len, run)) <= batches.LARGEST + 4 * len(run) for run in runs)
 
 
 @given(st.lists(st.tuples(NUMBER, ENVELOPE), min_size=1, max_size=5), CHANNEL)

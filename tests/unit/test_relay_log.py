@@ -322,7 +322,7 @@ def test_the_event_loop_does_not_wait_for_the_disk(tmp_path):
 
 
 def test_a_damaged_log_is_said_and_not_sent(tmp_path):
-    """A sheet that the disk gives back damaged ends the reader's connection with code 12."""
+    """A batch that the disk gives back damaged ends the reader's connection with code 12."""
 
     async def scene():
         async with relay(tmp_path) as r:

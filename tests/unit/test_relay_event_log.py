@@ -11,7 +11,7 @@ import threading
 import pytest
 from relay_rig import PATIENCE, ROOT, Clock, connect, in_thread, relay, run, sealed, until
 
-from masq_relay.event_log import LINES_BURST, Journal
+from masq_relay.event_log import LINES_BURST, EventLog
 from masq_relay.log_lines import MOST_WAITING, LogLines
 
 
@@ -41,7 +41,7 @@ def test_a_log_that_cannot_be_written(tmp_path, error):
     async def scene():
         elapsed = Clock()
         async with relay(tmp_path, elapsed=elapsed, retention=60) as r:
-            r.relay.journal._out = Broken(error)
+            r.relay.event_log._out = Broken(error)
             client, idle = await r.member(), await r.member(room=b"i" * 16)
             await idle.keep(sealed())
             await idle.close()
@@ -56,7 +56,7 @@ def test_a_log_that_cannot_be_written(tmp_path, error):
             for ref in (1, 2, 3):
                 client.post(sealed(), ref)
                 assert (await client.next("ERROR"))[1:4] == (1, ref, 12)
-            assert (r.relay.unsaved, r.relay.journal.lost > 0) == (0, True)
+            assert (r.relay.unsaved, r.relay.event_log.lost > 0) == (0, True)
             r.relay._disk.commit = commit
             assert await client.keep(sealed()) == [1]
             stranger = await r.client()
@@ -143,13 +143,13 @@ def test_a_program_whose_log_nobody_reads(tmp_path, reader):
 def test_a_log_is_not_flooded():
     """Of more lines than a burst the rest is left out, and the next line says how many."""
     lines = []
-    journal = Journal("info", type("List", (), {"write": lambda self, line: lines.append(line)})())
+    event_log = EventLog("info", type("List", (), {"write": lambda self, line: lines.append(line)})())
     for _ in range(int(LINES_BURST) + 500):
-        journal.say("warning", "cut off")
+        event_log.write("warning", "cut off")
     assert len(lines) <= LINES_BURST + 20
-    journal._pace.give_back(1)
-    journal.say("warning", "cut off")
-    assert json.loads(lines[-1])["left_out_before"] == journal.lost > 400
+    event_log._pace.give_back(1)
+    event_log.write("warning", "cut off")
+    assert json.loads(lines[-1])["left_out_before"] == event_log.lost > 400
 
 
 def test_lines_that_nobody_takes():

@@ -1,4 +1,4 @@
-"""The relay's door: sockets before they are connections, who may ask for what, and what is taken up while it runs."""
+"""How the relay listens: sockets before they are connections, who may ask for what, what is taken up while it runs."""
 
 import asyncio
 import contextlib
