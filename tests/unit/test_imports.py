@@ -58,8 +58,8 @@ FOLDERS = {
     "core.crypto core.enrolment core.pairing core.space core.sync",
     "engine.partition": "engine.enrolment engine.pairing engine.ports engine.profile engine.relay "
     "engine.sessions engine.storage engine.sync engine.tasks core",
-    "engine.store": "engine.enrolment engine.pairing engine.ports engine.profile engine.relay engine.storage "
-    "engine.sync core",
+    "engine.store": "engine.enrolment engine.pairing engine.ports engine.profile engine.relay "
+    "engine.sessions.idle engine.storage engine.sync core",
     "engine.pages": "engine.ports engine.profile engine.sessions engine.storage engine.store core",
     "engine.engine": "engine.pages engine.ports engine.profile engine.relay engine.sessions engine.storage "
     "engine.store engine.tasks core",
@@ -95,7 +95,6 @@ TO_BE_CUT = {
     "masq_store.engine.pages.device_calls": "engine.engine engine.enrolment",
     "masq_store.engine.pages.overview": "engine.engine",
     "masq_store.engine.pages.page_session": "engine.engine",
-    "masq_store.engine.partition.partition": "engine.store.auto_lock",
     "masq_store.engine.store.auto_lock": "engine.engine",
     "masq_store.engine.store.device_list": "engine.engine",
     "masq_store.engine.store.device_pairing": "engine.engine",

@@ -11,9 +11,9 @@ from engine_rig import APP, Peer, Rig
 from partition_rig import Apart, enrolled, run, until
 
 from masq_store.core.errors import DamagedData
+from masq_store.engine.sessions.idle import LOOK_SECONDS
 from masq_store.engine.storage import open_space
 from masq_store.engine.storage.trash import KEPT_MS
-from masq_store.engine.store.auto_lock import LOOK_SECONDS
 
 
 async def a_copy(passphrase: str = "") -> tuple[Rig, Apart, Peer, str]:

@@ -1,5 +1,4 @@
 """The engine of a partition: an app's copy beside a store that is elsewhere.
 
-Imports nothing of `engine.pages` and `engine.engine`, and of `engine.store` only `auto_lock`, which is to be cut: the
-two engines are to know nothing of each other.
+Imports nothing of `engine.pages`, `engine.store` and `engine.engine`: the two engines know nothing of each other.
 """

@@ -28,12 +28,12 @@ from masq_store.engine.ports import Backend, Crypto, Network, Port
 from masq_store.engine.relay.relays import Relays
 from masq_store.engine.sessions.app_session import AppSession
 from masq_store.engine.sessions.hand_over import State
+from masq_store.engine.sessions.idle import LOOK_SECONDS, Idle
 from masq_store.engine.sessions.turns import Turns
 from masq_store.engine.storage.record_sealer import Sealer
 from masq_store.engine.storage.salvage import salvage
 from masq_store.engine.storage.together import write_together
 from masq_store.engine.storage.writer import Writer
-from masq_store.engine.store.auto_lock import LOOK_SECONDS, Idle
 from masq_store.engine.tasks import END_SECONDS, Tasks
 
 TELL_SECONDS = 0.1

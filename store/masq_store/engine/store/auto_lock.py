@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import binascii
-from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -18,33 +17,12 @@ from masq_store.core.crypto import key_schedule as keys
 from masq_store.engine.profile import tickets
 from masq_store.engine.profile.tickets import TICKET_SECONDS
 from masq_store.engine.profile.wrapping import content, text
+from masq_store.engine.sessions.idle import LOOK_SECONDS, Idle
 
 if TYPE_CHECKING:
     from masq_store.engine.engine import Engine
 
-LOOK_SECONDS = 15
-"""How often the engine looks whether it is time to lock, and renews its ticket."""
-
 assert 2 * LOOK_SECONDS < TICKET_SECONDS
-
-
-class Idle:
-    """How long ago anybody used what may lock by itself."""
-
-    def __init__(self, now_ms: Callable[[], int]) -> None:
-        self._now_ms = now_ms
-        self._used_ms = 0
-
-    def end(self) -> None:
-        """Somebody uses it now."""
-        self._used_ms = self._now_ms()
-
-    @property
-    def ms(self) -> int:
-        """For how many milliseconds nobody has, as far as the clock tells."""
-        now = self._now_ms()
-        self._used_ms = min(self._used_ms, now)  # a clock set back must not put the lock off
-        return now - self._used_ms
 
 
 class Rest:
