@@ -90,9 +90,8 @@ LAYERS: dict[str, set[str]] = {
 
 TO_BE_CUT = {
     "masq_store.core.profile.home_layout": "core.relay.address",
-    "masq_store.engine.enrolment.link_line": "engine.engine engine.partition engine.relay core.profile",
     "masq_store.engine.pages.commands": "engine.engine",
-    "masq_store.engine.pages.device_calls": "engine.engine engine.enrolment",
+    "masq_store.engine.pages.device_calls": "engine.engine",
     "masq_store.engine.pages.overview": "engine.engine",
     "masq_store.engine.pages.page_session": "engine.engine",
     "masq_store.engine.store.auto_lock": "engine.engine",

@@ -1,5 +1,4 @@
 """The line between a partition and the store, by a port or by a link, and app data kept in step over it.
 
-Imports ports, `engine.storage` and `engine.pairing`, and is to import nothing of the two engines; `link_line` still
-does.
+Imports ports, `engine.storage` and `engine.pairing`; nothing of the two engines.
 """

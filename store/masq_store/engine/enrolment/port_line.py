@@ -27,24 +27,15 @@ LOOK_SECONDS = 0.05
 class Line:
     """One end of the port.
 
-    Args:
-        said: called with each message that is not about the spaces.
-        gone: called once, when the other end has been silent for too long, or talks nonsense.
-        changed: told when what `together` and `waiting` say may have changed.
-        first_word: seconds that the other end's first word may take; 0: no more than any other.
+    first_word: seconds that the other end's first word may take; 0: no more than any other.
     """
 
-    def __init__(
-        self,
-        port: Port,
-        *,
-        said: Callable[[dict[str, Any]], None],
-        gone: Callable[[], None],
-        changed: Callable[[], None],
-        first_word: float = 0.0,
-    ) -> None:
+    _said: Callable[[dict[str, Any]], None]
+    _gone: Callable[[], None]
+    _changed: Callable[[], None]
+
+    def __init__(self, port: Port, *, first_word: float = 0.0) -> None:
         self._port = port
-        self._said, self._gone, self._changed = said, gone, changed
         self._spaces: dict[str, SpaceLine] = {}
         self._turn = 0  # counts the grants: what is said of one's spaces must not reach another's
         self._early: list[tuple[str, bytes]] | None = None  # said before the spaces were open here
@@ -53,8 +44,21 @@ class Line:
         self._silences = 0
         self._patience = first_word or SILENT_SECONDS
         self._open = True
+        self._timer: asyncio.TimerHandle | None = None
+
+    def attach(
+        self, *, said: Callable[[dict[str, Any]], None], gone: Callable[[], None], changed: Callable[[], None]
+    ) -> None:
+        """Begin to speak and to listen.
+
+        Args:
+            said: called with each message that is not about the spaces.
+            gone: called once, when the other end has been silent for too long, or talks nonsense.
+            changed: told when what `together` and `waiting` say may have changed.
+        """
+        self._said, self._gone, self._changed = said, gone, changed
         self._timer = self._loop.call_later(ALIVE_SECONDS, self._beat)
-        port.listen(self._receive)
+        self._port.listen(self._receive)
         self.post(alive=True)  # the first word: from here on silence means that this end is gone
 
     def post(self, **message: Any) -> None:
@@ -113,7 +117,8 @@ class Line:
         """End. The other end will find it silent."""
         if self._open:
             self._open = False
-            self._timer.cancel()
+            if self._timer is not None:
+                self._timer.cancel()
             for line in self._spaces.values():  # what is known of the other end stays known
                 line.stop()
             self._port.close()

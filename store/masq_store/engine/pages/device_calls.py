@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from masq.errors import ProtocolError
-from masq_store.engine.enrolment.link_line import OfferedLine
 from masq_store.engine.store.device_pairing import Pairing
+from masq_store.engine.store.link_offer import OfferedLine
 
 if TYPE_CHECKING:
     from masq_store.engine.engine import Engine
@@ -64,7 +64,7 @@ class DeviceCalls:
 
     async def offer_link(self, store: str, nonce: str, origin: str) -> dict[str, Any] | None:
         """Make a link for the app's page that has opened this window and cannot speak to it: see `OfferedLine`."""
-        await self._begin(await OfferedLine.offer(self._engine, store, nonce, origin, self._changed))
+        await self._begin(await self._engine.enrolments.offer_link(store, nonce, origin, self._changed))
         return await self.pairing()
 
     async def _begin(self, pairing: Pairing | OfferedLine) -> None:

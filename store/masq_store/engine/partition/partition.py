@@ -19,11 +19,12 @@ from masq_store.core.enrolment import messages as wire
 from masq_store.core.errors import DamagedData, NewerData
 from masq_store.core.profile import claims as access
 from masq_store.core.profile.home_layout import Identity, draw_identity
-from masq_store.engine.enrolment.link_line import TakenLine
 from masq_store.engine.enrolment.port_line import Line
 from masq_store.engine.partition.app_copy import Copy
 from masq_store.engine.partition.enrolment_records import Copies, Secrets
+from masq_store.engine.partition.link_request import TakenLine
 from masq_store.engine.partition.pasted_links import Severed
+from masq_store.engine.partition.services import Services
 from masq_store.engine.ports import Backend, Crypto, Network, Port
 from masq_store.engine.relay.relays import Relays
 from masq_store.engine.sessions.app_session import AppSession
@@ -73,12 +74,14 @@ class Partition:
         self._failed, self._emptied = failed, emptied
         self.relays = Relays(network, now_ms=now_ms, random=crypto.random) if network else None
         self._kept = Copies(backend, crypto)
-        self._severed = Severed(self)
         self._locked: set[str] = set()  # origins whose copy is on the disk and cannot be opened
         self._changing = asyncio.Lock()  # held while it changes which copies are open
         self._apps: set[AppSession] = set()
         self._lines: dict[str, _Asked] = {}  # by origin: the newest window or store that is there
         self._tasks = Tasks("the engine of a partition", self.writer.heed)
+        self._severed = Severed(
+            self, Services(backend, crypto, now_ms, self.writer, self.relays, self._tasks, self._changing)
+        )
         self._telling: asyncio.TimerHandle | None = None
         self._looking: asyncio.TimerHandle | None = None
         self._handed_back = False
@@ -400,17 +403,17 @@ class Partition:
         for session in self._of(origin):
             if session.nonce == nonce:
                 self._severed.reached(session)
-        self.ask(partial(Line, port, first_word=wire.START_SECONDS), origin, nonce, claims)
+        self.ask(Line(port, first_word=wire.START_SECONDS), origin, nonce, claims)
 
-    def ask(self, lead: Callable[..., Any], origin: str, nonce: str, app: dict[str, Any]) -> None:
-        """Ask for an app's data over the line that `lead` begins, called with the arguments of `Line` but its port."""
+    def ask(self, line: Line | TakenLine, origin: str, nonce: str, app: dict[str, Any]) -> None:
+        """Ask for an app's data over a line to which nobody is attached yet."""
         before = self._lines.pop(origin, None)
         if before is not None:  # the person has clicked again
             before.line.close()
             # In another tab: what the first one's window says is heard no more. Or the copy was in step by it.
             if before.nonce != nonce or before.copy is not None:
                 self.gone(before)
-        self._lines[origin] = _Asked(self, lead, origin, nonce, app)
+        self._lines[origin] = _Asked(self, line, origin, nonce, app)
         self.soon(self._lines[origin].begin())
 
     def meets(self, session: AppSession) -> bool:
@@ -600,7 +603,7 @@ class _Asked:
     def __init__(
         self,
         partition: Partition,
-        lead: Callable[..., Line | TakenLine],
+        line: Line | TakenLine,
         origin: str,
         nonce: str,
         app: dict[str, Any],
@@ -616,7 +619,8 @@ class _Asked:
         self._partition = partition
         self._identity: Identity | None = None
         self._private = b""
-        self.line = lead(said=self._said, gone=self._gone, changed=partition._changed)
+        self.line = line
+        line.attach(said=self._said, gone=self._gone, changed=partition._changed)
 
     async def begin(self) -> None:
         """Say who asks."""

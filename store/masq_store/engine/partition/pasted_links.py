@@ -16,7 +16,8 @@ from masq.errors import MasqError, to_wire
 from masq_store.core.enrolment.link_machine import NOT_NOW
 from masq_store.core.errors import PairingGone, PairingUsedTwice
 from masq_store.core.pairing.machine import LINK_MS
-from masq_store.engine.enrolment.link_line import TakenLine
+from masq_store.engine.partition.link_request import TakenLine
+from masq_store.engine.partition.services import Services
 from masq_store.engine.sessions.app_session import CLOSED_SECONDS, AppSession
 
 if TYPE_CHECKING:
@@ -29,8 +30,8 @@ STRIP_SECONDS = LINK_MS / 1000
 class Severed:
     """Which frames show what."""
 
-    def __init__(self, partition: Partition) -> None:
-        self._partition = partition
+    def __init__(self, partition: Partition, services: Services) -> None:
+        self._partition, self._services = partition, services
         self._shown: dict[AppSession, dict[str, Any]] = {}
         self._used: dict[AppSession, TakenLine] = {}
         self._lines: dict[bytes, TakenLine] = {}  # by the room that they are in
@@ -106,7 +107,7 @@ class Severed:
         if session not in self._shown and self._partition.meets(session):
             return
         try:
-            line = await TakenLine.take(self._partition, text, session.nonce)
+            line = await TakenLine.take(self._services, text, session.nonce)
             present = self._lines.get(line.room)
             if present is not None and present.over:
                 raise PairingUsedTwice()
@@ -119,7 +120,7 @@ class Severed:
         line.told = partial(self._follow, session, line)
         line.left = lambda: self._lines.pop(line.room, None)
         self._show(session, {"state": "look"})
-        self._partition.ask(line.lead, session.origin, session.nonce, session.app)
+        self._partition.ask(line, session.origin, session.nonce, session.app)
 
     def _put_off(self, session: AppSession) -> None:
         """Hide the strip, whatever it shows; to an app that waits that is a window closed without an answer."""

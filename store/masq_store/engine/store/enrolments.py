@@ -9,18 +9,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from masq.errors import MasqError, ProtocolError
 from masq_store.core.crypto import key_schedule as keys
 from masq_store.core.enrolment import messages as wire
 from masq_store.core.profile.home_layout import Identity, identity_of
-from masq_store.engine.enrolment.link_line import OfferedLine
 from masq_store.engine.enrolment.port_line import Line
 from masq_store.engine.ports import Port
 from masq_store.engine.profile.profile import Profile
 from masq_store.engine.store.generations import enrolment_in, generations
+from masq_store.engine.store.link_offer import OfferedLine
 
 if TYPE_CHECKING:
     from masq_store.engine.engine import Engine
@@ -29,15 +28,18 @@ if TYPE_CHECKING:
 HEAR_SECONDS = 2.0
 """How long a window stays open for a partition that does not say whether it has heard a no."""
 
-Lead = Callable[..., Any]
-"""Begins a line: called with the arguments of `Line` but its port."""
-
 
 class Enrolment:
     """One partition. `asked`: by a window that the person has opened; else its app reaches the store itself by now."""
 
     def __init__(
-        self, engine: Engine, enrolments: Enrolments, lead: Lead, *, asked: bool, page: PageSession | None
+        self,
+        engine: Engine,
+        enrolments: Enrolments,
+        line: Line | OfferedLine,
+        *,
+        asked: bool,
+        page: PageSession | None,
     ) -> None:
         self.origin = self.nonce = ""
         self.app: dict[str, Any] = {}
@@ -57,7 +59,8 @@ class Enrolment:
         """Whether the copy that was there could not be read, or not all of it."""
         self._engine, self._enrolments = engine, enrolments
         self._heard = asyncio.Event()
-        self.line: Line | OfferedLine = lead(said=self._said, gone=self._gone, changed=self._changed)
+        self.line = line
+        line.attach(said=self._said, gone=self._gone, changed=self._changed)
 
     def tell_status(self, status: dict[str, Any]) -> None:
         """Tell the partition where the person has said no."""
@@ -129,11 +132,21 @@ class Enrolments:
 
     def take(self, port: Port, *, asked: bool, page: PageSession | None = None) -> None:
         """Take up a port that leads to a partition's worker, which will say who it is. `page`: the window's."""
-        self.lead(partial(Line, port, first_word=wire.START_SECONDS), asked=asked, page=page)
+        line = Line(port, first_word=wire.START_SECONDS)
+        self._here.append(Enrolment(self._engine, self, line, asked=asked, page=page))
 
-    def lead(self, lead: Lead, *, asked: bool, page: PageSession | None = None) -> None:
-        """Take up a line that leads there."""
-        self._here.append(Enrolment(self._engine, self, lead, asked=asked, page=page))
+    async def offer_link(
+        self, store: object, nonce: object, origin: object, told: Callable[[], None]
+    ) -> OfferedLine:
+        """Make a link for the app that opened a window, and take up its line: as `OfferedLine.offer`."""
+        engine = self._engine
+        relay = engine.devices.relay
+        line = await OfferedLine.offer(
+            engine.crypto, engine.relays, relay, engine.now_ms, engine.soon,
+            store=store, nonce=nonce, origin=origin, told=told,
+        )  # fmt: skip
+        self._here.append(Enrolment(engine, self, line, asked=True, page=None))
+        return line
 
     def drop(self, enrolment: Enrolment) -> None:
         """Forget a partition that has gone."""

@@ -1,0 +1,177 @@
+"""The store's end of a line over a relay: a window makes a link for the app that opened it, and shows it.
+
+The person pastes it into the app's page, see `engine.partition.link_request`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from masq.errors import InvalidValue, MasqError, to_wire
+from masq_store.core.crypto.key_schedule import LINK_BYTES
+from masq_store.core.enrolment.link_machine import Granting
+from masq_store.core.errors import (
+    NoRelay,
+    OtherPage,
+    PairingBroken,
+    PairingExpired,
+    PairingGone,
+    PairingOffline,
+)
+from masq_store.core.pairing.link import ENROL, Invitation, write_link
+from masq_store.core.pairing.machine import Action, Requested
+from masq_store.core.profile import claims as access
+from masq_store.engine.enrolment.link_line import FarLine, Said
+from masq_store.engine.ports import Crypto
+from masq_store.engine.relay.link import RelayLink
+from masq_store.engine.relay.relays import Relays
+
+DELIVER_SECONDS = 20.0
+"""How long a window waits until the relay has what it grants."""
+
+MAX_STORE = 1024  # characters of the store's address in a link
+
+Soon = Callable[[Coroutine[Any, Any, None]], object]
+
+
+class OfferedLine(FarLine):
+    """The store's end: a window has made the link, and shows it."""
+
+    def __init__(
+        self,
+        side: Granting,
+        link: RelayLink,
+        now_ms: Callable[[], int],
+        soon: Soon,
+        *,
+        text: str,
+        nonce: str,
+        origin: str,
+        told: Callable[[], None],
+    ) -> None:
+        super().__init__(side, link, now_ms)
+        self._side = side
+        self._soon = soon
+        self._text = text
+        self._nonce, self._origin = nonce, origin
+        self._told = told
+        self._shown: dict[str, Any] = {}
+        self._delivered = asyncio.Event()
+
+    @classmethod
+    async def offer(
+        cls,
+        crypto: Crypto,
+        relays: Relays | None,
+        relay: str,
+        now_ms: Callable[[], int],
+        soon: Soon,
+        *,
+        store: object,
+        nonce: object,
+        origin: object,
+        told: Callable[[], None],
+    ) -> OfferedLine:
+        """Make a link for the app that opened the window. It can be used once somebody is attached to the line.
+
+        Args:
+            crypto, relays, now_ms: the device's.
+            relay: the address of the relay at which the two meet; "": there is none.
+            soon: begins what is done in the room.
+            store: the address of the store's page.
+            nonce: what the window shares with the app's page.
+            origin: of the page that has opened the window, as the browser tells it.
+            told: called when the state has changed.
+
+        Raises NoRelay, ProtocolError where the browser does not tell the origin.
+        """
+        if not isinstance(store, str) or len(store) > MAX_STORE:
+            raise InvalidValue("the store's address is not one")
+        access.check_nonce(nonce)
+        access.check_origin(origin)
+        if relays is None or not relay:
+            raise NoRelay()
+        secret = crypto.random(LINK_BYTES)
+        side = await Granting.begin(crypto, secret, str(nonce), now_ms())
+        text = write_link(store.partition("#")[0], Invitation(secret, relay), ENROL)
+        link = relays.get(relay)
+        return cls(side, link, now_ms, soon, text=text, nonce=str(nonce), origin=str(origin), told=told)
+
+    def attach(self, *, said: Said, gone: Callable[[], None], changed: Callable[[], None]) -> None:
+        """Take whose end it is, and begin to wait in the room."""
+        super().attach(said=said, gone=gone, changed=changed)
+        self._soon(self._run())
+
+    def describe(self) -> dict[str, Any]:
+        """Return what the page shows."""
+        state = self._state()
+        return {
+            "state": state,
+            "link": self._text if state == "waiting" else None,
+            "until_ms": self._side.deadline_ms,
+            "error": to_wire(self.error) if self.error else None,
+        }
+
+    def post(self, **message: Any) -> None:
+        """Send what is granted, or that nothing is."""
+        if "grant" in message:
+            self._later(partial(self._side.grant, message["grant"]))
+        elif message.get("denied") in ("refused", "closed"):
+            because = PairingGone() if message["denied"] == "closed" else None
+            self._later(lambda now: self._machine.refuse(now, because))
+
+    async def met(self) -> bool:
+        """Return True once the relay has what was granted. Raises why it has not."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(DELIVER_SECONDS):
+                await self._delivered.wait()
+        if self.error or not self._delivered.is_set():
+            raise self.error or PairingOffline()
+        return True
+
+    async def refuse(self, because: MasqError | None = None) -> None:
+        """End it: the window shows the link no more, or `because` of something else. The other end hears why."""
+        await self._do(await self._machine.refuse(self._now_ms(), because or PairingExpired()))
+        self._news.set()
+
+    async def page_gone(self) -> None:
+        """End it, for the window has closed; but a question that is filed is for whoever looks after those."""
+        if self._side.state != "asking":
+            await self.refuse()
+
+    async def _act(self, action: Action) -> None:
+        if not isinstance(action, Requested):
+            return
+        found = action.request
+        if found.get("origin") != self._origin:
+            # Another page than the one that opened this window has the link: another app could read it.
+            self._because = OtherPage(str(found.get("origin"))[: access.MAX_ORIGIN])
+            await self._do(await self._machine.refuse(self._now_ms()))
+        elif found.get("nonce") != self._nonce:
+            await self.refuse(PairingBroken("another request was meant"))
+        else:
+            try:
+                self._said({"hello": found})
+            except MasqError as error:
+                await self.refuse(PairingBroken(error.sentence))
+
+    def _left(self) -> None:
+        self._delivered.set()
+        self._said({"heard": True})  # the relay has the last word, and keeps it for the page
+        if self.error is None:
+            self._gone()
+
+    def _state(self) -> str:
+        if self.error:
+            return "ended"
+        return self._side.state.replace("agreed", "answered") if self.entered else "connecting"
+
+    def _changed(self) -> None:
+        shown = self.describe()
+        if shown != self._shown:
+            self._shown = shown
+            self._told()
