@@ -104,13 +104,13 @@ async def _serve(settings: Settings) -> int:
     with suppress(OSError, ValueError):  # whoever started it may not listen
         addresses = " and ".join(f"{scheme}://{host}:{port}" for host in hosts)
         print(f"masq-relay listens on {addresses}", flush=True)
-    waits = [asyncio.ensure_future(asked.wait()), asyncio.ensure_future(relay.lost.wait())]
+    waits = [asyncio.ensure_future(asked.wait()), asyncio.ensure_future(relay.access.lost.wait())]
     await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
     for wait in waits:
         wait.cancel()
     await relay.stop()
     lines.end()
-    return 1 if relay.lost.is_set() else 0
+    return 1 if relay.access.lost.is_set() else 0
 
 
 def _unexpected(event_log: EventLog, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

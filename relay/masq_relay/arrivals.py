@@ -10,17 +10,16 @@ import ssl
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import aiofastnet
 from picows import WSAutoPingStrategy, WSUpgradeRequest
 from picows.picows import WSProtocol  # type: ignore[attr-defined]
 
-from masq_relay.peers import Peer
-
-if TYPE_CHECKING:
-    from masq_relay.connection import Connection
-    from masq_relay.relay import Relay
+from masq_relay.event_log import EventLog
+from masq_relay.limits import Limits
+from masq_relay.metrics import Metrics
+from masq_relay.peers import Peer, Peers
 
 SLACK = 64 * 1024
 """A frame too large by less than this gets an ERROR; one that is larger is not even read."""
@@ -52,7 +51,7 @@ class Arrival(WSProtocol):  # type: ignore[misc]
     """One accepted socket, and picows's protocol on it. `address`: of the other end, a proxy's where there is one."""
 
     def __init__(self, arrivals: Arrivals, answer: Answer, address: str, peer: Peer | None) -> None:
-        limits = arrivals.relay.limits
+        limits = arrivals.limits
         super().__init__(
             None,
             None,
@@ -72,11 +71,20 @@ class Arrival(WSProtocol):  # type: ignore[misc]
         )
         self.address = address
         self.peer = peer
-        self.connection: Connection | None = None
         self.unread = 0
         """Bytes that have come and are in no whole frame yet."""
         self.most_unread = UNCOUNTED_BYTES
+        self._hold_more: Callable[[int], None] | None = None
         self._arrivals = arrivals
+
+    def connected(self, hold_more: Callable[[int], None]) -> None:
+        """Note that it has become a connection. `hold_more`: told how many bytes more are held to read into."""
+        self._arrivals.arrived(self)
+        self._hold_more = hold_more
+
+    def disconnected(self) -> None:
+        """Note that it is a connection no more."""
+        self._hold_more = None
 
     def get_buffer(self, size_hint: int) -> Any:
         """Return where to read to: a little at a time."""
@@ -86,8 +94,8 @@ class Arrival(WSProtocol):  # type: ignore[misc]
         """Count what has come, and let picows read it; on_ws_frame says what is left over."""
         self.unread += nbytes
         super().buffer_updated(nbytes)
-        if self.unread > self.most_unread and self.connection is not None:
-            self.connection.hold_more(self.unread - self.most_unread)
+        if self.unread > self.most_unread and self._hold_more is not None:
+            self._hold_more(self.unread - self.most_unread)
             self.most_unread = self.unread
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -103,12 +111,26 @@ class Arrivals:
     time. Where there are too many of all peers together, the oldest goes of the peer that has most of them.
     """
 
-    def __init__(self, relay: Relay, tls: ssl.SSLContext | None) -> None:
-        self.relay = relay
+    def __init__(
+        self,
+        peers: Peers,
+        limits: Limits,
+        metrics: Metrics,
+        event_log: EventLog,
+        *,
+        tls: ssl.SSLContext | None,
+        behind_proxy: bool,
+    ) -> None:
+        self.limits = limits
+        self._peers = peers
+        self._metrics = metrics
+        self._event_log = event_log
         self._tls = tls
+        self._behind_proxy = behind_proxy
         self._loop = asyncio.get_running_loop()
         self._sockets: dict[Arrival, socket.socket] = {}
         self._arriving: dict[Arrival, None] = {}
+        """Those that are no connection yet, the oldest first."""
         self._starting: set[asyncio.Task[None]] = set()
         self._listening: list[tuple[socket.socket, asyncio.Task[None]]] = []
 
@@ -125,9 +147,9 @@ class Arrivals:
 
     def arrived(self, arrival: Arrival) -> None:
         """Note that a socket has become a connection."""
-        self._arriving.pop(arrival, None)
-        if arrival.peer is not None:
-            arrival.peer.arriving.pop(arrival, None)
+        was_arriving = self._arriving.pop(arrival, self) is None
+        if was_arriving and arrival.peer is not None:
+            arrival.peer.arriving -= 1
 
     def ended(self, arrival: Arrival) -> None:
         """Forget a socket."""
@@ -148,8 +170,8 @@ class Arrivals:
             except OSError as error:
                 # Out of files, mostly. Those who wait are still there when some have gone.
                 reason = errno.errorcode.get(error.errno or 0, "?")
-                self.relay.metrics.counts["accepts_failed_total"] += 1
-                self.relay.event_log.write("error", "no more sockets", reason=reason)
+                self._metrics.counts["accepts_failed_total"] += 1
+                self._event_log.write("error", "no more sockets", reason=reason)
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
             self._take_in(taken, str(address[0]), answer, tls)
@@ -157,14 +179,14 @@ class Arrivals:
     def _take_in(
         self, taken: socket.socket, address: str, answer: Answer, tls: ssl.SSLContext | None
     ) -> None:
-        limits = self.relay.limits
-        peer = None if self.relay.behind_proxy else self.relay.peers.find(address, time.monotonic())
+        limits = self.limits
+        peer = None if self._behind_proxy else self._peers.find(address, time.monotonic())
         if peer is not None:
             if peer.connections >= limits.peer_connections + limits.peer_arriving:
                 taken.close()  # it was told so already, and has not even read it
                 return
-            if len(peer.arriving) >= limits.peer_arriving:
-                self._turn_away(next(iter(peer.arriving)))
+            if peer.arriving >= limits.peer_arriving:
+                self._turn_away(self._oldest_of(peer))
         if (
             len(self._sockets) >= limits.connections + limits.arriving
             or len(self._arriving) >= limits.arriving
@@ -177,13 +199,13 @@ class Arrivals:
         self._sockets[arrival] = taken
         self._arriving[arrival] = None
         if peer is not None:
-            peer.arriving[arrival] = None
+            peer.arriving += 1
         task = self._loop.create_task(self._start(arrival, taken, tls))
         self._starting.add(task)
         task.add_done_callback(self._starting.discard)
 
     async def _start(self, arrival: Arrival, taken: socket.socket, tls: ssl.SSLContext | None) -> None:
-        seconds = self.relay.limits.hello if tls is not None else None
+        seconds = self.limits.hello if tls is not None else None
         try:
             await aiofastnet.connect_accepted_socket(
                 self._loop,
@@ -200,11 +222,14 @@ class Arrivals:
     def _first_to_go(self) -> Arrival:
         """Return the oldest socket of the peer that has most; behind a proxy, which is one peer, of all."""
         peers = [each.peer for each in self._arriving if each.peer is not None]
-        most = max(peers, key=lambda peer: len(peer.arriving), default=None)
-        return next(iter(self._arriving if most is None else most.arriving))
+        most = max(peers, key=lambda peer: peer.arriving, default=None)
+        return next(iter(self._arriving)) if most is None else self._oldest_of(most)
+
+    def _oldest_of(self, peer: Peer) -> Arrival:
+        return next(each for each in self._arriving if each.peer is peer)
 
     def _turn_away(self, arrival: Arrival) -> None:
-        self.relay.metrics.counts["turned_away_total"] += 1
+        self._metrics.counts["turned_away_total"] += 1
         self.arrived(arrival)
         with suppress(OSError):
             self._sockets[arrival].shutdown(

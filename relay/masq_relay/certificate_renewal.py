@@ -5,7 +5,8 @@ from __future__ import annotations
 import ssl
 from pathlib import Path
 
-from masq_relay.certificate import server_context
+from masq_relay.certificate import BadCertificate, server_context
+from masq_relay.event_log import EventLog
 
 
 class Certificate:
@@ -33,6 +34,15 @@ class Certificate:
         # First into a context that nobody uses: a certificate without its key would spoil the one in use.
         server_context(*self._files)
         self.context.load_cert_chain(*self._files, password="")
+
+    def renew_or_say(self, event_log: EventLog) -> None:
+        """Take the files up as they are now, for connections from now on; say in the log whether that went well."""
+        try:
+            self.renew()
+        except BadCertificate as error:
+            event_log.write("error", "certificate not taken", reason=str(error))
+        else:
+            event_log.write("info", "certificate taken")
 
     def _state(self) -> tuple[object, ...]:
         found: list[object] = []

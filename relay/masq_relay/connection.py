@@ -1,23 +1,21 @@
-"""One socket: its frames are read, checked and handed to the relay; what is sent to it is bounded."""
+"""One client's socket: how fast it is read, how much may wait to be sent to it; and what all of them take together."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
 
 from masq_relay import frames
-from masq_relay.arrivals import Arrival, Arrivals
-from masq_relay.frames import BadFrame, Code
-from masq_relay.peers import Peer
-from masq_relay.rooms import Member
-
-if TYPE_CHECKING:
-    from masq_relay.relay import Relay
+from masq_relay.arrivals import Arrival
+from masq_relay.event_log import EventLog
+from masq_relay.frames import Code
+from masq_relay.limits import Limits
+from masq_relay.metrics import Metrics
+from masq_relay.peers import Peer, Peers
 
 HIGH_WATER = 512 * 1024
 """Bytes waiting for a connection above which it counts as slow."""
@@ -44,36 +42,50 @@ CLOSES = {
 """WebSocket close codes beside ours; POLICY_VIOLATION where there is none."""
 
 
-class Joining:
-    """A channel whose room is being looked up."""
+STOPPING = (Code.STOPPING, "This relay is stopping. Connect again in a moment.")
+
+
+class Session(Protocol):
+    """What a connection is for: it hears what has come, and what becomes of the connection."""
+
+    def received(self, message: bytes) -> None:
+        """Read a whole message."""
+
+    def writable(self) -> None:
+        """Go on with what has not been sent: the other side has read what waited."""
+
+    def closed(self) -> None:
+        """End: nothing more comes, and nothing more is sent."""
 
 
 class Connection(WSListener):
     """One client, on the socket that arrived. `address`: whose it is, by the word of a proxy where there is one."""
 
-    def __init__(self, relay: Relay, arrivals: Arrivals, arrival: Arrival, address: str) -> None:
-        self.relay = relay
-        self._counts = relay.metrics.counts
-        self._most = relay.limits.frame
+    def __init__(self, connections: Connections, arrival: Arrival, address: str) -> None:
+        self.counts = connections.metrics.counts
         self.held = 0
         """Bytes that it has taken to read into, beyond what each may."""
-        self.channels: dict[int, Member | Joining] = {}
         self.unsaved = 0
+        """Bytes that it has posted and that are not on disk yet; the committer counts them."""
         self.slow = False
         self.slow_since = 0.0
         self.dead = False
         self.greeted = False
         self.peer: Peer | None = None
-        self._arrivals = arrivals
-        self._arrival = arrival
-        self._address = address
-        self._held = 0
-        self._behind: deque[Member] = deque()
-        self._reading = False
-        self._fragments: bytearray | None = None
         self.now = 0.0
         """When it last sent something, in seconds of the monotonic clock."""
+        self._connections = connections
+        self._arrival = arrival
+        self._address = address
+        self._paused = 0
+        self._fragments: bytearray | None = None
         self._timers: dict[str, asyncio.Handle] = {}
+
+    def serve(self, session: Session) -> None:
+        """Hand to a session what comes from here on."""
+        self._received = session.received
+        self._writable = session.writable
+        self._closed = session.closed
 
     # From the socket.
 
@@ -82,11 +94,10 @@ class Connection(WSListener):
         self._transport = transport
         self._socket: asyncio.Transport = transport.underlying_transport
         self._socket.set_write_buffer_limits(high=HIGH_WATER, low=LOW_WATER)
-        self.peer = self.relay.peers.find(self._address, monotonic())
-        self._arrivals.arrived(self._arrival)
-        self._arrival.connection = self
-        self.relay.connected(self)
-        self._later("hello", self.relay.limits.hello, self._must_have_greeted)
+        self.peer = self._connections.peers.find(self._address, monotonic())
+        self._arrival.connected(self.hold_more)
+        self._connections.add(self)
+        self.later("hello", self._connections.limits.hello, self._must_have_greeted)
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         """Read a WebSocket frame; browsers cut large messages into several."""
@@ -95,14 +106,14 @@ class Connection(WSListener):
         self._arrival.unread = frame.tail_size if fragments is None else frame.tail_size + len(fragments)
         if kind == BINARY and fragments is None and frame.fin and not self.dead:
             if self._pace(frame.payload_size):
-                self._message(frame.get_payload_as_bytes())
+                self._received(frame.get_payload_as_bytes())
         elif kind == WSMsgType.CLOSE:
             if not transport.is_close_frame_sent:
                 transport.send_close(WSCloseCode.OK)
             transport.disconnect()
             if not self.dead:  # what it does not read any more must not keep the socket open
                 self._bury()
-                self._later("grace", self.relay.limits.grace, self.abort)
+                self.later("grace", self._connections.limits.grace, self.abort)
         elif self.dead or not self._pace(frame.payload_size):
             return
         elif kind == WSMsgType.PING:
@@ -116,21 +127,23 @@ class Connection(WSListener):
         for timer in self._timers.values():
             timer.cancel()
         self._bury()
-        self.relay.disconnected(self)
-        self._arrival.connection = None
+        self._connections.remove(self)
+        self._arrival.disconnected()
+        # It is in no circle of references any more: its reading buffer is freed at once.
+        del self._received, self._writable, self._closed
 
     def pause_writing(self) -> None:
         """Note that the other side reads more slowly than it is sent to."""
         self.slow = True
         self.slow_since = monotonic()
-        self.relay.slow[self] = None
-        self.relay.check_buffers(self)
+        self._connections.add_slow(self)
 
     def resume_writing(self) -> None:
         """Go on with what it has not been sent."""
         self.slow = False
-        self.relay.slow.pop(self, None)
-        self._pump()
+        self._connections.slow.pop(self, None)
+        if not self.dead:
+            self._writable()
 
     # To the socket.
 
@@ -150,27 +163,27 @@ class Connection(WSListener):
 
     def refuse(self, code: Code, sentence: str, channel: int = frames.CONNECTION, ref: int = 0) -> None:
         """Send an ERROR that leaves the connection as it is."""
-        self.relay.metrics.errors[code] += 1
+        self._connections.metrics.errors[code] += 1
         self.send(frames.error(code, sentence, channel, ref))
 
     def cut(self, code: Code, sentence: str, channel: int = frames.CONNECTION, ref: int = 0) -> None:
         """Send an ERROR and end the connection."""
         if self.dead:
             return
-        self.relay.metrics.errors[code] += 1
-        self.relay.event_log.write(
+        self._connections.metrics.errors[code] += 1
+        self._connections.event_log.write(
             "debug" if code == Code.STOPPING else "warning",
             "cut off",
             code=int(code),
             reason=code.name,
-            peer=self.relay.event_log.mark(self.peer.name if self.peer else ""),
+            peer=self._connections.event_log.mark(self.peer.name if self.peer else ""),
         )
         self._transport.send(WSMsgType.BINARY, frames.error(code, sentence, channel, ref))
         self._transport.send_close(CLOSES.get(code, WSCloseCode.POLICY_VIOLATION), code.name.lower().encode())
         self._bury()
         # Read on, so that what is still coming does not make the system throw away the sentence just sent.
-        self.release(self._held)
-        self._later("grace", self.relay.limits.grace, self.abort)
+        self.release(self._paused)
+        self.later("grace", self._connections.limits.grace, self.abort)
 
     def abort(self) -> None:
         """End at once."""
@@ -182,7 +195,7 @@ class Connection(WSListener):
         return self._socket.get_write_buffer_size()
 
     def _check_buffer(self) -> None:
-        if self._socket.get_write_buffer_size() > self.relay.limits.buffer:
+        if self._socket.get_write_buffer_size() > self._connections.limits.buffer:
             self.cut(
                 Code.TOO_SLOW, "You do not read what you are sent. Connect again and go on from your cursor."
             )
@@ -192,7 +205,7 @@ class Connection(WSListener):
     def hold_more(self, size: int) -> None:
         """Note that it has taken so many bytes more to read into."""
         self.held += size
-        self.relay.hold_more(self, size)
+        self._connections.hold_more(self, size)
 
     def charge(self, size: int) -> None:
         """Count what the relay sends because of this connection, and read it more slowly where that is too much."""
@@ -206,20 +219,20 @@ class Connection(WSListener):
             return
         peer.owed = 0
         wait = peer.out.take(owed, self.now)
-        if wait and not self.dead and not self._held & RATE:
+        if wait and not self.dead and not self._paused & RATE:
             self.hold(RATE)
-            self._later("rest", wait, self._after_rest)
+            self.later("rest", wait, self._after_rest)
 
     def hold(self, why: int) -> None:
         """Stop reading for this reason."""
-        if not self._held and not self.dead:
+        if not self._paused and not self.dead:
             self._socket.pause_reading()
-        self._held |= why
+        self._paused |= why
 
     def release(self, why: int) -> None:
         """Go on reading, unless there is another reason not to."""
-        held, self._held = self._held, self._held & ~why
-        if held and not self._held and not self._socket.is_closing():
+        held, self._paused = self._paused, self._paused & ~why
+        if held and not self._paused and not self._socket.is_closing():
             self._socket.resume_reading()
 
     def _pace(self, size: int) -> bool:
@@ -234,9 +247,9 @@ class Connection(WSListener):
                     Code.TOO_FAST, "You send faster than this relay takes. Connect again, and more slowly."
                 )
                 return False
-            if not self._held & RATE:
+            if not self._paused & RATE:
                 self.hold(RATE)
-                self._later("rest", max(too_often, too_much), self._after_rest)
+                self.later("rest", max(too_often, too_much), self._after_rest)
         return True
 
     def _after_rest(self) -> None:
@@ -245,7 +258,7 @@ class Connection(WSListener):
         peer = self.peer
         wait = max(peer.frames.take(0, now), peer.bytes.take(0, now), peer.out.take(0, now), peer.turn - now)
         if wait > 0:
-            self._later("rest", wait, self._after_rest)
+            self.later("rest", wait, self._after_rest)
         else:
             peer.turn = now + TURN_SECONDS
             self.release(RATE)
@@ -264,98 +277,140 @@ class Connection(WSListener):
         elif not frame.payload_size and not frame.fin:
             self.cut(Code.BAD_FRAME, "A WebSocket message was cut into empty parts.")
             return
-        if len(self._fragments) + frame.payload_size > self.relay.limits.frame:
-            self._too_large()
+        if len(self._fragments) + frame.payload_size > self._connections.limits.frame:
+            self.too_large()
             return
         self._fragments += frame.get_payload_as_memoryview()
         self._arrival.unread += frame.payload_size
         if frame.fin:
             message, self._fragments = bytes(self._fragments), None
             self._arrival.unread = frame.tail_size
-            self._message(message)
+            self._received(message)
 
-    def _too_large(self) -> None:
-        limit = self.relay.limits.frame
+    def too_large(self) -> None:
+        """End the connection because a frame is larger than any may be."""
+        limit = self._connections.limits.frame
         self.cut(Code.FRAME_TOO_LARGE, f"A frame has at most {limit} bytes here, as WELCOME says.")
-
-    def _message(self, message: bytes) -> None:
-        counts, size = self._counts, len(message)
-        counts["frames_in_total"] += 1
-        counts["bytes_in_total"] += size
-        if size > self._most:
-            self._too_large()
-            return
-        try:
-            frame = frames.read(message)
-        except BadFrame as error:
-            self.cut(error.code, str(error))
-            return
-        if type(frame) is frames.Post and self.greeted:
-            self.relay.post(self, frame)
-        elif self.greeted == (type(frame) is frames.Hello):
-            self.cut(Code.BAD_FRAME, "HELLO is the first frame, and comes once.")
-        elif type(frame) is frames.Hello:
-            self.greeted = True
-            limits = self.relay.limits
-            self.send(frames.welcome(limits.frame, limits.room, limits.retention, self.relay.clock_ms()))
-        elif type(frame) is frames.Join:
-            self.relay.join(self, frame)
-        elif type(frame) is frames.Leave:
-            self.relay.leave(self, frame.channel)
-        elif type(frame) is frames.Snapshot:
-            self.relay.snapshot(self, frame)
-        elif type(frame) is frames.Cast:
-            self.relay.cast(self, frame)
-        elif type(frame) is frames.Ping:
-            self.send(frames.pong(frame.ref))
 
     def _must_have_greeted(self) -> None:
         if not self.greeted:
             self.cut(Code.BAD_FRAME, "No HELLO came.")
-
-    # What a member has not been given yet.
-
-    def behind(self, member: Member) -> None:
-        """Send a member what the disk has and it has not, as fast as it reads."""
-        self._behind.append(member)
-        self._pump()
-
-    def _pump(self) -> None:
-        """Send one piece from the disk, if nothing is in the way; one at a time for all rooms of this connection."""
-        while self._behind and not self._reading and not self.slow and not self.dead:
-            member = self._behind.popleft()
-            if not member.here:
-                continue
-            if member.snapshot is None and member.sent == member.room.head:
-                member.live = True
-                self.send(frames.current(member.channel, member.sent))
-                continue
-            self._reading = True
-            self._behind.append(member)  # at the end: its other rooms have their turn first
-            self.relay.read_on(member, self._read)
-
-    def _read(self, messages: bytes) -> None:
-        if messages and not self.dead:
-            self.write(messages)
-            assert self.peer is not None
-            wait = self.peer.out.take(len(messages), monotonic())
-            if wait:
-                self._later("read on", wait, self._read_on)
-                return
-        self._read_on()
-
-    def _read_on(self) -> None:
-        self._reading = False
-        self._pump()
 
     # The end.
 
     def _bury(self) -> None:
         self.dead = True
         self._fragments = None
-        self._behind.clear()
-        self.relay.slow.pop(self, None)
-        self.relay.leave_all(self)
+        self._connections.slow.pop(self, None)
+        self._closed()
 
-    def _later(self, name: str, seconds: float, call: Callable[[], Any]) -> None:
-        self._timers[name] = self.relay.loop.call_later(max(seconds, 0.001), call)
+    def later(self, name: str, seconds: float, call: Callable[[], Any]) -> None:
+        """Call something in so many seconds, unless the connection has ended; one call for each name."""
+        self._timers[name] = self._connections.loop.call_later(max(seconds, 0.001), call)
+
+
+class Connections:
+    """All connections: how many there may be, and how much memory they may take together.
+
+    `slow`: those that do not read what waits for them. `held`: bytes that all have taken to read into.
+    """
+
+    def __init__(self, peers: Peers, limits: Limits, metrics: Metrics, event_log: EventLog) -> None:
+        self.peers = peers
+        self.limits = limits
+        self.metrics = metrics
+        self.event_log = event_log
+        self.loop = asyncio.get_running_loop()
+        self.slow: dict[Connection, None] = {}
+        self.held = 0
+        self.stopping = False
+        self._all: dict[Connection, None] = {}
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def __iter__(self) -> Iterator[Connection]:
+        return iter(self._all)
+
+    @property
+    def waiting(self) -> int:
+        """Bytes that wait for those that read too slowly."""
+        return sum(each.buffered for each in self.slow)
+
+    def add(self, connection: Connection) -> None:
+        """Take a connection in, or send it away."""
+        assert connection.peer is not None
+        self._all[connection] = None
+        connection.peer.connections += 1
+        self.metrics.counts["connections_total"] += 1
+        limits = self.limits
+        if self.stopping:
+            connection.cut(*STOPPING)
+        elif len(self._all) > limits.connections:
+            connection.cut(Code.TOO_MANY_CONNECTIONS, "This relay has all the connections that it takes.")
+        elif connection.peer.connections > limits.peer_connections:
+            connection.cut(
+                Code.TOO_MANY_CONNECTIONS,
+                f"Your address has {limits.peer_connections} connections already; this relay takes no more of one.",
+            )
+
+    def remove(self, connection: Connection) -> None:
+        """Forget a connection."""
+        if self._all.pop(connection, self) is self:
+            return
+        assert connection.peer is not None
+        connection.peer.connections -= 1
+        connection.peer.held -= connection.held
+        self.held -= connection.held
+
+    def add_slow(self, connection: Connection) -> None:
+        """Note a slow reader; cut it off where all of them together make too much wait."""
+        self.slow[connection] = None
+        if self.waiting > self.limits.buffers:
+            connection.cut(
+                Code.TOO_SLOW, "This relay holds too much for slow readers. Connect again and go on."
+            )
+
+    def cut_stalled(self, now: float) -> None:
+        """Cut off who has stopped reading. `now`: seconds of the monotonic clock."""
+        for connection in list(self.slow):
+            if now - connection.slow_since >= self.limits.stalled:
+                connection.cut(Code.TOO_SLOW, "You do not read what you are sent. Connect again and go on.")
+
+    def hold_more(self, connection: Connection, size: int) -> None:
+        """Count what a connection has taken to read into; where that is too much, end the one that has taken most.
+
+        Of a peer that has too much, or of the one that has most where all together have.
+        """
+        assert connection.peer is not None
+        connection.peer.held += size
+        self.held += size
+        if connection.peer.held > self.limits.peer_held:
+            self._end_largest(connection.peer)
+        elif self.held > self.limits.held:
+            self._end_largest(self.peers.most_held())
+
+    def _end_largest(self, peer: Peer) -> None:
+        own = [each for each in self._all if each.peer is peer and each.held and not each.dead]
+        if own:
+            largest = max(own, key=lambda each: each.held)
+            sentence = (
+                "There are too many large frames on the way from your address. Connect again and go on."
+            )
+            largest.cut(Code.TOO_FAST, sentence)
+            largest.abort()  # its memory is what counts
+
+    def hold_all(self) -> None:
+        """Read no more from anybody: the relay is stopping."""
+        for connection in list(self._all):
+            connection.hold(STOP)
+
+    async def end_all(self) -> None:
+        """Say to all that the relay is stopping, and end them once they have read it, or after a while."""
+        for connection in list(self._all):
+            connection.cut(*STOPPING)
+        until = self.loop.time() + self.limits.grace
+        while self._all and self.loop.time() < until:
+            await asyncio.sleep(0.02)
+        for connection in list(self._all):
+            connection.abort()

@@ -396,7 +396,7 @@ class Disk(_Tables):
         with self._transaction("BEGIN IMMEDIATE"):
             self._sql.execute("UPDATE age SET ms = ?", (age_ms,))
 
-    def settle(self, room: int) -> None:
+    def note_shared(self, room: int) -> None:
         """Note that a second address was in the room, or one in a second week. Raises DiskFailed."""
         with self._transaction("BEGIN IMMEDIATE"):
             self._sql.execute("UPDATE room SET alone = NULL WHERE id = ?", (room,))

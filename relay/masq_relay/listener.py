@@ -6,19 +6,15 @@ import asyncio
 import errno
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from picows import WSListener, WSUpgradeRequest, WSUpgradeResponse, WSUpgradeResponseWithListener
 
-from masq_relay.arrivals import BACKLOG, Arrival, Arrivals
-from masq_relay.connection import Connection
+from masq_relay.arrivals import BACKLOG, Arrival
+from masq_relay.event_log import EventLog
 from masq_relay.peers import forwarded, is_loopback
-
-if TYPE_CHECKING:
-    from masq_relay.relay import Relay
 
 Answered = WSListener | WSUpgradeResponseWithListener
 
@@ -73,21 +69,36 @@ class Listener:
     """Answers requests.
 
     Args:
-        relay: whose listener it is.
-        arrivals: where the sockets come from.
+        connect: returns what listens to a WebSocket: for the socket that arrived, and the address of who is behind it.
+        event_log: where it says what is odd.
+        healthy: whether the relay keeps what it is given.
+        counts: returns what /metrics shows.
+        behind_proxy: whether X-Forwarded-For says who comes.
         local: whether all addresses are this machine's own.
         origins: pages that may connect, as origins; where any are given, and where all is local, no others may.
         metrics_apart: whether the counts have a port of their own.
     """
 
     def __init__(
-        self, relay: Relay, arrivals: Arrivals, *, local: bool, origins: Sequence[str], metrics_apart: bool
+        self,
+        connect: Callable[[Arrival, str], WSListener],
+        event_log: EventLog,
+        *,
+        healthy: Callable[[], bool],
+        counts: Callable[[], str],
+        behind_proxy: bool,
+        local: bool,
+        origins: Sequence[str],
+        metrics_apart: bool,
     ) -> None:
-        self._relay = relay
-        self._arrivals = arrivals
+        self._connect = connect
+        self._event_log = event_log
+        self._healthy = healthy
+        self._counts = counts
+        self._behind_proxy = behind_proxy
         self._origins = frozenset(origins)
         # Behind a proxy the world comes from this machine's own address.
-        self._any_origin = not origins and (not local or relay.behind_proxy)
+        self._any_origin = not origins and (not local or behind_proxy)
         self._metrics_apart = metrics_apart
         self._warned = False
 
@@ -99,24 +110,24 @@ class Listener:
         if path == b"/metrics":
             if self._metrics_apart or not _from_here(arrival, request):
                 return _text(403, "The counts are shown to this machine only; see --metrics-port.\n")
-            return self._counts()
+            return self._metrics()
         if "websocket" not in request.headers.get("Upgrade", "").lower():
             return _text(426, "This is a relay of Masq; it speaks WebSocket.\n")
         if not self._allowed(request.headers.get("Origin")):
-            self._relay.event_log.write("warning", "origin refused")
+            self._event_log.write("warning", "origin refused")
             return _text(403, "Pages of this origin may not use this relay; see --allow-origin.\n")
         address = arrival.address
         lines = request.headers.getall("X-Forwarded-For", [])
-        if self._relay.behind_proxy:
+        if self._behind_proxy:
             named = forwarded(lines)
             if named is None:
-                self._relay.event_log.write("error", "proxy names no address")
+                self._event_log.write("error", "proxy names no address")
                 return _text(400, "The proxy before this relay does not say whom it speaks for.\n")
             address = named
         elif lines and not self._warned:
             self._warned = True
-            self._relay.event_log.write("warning", "a proxy, and no --behind-proxy: its users count as one")
-        return Connection(self._relay, self._arrivals, arrival, address)
+            self._event_log.write("warning", "a proxy, and no --behind-proxy: its users count as one")
+        return self._connect(arrival, address)
 
     def answer_with_counts(self, arrival: Arrival, request: WSUpgradeRequest) -> Answered:
         """Return what a request at the port for the counts gets."""
@@ -124,7 +135,7 @@ class Listener:
         if not _from_here(arrival, request):
             return _text(403, "The counts are shown to this machine only.\n")
         if path == b"/metrics":
-            return self._counts()
+            return self._metrics()
         return self._health() if path == b"/healthz" else _text(404, "Here are /metrics and /healthz.\n")
 
     def _allowed(self, origin: str | None) -> bool:
@@ -137,13 +148,12 @@ class Listener:
         return False
 
     def _health(self) -> Answered:
-        if self._relay.disk_ok and not self._relay.stopping:
+        if self._healthy():
             return _text(200, "ok\n")
         return _text(503, "the disk failed\n")
 
-    def _counts(self) -> Answered:
-        relay = self._relay
-        return _text(200, relay.metrics.text(relay.gauges()), "text/plain; version=0.0.4; charset=utf-8")
+    def _metrics(self) -> Answered:
+        return _text(200, self._counts(), "text/plain; version=0.0.4; charset=utf-8")
 
 
 def _from_here(arrival: Arrival, request: WSUpgradeRequest) -> bool:

@@ -49,6 +49,11 @@ class Metrics:
         self.errors: Counter[int] = Counter()
         self.seconds = 0.0
 
+    def delivered(self, deliveries: int, size: int) -> None:
+        """Count what was sent on: envelopes and casts, and bytes of all."""
+        self.counts["deliveries_total"] += deliveries
+        self.counts["bytes_out_total"] += size
+
     def text(self, gauges: Mapping[str, float]) -> str:
         """Return everything in Prometheus's text format, version 0.0.4."""
         lines: list[str] = []

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from masq_relay.limits import DAY, Limits
 from masq_relay.token_bucket import Bucket
-
-if TYPE_CHECKING:
-    from masq_relay.arrivals import Arrival
 
 IPV6_BITS = 56
 """What one household gets; who rents a machine gets as much or less."""
@@ -22,7 +18,7 @@ MOST_REMEMBERED = 100_000
 class Peer:
     """One address, or one IPv6 network of IPV6_BITS bits.
 
-    `arriving`: sockets that are no connection yet, the oldest first. `held`: bytes of reading buffers. `out`: what it
+    `arriving`: how many sockets are no connection yet. `held`: bytes of reading buffers. `out`: what it
     has others sent, and `owed` what was not taken from that yet. `turn`: when
     the next of its connections may be read on. `kept`, `made`: bytes that it adds and rooms that it makes in a day.
     """
@@ -44,7 +40,7 @@ class Peer:
 
     def __init__(self, name: str, limits: Limits, now: float) -> None:
         self.name = name
-        self.arriving: dict[Arrival, None] = {}
+        self.arriving = 0
         self.connections = 0
         self.rooms = 0
         self.held = 0

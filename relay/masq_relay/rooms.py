@@ -1,19 +1,13 @@
-"""A room and its members: what waits for the disk, and who hears what once it is there.
-
-Nobody is sent what could still be lost: an envelope goes out after the commit that keeps it, to all in one order.
-"""
+"""A room and its members, and what of it waits for the disk."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 from masq_relay import batches, frames
+from masq_relay.connection import Connection
 from masq_relay.disk import Done, Incoming, Kept, PartWork, SnapshotKept, Work
-from masq_relay.frames import Code, Piece
-
-if TYPE_CHECKING:
-    from masq_relay.connection import Connection
 
 BATCH_BYTES = 1 << 20
 """About what one room adds in one commit; so what one delivery adds to a connection's buffer is bounded too."""
@@ -24,11 +18,31 @@ class Member:
 
     `sent`: number of the last envelope that it was given. `live`: gets envelopes as they come; else it is `sent` what
     the disk has until it is current. `acks`: its own posts in the part of the log that it has not been given yet.
+    `catch_up`: has it sent what the disk has and it has not.
     """
 
-    __slots__ = ("acks", "channel", "connection", "here", "live", "part", "room", "sent", "snapshot", "wire")
+    __slots__ = (
+        "acks",
+        "catch_up",
+        "channel",
+        "connection",
+        "here",
+        "live",
+        "part",
+        "room",
+        "sent",
+        "snapshot",
+        "wire",
+    )
 
-    def __init__(self, connection: Connection, channel: int, room: Room, sent: int) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        channel: int,
+        room: Room,
+        sent: int,
+        catch_up: Callable[[Member], None],
+    ) -> None:
         self.connection = connection
         self.channel = channel
         self.wire = frames.CHANNEL.pack(channel)
@@ -39,6 +53,11 @@ class Member:
         self.snapshot: SnapshotKept | None = None
         self.part = 0
         self.acks: dict[int, int] = {}
+        self.catch_up = catch_up
+
+
+class Joining:
+    """A channel whose room is being looked up."""
 
 
 class Posted(NamedTuple):
@@ -126,7 +145,7 @@ class Room:
         self.waiting_bytes += size
         self.queued += length
 
-    def take(self, age_ms: int) -> tuple[list[Entry], Work]:
+    def begin_commit(self, age_ms: int) -> tuple[list[Entry], Work]:
         """Take what the next commit should have of this room. `age_ms`: the relay's age."""
         entries = self.waiting
         if self.queued > BATCH_BYTES:
@@ -154,7 +173,7 @@ class Room:
             self.alone,
         )
 
-    def settle(self, entries: list[Entry], done: Done, age_ms: int) -> None:
+    def end_commit(self, entries: list[Entry], done: Done, age_ms: int) -> None:
         """Take over what a commit changed. `age_ms`: the relay's age when it was handed over."""
         if self.id is None:
             self.made = age_ms
@@ -168,7 +187,7 @@ class Room:
         if finished or (incoming is not None and incoming.refused):
             self.incoming = self.writer = None
 
-    def fail(self, entries: list[Entry]) -> None:
+    def fail_commit(self, entries: list[Entry]) -> None:
         """Forget what a failed commit was to change."""
         self.committing = False
         self.waiting_bytes -= _size(entries)
@@ -177,130 +196,12 @@ class Room:
             self.incoming.disk_id = None
             self.incoming = self.writer = None
 
-    def deliver(
-        self, entries: list[Entry], now_ms: int, done: Done | None, refusal: Refusal | None = None
-    ) -> tuple[int, int]:
-        """Send these entries on, and their acknowledgements back. Returns (deliveries, bytes).
-
-        `done` is None where nothing was kept: then posts and parts are refused by `refusal`, and casts go out all the
-        same.
-        """
-        why, because = refusal or DISK_REFUSAL
-        for_all: list[Piece | None] = []
-        for_own: list[Piece | None] = []
-        authors: defaultdict[Member, list[int]] = defaultdict(list)
-        """Who said something, and which of the entries."""
-        part = 0
-        for index, entry in enumerate(entries):
-            author = entry.member
-            authors[author].append(index)
-            if type(entry) is Posted:
-                if done is None:
-                    for_all.append(None)
-                    for_own.append(frames.refused(why, because, entry.ref))
-                    continue
-                number = self.head = self.head + 1
-                for_all.append(frames.envelope(number, now_ms, entry.envelope))
-                for_own.append(frames.stored(entry.ref, number))
-                if not author.live:
-                    author.acks[number] = entry.ref
-            elif type(entry) is Casting:
-                for_all.append(frames.casted(entry.envelope))
-                for_own.append(None)
-            else:
-                assert type(entry) is Part
-                for_all.append(None)
-                sentence = because if done is None else done.refused.get(part)
-                part += 1
-                code = why if done is None else Code.SNAPSHOT_REFUSED
-                for_own.append(
-                    frames.refused(code, sentence, entry.ref)
-                    if sentence is not None
-                    else frames.stored(entry.ref, entry.work.incoming.number)
-                )
-        shared = [piece for piece in for_all if piece is not None]
-        between: list[bytes] = []  # where it is needed: often all who are here have said something
-        deliveries = size = 0
-        for member in list(self.members):
-            if not member.live:
-                self._to_absent(member, entries, for_all, for_own, done)
-                continue
-            if member.connection.slow:
-                # From here on the disk is read as fast as the member reads; what is buffered does not grow.
-                self._fall_behind(member, entries, for_all, for_own, done)
-                continue
-            if member in authors:
-                own = for_all.copy()
-                for index in authors[member]:
-                    own[index] = for_own[index]
-                pieces = [piece for piece in own if piece is not None]
-                data = frames.whole(pieces, member.wire) if pieces else b""
-                deliveries += len(pieces)
-            else:
-                if not between:
-                    between = frames.seams(shared)
-                data = member.wire.join(between) if shared else b""
-                deliveries += len(shared)
-            member.sent = self.head
-            if data:
-                size += len(data)
-                member.connection.write(data)
-        return deliveries, size
-
-    def _fall_behind(
-        self,
-        member: Member,
-        entries: list[Entry],
-        for_all: list[Piece | None],
-        for_own: list[Piece | None],
-        done: Done | None,
-    ) -> None:
-        member.live = False
-        member.connection.relay.metrics.counts["fell_behind_total"] += 1
-        if done is not None:
-            number = member.sent
-            for entry in entries:
-                if type(entry) is Posted:
-                    number += 1
-                    if entry.member is member:
-                        member.acks[number] = entry.ref
-        self._to_absent(member, entries, for_all, for_own, done)
-        member.connection.behind(member)
-
-    def _to_absent(
-        self,
-        member: Member,
-        entries: list[Entry],
-        for_all: list[Piece | None],
-        for_own: list[Piece | None],
-        done: Done | None,
-    ) -> None:
-        """Send a member that reads the disk what it will not find there: others' casts, and answers to its parts."""
-        pieces: list[Piece] = []
-        for entry, mine, theirs in zip(entries, for_own, for_all, strict=True):
-            if entry.member is member:
-                if mine is not None and (type(entry) is Part or done is None):
-                    pieces.append(mine)
-            elif type(entry) is Casting and theirs is not None:
-                if member.connection.slow:
-                    member.connection.relay.metrics.counts["casts_dropped_total"] += 1
-                else:
-                    pieces.append(theirs)
-        if pieces:
-            member.connection.write(frames.whole(pieces, member.wire))
-
     def tell_others(self, but: Member) -> None:
         """Tell every member except one how many others there are now."""
         count = len(self.members) - 1
         for member in list(self.members):
             if member is not but:
                 member.connection.send(frames.others(member.channel, count))
-
-
-Refusal = tuple[Code, str]
-"""Why something was not kept, as a code and as a sentence."""
-
-DISK_REFUSAL: Refusal = (Code.DISK_FAILED, "The relay's disk failed; nothing was kept. Try again later.")
 
 
 def _length(entry: Entry) -> int:

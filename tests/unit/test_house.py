@@ -32,3 +32,8 @@ def test_the_packages_are_there() -> None:
     root = Path(house.__file__).parents[1]
     for package in house.PACKAGES:
         assert (root / package / "__init__.py").is_file()
+
+
+def test_no_circles_in_the_relay() -> None:
+    """No file of the relay imports another in a circle, not even for type checkers."""
+    assert house.figures(Path(house.__file__).parents[1], "relay/masq_relay").circles == []

@@ -40,7 +40,7 @@ def test_a_failed_room_takes_nothing_of_others_along(tmp_path):
             heard = [await good.next("STORED") for _ in range(11)]
             assert [each[2:] for each in heard] == [*((n, n) for n in range(3, 13)), (13, 2)]
             assert {(await bad.next("ERROR"))[3] for _ in range(10)} == {12}
-            assert r.relay.disk_ok
+            assert r.relay.access.ok
             assert '"room failed"' in r.said.getvalue()
 
     run(scene)
@@ -75,8 +75,8 @@ def test_all_numbers_in_use(tmp_path, monkeypatch):
                 good.post(sealed(), ref)
             assert [(await good.next("STORED"))[3] for _ in range(5)] == [2, 3, 4, 5, 6]
             assert {(await new.next("ERROR"))[3] for _ in range(5)} == {6}
-            assert r.relay.disk_ok
-            r.relay.rooms[b"g" * 16].head = LAST_ENVELOPE
+            assert r.relay.access.ok
+            r.relay.rooms.by_key[b"g" * 16].head = LAST_ENVELOPE
             good.post(sealed(), 9)
             assert (await good.next("ERROR"))[1:4] == (1, 9, 6)
 
@@ -96,17 +96,17 @@ def test_a_date_that_jumps_makes_nothing_older(tmp_path, jump):
                 if not envelopes(member.backlog):
                     await member.keep(*kept)
                 await member.close()
-                await until(lambda r=r: not r.relay.rooms)
+                await until(lambda r=r: not r.relay.rooms.by_key)
                 date.ms += jump
-                await r.relay.tidy()
+                await r.relay.janitor.tidy()
                 member = await r.member()
                 assert [each[1] for each in envelopes(member.backlog)] == kept
                 await member.close()
-                await until(lambda r=r: not r.relay.rooms)
+                await until(lambda r=r: not r.relay.rooms.by_key)
         async with relay(tmp_path, date, elapsed=elapsed, tidy=3600.0) as r:
             for days, left in ((89, 1), (2, 0)):
                 elapsed.ms += days * DAY_MS
-                await r.relay.tidy()
+                await r.relay.janitor.tidy()
                 assert r.relay.gauges()["rooms_stored"] == left
 
     run(scene)
@@ -123,13 +123,13 @@ def test_age_adds_up_over_runs(tmp_path):
                     member = await r.member()
                     await member.keep(sealed())
                     await member.close()
-                    await until(lambda r=r: not r.relay.rooms)
-                await r.relay.tidy()
+                    await until(lambda r=r: not r.relay.rooms.by_key)
+                await r.relay.janitor.tidy()
                 assert r.relay.gauges()["rooms_stored"] == 1
                 elapsed.ms += DAY_MS - 1_000
             elapsed.ms += 50 * DAY_MS  # nobody was there to join
         async with relay(tmp_path, elapsed=elapsed, retention=3 * 86_400, tidy=3600.0) as r:
-            await r.relay.tidy()
+            await r.relay.janitor.tidy()
             assert r.relay.gauges()["rooms_stored"] == 0
 
     run(scene)

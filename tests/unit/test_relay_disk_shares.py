@@ -119,7 +119,7 @@ def test_who_has_taken_most_makes_way(tmp_path):
             assert await fill(shared, 3, 50_000, first=20) == (3, set())
             back = await r.member(headers=by(3), room=b"1" * 16)
             assert envelopes(back.backlog)[1] == (2, last)
-            assert b"\x80" * 16 in r.relay.rooms  # its oldest rooms are the last to go
+            assert b"\x80" * 16 in r.relay.rooms.by_key  # its oldest rooms are the last to go
             assert '"rooms made way"' in r.said.getvalue()
 
     run(scene)
@@ -150,10 +150,10 @@ def test_old_rooms_and_snapshots_never_starve(tmp_path):
                 end = (heard[3], tag(envelope))
             assert heard[3] == 6
             alone = await r.member(headers=by(5), room=b"a" * 16)
-            r.relay._added = int(limits["store"] * 0.92) - r.relay._sizes[1]
+            r.relay.space.added = int(limits["store"] * 0.92) - r.relay.space.measured
             assert await fill(alone, 1, 30_000) == (0, {6})
             assert await fill(alone, 3, 1_000, first=5) == (3, set())
-            r.relay._added = int(limits["store"] * 0.96) - r.relay._sizes[1]
+            r.relay.space.added = int(limits["store"] * 0.96) - r.relay.space.measured
             assert await fill(alone, 1, 1_000, first=9) == (0, {6})
             assert await fill(young, 1, 30_000, first=70) == (0, {6})
             assert await fill(old, 2, 30_000, first=70) == (2, set())
@@ -175,11 +175,11 @@ def test_a_room_is_somebodys(tmp_path, how):
             await client.close()
         async with relay(tmp_path, behind_proxy=True, elapsed=elapsed, tidy=3600.0) as r:
             await (await r.member(headers=by(1))).close()
-            await until(lambda: not r.relay.rooms)
+            await until(lambda: not r.relay.rooms.by_key)
             assert len(r.relay._disk.all_alone()) == 1
             elapsed.ms += WEEK_MS if how == "a second week" else 0
             await (await r.member(headers=by(2 if how == "another address" else 1))).close()
-            await until(lambda: not r.relay.rooms)
+            await until(lambda: not r.relay.rooms.by_key)
         one, two = open_disk(tmp_path)
         assert one.all_alone() == []
         one.close(), two.close()

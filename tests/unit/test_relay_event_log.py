@@ -56,7 +56,7 @@ def test_a_log_that_cannot_be_written(tmp_path, error):
             for ref in (1, 2, 3):
                 client.post(sealed(), ref)
                 assert (await client.next("ERROR"))[1:4] == (1, ref, 12)
-            assert (r.relay.unsaved, r.relay.event_log.lost > 0) == (0, True)
+            assert (r.relay.space.unsaved, r.relay.event_log.lost > 0) == (0, True)
             r.relay._disk.commit = commit
             assert await client.keep(sealed()) == [1]
             stranger = await r.client()

@@ -177,11 +177,11 @@ def test_nobody_is_sent_what_is_not_on_disk(tmp_path):
             one.post(sealed(), ref=5)
             assert (await one.next("ERROR"))[1:4] == (1, 5, 12)
             await two.silence()
-            assert not r.relay.disk_ok
+            assert not r.relay.access.ok
             r.relay._disk.commit = commit
             assert await one.keep(sealed()) == [2]
             assert (await two.next("ENVELOPE"))[2] == 2
-            assert r.relay.disk_ok
+            assert r.relay.access.ok
 
     run(scene)
 
@@ -204,13 +204,13 @@ def test_idle_rooms_expire(tmp_path):
             await visited.close()
             for day in range(9):
                 clock.ms += DAY_MS
-                await r.relay.tidy()
+                await r.relay.janitor.tidy()
                 if day == 5:
                     client = await r.client()
                     assert (await client.join(channel=3, room=b"\3" * 16))[2] == 1
                     await client.close()
             clock.ms += DAY_MS + 1
-            await r.relay.tidy()
+            await r.relay.janitor.tidy()
             assert r.relay.metrics.counts["rooms_expired_total"] == 1
             client = await r.member(cursor=(2, tag(last)), token=b"another token" + bytes(19))
             assert client.joined == ("JOINED", 1, 0, 0, 1)
@@ -232,12 +232,12 @@ def test_what_expired_leaves_the_disk(tmp_path):
             client = await r.member()
             await client.keep(*[sealed(size=50_000) for _ in range(100)])
             await client.close()
-            await r.relay.tidy()
+            await r.relay.janitor.tidy()
             full = r.relay.gauges()["disk_bytes"]
             assert full > 5_000_000
             clock.ms += 61_000
-            await r.relay.tidy()
-            await r.relay.tidy()
+            await r.relay.janitor.tidy()
+            await r.relay.janitor.tidy()
             assert r.relay.gauges()["disk_bytes"] < full / 10
             assert r.relay.gauges()["rooms_stored"] == 0
 

@@ -223,7 +223,8 @@ def test_a_room_nobody_posted_in_leaves_no_trace(tmp_path):
             await two.next("CAST")
             await one.close()
             await two.close()
-            assert await r.relay._read.ask(lambda: r.relay._reading.find(ROOM, *BEGINNING)) == (None, True)
-            assert r.relay.rooms == {}
+            found = await r.relay.access.read.ask(lambda: r.relay._reading.find(ROOM, *BEGINNING))
+            assert found == (None, True)
+            assert r.relay.rooms.by_key == {}
 
     run(scene)

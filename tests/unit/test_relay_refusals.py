@@ -168,7 +168,7 @@ def test_joining_and_leaving_at_once(tmp_path):
             assert await client.next() == ("JOINED", 1, 0, 0, 0)
             await client.take("CURRENT")
             assert client.heard.empty()
-            assert r.relay.connections and len(r.relay.rooms) == 1
+            assert r.relay.connections and len(r.relay.rooms.by_key) == 1
             (peer,) = r.relay.peers._known.values()
             assert peer.rooms == 1
 
@@ -400,7 +400,7 @@ def test_slow_readers_together_are_bounded(tmp_path):
                 while (await writer.next())[0] != "STORED":
                     pass
             await until(lambda: r.relay.metrics.errors[10] >= 4)
-            assert sum(each.buffered for each in r.relay.slow) <= 2_000_000
+            assert sum(each.buffered for each in r.relay.connections.slow) <= 2_000_000
 
     run(scene)
 
@@ -415,7 +415,7 @@ def test_who_closes_without_reading_is_gone_soon(tmp_path):
             reader.transport.underlying_transport.pause_reading()
             for n in range(200):
                 writer.post(sealed(size=50_000), n)
-            await until(lambda: r.relay.slow, "the reader being slow")
+            await until(lambda: r.relay.connections.slow, "the reader being slow")
             reader.transport.send_close()
             await until(lambda: len(r.relay.connections) == 1, "the reader's end")
             heard = await writer.take("OTHERS")
@@ -435,7 +435,8 @@ def test_a_burst_of_casts_reaches_a_reader_that_reads(tmp_path):
 
             def slow(works, now):
                 assert gate.wait(seconds(20))
-                while r.relay.slow:  # the reader shares the relay's loop, and needs its turns to read
+                # The reader shares the relay's loop, and needs its turns to read.
+                while r.relay.connections.slow:
                     time.sleep(0.001)
                 return commit(works, now)
 
@@ -532,7 +533,7 @@ def test_any_frames_leave_the_relay_whole(tmp_path, sent):
             await after.silence()
             assert "Traceback" not in r.said.getvalue()
             assert len(r.relay.connections) == 1
-            assert r.relay.rooms == {} or await until(lambda: r.relay.rooms == {}) is None
-            assert r.relay.unsaved == 0
+            assert r.relay.rooms.by_key == {} or await until(lambda: r.relay.rooms.by_key == {}) is None
+            assert r.relay.space.unsaved == 0
 
     run(scene)

@@ -32,8 +32,8 @@ def test_unfinished_frames_of_one_address(tmp_path):
                 begin_frame(client, 190_000, 199_000)
             await until(lambda: sum(client.gone.is_set() for client in clients) >= 8, "the largest's end")
             assert await honest.keep(sealed(size=190_000)) == [1]
-            assert r.relay.held <= 600_000 + 200_000
-            await until(lambda: r.relay.held == sum(each.held for each in r.relay.connections))
+            assert r.relay.connections.held <= 600_000 + 200_000
+            await until(lambda: r.relay.connections.held == sum(each.held for each in r.relay.connections))
 
     run(scene)
 
@@ -46,7 +46,7 @@ def test_unfinished_frames_of_all(tmp_path):
             hogs = [await r.client(headers=by(1)) for _ in range(4)]
             for client in hogs:
                 begin_frame(client, 190_000, 199_000)
-            await until(lambda: r.relay.held > 600_000, "the hog's memory")
+            await until(lambda: r.relay.connections.held > 600_000, "the hog's memory")
             others = [await r.client(headers=by(number)) for number in range(2, 6)]
             for client in others:
                 begin_frame(client, 190_000, 199_000)

@@ -71,7 +71,7 @@ def test_the_whole_log_can_be_trimmed(tmp_path):
             await writer.keep(kept[2])
             writer.part(sealed(), 3, tag(kept[2]))
             await writer.next("STORED")
-            await r.relay.tidy()
+            await r.relay.janitor.tidy()
         async with relay(tmp_path) as r:
             client = await r.member(cursor=(3, tag(kept[2])))
             assert client.joined == ("JOINED", 1, 3, 0, 0)
@@ -179,7 +179,7 @@ def test_the_newer_snapshot_wins(tmp_path):
             writer.part(second, 5, tag(kept[4]))
             await writer.next("STORED")
             assert parts((await r.member()).backlog) == [(0, 1, 5, second)]
-            await r.relay.tidy()
+            await r.relay.janitor.tidy()
             kept_parts = r.relay._reading._sql.execute("SELECT content FROM part").fetchall()
             assert kept_parts == [(second,)]
 
@@ -301,7 +301,7 @@ def test_a_reader_whom_the_log_leaves_behind_gets_the_snapshot(tmp_path):
             reader = await r.client()
             reader.transport.underlying_transport.pause_reading()
             reader.ask()
-            while len(r.relay.slow) < 1:
+            while len(r.relay.connections.slow) < 1:
                 await writer.silence_but_others()
             writer.part(sealed("S"), 390, tag(kept[389]))
             await writer.take("STORED")
