@@ -15,7 +15,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, BinaryIO
 
-from masq_relay.disk import UnusableData, open_disk
+from masq_relay.disk.file import UnusableData, open_disk
 from masq_relay.event_log import EventLog
 from masq_relay.limits import Limits
 from masq_relay.log_lines import LogLines

@@ -13,18 +13,18 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from masq_relay import allowance
-from masq_relay.age import Age
 from masq_relay.certificate_renewal import Certificate
-from masq_relay.connection import Connections
-from masq_relay.disk import FILE
-from masq_relay.disk_access import DiskAccess
-from masq_relay.disk_space import DiskSpace
+from masq_relay.disk.access import DiskAccess
+from masq_relay.disk.age import Age
+from masq_relay.disk.file import FILE
 from masq_relay.event_log import EventLog
 from masq_relay.frames import Code
 from masq_relay.limits import Limits
 from masq_relay.metrics import Metrics
-from masq_relay.open_rooms import OpenRooms
+from masq_relay.rooms import allowance
+from masq_relay.rooms.disk_space import DiskSpace
+from masq_relay.rooms.open_rooms import OpenRooms
+from masq_relay.sockets.connection import Connections
 
 EXPIRE_AT_ONCE = 256
 

@@ -8,26 +8,27 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from masq_relay.age import Age
-from masq_relay.arrivals import Arrival, Arrivals
 from masq_relay.certificate_renewal import Certificate
-from masq_relay.committer import Committer
-from masq_relay.connection import Connection, Connections
-from masq_relay.day_quota import DayQuota
-from masq_relay.disk import Disk, Reading
-from masq_relay.disk_access import DiskAccess
-from masq_relay.disk_space import DiskSpace
+from masq_relay.disk.access import DiskAccess
+from masq_relay.disk.age import Age
+from masq_relay.disk.reading import Reading
+from masq_relay.disk.writing import Disk
 from masq_relay.event_log import EventLog
-from masq_relay.hub import Hub
-from masq_relay.incoming_snapshots import IncomingSnapshots
 from masq_relay.janitor import Janitor
 from masq_relay.limits import Limits
-from masq_relay.listener import Listener, bind
 from masq_relay.metrics import Metrics
-from masq_relay.open_rooms import OpenRooms
-from masq_relay.peers import Peers, is_loopback
-from masq_relay.replay import Replay
-from masq_relay.session import ClientSession
+from masq_relay.rooms.committer import Committer
+from masq_relay.rooms.day_quota import DayQuota
+from masq_relay.rooms.disk_space import DiskSpace
+from masq_relay.rooms.hub import Hub
+from masq_relay.rooms.incoming_snapshots import IncomingSnapshots
+from masq_relay.rooms.open_rooms import OpenRooms
+from masq_relay.rooms.replay import Replay
+from masq_relay.rooms.session import ClientSession
+from masq_relay.sockets.arrivals import Arrival, Arrivals
+from masq_relay.sockets.connection import Connection, Connections
+from masq_relay.sockets.listener import Listener, bind
+from masq_relay.sockets.peers import Peers, is_loopback
 
 
 def now_ms() -> int:

@@ -106,6 +106,11 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help="stop when standard input ends: for programs that start a relay of their own",
     )
+    _add_quotas(found, usual)
+    return found
+
+
+def _add_quotas(found: argparse.ArgumentParser, usual: Limits) -> None:
     for option, kind, value, words in (
         ("frame", _bytes, usual.frame, "bytes of a frame"),
         ("room", _bytes, usual.room, "bytes that a room keeps"),
@@ -127,14 +132,13 @@ def parser() -> argparse.ArgumentParser:
         ("buffer", _bytes, usual.buffer, "bytes that wait for one slow reader"),
         ("buffers", _bytes, usual.buffers, "bytes that wait for all slow readers together"),
     ):
-        add(
+        found.add_argument(
             f"--max-{option}",
             type=kind,
             default=value,
             metavar="N",
             help=f"at most so many {words} (default: {_short(value, kind)})",
         )
-    return found
 
 
 def read(arguments: Sequence[str] | None = None) -> Settings:

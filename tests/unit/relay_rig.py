@@ -17,7 +17,7 @@ from pathlib import Path
 from patience import seconds
 from picows import WSListener, WSMsgType, ws_connect
 
-from masq_relay.disk import open_disk
+from masq_relay.disk.file import open_disk
 from masq_relay.event_log import EventLog
 from masq_relay.limits import Limits
 from masq_relay.relay import Relay

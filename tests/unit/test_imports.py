@@ -31,8 +31,15 @@ THIRD_PARTY = {
     "masq_store.native": {"cryptography", "picows"},
     "masq_relay": {"aiofastnet", "picows", "uvloop"},
 }
-RELAY_PURE = ("masq_relay.frames", "masq_relay.limits", "masq_relay.token_bucket", "masq_relay.batches")
+RELAY_PURE = ("masq_relay.frames", "masq_relay.limits", "masq_relay.token_bucket", "masq_relay.disk.batches")
 """The relay's parts that read what strangers send, or count: no I/O, no clock."""
+
+RELAY_FOLDERS = {
+    "disk": "event_log frames",
+    "sockets": "event_log frames limits metrics token_bucket",
+    "rooms": "disk sockets event_log frames limits metrics",
+}
+"""What of the relay each of its folders may import, beside itself."""
 
 BASE = {"masq.messages", "masq.errors", "masq_store.core.errors"}
 FOLDERS = {
@@ -83,6 +90,10 @@ def _full(names: str) -> set[str]:
 LAYERS: dict[str, set[str]] = {
     "masq": set(),
     "masq_relay": {"masq_relay"},
+    **{
+        f"masq_relay.{name}": {f"masq_relay.{each}" for each in (name, *others.split())}
+        for name, others in RELAY_FOLDERS.items()
+    },
     **{f"masq_store.{name}": BASE for name in ("core", "engine", "ui")},  # what stands there in no folder
     **{f"masq_store.{name}": BASE | _full(f"{name} {others}") for name, others in FOLDERS.items()},
 }
@@ -230,11 +241,14 @@ def test_what_is_to_be_cut_is_there() -> None:
         ("masq_store.engine.registry", "from masq_store.engine.storage import writer"),
         ("masq_store.ui.text.formatting", "from masq_store.ui.html import views"),
         ("masq_store.ui.pages.apps", "import jinja2"),
-        ("masq_relay.rooms", "from masq import messages"),
-        ("masq_relay.rooms", "import masq_store.core.crypto.key_schedule"),
-        ("masq_relay.rooms", "import js"),
-        ("masq_relay.rooms", "import requests"),
+        ("masq_relay.rooms.room", "from masq import messages"),
+        ("masq_relay.rooms.room", "import masq_store.core.crypto.key_schedule"),
+        ("masq_relay.rooms.room", "import js"),
+        ("masq_relay.rooms.room", "import requests"),
         ("masq_relay.frames", "import time"),
+        ("masq_relay.disk.writing", "from masq_relay.rooms import hub"),
+        ("masq_relay.sockets.connection", "from masq_relay.rooms.session import ClientSession"),
+        ("masq_relay.rooms.hub", "from masq_relay.relay import Relay"),
     ],
 )
 def test_a_broken_rule_is_found(module: str, source: str) -> None:
@@ -253,7 +267,7 @@ def test_a_broken_rule_is_found(module: str, source: str) -> None:
         ),
         ("masq_store.engine.storage.registry", "import asyncio\nfrom masq_store.core import space"),
         ("masq_store.ui.html.views", "import jinja2\nfrom masq_store.ui.text import formatting"),
-        ("masq_relay.listener", "import asyncio\nimport picows\nfrom masq_relay import frames"),
+        ("masq_relay.sockets.listener", "import asyncio\nimport picows\nfrom masq_relay import frames"),
     ],
 )
 def test_what_is_allowed_passes(module: str, source: str) -> None:

@@ -5,15 +5,16 @@ import sqlite3
 import pytest
 from relay_rig import Clock, envelopes, relay, run, sealed, until
 
-from masq_relay import disk, room_numbers
-from masq_relay.room_numbers import LAST_ENVELOPE, LAST_ROOM
+from masq_relay.disk import records, room_numbers
+from masq_relay.disk.file import FILE, open_disk
+from masq_relay.disk.room_numbers import LAST_ENVELOPE, LAST_ROOM
 
 DAY_MS = 86_400_000
 
 
 def work(key, size=32):
     """Return what makes a room with one envelope."""
-    return disk.Work(key.ljust(16, b"."), b"T" * 32, None, 0, 0, 0, [bytes(size)], [])
+    return records.Work(key.ljust(16, b"."), b"T" * 32, None, 0, 0, 0, [bytes(size)], [])
 
 
 def test_a_failed_room_takes_nothing_of_others_along(tmp_path):
@@ -48,7 +49,7 @@ def test_a_failed_room_takes_nothing_of_others_along(tmp_path):
 
 def test_room_numbers_are_given_again(tmp_path):
     """When every number was given out once, those of rooms that are gone and swept come again, and no other."""
-    one, two = disk.open_disk(tmp_path)
+    one, two = open_disk(tmp_path)
     first = [one.commit([work(bytes([n]))], 0)[0].id for n in range(5)]
     assert first == [1, 2, 3, 4, 5]
     one._sql.execute("UPDATE sqlite_sequence SET seq = ? WHERE name = 'room'", (LAST_ROOM - 1,))
@@ -137,17 +138,17 @@ def test_age_adds_up_over_runs(tmp_path):
 
 def test_data_of_the_first_version_is_taken_over(tmp_path):
     """A file of version 1 opens with all its rooms, none of them nearer to its end than before."""
-    one, two = disk.open_disk(tmp_path)
+    one, two = open_disk(tmp_path)
     one.commit([work(b"a")], 0)
     one.close(), two.close()
-    with sqlite3.connect(tmp_path / disk.FILE) as sql:
+    with sqlite3.connect(tmp_path / FILE) as sql:
         sql.executescript(
             "DROP TABLE age; DROP INDEX refuse_low; DROP INDEX room_alone; ALTER TABLE room DROP COLUMN made;"
             "ALTER TABLE room DROP COLUMN maker; ALTER TABLE room DROP COLUMN alone;"
             "UPDATE room SET touched = 1800000000000; PRAGMA user_version = 1"
         )
     sql.close()
-    one, two = disk.open_disk(tmp_path)
+    one, two = open_disk(tmp_path)
     kept, _ = two.find(b"a".ljust(16, b"."), 0, bytes(16))
     assert (kept.head, kept.touched, kept.made, kept.alone) == (1, one.age_ms(), 0, None)
     one.close(), two.close()
@@ -155,7 +156,7 @@ def test_data_of_the_first_version_is_taken_over(tmp_path):
 
 def test_many_rooms_that_are_gone_are_swept_soon(tmp_path):
     """One step sweeps the envelopes of many small rooms, so that a large trimmed log does not wait behind them."""
-    one, two = disk.open_disk(tmp_path)
+    one, two = open_disk(tmp_path)
     one.commit([work(n.to_bytes(2, "big")) for n in range(600)], 0)
     one.forget(list(range(1, 601)))
     steps = 0

@@ -27,9 +27,9 @@ from relay_rig import (
     tag,
 )
 
-from masq_relay import disk
-from masq_relay.peers import forwarded, network
+from masq_relay.disk.file import FILE, open_disk
 from masq_relay.settings import BadSettings, parser, read
+from masq_relay.sockets.peers import forwarded, network
 from masq_relay.token_bucket import Bucket
 
 
@@ -132,9 +132,9 @@ def test_the_program_refuses_with_a_sentence(tmp_path):
     finally:
         assert command.end()[0] == 0
     (tmp_path / "d").mkdir()
-    (tmp_path / "d" / disk.FILE).write_bytes(b"no database at all, but long enough to be read as one" * 100)
+    (tmp_path / "d" / FILE).write_bytes(b"no database at all, but long enough to be read as one" * 100)
     assert "cannot be used" in refused("--port", "0", "--data", str(tmp_path / "d"))
-    one, two = disk.open_disk(tmp_path / "e")
+    one, two = open_disk(tmp_path / "e")
     one._sql.execute("PRAGMA user_version = 99")
     one.close(), two.close()
     assert "newer relay" in refused("--port", "0", "--data", str(tmp_path / "e"))

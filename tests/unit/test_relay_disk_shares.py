@@ -4,8 +4,10 @@ import pytest
 from relay_rig import Clock, envelopes, relay, run, sealed, tag, until
 from test_relay_shares import by
 
-from masq_relay import allowance
-from masq_relay.disk import WEEK_MS, Alone, open_disk
+from masq_relay.disk.age import WEEK_MS
+from masq_relay.disk.file import open_disk
+from masq_relay.disk.records import Alone
+from masq_relay.rooms import allowance
 
 DAY_MS = 86_400_000
 

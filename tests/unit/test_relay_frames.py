@@ -6,7 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from masq_relay import batches, frames
+from masq_relay import frames
+from masq_relay.disk import batches
 from masq_relay.frames import BadFrame, Code, Kind
 
 CHANNEL = st.integers(0, 0xFFFF)

@@ -15,9 +15,10 @@ import pytest
 from patience import seconds
 from relay_rig import Command, certificate, connect, in_thread, relay, run, sealed, until
 
-from masq_relay import disk
 from masq_relay.certificate import BadCertificate
 from masq_relay.certificate_renewal import certificate as served
+from masq_relay.disk import file
+from masq_relay.disk.file import FILE, UnusableData, open_disk
 
 PROXIED = "X-Forwarded-For"
 
@@ -344,15 +345,15 @@ def test_a_key_with_a_passphrase_is_named(tmp_path):
 
 def test_a_database_that_cannot_be_written(tmp_path, monkeypatch):
     """It is told at the start, with the way out, not by the first envelope that somebody posts."""
-    one, two = disk.open_disk(tmp_path)
+    one, two = open_disk(tmp_path)
     one.close(), two.close()
-    path = tmp_path / disk.FILE
+    path = tmp_path / FILE
     monkeypatch.setattr(
-        disk,
+        file,
         "_connect",
         lambda _: sqlite3.connect(
             f"file:{path}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
         ),
     )
-    with pytest.raises(disk.UnusableData, match="readonly.*make it writable"):
-        disk.open_disk(tmp_path)
+    with pytest.raises(UnusableData, match="readonly.*make it writable"):
+        open_disk(tmp_path)

@@ -21,7 +21,7 @@ from relay_rig import (
     until,
 )
 
-from masq_relay.disk import FILE
+from masq_relay.disk.file import FILE
 
 DAY_MS = 86_400_000
 

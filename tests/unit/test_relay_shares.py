@@ -6,8 +6,8 @@ import time
 from picows import WSMsgType
 from relay_rig import relay, run, sealed, until
 
-from masq_relay.arrivals import READ_BYTES, Arrival
 from masq_relay.limits import DELIVERY
+from masq_relay.sockets.arrivals import READ_BYTES, Arrival
 
 
 def by(number):

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+WEEK_MS = 7 * 86_400_000
+"""From this age on a room is an old one."""
+
 
 class Age:
     """Counts on from what earlier runs have added up to.

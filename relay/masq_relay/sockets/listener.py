@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 
 from picows import WSListener, WSUpgradeRequest, WSUpgradeResponse, WSUpgradeResponseWithListener
 
-from masq_relay.arrivals import BACKLOG, Arrival
 from masq_relay.event_log import EventLog
-from masq_relay.peers import forwarded, is_loopback
+from masq_relay.sockets.arrivals import BACKLOG, Arrival
+from masq_relay.sockets.peers import forwarded, is_loopback
 
 Answered = WSListener | WSUpgradeResponseWithListener
 

@@ -8,23 +8,24 @@ import secrets
 from dataclasses import dataclass, field
 from functools import partial
 
-from masq_relay import batches, frames
-from masq_relay.age import Age
-from masq_relay.client import Client
-from masq_relay.committer import Committer
-from masq_relay.connection import Connection
-from masq_relay.day_quota import DayQuota
-from masq_relay.delivery import deliver
-from masq_relay.disk import WEEK_MS, Kept, PartWork
-from masq_relay.disk_access import DiskAccess
-from masq_relay.disk_space import DiskSpace
+from masq_relay import frames
+from masq_relay.disk import batches
+from masq_relay.disk.access import DiskAccess
+from masq_relay.disk.age import WEEK_MS, Age
+from masq_relay.disk.records import Kept, PartWork
 from masq_relay.frames import Code
-from masq_relay.incoming_snapshots import IncomingSnapshots
 from masq_relay.limits import DELIVERY, Limits
 from masq_relay.metrics import Metrics
-from masq_relay.open_rooms import OpenRooms
-from masq_relay.peers import Peer
-from masq_relay.rooms import Casting, Joining, Member, Part, Posted, Room
+from masq_relay.rooms.client import Client
+from masq_relay.rooms.committer import Committer
+from masq_relay.rooms.day_quota import DayQuota
+from masq_relay.rooms.delivery import deliver
+from masq_relay.rooms.disk_space import DiskSpace
+from masq_relay.rooms.incoming_snapshots import IncomingSnapshots
+from masq_relay.rooms.open_rooms import OpenRooms
+from masq_relay.rooms.room import Casting, Joining, Member, Part, Posted, Room
+from masq_relay.sockets.connection import Connection
+from masq_relay.sockets.peers import Peer
 
 MOST_ACKS = 4096
 """Acknowledgements that may wait for a member which posts while it does not read."""

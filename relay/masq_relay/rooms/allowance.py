@@ -11,7 +11,8 @@ import heapq
 from collections import defaultdict
 from collections.abc import Iterable
 
-from masq_relay.disk import WEEK_MS, Alone
+from masq_relay.disk.age import WEEK_MS
+from masq_relay.disk.records import Alone
 
 ALONE_SHARE, YOUNG_SHARE, OLD_SHARE = 0.90, 0.95, 1.0
 """How full the disk may be for a room of one address, one that was joined from elsewhere, and an old one, to grow."""

@@ -19,7 +19,7 @@ from picows.picows import WSProtocol  # type: ignore[attr-defined]
 from masq_relay.event_log import EventLog
 from masq_relay.limits import Limits
 from masq_relay.metrics import Metrics
-from masq_relay.peers import Peer, Peers
+from masq_relay.sockets.peers import Peer, Peers
 
 SLACK = 64 * 1024
 """A frame too large by less than this gets an ERROR; one that is larger is not even read."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from masq_relay import frames
-from masq_relay.client import Client
-from masq_relay.connection import Connection
 from masq_relay.frames import BadFrame, Code
-from masq_relay.hub import Hub
 from masq_relay.limits import Limits
-from masq_relay.replay import Replay
+from masq_relay.rooms.client import Client
+from masq_relay.rooms.hub import Hub
+from masq_relay.rooms.replay import Replay
+from masq_relay.sockets.connection import Connection
 
 
 class ClientSession:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from masq_relay import allowance, batches
+from masq_relay.disk import batches
 from masq_relay.frames import Code
 from masq_relay.limits import Limits
-from masq_relay.rooms import Entry, Member, Posted, Room
+from masq_relay.rooms import allowance
+from masq_relay.rooms.room import Entry, Member, Posted, Room
 
 
 class DayQuota:

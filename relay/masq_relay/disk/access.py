@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import Callable
 from functools import partial
 
-from masq_relay.disk import Disk, Reading
+from masq_relay.disk.reading import Reading
+from masq_relay.disk.serial_thread import SerialThread
+from masq_relay.disk.writing import Disk
 from masq_relay.event_log import EventLog
-from masq_relay.serial_thread import SerialThread
 
 
 class DiskAccess:

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from masq_relay.disk import Incoming
-from masq_relay.disk_access import DiskAccess
+from masq_relay.disk.access import DiskAccess
+from masq_relay.disk.records import Incoming
 from masq_relay.frames import Snapshot
 from masq_relay.limits import Limits
-from masq_relay.rooms import Member, Room
+from masq_relay.rooms.room import Member, Room
 
 
 @dataclass(eq=False)

@@ -6,9 +6,9 @@ from collections import deque
 from time import monotonic
 
 from masq_relay import frames
-from masq_relay.connection import Connection
-from masq_relay.replay import Replay
-from masq_relay.rooms import Joining, Member
+from masq_relay.rooms.replay import Replay
+from masq_relay.rooms.room import Joining, Member
+from masq_relay.sockets.connection import Connection
 
 
 class Client:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from masq_relay import batches, frames
-from masq_relay.connection import Connection
-from masq_relay.disk import Done, Incoming, Kept, PartWork, SnapshotKept, Work
+from masq_relay import frames
+from masq_relay.disk import batches
+from masq_relay.disk.records import Done, Incoming, Kept, PartWork, SnapshotKept, Work
+from masq_relay.sockets.connection import Connection
 
 BATCH_BYTES = 1 << 20
 """About what one room adds in one commit; so what one delivery adds to a connection's buffer is bounded too."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
-from masq_relay import allowance
-from masq_relay.age import Age
+from masq_relay.disk.age import Age
 from masq_relay.frames import Code
 from masq_relay.limits import Limits
-from masq_relay.rooms import Member
+from masq_relay.rooms import allowance
+from masq_relay.rooms.room import Member
 
 
 class DiskSpace:

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from functools import partial
 
 from masq_relay import frames
-from masq_relay.delivery import DISK_REFUSAL
-from masq_relay.disk import Page
-from masq_relay.disk_access import DiskAccess
+from masq_relay.disk.access import DiskAccess
+from masq_relay.disk.reading import Page
 from masq_relay.frames import Piece
 from masq_relay.metrics import Metrics
-from masq_relay.rooms import Member
+from masq_relay.rooms.delivery import DISK_REFUSAL
+from masq_relay.rooms.room import Member
 
 PAGE_BYTES = 128 * 1024
 """About what is read at once; less than what makes a connection count as slow, so reading follows the reader."""

@@ -10,12 +10,12 @@ from typing import Any, Protocol
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
 
 from masq_relay import frames
-from masq_relay.arrivals import Arrival
 from masq_relay.event_log import EventLog
 from masq_relay.frames import Code
 from masq_relay.limits import Limits
 from masq_relay.metrics import Metrics
-from masq_relay.peers import Peer, Peers
+from masq_relay.sockets.arrivals import Arrival
+from masq_relay.sockets.peers import Peer, Peers
 
 HIGH_WATER = 512 * 1024
 """Bytes waiting for a connection above which it counts as slow."""

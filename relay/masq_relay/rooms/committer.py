@@ -13,20 +13,20 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
-from masq_relay import batches
-from masq_relay.age import Age
-from masq_relay.connection import DISK, Connection
-from masq_relay.day_quota import DayQuota
-from masq_relay.delivery import Refusal, deliver
-from masq_relay.disk import CannotKeep, Done, Work
-from masq_relay.disk_access import DiskAccess
-from masq_relay.disk_space import DiskSpace
+from masq_relay.disk import batches
+from masq_relay.disk.access import DiskAccess
+from masq_relay.disk.age import Age
+from masq_relay.disk.records import CannotKeep, Done, Work
 from masq_relay.event_log import EventLog
 from masq_relay.frames import Code
 from masq_relay.limits import Limits
 from masq_relay.metrics import Metrics
-from masq_relay.open_rooms import OpenRooms
-from masq_relay.rooms import Casting, Entry, Part, Posted, Room
+from masq_relay.rooms.day_quota import DayQuota
+from masq_relay.rooms.delivery import Refusal, deliver
+from masq_relay.rooms.disk_space import DiskSpace
+from masq_relay.rooms.open_rooms import OpenRooms
+from masq_relay.rooms.room import Casting, Entry, Part, Posted, Room
+from masq_relay.sockets.connection import DISK, Connection
 
 STOP_SECONDS = 10.0
 """How long a relay that stops waits for what has come to be on disk."""

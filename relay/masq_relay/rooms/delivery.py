@@ -9,9 +9,9 @@ from collections import defaultdict
 from typing import NamedTuple
 
 from masq_relay import frames
-from masq_relay.disk import Done
+from masq_relay.disk.records import Done
 from masq_relay.frames import Code, Piece
-from masq_relay.rooms import Casting, Entry, Member, Part, Posted, Room
+from masq_relay.rooms.room import Casting, Entry, Member, Part, Posted, Room
 
 Refusal = tuple[Code, str]
 """Why something was not kept, as a code and as a sentence."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from masq_relay.age import Age
-from masq_relay.disk import Kept
-from masq_relay.disk_access import DiskAccess
-from masq_relay.rooms import Room
+from masq_relay.disk.access import DiskAccess
+from masq_relay.disk.age import Age
+from masq_relay.disk.records import Kept
+from masq_relay.rooms.room import Room
 
 
 class OpenRooms:

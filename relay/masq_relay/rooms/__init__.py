@@ -1,0 +1,1 @@
+"""Rooms, and what becomes of what is said in them: let in, put on disk, passed on, replayed."""
