@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from patience import seconds
 
-from masq_store.browser import worker
+from masq_store.browser import engine_lock, worker
 from masq_store.browser.worker import Worker
 
 
@@ -138,9 +138,9 @@ def scenery(monkeypatch: pytest.MonkeyPatch) -> Browser:
     ffi.create_proxy = lambda call: call  # type: ignore[attr-defined]
     for name, module in (("js", js), ("pyodide", pyodide), ("pyodide.ffi", ffi)):
         monkeypatch.setitem(sys.modules, name, module)
-    monkeypatch.setattr(worker.locks, "acquire", made.acquire)
+    monkeypatch.setattr(engine_lock.locks, "acquire", made.acquire)
     monkeypatch.setattr(worker, "Trips", lambda: None)
-    monkeypatch.setattr(worker, "PATIENCE_SECONDS", 0.4)
+    monkeypatch.setattr(engine_lock, "PATIENCE_SECONDS", 0.4)
     monkeypatch.setattr(worker, "LEAVING_SECONDS", 0.01)
     monkeypatch.setattr(worker, "STOP_SECONDS", 0.3)
     return made
@@ -190,7 +190,7 @@ def test_a_newer_build_takes_over_whatever_the_older_engine_does(
         newer, _ = begin(2)
         await until(lambda: newer._engine)
         await until(lambda: scenery.closed == 1)
-        assert engine.stopped == 1 and newer._held is scenery.holder
+        assert engine.stopped == 1 and newer._lock._held is scenery.holder
         assert bool(scenery.said) == (stop is not well)
 
     run(scene)
@@ -204,7 +204,7 @@ def test_who_is_busy_without_end_is_robbed(
 
     It has as long where several wait, each of whom hears the answers to all.
     """
-    monkeypatch.setattr(worker, "BUSY_LOOKS", 6)
+    monkeypatch.setattr(engine_lock, "BUSY_LOOKS", 6)
 
     async def scene() -> None:
         answers = 0
