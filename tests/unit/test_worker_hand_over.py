@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
+from engine_rig import APP, Rig
 from patience import seconds
 
 from masq_store.browser import engine_lock, worker
@@ -82,6 +83,54 @@ class Lock:
                 granted.set_result(None)
 
 
+class Proxy:
+    """A function that JavaScript may call."""
+
+    def __init__(self, call: Callable[..., Any]) -> None:
+        self._call: Callable[..., Any] | None = call
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Call it. A proxy that was destroyed cannot be called."""
+        assert self._call is not None
+        return self._call(*arguments)
+
+    def destroy(self) -> None:
+        """Let it go."""
+        self._call = None
+
+
+class JsPort:
+    """A MessagePort of the worker's: what was posted on it, with which ports."""
+
+    def __init__(self) -> None:
+        self.onmessage: Any = None
+        self.posted: list[tuple[dict[str, Any], list[Any]]] = []
+
+    def postMessage(self, text: str, ports: Sequence[Any] = ()) -> None:  # noqa: N802 - as JavaScript has it
+        """Take a message of the worker's."""
+        self.posted.append((json.loads(text), list(ports)))
+
+    def say(self, message: dict[str, Any], *ports: Any) -> None:
+        """Send the worker a message."""
+        self.onmessage(SimpleNamespace(data=json.dumps({"masq": 1, **message}), ports=list(ports)))
+
+    def found(self, name: str) -> list[Any]:
+        """Return what was posted under a name so far."""
+        return [message[name] for message, _ in self.posted if name in message]
+
+    async def hear(self, name: str) -> Any:
+        """Return what is posted under a name, now or later, the first of it."""
+        await until(lambda: self.found(name))
+        return self.found(name)[0]
+
+
+class Ear:
+    """As `hear` of bridge.js."""
+
+    def __init__(self, port: JsPort, to: Callable[[Any], None]) -> None:
+        port.onmessage = lambda event: to(event.data)
+
+
 class FakeEngine:
     """An engine that stops as it is told."""
 
@@ -135,7 +184,10 @@ def scenery(monkeypatch: pytest.MonkeyPatch) -> Browser:
     js.BroadcastChannel = SimpleNamespace(new=made.channel)  # type: ignore[attr-defined]
     js.self = made  # type: ignore[attr-defined]
     js.console = SimpleNamespace(error=made.said.append, warn=made.said.append)  # type: ignore[attr-defined]
-    ffi.create_proxy = lambda call: call  # type: ignore[attr-defined]
+    js.masqBridge = SimpleNamespace(hear=Ear)  # type: ignore[attr-defined]
+    js.Object = SimpleNamespace(prototype=SimpleNamespace(toString=SimpleNamespace(call=str)))  # type: ignore[attr-defined]
+    ffi.create_proxy = Proxy  # type: ignore[attr-defined]
+    ffi.to_js = list  # type: ignore[attr-defined]
     for name, module in (("js", js), ("pyodide", pyodide), ("pyodide.ffi", ffi)):
         monkeypatch.setitem(sys.modules, name, module)
     monkeypatch.setattr(engine_lock.locks, "acquire", made.acquire)
@@ -238,5 +290,60 @@ def test_who_wishes_twice_stops_the_engine_once(scenery: Browser) -> None:
             channel.postMessage(json.dumps({"wants": 2, "url": "https://store/2/worker.js"}))
         await until(lambda: scenery.closed)
         assert (engine.stopped, scenery.closed, scenery.said) == (1, 1, [])
+
+    run(scene)
+
+
+def test_an_app_goes_on_at_the_newer_worker(scenery: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its frame gets the port back with the session's state, brings both there, and the app misses nothing."""
+    monkeypatch.setattr(engine_lock.locks, "released", lambda name: asyncio.Event().wait())
+    monkeypatch.setattr(worker, "LEAVING_SECONDS", 5)
+    about = {"nonce": "ab" * 16, "name": "Counter", "description": "", "icon": None}
+
+    def serving(build: int, rig: Rig) -> Worker:
+        made = begin(build)[0]
+
+        async def make() -> Any:
+            return rig.engine
+
+        made._make = make  # type: ignore[method-assign]
+        return made
+
+    async def said(*arguments: Any) -> None:
+        """What the store's host says is nobody's concern here."""
+
+    monkeypatch.setattr(worker.host, "tell_relay", said)
+
+    async def scene() -> None:
+        rig = Rig()
+        older, frame, app = serving(1, rig), JsPort(), JsPort()
+        older.connect(frame)
+        frame.say({"attach": {"id": "1", "origin": APP, "app": about}}, app)
+        await until(lambda: older._engine)
+        await rig.page().call("create_profile", "Ann", "", True)
+        await rig.engine.person.answer(about["nonce"], True)
+        await frame.hear("admitted")  # it had the port while the app was a stranger
+        frame.say({"attach": {"id": "1", "origin": APP, "app": about, "again": 1}}, app)
+        app.say({"calls": [[1, "set", "k", 1]]})
+        await app.hear("replies")
+        app.say({"calls": [[2, "watch", "", False]]})
+
+        rig.backend = type(rig.backend)(rig.backend.disk)
+        rig.engine = rig._engine()
+        newer, line = serving(2, rig), JsPort()
+        assert await frame.hear("moved") == "https://store/2/worker.js"
+        message, ports = frame.posted[-1]
+        [state] = message["sessions"]
+        assert ports == [app] and set(state) == {"origin", "app", "watches", "seen", "shown", "early"}
+        assert app.onmessage is None  # what the app says waits in the port, which the frame has
+        newer.connect(line)
+        line.say({"attach": {**state, "id": "1", "ticket": None}}, app)
+        frame.say({"left": 1})
+        await until(lambda: scenery.closed == 1 and newer._engine)
+        app.say({"calls": [[5, "get", "k"], [6, "set", "k", 2]]})
+        await until(lambda: app.found("changes"))
+        replies = [reply for some in app.found("replies") for reply in some]
+        assert [5, [1]] in replies and app.found("changes") == [[[2, [["k", "self", 2]]]]]
+        assert scenery.said == []
 
     run(scene)
