@@ -24,6 +24,7 @@ from masq_store.engine.relay.relays import Relays
 from masq_store.engine.sessions.access_requests import Requests
 from masq_store.engine.sessions.app_session import CLOSED_SECONDS, AppSession
 from masq_store.engine.sessions.hand_over import State
+from masq_store.engine.sessions.status import Status
 from masq_store.engine.sessions.turns import Turns
 from masq_store.engine.storage.writer import Writer
 from masq_store.engine.store.auto_lock import Rest
@@ -221,7 +222,7 @@ class Engine:
         """Return how many sessions an app has."""
         return sum(1 for session in self._apps if session.origin == origin and not session.closed)
 
-    def status(self, origin: str) -> dict[str, Any]:
+    def status(self, origin: str) -> Status:
         """Return what an app may know: for a stranger, nothing but that it is one."""
         if self.profile is None:
             return {"state": "locked" if origin in self._approvals else "unregistered"}

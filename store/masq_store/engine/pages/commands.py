@@ -19,7 +19,7 @@ from masq_store.engine.profile import backup as backups
 from masq_store.engine.profile import key_renewal as renewal
 from masq_store.engine.profile.profile import Profile
 from masq_store.engine.profile.vault import Unlocked
-from masq_store.engine.sessions.access_requests import FILING_SECONDS, Asking
+from masq_store.engine.sessions.access_requests import FILING_SECONDS
 from masq_store.engine.storage.trash import Trashed
 from masq_store.engine.store.enrolments import Enrolment
 
@@ -282,7 +282,7 @@ class Person:
             raise ProtocolError("the app that asked is no longer open")
         if not allow:
             self._engine.requests.refuse(nonce)
-            self._deny(session, "refused")
+            session.deny("refused")
             if isinstance(session, Enrolment):
                 await session.heard()
             return True
@@ -305,7 +305,7 @@ class Person:
         """Note that the window that asked has closed; without an answer that is one too."""
         session = self._engine.requests.session(nonce)
         if session and session.space is None and not self._engine.requests.refused(nonce):
-            self._deny(session, "closed")
+            session.deny("closed")
         if isinstance(session, Enrolment):
             self._engine.requests.put_away(session)
 
@@ -367,9 +367,6 @@ class Person:
         if found is None:
             raise InvalidValue("this is not in the trash any more")
         return found
-
-    def _deny(self, session: Asking, denied: str) -> None:
-        session.tell_status({**self._engine.status(session.origin), "denied": denied})
 
     # Backups -----------------------------------------------------------------------------------------------
 

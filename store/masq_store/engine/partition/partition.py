@@ -30,6 +30,7 @@ from masq_store.engine.relay.relays import Relays
 from masq_store.engine.sessions.app_session import AppSession
 from masq_store.engine.sessions.hand_over import State
 from masq_store.engine.sessions.idle import LOOK_SECONDS, Idle
+from masq_store.engine.sessions.status import Status
 from masq_store.engine.sessions.turns import Turns
 from masq_store.engine.storage.record_sealer import Sealer
 from masq_store.engine.storage.salvage import salvage
@@ -144,7 +145,7 @@ class Partition:
         self._apps.discard(session)
         self._end_if_empty()
 
-    def status(self, origin: str) -> dict[str, Any]:
+    def status(self, origin: str) -> Status:
         """Return what an app may know: for a stranger, nothing but that it is one."""
         copy = self.copies.get(origin)
         if copy is None or copy.ended:
@@ -501,7 +502,7 @@ class Partition:
     def tell_no(self, session: AppSession, how: str) -> None:
         """Tell an app that may not have its data that it waits in vain."""
         if session.space is None:
-            session.tell_status({**self.status(session.origin), "denied": how})
+            session.deny(how)
 
     def gone(self, asked: _Asked) -> None:
         """The other end is not there any more."""

@@ -25,8 +25,8 @@ class Asking(Protocol):
     def space(self) -> object:
         """The app's space while it may be used, else None."""
 
-    def tell_status(self, status: dict[str, Any]) -> None:
-        """Tell who asks how it stands; `denied` in it says that the person does not want it."""
+    def deny(self, how: str) -> None:
+        """Tell who asks that the person does not want it: "refused"; "closed", where the window gave no answer."""
 
 
 class Requests:

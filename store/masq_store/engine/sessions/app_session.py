@@ -17,6 +17,7 @@ from masq_store.engine.sessions.calls import MESSAGE_COST, Calls
 from masq_store.engine.sessions.hand_over import State
 from masq_store.engine.sessions.house import House, Keeper
 from masq_store.engine.sessions.reading import LongText
+from masq_store.engine.sessions.status import Status
 from masq_store.engine.sessions.watches import Watches
 from masq_store.engine.storage.open_space import OpenSpace
 from masq_store.engine.storage.writer import FromDevices
@@ -44,7 +45,7 @@ class AppSession(Calls):
         super().__init__(engine, port, origin)
         self.nonce = nonce
         self.app = app
-        self.told: dict[str, Any] = {}  # the status that the app knows
+        self.told: Status = {}  # the status that the app knows
         self.on_ticket: Callable[[str | None], None] = lambda ticket: None  # has the frame keep it
         self.on_strip: Callable[[dict[str, Any] | None], None] = lambda state: None  # has the frame show it
         self.on_reading: Callable[[], None] = lambda: None  # has the frame tell the app that it goes on
@@ -56,7 +57,7 @@ class AppSession(Calls):
         self._shown: list[str] | None = None  # the keys of the profile before, which the app may still show
         port.listen(self.receive)
 
-    def open(self, profile: Keeper, space: OpenSpace, status: dict[str, Any]) -> None:
+    def open(self, profile: Keeper, space: OpenSpace, status: Status) -> None:
         """Let the app work on `space`, which is `profile`'s."""
         if self._space is not space:
             self._leave()
@@ -84,7 +85,7 @@ class AppSession(Calls):
             self._shown = self._space.core.keys("") + self.watches.news if self.watches else None
             self._leave()
 
-    def refuse(self, refusal: MasqError, status: dict[str, Any]) -> None:
+    def refuse(self, refusal: MasqError, status: Status) -> None:
         """Answer everything with `refusal` from now on; watches end with it."""
         self._leave()
         stranger = isinstance(refusal, NotRegistered)
@@ -118,10 +119,14 @@ class AppSession(Calls):
         self._post({"error": to_wire(error)})
         self.refuse(error, {"state": "unregistered"})
 
-    def tell_status(self, status: dict[str, Any]) -> None:
+    def tell_status(self, status: Status) -> None:
         """Send the app its status."""
         self.told = status
         self._post({"status": status})
+
+    def deny(self, how: str) -> None:
+        """Tell the app that it waits in vain: "refused"; "closed", where the window closed without an answer."""
+        self.tell_status({**self.status(), "denied": how})
 
     def pause(self) -> None:
         """Do nothing more: what the app says from now on is handed over too."""

@@ -14,6 +14,7 @@ from masq_store.engine.sessions.house import House
 from masq_store.engine.sessions.methods import ARGUMENTS, FOR_STRANGERS, METHODS, QUICK, Work
 from masq_store.engine.sessions.outbox import MAX_UNREAD_CHARACTERS, Outbox
 from masq_store.engine.sessions.reading import WINDOW_CHARACTERS, Held, LongText, Reading, calls_of
+from masq_store.engine.sessions.status import Status
 from masq_store.engine.sessions.turns import Share
 from masq_store.engine.sessions.watches import Watches
 from masq_store.engine.storage.open_space import OpenSpace
@@ -69,7 +70,7 @@ class Calls(Outbox):
         assert self._space is not None
         return self._space.core
 
-    def status(self) -> dict[str, Any]:
+    def status(self) -> Status:
         """Return what the app may know."""
         return self._engine.status(self.origin)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
+from masq_store.engine.sessions.status import Status
 from masq_store.engine.sessions.turns import Turns
 from masq_store.engine.storage.writer import Writer
 
@@ -38,5 +39,5 @@ class House(Protocol):
     def rest(self) -> LockTime:
         """When the store locks."""
 
-    def status(self, origin: str) -> dict[str, Any]:
+    def status(self, origin: str) -> Status:
         """Return what an app may know."""

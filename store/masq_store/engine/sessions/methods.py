@@ -13,6 +13,7 @@ from masq import messages
 from masq.errors import Disconnected, MasqError, ProtocolError
 from masq_store.core.space.space import Applied, Space
 from masq_store.engine.sessions.answers import parts
+from masq_store.engine.sessions.status import Status
 from masq_store.engine.sessions.watches import Watches, quoted
 from masq_store.engine.storage.open_space import OpenSpace
 from masq_store.engine.storage.writer import Writer
@@ -64,7 +65,7 @@ class Session(Protocol):
     def flush(self) -> None:
         """Send the replies that have gathered."""
 
-    def status(self) -> dict[str, Any]:
+    def status(self) -> Status:
         """Return what the app may know."""
 
     @property

@@ -62,10 +62,9 @@ class Enrolment:
         self.line = line
         line.attach(said=self._said, gone=self._gone, changed=self._changed)
 
-    def tell_status(self, status: dict[str, Any]) -> None:
-        """Tell the partition where the person has said no."""
-        if status.get("denied"):
-            self.line.post(denied=status["denied"])
+    def deny(self, how: str) -> None:
+        """Tell the partition that the person has said no, or nothing."""
+        self.line.post(denied=how)
 
     @property
     def linked(self) -> bool:
@@ -162,7 +161,7 @@ class Enrolments:
         if enrolment.asked:
             self._engine.requests.check(enrolment.nonce, enrolment.origin)
             if enrolment.page is not None and enrolment.page.closed:  # before there was a request to end
-                enrolment.tell_status({"denied": "closed"})
+                enrolment.deny("closed")
                 return
             self._engine.requests.file(enrolment)
             self._engine.tell_pages(["overview"])  # its window may have stopped waiting for it
