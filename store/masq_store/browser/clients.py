@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from masq import messages
 from masq.errors import MasqError, StorageUnavailable, to_wire
 from masq_store.browser import paste_strip as strip
+from masq_store.browser.client_messages import Enrol, FromClient, Page, ToClient
 from masq_store.browser.ports import web_locks as locks
 from masq_store.browser.ports.message_port import AppPort, BrowserPort, PagePort
 from masq_store.core.profile.claims import nonce_in
@@ -85,7 +86,7 @@ class Client:
         self._engine: Engine | Partition | None = None
         self._failure: MasqError | None = None
         self._moved: str | None = None
-        self._waiting: list[tuple[str, dict[str, Any], list[Any]]] = []
+        self._waiting: list[tuple[str, FromClient, list[Any]]] = []
         self._page_session: PageSession | None = None
         self._app_port: AppPort | None = None
         self._proxy: Any = None
@@ -107,11 +108,11 @@ class Client:
     def hear(self, event: Any) -> None:
         """Take a message from the frame or page."""
         try:
-            message = messages.loads(event.data)
+            found = messages.loads(event.data)
         except MasqError:
             return
-        if isinstance(message, dict) and message.get("masq") == messages.PROTOCOL:
-            ports = list(event.ports)
+        if isinstance(found, dict) and found.get("masq") == messages.PROTOCOL:
+            message, ports = cast(FromClient, found), list(event.ports)
             if "left" in message:
                 self._clients.drop(self)
             elif self._engine or self._failure:
@@ -123,8 +124,6 @@ class Client:
 
     def move(self, url: str, handed: list[tuple[Any, State]]) -> None:
         """Send frame or page to the worker at `url`, with the apps' ports that it goes on with."""
-        from pyodide.ffi import to_js
-
         waiting = [
             (message["attach"], ports[0]) for _, message, ports in self._waiting if "attach" in message
         ]
@@ -133,10 +132,9 @@ class Client:
         states += [attach for attach, _ in waiting]
         ports = [port for port, _ in released if port is not None]  # or the frame has it
         ports += [port for _, port in waiting]
-        message = {"masq": messages.PROTOCOL, "moved": url, "sessions": states}
         self._engine, self._moved, self._waiting = None, url, []
         self._listen()  # for its word that it has left
-        self._js_port.postMessage(messages.dumps(message), to_js(ports))
+        self._tell({"moved": url, "sessions": states}, ports)
 
     def _listen(self) -> None:
         from pyodide.ffi import create_proxy
@@ -152,7 +150,7 @@ class Client:
             self._proxy.destroy()
             self._proxy = None
 
-    def _take(self, text: str, message: dict[str, Any], ports: list[Any]) -> None:
+    def _take(self, text: str, message: FromClient, ports: list[Any]) -> None:
         if self._engine is None:
             assert self._failure is not None
             self._tell({"tell": _unavailable(self._failure)})
@@ -169,7 +167,7 @@ class Client:
         elif self._page_session is not None:
             self._page_session.receive(text)  # the page was up before the engine, and has asked already
 
-    def _enrol(self, engine: Engine | Partition, enrol: Any, port: BrowserPort) -> None:
+    def _enrol(self, engine: Engine | Partition, enrol: Enrol, port: BrowserPort) -> None:
         """Take up the port between a partition and the store: one end of it, whichever of the two this is."""
         if isinstance(engine, Engine):
             # From a page: its person is there to be asked.
@@ -186,7 +184,11 @@ class Client:
         if "again" in attach and self._app_port is not None and self._app_port.away:
             self._app_port.back(js_port)
             return
-        port = AppPort(js_port, self._tell)
+        port = AppPort(
+            js_port,
+            give=lambda refusal, js_port: self._tell({"refused": refusal}, [js_port]),
+            ask=lambda: self._tell({"admitted": 1}),
+        )
         nonce, app = _said_of(attach.get("app"))
         try:
             session = engine.attach(port, attach.get("origin"), nonce, app, attach.get("ticket"))
@@ -209,9 +211,9 @@ class Client:
         engine.detach(session)
         self._clients.drop(self)
 
-    def _page(self, engine: Engine, page: dict[str, Any]) -> None:
+    def _page(self, engine: Engine, page: Page) -> None:
         def take(ports: list[Any]) -> None:
-            self._enrol(engine, None, BrowserPort(ports[0]))
+            self._enrol(engine, {}, BrowserPort(ports[0]))
 
         port = PagePort(self._js_port, take, self._clients.end)
         session = self._page_session = engine.page(port, page.get("ticket"))
@@ -237,7 +239,7 @@ class Client:
 
         self._clients.tasks.start(wait())
 
-    def _tell(self, message: dict[str, Any], js_ports: Sequence[Any] = ()) -> None:
+    def _tell(self, message: ToClient, js_ports: Sequence[Any] = ()) -> None:
         from pyodide.ffi import to_js
 
         self._js_port.postMessage(

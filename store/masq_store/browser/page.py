@@ -9,6 +9,7 @@ from masq.channel import Channel
 from masq.errors import MasqError, from_wire
 from masq_store.browser import knock
 from masq_store.browser import service_worker as offline
+from masq_store.browser.client_messages import ToClient
 from masq_store.browser.ports.message_port import BrowserPort
 from masq_store.core.profile.claims import nonce_in
 from masq_store.engine.tasks import Tasks
@@ -66,7 +67,7 @@ class Window:
         self._channel = channel
         self.tasks = Tasks("the store's page", _tell_console)
 
-    def receive(self, message: dict[str, Any]) -> None:
+    def receive(self, message: ToClient) -> None:
         """Take a message of the worker's."""
         import js
 

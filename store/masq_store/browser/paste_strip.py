@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from masq.errors import from_wire
+from masq_store.browser.client_messages import ToClient
 from masq_store.ui.html import paste_strip as strip
 
 
-def message(state: dict[str, Any] | None) -> dict[str, Any]:
+def message(state: dict[str, Any] | None) -> ToClient:
     """Return what the frame is told; `state`: as `engine.partition.pasted_links` has it."""
     import js
 

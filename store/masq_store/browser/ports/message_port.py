@@ -74,10 +74,10 @@ class JsText:
 class AppPort(BrowserPort):
     """An app's port. While the person has not allowed the app, its frame has the port, and answers for the engine."""
 
-    def __init__(self, js_port: Any, tell: Callable[[dict[str, Any], list[Any]], None]) -> None:
-        """`tell(message, js_ports)` says something to the frame."""
+    def __init__(self, js_port: Any, give: Callable[[list[Any], Any], None], ask: Callable[[], None]) -> None:
+        """`give(refusal, js_port)` gives the frame the port, to answer all calls so; `ask()` asks it for the port."""
         super().__init__(js_port)
-        self._tell = tell
+        self._give, self._ask = give, ask
         self._receive: Callable[[Any], None] = lambda text: None
         self._refusal: list[Any] | None = None
         self._kept: list[str] = []  # what is to be posted once the port is here again
@@ -109,7 +109,7 @@ class AppPort(BrowserPort):
         elif not self.away:
             js_port = self.release()
             self.away, self._asked, self.post = True, False, self._keep
-            self._tell({"refused": refusal}, [js_port])
+            self._give(refusal, js_port)
 
     def back(self, js_port: Any) -> None:
         """Take the port from the frame again."""
@@ -138,7 +138,7 @@ class AppPort(BrowserPort):
     def _fetch(self) -> None:
         if self.away and not self._asked:
             self._asked = True
-            self._tell({"admitted": 1}, [])
+            self._ask()
 
 
 END = '{"masq":1,"end":1}'
