@@ -139,7 +139,7 @@ def test_what_the_person_does_not_want(how: str) -> None:
         heard = len(tab.statuses())
         rig.engine.person.popup_gone(nonce)  # and whatever ends after the answer says nothing more
         apart.cut()
-        await until(lambda: not apart.partition._lines)
+        await until(lambda: not apart.partition._requests._here)
         assert len(tab.statuses()) == heard
         assert apart.line and not any("grant" in json.loads(text) for text in apart.line[1].said)
         assert not await apart.partition._kept.known(APP)
@@ -1300,7 +1300,7 @@ def test_of_a_copy_that_is_removed_while_it_catches_up_nothing_stays(tmp_path: P
             await store.call("set", "x", 1)
             await opening.wait()
             async with apart.partition._changing:
-                await apart.partition._forget(APP)
+                await apart.partition._copies.forget(APP)
             await opened.wait()
             await backend.quiet()
             assert not await backend.scan("space/")

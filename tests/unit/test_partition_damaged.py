@@ -152,7 +152,7 @@ def test_a_copy_that_was_killed_while_it_was_set_aside_still_gets_what_can_be_re
         await apart.partition.stop()
         harmed(apart, space, "one")
         await apart.restart()
-        apart.partition._bring_over = lambda copy: asyncio.sleep(0)  # type: ignore[assignment, method-assign, return-value]
+        apart.partition._copies._bring_over = lambda copy: asyncio.sleep(0)  # type: ignore[assignment, method-assign, return-value]
         tab = apart.app()
         await apart.connect(tab)
         assert await tab.call("keys", "") == ["both"]

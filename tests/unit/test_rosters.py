@@ -71,7 +71,7 @@ async def connected(
 async def closed(apart: Apart, copy: Copy) -> None:
     """Close the store's window; the partition knows at once, and not after a silence."""
     apart.cut()
-    for asked in list(apart.partition._lines.values()):
+    for asked in list(apart.partition._requests._here.values()):
         assert isinstance(asked.line, Line)
         asked.line._end()
     await until(lambda: copy.line is None)
@@ -282,7 +282,7 @@ def test_a_copy_that_has_ended_is_erased_though_it_is_to_lock() -> None:
         await tab.call("set", "k", 1)
         await until(lambda: copy.waiting == 0)
         async with apart.partition._changing:
-            locking = asyncio.ensure_future(apart.partition.lock(APP))
+            locking = asyncio.ensure_future(apart.partition._copies.lock(APP))
             await hostile(apart, copy, ENDINGS["removed"](copy.identity))
         await locking
         await tab.status(state="unregistered")
@@ -578,7 +578,7 @@ SETTINGS: dict[str, tuple[list[Any], Reached]] = {
     ),
     "set_lock_minutes": ([5], lambda rig, apart, copy: copy.policy.minutes == 5),
     "set_sync": ([APP, False], lambda rig, apart, copy: not copy.policy.sync),
-    "lock": ([], lambda rig, apart, copy: APP in apart.partition._locked),
+    "lock": ([], lambda rig, apart, copy: APP in apart.partition._copies._locked),
     "withdraw": ([APP, False], lambda rig, apart, copy: copy.ended),
     "remove_device": (["copy"], lambda rig, apart, copy: copy.ended),
     "delete_profile": (["profile"], lambda rig, apart, copy: copy.ended or not apart.partition.copies),

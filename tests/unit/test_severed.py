@@ -645,7 +645,7 @@ def test_a_copy_that_ends_while_its_page_is_open(tmp_path: Path, how: str) -> No
         await page.tab.status(state="ready")
         await page.shows(None)
         if how == "locked":
-            await s.apart.partition.lock(APP)
+            await s.apart.partition._copies.lock(APP)
         else:
             [copy] = s.rig.engine.devices.describe_copies()
             await s.rig.engine.devices.remove(copy["id"])
@@ -710,7 +710,7 @@ def test_a_copy_out_of_touch_asks_for_a_link(tmp_path: Path, locked: bool) -> No
             await window.peer.call("set_relay", f"ws://127.0.0.1:{other.port}/")
             assert await page.tab.call("increment", "count", 1) == 1
             if locked:
-                await s.apart.partition.lock(APP)
+                await s.apart.partition._copies.lock(APP)
                 await page.tab.status(state="locked")
             assert await page.tab.call("severed") is None
             await page.shows("ask")

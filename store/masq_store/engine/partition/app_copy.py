@@ -14,13 +14,11 @@ from masq_store.core.enrolment.messages import Grant, Told
 from masq_store.core.errors import DamagedData
 from masq_store.engine.enrolment.port_line import Line
 from masq_store.engine.partition.enrolment_records import Secrets
-from masq_store.engine.ports import Backend, Crypto
+from masq_store.engine.partition.services import Services
 from masq_store.engine.relay.link import RelayLink
-from masq_store.engine.relay.relays import Relays
 from masq_store.engine.storage import disk_keys as disk
 from masq_store.engine.storage.open_space import OpenSpace
 from masq_store.engine.storage.record_sealer import Sealer
-from masq_store.engine.storage.writer import Writer
 from masq_store.engine.sync.room_keys import RoomKeys
 from masq_store.engine.sync.room_sync import SpaceSync
 
@@ -35,6 +33,7 @@ class Copy:
 
     def __init__(
         self,
+        services: Services,
         secrets: Secrets,
         identity: str,
         data: OpenSpace,
@@ -57,6 +56,7 @@ class Copy:
         self._older: dict[
             str, list[Any]
         ] = {}  # stamps of the roster's rows that a window's word is newer than
+        self._services = services
         self._met = met  # what the store had on its disk when they last met
         self._changed = changed
         self._meets: tuple[str, bool] = ("", False)  # at which relay, and whether with the data
@@ -67,8 +67,7 @@ class Copy:
     @classmethod
     async def open(
         cls,
-        backend: Backend,
-        crypto: Crypto,
+        services: Services,
         secrets: Secrets,
         identity: str,
         changed: Callable[[], None],
@@ -78,6 +77,7 @@ class Copy:
 
         Raises DamagedData, NewerData, QuotaExceeded.
         """
+        backend, crypto = services.backend, services.crypto
         origin, generation = secrets.grant.origin, secrets.grant.generation
 
         async def read(info: bytes) -> OpenSpace:
@@ -95,7 +95,7 @@ class Copy:
 
         data = await read(keys.space_id_info(origin, generation))
         rows = await read(keys.roster_id_info(origin))
-        copy = cls(secrets, identity, data, rows, await _note(data), changed)
+        copy = cls(services, secrets, identity, data, rows, await _note(data), changed)
         copy._older = await _note(rows)
         return copy
 
@@ -196,27 +196,29 @@ class Copy:
 
     # In step -----------------------------------------------------------------------------------------------
 
-    async def meet(
-        self, relays: Relays | None, writer: Writer, crypto: Crypto, now_ms: Callable[[], int]
-    ) -> None:
+    async def meet(self) -> None:
         """Meet the other devices at the relay that a window of the store has named, and at no other any more.
 
         Not with the data where the sync of the app is off in this browser; what the roster says is heard all the same.
         """
-        url = self.secrets.grant.relay if relays else ""
+        services = self._services
+        url = self.secrets.grant.relay if services.relays else ""
         meets = url, bool(url) and self.policy.sync
         if meets == self._meets:
             return
         await self.leave()
         self._meets = meets
-        if not url or relays is None:
+        if not url or services.relays is None:
             return
-        link = self._link = relays.get(url)
+        link = self._link = services.relays.get(url)
         link.listeners.append(self._changed)
 
         async def begin(space: OpenSpace, secret: str) -> SpaceSync:
-            room_keys = await RoomKeys.derive(crypto, bytes.fromhex(secret))
-            sync = SpaceSync(space, room_keys, link, writer, crypto, changed=self._changed, now_ms=now_ms)
+            room_keys = await RoomKeys.derive(services.crypto, bytes.fromhex(secret))
+            sync = SpaceSync(
+                space, room_keys, link, services.writer, services.crypto,
+                changed=self._changed, now_ms=services.now_ms,
+            )  # fmt: skip
             await sync.start()
             return sync
 

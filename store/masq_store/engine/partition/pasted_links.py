@@ -9,19 +9,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from weakref import WeakSet
 
 from masq.errors import MasqError, to_wire
 from masq_store.core.enrolment.link_machine import NOT_NOW
 from masq_store.core.errors import PairingGone, PairingUsedTwice
 from masq_store.core.pairing.machine import LINK_MS
+from masq_store.engine.partition.app_sessions import Sessions
 from masq_store.engine.partition.link_request import TakenLine
+from masq_store.engine.partition.open_copies import OpenCopies
 from masq_store.engine.partition.services import Services
+from masq_store.engine.partition.store_requests import StoreRequests
 from masq_store.engine.sessions.app_session import CLOSED_SECONDS, AppSession
-
-if TYPE_CHECKING:
-    from masq_store.engine.partition.partition import Partition
 
 STRIP_SECONDS = LINK_MS / 1000
 """How long a link is asked for: a window that was open then shows none any more that could be used."""
@@ -30,8 +30,12 @@ STRIP_SECONDS = LINK_MS / 1000
 class Severed:
     """Which frames show what."""
 
-    def __init__(self, partition: Partition, services: Services) -> None:
-        self._partition, self._services = partition, services
+    def __init__(
+        self, services: Services, sessions: Sessions, copies: OpenCopies, requests: StoreRequests
+    ) -> None:
+        self._services, self._copies, self._requests = services, copies, requests
+        sessions.on_met = self.end
+        sessions.on_live = self.needless
         self._shown: dict[AppSession, dict[str, Any]] = {}
         self._used: dict[AppSession, TakenLine] = {}
         self._lines: dict[bytes, TakenLine] = {}  # by the room that they are in
@@ -41,7 +45,7 @@ class Severed:
     def begin(self, session: AppSession) -> None:
         """Ask for the link, unless the page meets the store without it."""
         # A window that has reached the page, and reads as closed, is closed: that is how each sync ends.
-        if session not in self._reached and not self._partition.meets(session):
+        if session not in self._reached and not self._requests.meets(session):
             self._show(session, {"state": "ask"})
             self._start_timer(session, STRIP_SECONDS, self._unanswered)
 
@@ -54,8 +58,8 @@ class Severed:
         self._stop_timer(session)
         if session in self._reached:  # by way of which its end was told
             self._reached.discard(session)
-        elif not self._partition.meets(session):
-            self._partition.tell_no(session, "closed")
+        elif not self._requests.meets(session):
+            self._copies.tell_no(session, "closed")
 
     def _unanswered(self, session: AppSession) -> None:
         self._stop_timer(session)
@@ -104,7 +108,7 @@ class Severed:
             self._put_off(session)
             return
         # The strip may be one that the worker before has shown.
-        if session not in self._shown and self._partition.meets(session):
+        if session not in self._shown and self._requests.meets(session):
             return
         try:
             line = await TakenLine.take(self._services, text, session.nonce)
@@ -120,13 +124,13 @@ class Severed:
         line.told = partial(self._follow, session, line)
         line.left = lambda: self._lines.pop(line.room, None)
         self._show(session, {"state": "look"})
-        self._partition.ask(line, session.origin, session.nonce, session.app)
+        self._requests.ask(line, session.origin, session.nonce, session.app)
 
     def _put_off(self, session: AppSession) -> None:
         """Hide the strip, whatever it shows; to an app that waits that is a window closed without an answer."""
         self._shown.setdefault(session, {})  # one that the worker before has shown is unknown here
         self.end(session)
-        self._partition.tell_no(session, "closed")
+        self._copies.tell_no(session, "closed")
 
     def _follow(self, session: AppSession, line: TakenLine) -> None:
         if line.error is not None:

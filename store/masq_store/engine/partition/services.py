@@ -13,13 +13,17 @@ from masq_store.engine.tasks import Tasks
 
 
 class Services(NamedTuple):
-    """None of these knows who uses it. `relays`: None where there is no network."""
+    """None of these knows who uses it."""
 
     backend: Backend
     crypto: Crypto
     now_ms: Callable[[], int]
+    """The device's clock."""
+    persistent: bool
+    """Whether the browser has promised to keep the storage."""
     writer: Writer
     relays: Relays | None
+    """None where there is no network."""
     tasks: Tasks
     changing: asyncio.Lock
     """Held while it changes which copies are open."""
