@@ -13,17 +13,12 @@ from typing import Any
 from masq.errors import MasqError
 from masq_store.core.errors import PairingExpired
 from masq_store.engine.pairing.meeting import Encounter
-from masq_store.engine.storage.open_space import OpenSpace
-from masq_store.engine.storage.writer import Writer
 
 Said = Callable[[dict[str, Any]], None]
 
 
 class FarLine(Encounter):
-    """What both ends share. There are no spaces to keep in step: what a port's line does with them does nothing."""
-
-    together = False
-    """Whether both ends have the same on their disks: of that it knows nothing."""
+    """What both ends share. It keeps no spaces in step: what a port's line does with them does nothing here."""
 
     _said: Said
     _gone: Callable[[], None]
@@ -37,17 +32,8 @@ class FarLine(Encounter):
         """Whether it may still be used."""
         return self.error is None
 
-    def sync(self, data: OpenSpace, roster: OpenSpace, writer: Writer) -> None:
-        """Leave that to the relay."""
-
     def turn(self) -> None:
         """There are no spaces."""
-
-    def leave_spaces(self) -> None:
-        """There are none."""
-
-    def leave_data(self) -> None:
-        """There is none."""
 
     def close(self) -> None:
         """End, if it has not."""

@@ -21,6 +21,9 @@ from masq_store.engine.relay.link import RelayLink
 class TakenLine(FarLine):
     """A partition's end: the person has pasted the link into the store's frame."""
 
+    together = False
+    """Whether both ends have the same on their disks: it does not see that."""
+
     def __init__(self, side: Requesting, link: RelayLink, services: Services) -> None:
         super().__init__(side, link, services.now_ms)
         self._side = side

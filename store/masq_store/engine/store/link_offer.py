@@ -29,6 +29,8 @@ from masq_store.engine.enrolment.link_line import FarLine, Said
 from masq_store.engine.ports import Crypto
 from masq_store.engine.relay.link import RelayLink
 from masq_store.engine.relay.relays import Relays
+from masq_store.engine.storage.open_space import OpenSpace
+from masq_store.engine.storage.writer import Writer
 
 DELIVER_SECONDS = 20.0
 """How long a window waits until the relay has what it grants."""
@@ -123,6 +125,15 @@ class OfferedLine(FarLine):
         elif message.get("denied") in ("refused", "closed"):
             because = PairingGone() if message["denied"] == "closed" else None
             self._later(lambda now: self._machine.refuse(now, because))
+
+    def sync(self, data: OpenSpace, roster: OpenSpace, writer: Writer) -> None:
+        """Leave that to the relay."""
+
+    def leave_spaces(self) -> None:
+        """There are none."""
+
+    def leave_data(self) -> None:
+        """There is none."""
 
     async def met(self) -> bool:
         """Return True once the relay has what was granted. Raises why it has not."""
