@@ -8,7 +8,6 @@ as its pages are open; else nothing there opens it.
 
 from __future__ import annotations
 
-import binascii
 import json
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
@@ -18,8 +17,8 @@ from masq_store.core.enrolment.messages import Grant, read_grant
 from masq_store.core.errors import DamagedData, NewerData
 from masq_store.core.profile.home_layout import Identity, identity_of
 from masq_store.engine.ports import Backend, Crypto
-from masq_store.engine.profile import tickets
-from masq_store.engine.profile.wrapping import Wrapping, content, text
+from masq_store.engine.profile.tickets import Tickets
+from masq_store.engine.profile.wrapping import Wrapping
 from masq_store.engine.storage import disk_keys as disk
 from masq_store.engine.storage.trash import KEPT_MS
 
@@ -41,6 +40,8 @@ class Copies:
     """The enrolments of this partition."""
 
     def __init__(self, backend: Backend, crypto: Crypto) -> None:
+        self.tickets = Tickets(backend, crypto)
+        """By the enrolments' names."""
         self._backend = backend
         self._crypto = crypto
         self._partition = b""
@@ -225,36 +226,11 @@ class Copies:
 
     async def by_ticket(self, record: Record, ticket: str, now_ms: int) -> Secrets | None:
         """Open a copy with a ticket; None where it does not fit, or its time is over."""
-        kept = await self._backend.read(disk.ticket(record["id"]))
-        wrapped = json.loads(kept) if kept is not None else None
-        if wrapped is None or not tickets.is_good(wrapped, now_ms):
-            return None
+        root = await self.tickets.root(record["id"], ticket, now_ms)
         try:
-            root = await self._wrapping(record).open_by_ticket(wrapped, content(ticket))
-            return await self._secrets(record, root)
-        except (DamagedData, binascii.Error):
+            return await self._secrets(record, root) if root is not None else None
+        except DamagedData:
             return None
-
-    async def write_ticket(self, secrets: Secrets, now_ms: int) -> str:
-        """Return a new ticket, which opens the copy for whoever holds it, for a little while."""
-        ticket = self._crypto.random(keys.SECRET_BYTES)
-        await self.renew_ticket(secrets, text(ticket), now_ms)
-        return text(ticket)
-
-    async def renew_ticket(self, secrets: Secrets, ticket: str, now_ms: int) -> None:
-        """Note that the engine is at work: the ticket's time begins anew."""
-        wrapped = await Wrapping(self._crypto, secrets.id).by_ticket(secrets.root, content(ticket))
-        record = json.dumps({**wrapped, "at_ms": now_ms}).encode()
-        await self._backend.write([(disk.ticket(secrets.id), record)])
-
-    async def sweep_tickets(self, now_ms: int) -> None:
-        """Erase what is on the disk of tickets whose time is over."""
-        await tickets.sweep(self._backend, now_ms)
-
-    async def drop_ticket(self, id: str) -> None:
-        """Let no ticket open a copy any more."""
-        name = disk.ticket(id)
-        await self._backend.write([], [(name, name + "\0")])
 
     async def set_aside(self, id: str, now_ms: int) -> None:
         """Let nothing on this disk open a copy any more, and keep it sealed until its secret is granted again.

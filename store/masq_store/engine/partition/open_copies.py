@@ -17,6 +17,7 @@ from masq_store.engine.partition.app_sessions import Sessions
 from masq_store.engine.partition.enrolment_records import Copies, Secrets
 from masq_store.engine.partition.idle_lock import IdleLock
 from masq_store.engine.partition.services import Services
+from masq_store.engine.profile.tickets import sweep
 from masq_store.engine.sessions.app_session import AppSession
 from masq_store.engine.sessions.status import Status
 from masq_store.engine.storage.record_sealer import Sealer
@@ -211,16 +212,16 @@ class OpenCopies:
         if self._kept.opens_by_itself(copy.secrets.id):
             if copy.ticket:
                 copy.ticket = None
-                await self._kept.drop_ticket(copy.secrets.id)
+                await self._kept.tickets.drop(copy.secrets.id)
                 for session in self._sessions.of(copy.secrets.grant.origin):
                     session.on_ticket(None)
             return
-        now_ms = self._services.now_ms()
+        id, root, now_ms = copy.secrets.id, copy.secrets.root, self._services.now_ms()
         with suppress(QuotaExceeded):
             if copy.ticket:
-                await self._kept.renew_ticket(copy.secrets, copy.ticket, now_ms)
+                await self._kept.tickets.keep(id, root, copy.ticket, now_ms)
             else:
-                copy.ticket = await self._kept.write_ticket(copy.secrets, now_ms)
+                copy.ticket = await self._kept.tickets.issue(id, root, now_ms)
         for session in self._sessions.of(copy.secrets.grant.origin):
             if session.space is not None:  # the others get it with their space
                 session.on_ticket(copy.ticket)
@@ -236,7 +237,7 @@ class OpenCopies:
             if copy is not None and (rested is None or (copy is rested and copy.locks)):
                 await self._close(origin)
                 with suppress(MasqError):  # nobody holds the ticket: what stays of it opens nothing
-                    await self._kept.drop_ticket(copy.secrets.id)
+                    await self._kept.tickets.drop(copy.secrets.id)
                 self._locked.add(origin)
                 for session in self._sessions.of(origin):
                     session.on_ticket(None)
@@ -247,12 +248,12 @@ class OpenCopies:
 
     async def renew(self) -> None:
         """Keep the tickets good, and what the store had of each copy."""
-        now_ms = self._services.now_ms
+        now_ms, tickets = self._services.now_ms, self._kept.tickets
         async with self._services.changing:
             with suppress(QuotaExceeded):
                 await self._kept.sweep(now_ms())
                 for copy in self.open.values():
                     if copy.ticket:
-                        await self._kept.renew_ticket(copy.secrets, copy.ticket, now_ms())
+                        await tickets.keep(copy.secrets.id, copy.secrets.root, copy.ticket, now_ms())
                     await copy.note_met()
-                await self._kept.sweep_tickets(now_ms())
+                await sweep(self._services.backend, now_ms())

@@ -26,6 +26,7 @@ from masq_store.engine.partition.pasted_links import Severed
 from masq_store.engine.partition.services import Services
 from masq_store.engine.partition.store_requests import StoreRequests
 from masq_store.engine.ports import Backend, Crypto, Network, Port
+from masq_store.engine.profile import tickets
 from masq_store.engine.relay.relays import Relays
 from masq_store.engine.sessions.app_session import AppSession
 from masq_store.engine.sessions.hand_over import State
@@ -99,7 +100,7 @@ class Partition:
         await self._kept.check()
         await self._backend.claim()
         with suppress(QuotaExceeded):
-            await self._kept.sweep_tickets(self.now_ms())
+            await tickets.sweep(self._backend, self.now_ms())
         await self._kept.load()
         with suppress(QuotaExceeded):
             await self._kept.sweep(self.now_ms())

@@ -1,17 +1,21 @@
-"""How long a ticket is good, and the end of those that are not any more: of a store's profiles, and of a partition's.
+"""Tickets, which open a profile of the store, or a copy in a partition, for the worker after this one.
 
-A ticket (see `Rest`) opens for whoever holds its two halves. The half on the disk says when the engine was last at
-work; once that is too long ago it is erased by whoever comes by, so that files copied later hold none.
+A ticket (see `Rest`) opens for whoever holds its two halves: a text, and the root key wrapped under it on the disk. The
+half on the disk says when the engine was last at work; once that is too long ago it is erased by whoever comes by, so
+that files copied later hold none.
 """
 
 from __future__ import annotations
 
+import binascii
 import json
 from collections.abc import Mapping
 from typing import Any
 
+from masq_store.core.crypto import key_schedule as keys
 from masq_store.core.errors import DamagedData
-from masq_store.engine.ports import Backend
+from masq_store.engine.ports import Backend, Crypto
+from masq_store.engine.profile.wrapping import Sealed, Wrapping, content, text
 from masq_store.engine.storage import disk_keys as disk
 
 TICKET_SECONDS = 60
@@ -20,9 +24,53 @@ TICKET_SECONDS = 60
 A reload takes seconds; a browser that brings its windows back after a restart must not bring this back too."""
 
 
-def is_good(ticket: Mapping[str, Any], now_ms: int) -> bool:
-    """Say whether a ticket's half on the disk still opens. One of a clock that was set back does not."""
-    return 0 <= now_ms - int(ticket["at_ms"]) <= 1000 * TICKET_SECONDS
+class Tickets:
+    """The halves on a disk. `owner`: a profile's id, or the name of an enrolment of a partition's."""
+
+    def __init__(self, backend: Backend, crypto: Crypto) -> None:
+        self._backend = backend
+        self._crypto = crypto
+
+    async def issue(self, owner: str, root: bytes, now_ms: int) -> str:
+        """Return a new ticket, which opens what `root` is the key of, for a little while. Raises QuotaExceeded."""
+        ticket = text(self._crypto.random(keys.SECRET_BYTES))
+        await self.keep(owner, root, ticket, now_ms)
+        return ticket
+
+    async def keep(self, owner: str, root: bytes, ticket: str, now_ms: int) -> None:
+        """Write what a ticket opens: its time begins anew. Raises QuotaExceeded."""
+        wrapped = await Wrapping(self._crypto, owner).by_ticket(root, content(ticket))
+        await self._write(owner, wrapped, now_ms)
+
+    async def renew(self, owner: str, now_ms: int) -> None:
+        """Note that the engine is at work: the time of a ticket that is there begins anew. Raises QuotaExceeded."""
+        wrapped = await self._read(owner)
+        if wrapped is not None:
+            await self._write(owner, wrapped, now_ms)
+
+    async def root(self, owner: str, ticket: str, now_ms: int) -> bytes | None:
+        """Return the root key that a ticket opens; None where it does not fit, or its time is over."""
+        wrapped = await self._read(owner)
+        if wrapped is None or not _is_good(wrapped, now_ms):
+            return None
+        try:
+            return await Wrapping(self._crypto, owner).open_by_ticket(wrapped, content(ticket))
+        except (DamagedData, binascii.Error):
+            return None
+
+    async def drop(self, owner: str) -> None:
+        """Let no ticket open it any more."""
+        name = disk.ticket(owner)
+        if await self._backend.read(name) is not None:
+            await self._backend.write([], [(name, name + "\0")])
+
+    async def _read(self, owner: str) -> Sealed | None:
+        kept = await self._backend.read(disk.ticket(owner))
+        return json.loads(kept) if kept is not None else None
+
+    async def _write(self, owner: str, wrapped: Sealed, now_ms: int) -> None:
+        record = json.dumps({**wrapped, "at_ms": now_ms}).encode()
+        await self._backend.write([(disk.ticket(owner), record)])
 
 
 async def sweep(backend: Backend, now_ms: int) -> bool:
@@ -35,14 +83,19 @@ async def sweep(backend: Backend, now_ms: int) -> bool:
     except DamagedData:
         await backend.write([], [(disk.TICKETS, disk.TICKETS + "\uffff")])
         return False
-    over = [name for name, content in kept if not _opens(content, now_ms)]
+    over = [name for name, record in kept if not _opens(record, now_ms)]
     if over:
         await backend.write([], [(name, name + "\0") for name in over])
     return len(over) < len(kept)
 
 
-def _opens(content: bytes, now_ms: int) -> bool:
+def _opens(record: bytes, now_ms: int) -> bool:
     try:
-        return is_good(json.loads(content), now_ms)
+        return _is_good(json.loads(record), now_ms)
     except (ValueError, TypeError, LookupError):
         return False
+
+
+def _is_good(ticket: Mapping[str, Any], now_ms: int) -> bool:
+    """Say whether a ticket's half on the disk still opens. One of a clock that was set back does not."""
+    return 0 <= now_ms - int(ticket["at_ms"]) <= 1000 * TICKET_SECONDS

@@ -17,7 +17,7 @@ from masq_store.core.errors import DamagedData, NewerData, WrongPassphrase
 from masq_store.core.profile import claims as access
 from masq_store.core.profile.home_layout import Identity, draw_identity
 from masq_store.engine.ports import Backend, Crypto
-from masq_store.engine.profile import tickets
+from masq_store.engine.profile.tickets import Tickets
 from masq_store.engine.profile.wrapping import Wrapping
 from masq_store.engine.storage import disk_keys as disk
 
@@ -59,6 +59,7 @@ class Vault:
     def __init__(self, backend: Backend, crypto: Crypto) -> None:
         self._backend = backend
         self._crypto = crypto
+        self._tickets = Tickets(backend, crypto)
         self._records: dict[str, Record] = {}
         self._active = ""
         self._removed: list[str] = []
@@ -376,46 +377,35 @@ class Vault:
 
     # Tickets: a profile that is open survives the end of its worker ----------------------------------------
 
-    async def write_ticket(self, root: bytes, now_ms: int) -> bytes:
+    async def write_ticket(self, root: bytes, now_ms: int) -> str:
         """Return a new ticket, which opens the active profile for whoever holds it, for a little while."""
-        ticket = self._crypto.random(keys.SECRET_BYTES)
-        await self.renew_ticket(await self._wrapping().by_ticket(root, ticket), now_ms)
-        return ticket
+        return await self._tickets.issue(self._record()["id"], root, now_ms)
 
-    async def renew_ticket(self, wrapped: dict[str, Any] | None, now_ms: int) -> None:
-        """Note that the engine is at work; `wrapped`: the root key under a new ticket, else the old one stays."""
-        name = disk.ticket(self._record()["id"])
-        if wrapped is None:
-            kept = await self._backend.read(name)
-            if kept is None:
-                return
-            wrapped = json.loads(kept)
-        await self._backend.write([(name, json.dumps({**wrapped, "at_ms": now_ms}).encode())])
+    async def renew_ticket(self, now_ms: int) -> None:
+        """Note that the engine is at work."""
+        await self._tickets.renew(self._record()["id"], now_ms)
 
-    async def unlock_by_ticket(self, ticket: bytes, now_ms: int) -> tuple[Unlocked, bytes | None] | None:
+    async def unlock_by_ticket(self, ticket: str, now_ms: int) -> tuple[Unlocked, str | None] | None:
         """Open the active profile with a ticket; None where it does not fit, or its time is over.
 
         It opens once: the write that ends it gives a new one, returned too; None where there is no room for one.
         """
-        kept = await self._backend.read(disk.ticket(self._record()["id"]))
-        wrapped = json.loads(kept) if kept is not None else None
-        if wrapped is None or not tickets.is_good(wrapped, now_ms):
+        root = await self._tickets.root(self._record()["id"], ticket, now_ms)
+        if root is None:
             return None
         try:
-            secrets = await self._unlocked(await self._wrapping().open_by_ticket(wrapped, ticket))
+            secrets = await self._unlocked(root)
         except DamagedData:
             return None
         try:
-            return secrets, await self.write_ticket(secrets.root, now_ms)
+            return secrets, await self.write_ticket(root, now_ms)
         except QuotaExceeded:
             await self.drop_ticket()
             return secrets, None
 
     async def drop_ticket(self) -> None:
         """Let no ticket open the active profile any more."""
-        name = disk.ticket(self._record()["id"])
-        if await self._backend.read(name) is not None:
-            await self._backend.write([], [(name, name + "\0")])
+        await self._tickets.drop(self._record()["id"])
 
     # Approvals ---------------------------------------------------------------------------------------------
 

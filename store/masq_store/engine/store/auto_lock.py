@@ -8,7 +8,6 @@ the pages and frames hold while they are open, under which the root key stands o
 from __future__ import annotations
 
 import asyncio
-import binascii
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,6 @@ from masq.errors import MasqError, QuotaExceeded
 from masq_store.core.crypto import key_schedule as keys
 from masq_store.engine.profile import tickets
 from masq_store.engine.profile.tickets import TICKET_SECONDS
-from masq_store.engine.profile.wrapping import content, text
 from masq_store.engine.sessions.idle import LOOK_SECONDS, Idle
 
 if TYPE_CHECKING:
@@ -54,7 +52,7 @@ class Rest:
             if vault.stays_unlocked:
                 await self._withdraw_ticket()
             elif self.ticket is None:
-                self.ticket = text(await vault.write_ticket(root, self._engine.now_ms()))
+                self.ticket = await vault.write_ticket(root, self._engine.now_ms())
                 self._engine.tell_ticket(self.ticket)
 
     async def end(self) -> None:
@@ -128,13 +126,9 @@ class Rest:
         async with engine.changing:
             if engine.profile is not None or engine.vault.active is None:
                 return
-            try:
-                opened = await engine.vault.unlock_by_ticket(content(ticket), engine.now_ms())
-            except binascii.Error:
-                return
+            opened = await engine.vault.unlock_by_ticket(ticket, engine.now_ms())
             if opened:
-                secrets, new = opened
-                self.ticket = text(new) if new else None
+                secrets, self.ticket = opened
                 engine.tell_ticket(self.ticket)  # at once: the one that was used opens nothing any more
                 await engine.open_profile(secrets)
 
@@ -164,7 +158,7 @@ class Rest:
             if self._rested:
                 await engine.person.lock(rested=True)
             elif self.ticket is not None:
-                await engine.vault.renew_ticket(None, engine.now_ms())
+                await engine.vault.renew_ticket(engine.now_ms())
             await self.sweep()
         except MasqError:
             pass  # a full disk, or another engine's by now: the ticket runs out by itself
