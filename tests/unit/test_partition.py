@@ -431,6 +431,21 @@ def test_a_copys_ticket_opens_once_and_leaves_the_disk() -> None:
     run(story)
 
 
+@pytest.mark.parametrize("ticket", ["", "A", "%", "é", "AAAA"])
+def test_what_is_no_ticket_opens_nothing(ticket: str) -> None:
+    """Whatever a frame has kept in a ticket's place: its app hears that the copy is locked."""
+
+    async def story() -> None:
+        rig = await with_profile("correct horse", False)
+        apart = await Apart(rig).start()
+        tab = await connected(rig, apart)
+        await until(tab.ticket)
+        await apart.restart()
+        assert await apart.app(ticket=ticket).status() == {"state": "locked"}
+
+    run(story)
+
+
 def test_a_tab_gets_a_ticket_once_the_profile_stays_unlocked_no_more() -> None:
     """A tab that was open before "stay unlocked" was turned off holds a ticket after the next sync."""
 

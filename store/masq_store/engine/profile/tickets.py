@@ -7,10 +7,7 @@ that files copied later hold none.
 
 from __future__ import annotations
 
-import binascii
 import json
-from collections.abc import Mapping
-from typing import Any
 
 from masq_store.core.crypto import key_schedule as keys
 from masq_store.core.errors import DamagedData
@@ -44,18 +41,18 @@ class Tickets:
 
     async def renew(self, owner: str, now_ms: int) -> None:
         """Note that the engine is at work: the time of a ticket that is there begins anew. Raises QuotaExceeded."""
-        wrapped = await self._read(owner)
-        if wrapped is not None:
-            await self._write(owner, wrapped, now_ms)
+        kept = await self._backend.read(disk.ticket(owner))
+        if kept is not None:
+            await self._write(owner, json.loads(kept), now_ms)
 
     async def root(self, owner: str, ticket: str, now_ms: int) -> bytes | None:
         """Return the root key that a ticket opens; None where it does not fit, or its time is over."""
-        wrapped = await self._read(owner)
-        if wrapped is None or not _is_good(wrapped, now_ms):
+        kept = await self._backend.read(disk.ticket(owner))
+        if kept is None or not _opens(kept, now_ms):
             return None
         try:
-            return await Wrapping(self._crypto, owner).open_by_ticket(wrapped, content(ticket))
-        except (DamagedData, binascii.Error):
+            return await Wrapping(self._crypto, owner).open_by_ticket(json.loads(kept), content(ticket))
+        except (DamagedData, ValueError):  # another ticket, or no base64
             return None
 
     async def drop(self, owner: str) -> None:
@@ -63,10 +60,6 @@ class Tickets:
         name = disk.ticket(owner)
         if await self._backend.read(name) is not None:
             await self._backend.write([], [(name, name + "\0")])
-
-    async def _read(self, owner: str) -> Sealed | None:
-        kept = await self._backend.read(disk.ticket(owner))
-        return json.loads(kept) if kept is not None else None
 
     async def _write(self, owner: str, wrapped: Sealed, now_ms: int) -> None:
         record = json.dumps({**wrapped, "at_ms": now_ms}).encode()
@@ -90,12 +83,8 @@ async def sweep(backend: Backend, now_ms: int) -> bool:
 
 
 def _opens(record: bytes, now_ms: int) -> bool:
+    """Say whether a ticket's half on the disk still opens. One of a clock that was set back does not."""
     try:
-        return _is_good(json.loads(record), now_ms)
+        return 0 <= now_ms - int(json.loads(record)["at_ms"]) <= 1000 * TICKET_SECONDS
     except (ValueError, TypeError, LookupError):
         return False
-
-
-def _is_good(ticket: Mapping[str, Any], now_ms: int) -> bool:
-    """Say whether a ticket's half on the disk still opens. One of a clock that was set back does not."""
-    return 0 <= now_ms - int(ticket["at_ms"]) <= 1000 * TICKET_SECONDS
