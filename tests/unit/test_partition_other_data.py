@@ -11,7 +11,7 @@ from partition_rig import Apart, enrolled, run, until
 from masq.errors import ProtocolError
 from masq_store.core.enrolment.messages import read_hello
 from masq_store.core.profile.home_layout import draw_identity
-from masq_store.engine.partition.enrolment_records import Copies
+from masq_store.engine.partition.enrolment_records import EnrolmentRecords
 from masq_store.engine.store.generations import REACH
 from masq_store.native.crypto import NativeCrypto
 from masq_store.native.memory import MemoryBackend
@@ -165,7 +165,7 @@ def test_a_grant_erases_what_it_names_and_no_more(generation: int) -> None:
         from masq_store.core.enrolment.messages import Grant
 
         crypto = NativeCrypto()
-        copies = Copies(MemoryBackend(), crypto)
+        copies = EnrolmentRecords(MemoryBackend(), crypto)
         await copies.load()
         identity, private = await draw_identity(crypto)
 

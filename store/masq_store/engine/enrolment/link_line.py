@@ -17,8 +17,8 @@ from masq_store.engine.pairing.meeting import Encounter
 Said = Callable[[dict[str, Any]], None]
 
 
-class FarLine(Encounter):
-    """What both ends share. It keeps no spaces in step: what a port's line does with them does nothing here."""
+class LinkLine(Encounter):
+    """One end of a line over a relay: what both share. It keeps no spaces in step, as a port's line does."""
 
     _said: Said
     _gone: Callable[[], None]

@@ -13,7 +13,7 @@ from masq_store.engine.sessions.status import Status
 
 
 class Sessions:
-    """All that are here."""
+    """The apps' sessions of one partition."""
 
     def __init__(self, services: Services) -> None:
         self.here: set[AppSession] = set()

@@ -36,7 +36,7 @@ class Secrets(NamedTuple):
     grant: Grant
 
 
-class Copies:
+class EnrolmentRecords:
     """The enrolments of this partition."""
 
     def __init__(self, backend: Backend, crypto: Crypto) -> None:

@@ -13,12 +13,12 @@ from masq_store.core.enrolment.link_machine import Requesting
 from masq_store.core.errors import BadPairingLink, NoRelay, PairingBroken, PairingGone, PairingRefused
 from masq_store.core.pairing.link import ENROL, read_link
 from masq_store.core.pairing.machine import Action, Granted
-from masq_store.engine.enrolment.link_line import FarLine
+from masq_store.engine.enrolment.link_line import LinkLine
 from masq_store.engine.partition.services import Services
 from masq_store.engine.relay.link import RelayLink
 
 
-class TakenLine(FarLine):
+class LinkRequest(LinkLine):
     """A partition's end: the person has pasted the link into the store's frame."""
 
     together = False
@@ -36,7 +36,7 @@ class TakenLine(FarLine):
         """Whether the window has heard who asks."""
 
     @classmethod
-    async def take(cls, services: Services, text: object, nonce: str) -> TakenLine:
+    async def take(cls, services: Services, text: object, nonce: str) -> LinkRequest:
         """Read a link. Raises BadPairingLink, NoRelay where there is no network here."""
         invitation = read_link(text, ENROL)
         if not invitation.relay:

@@ -14,7 +14,7 @@ from masq_store.core.errors import DamagedData
 from masq_store.core.profile.home_layout import Identity
 from masq_store.engine.partition.app_copy import Copy
 from masq_store.engine.partition.app_sessions import Sessions
-from masq_store.engine.partition.enrolment_records import Copies, Secrets
+from masq_store.engine.partition.enrolment_records import EnrolmentRecords, Secrets
 from masq_store.engine.partition.idle_lock import IdleLock
 from masq_store.engine.partition.services import Services
 from masq_store.engine.profile.tickets import sweep
@@ -26,7 +26,7 @@ from masq_store.engine.storage.together import write_together
 
 
 class OpenCopies:
-    """One for each app at most.
+    """The copies that are open, one for each app at most.
 
     Args:
         kept: what is on the disk of them.
@@ -37,7 +37,7 @@ class OpenCopies:
     def __init__(
         self,
         services: Services,
-        kept: Copies,
+        kept: EnrolmentRecords,
         sessions: Sessions,
         *,
         changed: Callable[[], None],
@@ -112,7 +112,10 @@ class OpenCopies:
             self._sessions.failed(origin, error)
 
     async def grant(self, grant: Grant, identity: Identity, private: bytes, over: Collection[str]) -> Copy:
-        """Open the copy that the store has granted, anew or again, and return it. The rest: see `Copies.take`."""
+        """Open the copy that the store has granted, anew or again, and return it.
+
+        `identity`, `private`, `over`: see `EnrolmentRecords.take`.
+        """
         present = self.open.get(grant.origin)
         secrets = await self._kept.take(grant, identity, private, over)
         if present is not None and present.secrets.id == secrets.id:

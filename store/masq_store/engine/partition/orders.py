@@ -23,7 +23,7 @@ LOOK_SECONDS = 0.1
 
 
 class Orders:
-    """Carries them out."""
+    """Carries out what the person's devices say of the open copies."""
 
     def __init__(self, services: Services, sessions: Sessions, copies: OpenCopies) -> None:
         self._services, self._sessions, self._copies = services, sessions, copies

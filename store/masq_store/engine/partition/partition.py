@@ -19,10 +19,10 @@ from masq_store.core.profile import claims as access
 from masq_store.engine.enrolment.port_line import Line
 from masq_store.engine.partition.app_copy import Copy
 from masq_store.engine.partition.app_sessions import Sessions
-from masq_store.engine.partition.enrolment_records import Copies
+from masq_store.engine.partition.enrolment_records import EnrolmentRecords
 from masq_store.engine.partition.open_copies import OpenCopies
 from masq_store.engine.partition.orders import Orders
-from masq_store.engine.partition.pasted_links import Severed
+from masq_store.engine.partition.pasted_links import PastedLinks
 from masq_store.engine.partition.services import Services
 from masq_store.engine.partition.store_requests import StoreRequests
 from masq_store.engine.ports import Backend, Crypto, Network, Port
@@ -69,7 +69,7 @@ class Partition:
         services = Services(
             backend, crypto, now_ms, persistent, self.writer, self._relays, self._tasks, self._changing
         )
-        self._kept = Copies(backend, crypto)
+        self._kept = EnrolmentRecords(backend, crypto)
         self._sessions = Sessions(services)
         self._copies = OpenCopies(
             services,
@@ -82,7 +82,7 @@ class Partition:
         self._requests = StoreRequests(
             services, self._sessions, self._copies, self._orders, self._copy_handed_back
         )
-        self._links = Severed(services, self._sessions, self._copies, self._requests)
+        self._links = PastedLinks(services, self._sessions, self._copies, self._requests)
         self.rest = self._copies.lock_time
         self._telling: asyncio.TimerHandle | None = None
         self._looking: asyncio.TimerHandle | None = None

@@ -17,7 +17,7 @@ from masq_store.core.enrolment.link_machine import NOT_NOW
 from masq_store.core.errors import PairingGone, PairingUsedTwice
 from masq_store.core.pairing.machine import LINK_MS
 from masq_store.engine.partition.app_sessions import Sessions
-from masq_store.engine.partition.link_request import TakenLine
+from masq_store.engine.partition.link_request import LinkRequest
 from masq_store.engine.partition.open_copies import OpenCopies
 from masq_store.engine.partition.services import Services
 from masq_store.engine.partition.store_requests import StoreRequests
@@ -27,8 +27,8 @@ STRIP_SECONDS = LINK_MS / 1000
 """How long a link is asked for: a window that was open then shows none any more that could be used."""
 
 
-class Severed:
-    """Which frames show what."""
+class PastedLinks:
+    """Shows the strip for a link in frames whose pages cannot reach the store's window, and takes what is pasted."""
 
     def __init__(
         self, services: Services, sessions: Sessions, copies: OpenCopies, requests: StoreRequests
@@ -37,8 +37,8 @@ class Severed:
         sessions.on_met = self.end
         sessions.on_live = self.needless
         self._shown: dict[AppSession, dict[str, Any]] = {}
-        self._used: dict[AppSession, TakenLine] = {}
-        self._lines: dict[bytes, TakenLine] = {}  # by the room that they are in
+        self._used: dict[AppSession, LinkRequest] = {}
+        self._lines: dict[bytes, LinkRequest] = {}  # by the room that they are in
         self._reached: WeakSet[AppSession] = WeakSet()  # those whose windows reach them
         self._timers: dict[AppSession, asyncio.TimerHandle] = {}  # of those that wait for a window, or a link
 
@@ -111,7 +111,7 @@ class Severed:
         if session not in self._shown and self._requests.meets(session):
             return
         try:
-            line = await TakenLine.take(self._services, text, session.nonce)
+            line = await LinkRequest.take(self._services, text, session.nonce)
             present = self._lines.get(line.room)
             if present is not None and present.over:
                 raise PairingUsedTwice()
@@ -132,7 +132,7 @@ class Severed:
         self.end(session)
         self._copies.tell_no(session, "closed")
 
-    def _follow(self, session: AppSession, line: TakenLine) -> None:
+    def _follow(self, session: AppSession, line: LinkRequest) -> None:
         if line.error is not None:
             self._show(session, {"state": "end", "error": to_wire(line.error)})
         else:

@@ -13,7 +13,7 @@ from masq_store.engine.tasks import Tasks
 
 
 class Services(NamedTuple):
-    """None of these knows who uses it."""
+    """What works for all parts of the engine; none of it knows who uses it."""
 
     backend: Backend
     crypto: Crypto

@@ -13,7 +13,7 @@ from masq_store.core.profile.home_layout import Identity, draw_identity
 from masq_store.engine.enrolment.port_line import Line
 from masq_store.engine.partition.app_copy import Copy
 from masq_store.engine.partition.app_sessions import Sessions
-from masq_store.engine.partition.link_request import TakenLine
+from masq_store.engine.partition.link_request import LinkRequest
 from masq_store.engine.partition.open_copies import OpenCopies
 from masq_store.engine.partition.orders import Orders
 from masq_store.engine.partition.services import Services
@@ -24,7 +24,7 @@ from masq_store.engine.sessions.app_session import AppSession
 class StoreRequest:
     """One end of the store that is there: who asks it for what, and what came of it."""
 
-    line: Line | TakenLine
+    line: Line | LinkRequest
     origin: str
     nonce: str
     identity: Identity | None = None
@@ -41,7 +41,7 @@ class StoreRequest:
 
 
 class StoreRequests:
-    """One for each app at most: with the newest window or store that is there.
+    """The requests of one partition, one for each app at most: to the newest window or store that is there.
 
     handed_back: called when a copy has been erased because the store has it whole.
     """
@@ -59,7 +59,7 @@ class StoreRequests:
         self._here: dict[str, StoreRequest] = {}  # by origin
         self._stopping = False
 
-    def ask(self, line: Line | TakenLine, origin: str, nonce: str, app: dict[str, Any]) -> None:
+    def ask(self, line: Line | LinkRequest, origin: str, nonce: str, app: dict[str, Any]) -> None:
         """Ask for an app's data over a line to which nobody is attached yet."""
         before = self._here.pop(origin, None)
         if before is not None:  # the person has clicked again
@@ -136,7 +136,10 @@ class StoreRequests:
     async def _granted(
         self, asked: StoreRequest, grant: wire.Grant, identity: Identity, over: Collection[str]
     ) -> None:
-        """Take what the store gives: open the copy anew or again, and bring it in step. `over`: see `Copies.take`."""
+        """Take what the store gives: open the copy anew or again, and bring it in step.
+
+        `over`: see `EnrolmentRecords.take`.
+        """
         async with self._services.changing:
             if grant.origin != asked.origin or not asked.line.open or self._stopping:
                 return

@@ -22,7 +22,7 @@ A reload takes seconds; a browser that brings its windows back after a restart m
 
 
 class Tickets:
-    """The halves on a disk. `owner`: a profile's id, or the name of an enrolment of a partition's."""
+    """The tickets' halves on a disk. `owner`: a profile's id, or the name of an enrolment of a partition's."""
 
     def __init__(self, backend: Backend, crypto: Crypto) -> None:
         self._backend = backend

@@ -25,7 +25,7 @@ from masq_store.core.errors import (
 from masq_store.core.pairing.link import ENROL, Invitation, write_link
 from masq_store.core.pairing.machine import Action, Requested
 from masq_store.core.profile import claims as access
-from masq_store.engine.enrolment.link_line import FarLine, Said
+from masq_store.engine.enrolment.link_line import LinkLine, Said
 from masq_store.engine.ports import Crypto
 from masq_store.engine.relay.link import RelayLink
 from masq_store.engine.relay.relays import Relays
@@ -40,7 +40,7 @@ MAX_STORE = 1024  # characters of the store's address in a link
 Soon = Callable[[Coroutine[Any, Any, None]], object]
 
 
-class OfferedLine(FarLine):
+class OfferedLine(LinkLine):
     """The store's end: a window has made the link, and shows it."""
 
     def __init__(
