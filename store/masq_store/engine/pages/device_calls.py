@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from masq.errors import ProtocolError
 from masq_store.engine.store.device_pairing import Pairing
-from masq_store.engine.store.link_offer import OfferedLine
+from masq_store.engine.store.link_offer import LinkOffer
 
 if TYPE_CHECKING:
     from masq_store.engine.engine import Engine
@@ -19,7 +19,7 @@ class DeviceCalls:
     def __init__(self, engine: Engine, tell: Callable[[list[str]], None]) -> None:
         self._engine = engine
         self._tell = tell
-        self._pairing: Pairing | OfferedLine | None = None
+        self._pairing: Pairing | LinkOffer | None = None
         self._closed = False
 
     def close(self) -> None:
@@ -63,11 +63,11 @@ class DeviceCalls:
         return await self.pairing()
 
     async def offer_link(self, store: str, nonce: str, origin: str) -> dict[str, Any] | None:
-        """Make a link for the app's page that has opened this window and cannot speak to it: see `OfferedLine`."""
+        """Make a link for the app's page that has opened this window and cannot speak to it: see `LinkOffer`."""
         await self._begin(await self._engine.enrolments.offer_link(store, nonce, origin, self._changed))
         return await self.pairing()
 
-    async def _begin(self, pairing: Pairing | OfferedLine) -> None:
+    async def _begin(self, pairing: Pairing | LinkOffer) -> None:
         before, self._pairing = self._pairing, pairing
         if before and not before.over:
             await before.refuse()

@@ -19,7 +19,7 @@ from masq_store.engine.enrolment.port_line import Line
 from masq_store.engine.ports import Port
 from masq_store.engine.profile.profile import Profile
 from masq_store.engine.store.generations import enrolment_in, generations
-from masq_store.engine.store.link_offer import OfferedLine
+from masq_store.engine.store.link_offer import LinkOffer
 
 if TYPE_CHECKING:
     from masq_store.engine.engine import Engine
@@ -36,7 +36,7 @@ class Enrolment:
         self,
         engine: Engine,
         enrolments: Enrolments,
-        line: Line | OfferedLine,
+        line: Line | LinkOffer,
         *,
         asked: bool,
         page: PageSession | None,
@@ -69,7 +69,7 @@ class Enrolment:
     @property
     def linked(self) -> bool:
         """Whether a link brought it: a person must say yes to that each time."""
-        return isinstance(self.line, OfferedLine)
+        return isinstance(self.line, LinkOffer)
 
     async def met(self) -> bool:
         """Return once both ends have the same on their disks, or it goes on no more.
@@ -136,11 +136,11 @@ class Enrolments:
 
     async def offer_link(
         self, store: object, nonce: object, origin: object, told: Callable[[], None]
-    ) -> OfferedLine:
-        """Make a link for the app that opened a window, and take up its line: as `OfferedLine.offer`."""
+    ) -> LinkOffer:
+        """Make a link for the app that opened a window, and take up its line: as `LinkOffer.offer`."""
         engine = self._engine
         relay = engine.devices.relay
-        line = await OfferedLine.offer(
+        line = await LinkOffer.offer(
             engine.crypto, engine.relays, relay, engine.now_ms, engine.soon,
             store=store, nonce=nonce, origin=origin, told=told,
         )  # fmt: skip

@@ -40,7 +40,7 @@ MAX_STORE = 1024  # characters of the store's address in a link
 Soon = Callable[[Coroutine[Any, Any, None]], object]
 
 
-class OfferedLine(LinkLine):
+class LinkOffer(LinkLine):
     """The store's end: a window has made the link, and shows it."""
 
     def __init__(
@@ -77,7 +77,7 @@ class OfferedLine(LinkLine):
         nonce: object,
         origin: object,
         told: Callable[[], None],
-    ) -> OfferedLine:
+    ) -> LinkOffer:
         """Make a link for the app that opened the window. It can be used once somebody is attached to the line.
 
         Args:
