@@ -61,8 +61,7 @@ FOLDERS = {
     "engine.profile": "engine.ports engine.storage core.backup core.crypto core.profile core.space core.storage",
     "engine.pairing": "engine.relay core.crypto core.pairing core.relay",
     "engine.sessions": "engine.ports engine.storage core.space",
-    "engine.enrolment": "engine.pairing engine.ports engine.storage "
-    "core.crypto core.enrolment core.pairing core.space core.sync",
+    "engine.enrolment": "engine.pairing engine.ports engine.storage core.enrolment core.space core.sync",
     "engine.partition": "engine.enrolment engine.pairing engine.ports engine.profile engine.relay "
     "engine.sessions engine.storage engine.sync engine.tasks core",
     "engine.store": "engine.enrolment engine.pairing engine.ports engine.profile engine.relay "
