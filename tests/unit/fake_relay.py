@@ -10,10 +10,33 @@ from skipping import DAY, SkippingLoop
 
 from masq_relay import frames as relay_frames
 from masq_store.core.errors import RelayUnreachable
-from masq_store.engine.relay.link import RelayLink
+from masq_store.core.relay.frames import (
+    Cast,
+    Current,
+    Envelope,
+    Error,
+    Joined,
+    Others,
+    SnapshotPart,
+    Stored,
+)
+from masq_store.engine.relay.link import Lost, RelayLink, RoomEvent
 
 URL = "wss://relay.test/"
 NOW_MS = 1_800_000_000_000
+
+NAMES = {
+    Joined: "joined",
+    SnapshotPart: "snapshot",
+    Envelope: "envelope",
+    Current: "current",
+    Stored: "stored",
+    Cast: "cast",
+    Others: "others",
+    Error: "refused",
+    Lost: "lost",
+}
+"""What a test calls the events that a member hears."""
 
 
 def run(scene: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -179,56 +202,26 @@ class FakeMember:
         self.token = bytes([number]) * 32
         self.at = (0, bytes(16))
         self.told: list[tuple[Any, ...]] = []
-        self.then: dict[str, Callable[[], object]] = {}  # by method: what it does when it is told
+        self.then: dict[str, Callable[[], object]] = {}  # by name: what it does when it is told
 
     def cursor(self) -> tuple[int, bytes]:
         """Return where it stands."""
         self._hear("cursor")
         return self.at
 
-    def joined(self, head: int, others: int, reset: bool) -> None:
-        """Write it down."""
-        self._hear("joined", head, others, reset)
-
-    def snapshot(self, part: int, of: int, number: int, envelope: bytes) -> None:
-        """Write it down."""
-        self._hear("snapshot", part, of, number, envelope)
-
-    def envelope(self, number: int, time_ms: int, envelope: bytes) -> None:
-        """Write it down, and move on."""
-        self._hear("envelope", number, time_ms, envelope)
-        self.at = (number, envelope[-16:])
-
-    def current(self, number: int) -> None:
-        """Write it down."""
-        self._hear("current", number)
-
-    def stored(self, ref: int, number: int) -> None:
-        """Write it down."""
-        self._hear("stored", ref, number)
-
-    def cast(self, envelope: bytes) -> None:
-        """Write it down."""
-        self._hear("cast", envelope)
-
-    def others(self, count: int) -> None:
-        """Write it down."""
-        self._hear("others", count)
-
-    def refused(self, ref: int, code: int, sentence: str) -> None:
-        """Write it down."""
-        self._hear("refused", ref, code, sentence)
-
-    def lost(self) -> None:
-        """Write it down."""
-        self._hear("lost")
+    def hear(self, event: RoomEvent) -> None:
+        """Write it down; after an envelope, move on."""
+        told = [*event] if isinstance(event, Lost) else [*event[1:]]  # the channel left out
+        self._hear(NAMES[type(event)], *told)
+        if isinstance(event, Envelope):
+            self.at = (event.number, event.envelope[-16:])
 
     def of(self, name: str) -> list[tuple[Any, ...]]:
-        """Return what it was told by one method."""
+        """Return what it was told by events of one name."""
         return [each[1:] for each in self.told if each[0] == name]
 
     def names(self) -> list[str]:
-        """Return which methods were called, cursor left out."""
+        """Return which events came, cursor left out."""
         return [each[0] for each in self.told if each[0] != "cursor"]
 
     def _hear(self, *told: Any) -> None:

@@ -24,6 +24,8 @@ from shapes import Shape, shape, shape_of_error
 from masq.errors import MasqError, from_wire, to_wire
 from masq_store.core.errors import DamagedData, RelayUnreachable
 from masq_store.core.profile.home_layout import DEVICE, REMOVED_MS, draw_identity, partition_value
+from masq_store.core.relay.frames import Joined, Others
+from masq_store.engine.relay.link import Lost, RoomEvent
 from masq_store.engine.sync.room_sync import SpaceSync
 from masq_store.native.websocket import NativeNetwork
 
@@ -122,7 +124,7 @@ class Real(World):
         self._other: Rig | None = None
         self._apart: Apart | None = None
         self._pages: list[Page] = []
-        self._held: list[tuple[Any, ...]] = []  # what a relay has said, and is heard later
+        self._held: list[tuple[SpaceSync, RoomEvent]] = []  # what a relay has said, and is heard later
         self._holding = ExitStack()
 
     async def begin(self) -> None:
@@ -268,16 +270,16 @@ class Real(World):
 
     async def copying_will_take_a_while(self) -> None:
         """What the relay says of apps is heard late."""
-        engine, hear = self.rig.engine, SpaceSync._hear
+        engine, hear = self.rig.engine, SpaceSync.hear
 
-        def hold(sync: SpaceSync, take: Any, *said: Any) -> None:
+        def hold(sync: SpaceSync, event: RoomEvent) -> None:
             profile = engine.profile if sync._writer is engine.writer else None
-            if profile and sync.space is not profile.home and take != sync._joined:
-                self._held.append((sync, take, *said))
+            if profile and sync.space is not profile.home and not isinstance(event, Joined | Others | Lost):
+                self._held.append((sync, event))
             else:
-                hear(sync, take, *said)
+                hear(sync, event)
 
-        self._holding.enter_context(patch.object(SpaceSync, "_hear", hold))
+        self._holding.enter_context(patch.object(SpaceSync, "hear", hold))
 
     async def the_profile_is_being_copied(self) -> None:
         """As far as it gets."""
@@ -287,8 +289,8 @@ class Real(World):
     async def the_profile_is_here(self) -> None:
         """The copy is complete."""
         self._holding.close()
-        for sync, *said in self._held:
-            sync._hear(*said)
+        for sync, event in self._held:
+            sync.hear(event)
         await self._is("done")
         await self._until("overview", lambda seen: len(seen["devices"]) == 2)
 

@@ -194,9 +194,10 @@ class Error(NamedTuple):
     sentence: str
 
 
-FromRelay: TypeAlias = (
-    Welcome | Joined | Current | Stored | Envelope | SnapshotPart | Cast | Others | Pong | Error
-)
+OfRoom: TypeAlias = Joined | Current | Stored | Envelope | SnapshotPart | Cast | Others | Error
+"""What a relay says of one room; an ERROR may be about the connection instead."""
+
+FromRelay: TypeAlias = Welcome | Pong | OfRoom
 
 _WELCOME = Struct(">BBIQIQ")
 _JOINED = Struct(">BHQHB")

@@ -6,8 +6,8 @@ import asyncio
 from typing import Protocol
 
 from masq_store.core.crypto.key_schedule import TAG_BYTES
-from masq_store.core.relay.frames import Code
-from masq_store.engine.relay.link import RelayLink
+from masq_store.core.relay.frames import Code, Current, Envelope, Error, Joined, Others, SnapshotPart, Stored
+from masq_store.engine.relay.link import Lost, RelayLink, RoomEvent
 
 BEGINNING = (0, bytes(TAG_BYTES))
 """The room is read from its beginning each time: it holds a few short messages, and repetition is harmless."""
@@ -79,48 +79,31 @@ class PairingRoom:
         """Return where to read from."""
         return BEGINNING
 
-    def joined(self, head: int, others: int, reset: bool) -> None:
-        """Note who is there."""
-        self._ear.others(others)
-
-    def snapshot(self, part: int, of: int, number: int, envelope: bytes) -> None:
-        """Pass on what no device says here: it ends the pairing, for it may have taken messages away."""
-        self._ear.message(envelope)
-
-    def envelope(self, number: int, time_ms: int, envelope: bytes) -> None:
-        """Pass a message on."""
-        for ref in [ref for ref, content in self._kept.items() if content == envelope]:
-            self._done(ref)  # it was kept, and only the word of it was lost
-        self._ear.message(envelope)
-
-    def current(self, number: int) -> None:
-        """Say what was not kept so far: before, this device knew less than the room."""
-        self._current = True
-        self._ear.current()
-        self._say_again()
-
-    def stored(self, ref: int, number: int) -> None:
-        """Note that a message is on the relay's disk."""
-        self._done(ref)
-
-    def cast(self, envelope: bytes) -> None:
-        """Pass over what no device says here."""
-
-    def others(self, count: int) -> None:
-        """Pass on who is there."""
-        self._ear.others(count)
-
-    def refused(self, ref: int, code: int, sentence: str) -> None:
-        """Try again what may succeed later; the rest ends the pairing."""
-        if code not in (Code.DISK_FAILED, Code.STOPPING):
-            self._ear.refused(sentence)
-        elif ref and not self._again:
-            self._again = asyncio.get_running_loop().call_later(AGAIN_SECONDS, self._say_again)
-
-    def lost(self) -> None:
-        """Note that the relay is gone; the link looks for it."""
-        self._current = False
-        self._ear.others(None)
+    def hear(self, event: RoomEvent) -> None:
+        """Note what became of what was said here, and pass on what the other side does."""
+        match event:
+            case Joined(others=count) | Others(others=count):
+                self._ear.others(count)
+            case Envelope(envelope=content):
+                for ref in [ref for ref, kept in self._kept.items() if kept == content]:
+                    self._done(ref)  # it was kept, and only the word of it was lost
+                self._ear.message(content)
+            case SnapshotPart(envelope=content):  # no device writes one: what it hides ends the pairing
+                self._ear.message(content)
+            case Current():  # before, this device knew less than the room, and said nothing
+                self._current = True
+                self._ear.current()
+                self._say_again()
+            case Stored(ref=ref):
+                self._done(ref)
+            case Error(ref=ref, code=Code.DISK_FAILED | Code.STOPPING):
+                if ref and not self._again:
+                    self._again = asyncio.get_running_loop().call_later(AGAIN_SECONDS, self._say_again)
+            case Error(sentence=sentence):
+                self._ear.refused(sentence)
+            case Lost():
+                self._current = False
+                self._ear.others(None)
 
     def _say_again(self) -> None:
         self._again = None

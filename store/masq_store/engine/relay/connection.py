@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from masq_store.core.errors import RelayUnreachable
 from masq_store.core.relay import frames
-from masq_store.core.relay.frames import BadRelayFrame, Code, FromRelay, Welcome
+from masq_store.core.relay.frames import BadRelayFrame, Code, OfRoom, Welcome
 from masq_store.engine.ports import Network, Socket
 
 WELCOME_SECONDS = 10.0
@@ -61,7 +61,7 @@ class Conversation:
     """
 
     def __init__(
-        self, network: Network, url: str, hear: Callable[[FromRelay], None], ended: Callable[[], None]
+        self, network: Network, url: str, hear: Callable[[Welcome | OfRoom], None], ended: Callable[[], None]
     ) -> None:
         self.malformed = False
         """Whether it ended because of a frame that was none."""

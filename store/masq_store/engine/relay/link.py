@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from masq.errors import MasqError
 from masq_store.core.profile.relay_address import check_relay_address
 from masq_store.core.relay import frames
 from masq_store.core.relay.backoff import wait_seconds
-from masq_store.core.relay.frames import Code, FromRelay
+from masq_store.core.relay.frames import Code
 from masq_store.engine.ports import Network
 from masq_store.engine.relay.connection import LATER, Conversation, is_known
 
@@ -19,6 +19,16 @@ IDLE_SECONDS = 5.0
 
 STEADY_SECONDS = 10.0
 """A connection that lasted so long was a good one, and the failures before it count no more."""
+
+
+class Lost(NamedTuple):
+    """The connection is gone, and the room is joined no more. Posts without STORED may have been kept or not."""
+
+
+RoomEvent: TypeAlias = frames.OfRoom | Lost
+"""What a member hears of its room. The first is `Joined`: from then on it may post. An `Error` says that what was sent
+as `ref` was not kept; with 0, that the room was not joined. Such a room is tried again after a while, except by
+WRONG_TOKEN and BAD_FRAME: then with the next connection."""
 
 
 class Member(Protocol):
@@ -35,36 +45,8 @@ class Member(Protocol):
     def cursor(self) -> tuple[int, bytes]:
         """Return number and tag of the last envelope that was read; asked at every joining."""
 
-    def joined(self, head: int, others: int, reset: bool) -> None:
-        """The room is joined: from now on it may post. `reset`: the cursor is gone, all of the log follows."""
-
-    def snapshot(self, part: int, of: int, number: int, envelope: bytes) -> None:
-        """Take a part of what stands for all envelopes up to `number`."""
-
-    def envelope(self, number: int, time_ms: int, envelope: bytes) -> None:
-        """Take an envelope of another member."""
-
-    def current(self, number: int) -> None:
-        """All up to `number` was given."""
-
-    def stored(self, ref: int, number: int) -> None:
-        """What was posted as `ref` is on the relay's disk as `number`; for a part of a snapshot: its number."""
-
-    def cast(self, envelope: bytes) -> None:
-        """Take an envelope that the relay does not keep."""
-
-    def others(self, count: int) -> None:
-        """So many other connections are in the room now."""
-
-    def refused(self, ref: int, code: int, sentence: str) -> None:
-        """What was sent as `ref` was not kept; 0: the room was not joined. `code`: one of core.relay.frames.Code.
-
-        A room that was refused is tried again after a while, except by WRONG_TOKEN and BAD_FRAME: then with the
-        next connection.
-        """
-
-    def lost(self) -> None:
-        """The room is joined no more. Posts without STORED may have been kept or not."""
+    def hear(self, event: RoomEvent) -> None:
+        """Take what has happened in the room. It does not wait: what takes time is put in a queue."""
 
 
 class _Place:
@@ -192,18 +174,19 @@ class RelayLink:
         *fields: Any,
     ) -> bool:
         place = self._places.get(id(member))
-        if place is None or not place.joined or self._conversation is None:
+        if place is None or place.channel is None or not place.joined or self._conversation is None:
             return False
         if header + len(envelope) > self.max_frame:  # sent, it would cost the connection
             sentence = f"A frame has at most {self.max_frame} bytes at this relay."
-            self._loop.call_soon(self._refuse, place, ref, Code.FRAME_TOO_LARGE, sentence)
+            error = frames.Error(place.channel, ref, Code.FRAME_TOO_LARGE, sentence)
+            self._loop.call_soon(self._refuse, place, error)
         else:
             self._conversation.send(write(place.channel, *fields))
         return True
 
-    def _refuse(self, place: _Place, ref: int, code: int, sentence: str) -> None:
+    def _refuse(self, place: _Place, error: frames.Error) -> None:
         if self._is_in(place):
-            self._call(place.member.refused, ref, code, sentence)
+            self._call(place.member.hear, error)
 
     # Rooms.
 
@@ -247,66 +230,52 @@ class RelayLink:
 
     # What the relay says.
 
-    def _hear(self, said: FromRelay) -> None:
+    def _hear(self, said: frames.Welcome | frames.OfRoom) -> None:
         if isinstance(said, frames.Welcome):
             self._welcome(said)
             return
-        assert not isinstance(said, frames.Pong)  # the conversation's own
         place = self._channels.get(said.channel)
         if place is None:  # left meanwhile
             return
-        member = place.member
         if isinstance(said, frames.Error):
             self._error(place, said)
-        elif isinstance(said, frames.Joined):
-            if place.joined:
-                self._misbehaved("JOINED came twice")
-                return
-            place.joined = True
-            self._tell(place, member.joined, said.head, said.others, said.reset)
-        elif not place.joined:
+        elif isinstance(said, frames.Joined) and place.joined:
+            self._misbehaved("JOINED came twice")
+        elif not isinstance(said, frames.Joined) and not place.joined:
             self._misbehaved("it came before JOINED")
-        elif isinstance(said, frames.Envelope):
-            self._tell(place, member.envelope, said.number, said.time_ms, said.envelope)
-        elif isinstance(said, frames.Stored):
-            self._tell(place, member.stored, said.ref, said.number)
-        elif isinstance(said, frames.Cast):
-            self._tell(place, member.cast, said.envelope)
-        elif isinstance(said, frames.Current):
-            if self._tell(place, member.current, said.number):
+        else:
+            place.joined = True
+            if self._tell(place, said) and isinstance(said, frames.Current):
                 place.failures = 0
-        elif isinstance(said, frames.Others):
-            self._tell(place, member.others, said.others)
-        elif isinstance(said, frames.SnapshotPart):
-            self._tell(place, member.snapshot, said.part, said.of, said.number, said.envelope)
 
     def _error(self, place: _Place, error: frames.Error) -> None:
-        code = error.code if is_known(error.code) else Code.DISK_FAILED
+        if not is_known(error.code):
+            error = error._replace(code=Code.DISK_FAILED)
         if place.joined:
-            if code == Code.NOT_JOINED:
+            if error.code == Code.NOT_JOINED:
                 self._misbehaved("it has forgotten who is there")
             else:
-                self._refuse(place, error.ref, code, error.sentence)
+                self._refuse(place, error)
             return
         assert place.channel is not None
         del self._channels[place.channel]
         place.channel = None
-        if code not in (Code.WRONG_TOKEN, Code.BAD_FRAME):
+        if error.code not in (Code.WRONG_TOKEN, Code.BAD_FRAME):
             self._join_later(place)
-        self._refuse(place, 0, code, error.sentence)
+        self._refuse(place, error._replace(ref=0))
 
     def _misbehaved(self, what: str) -> None:
         if self._conversation is not None:
             self._conversation.refuse(what)
 
-    def _tell(self, place: _Place, call: Callable[..., None], *said: Any) -> bool:
+    def _tell(self, place: _Place, event: RoomEvent) -> bool:
         """Tell a member; one that fails leaves, and is given what it did not take in from its cursor on."""
-        if self._call(call, *said):
+        if self._call(place.member.hear, event):
             return True
         if self._is_in(place) and place.joined:
             self._put_out(place)
             self._join_later(place)
-            self._call(place.member.lost)
+            self._call(place.member.hear, Lost())
         return False
 
     def _call(self, call: Callable[..., None], *said: Any) -> bool:
@@ -366,7 +335,7 @@ class RelayLink:
             place.channel, place.joined = None, False
         for place in were:
             if self._is_in(place):
-                self._call(place.member.lost)
+                self._call(place.member.hear, Lost())
 
     def _stop(self) -> None:
         self._idle = None

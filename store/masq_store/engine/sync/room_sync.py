@@ -7,14 +7,24 @@ is the place in the log moved. The rules are in `core.sync.machine`; here are th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import Any
 
 from masq.errors import MasqError, QuotaExceeded
 from masq_store.core.crypto import key_schedule as keys
 from masq_store.core.errors import DamagedData, NewerData, RelayRefused, SyncFailed
-from masq_store.core.relay.frames import Code
+from masq_store.core.relay.frames import (
+    Cast,
+    Code,
+    Current,
+    Envelope,
+    Error,
+    Joined,
+    OfRoom,
+    Others,
+    SnapshotPart,
+    Stored,
+)
 from masq_store.core.space.space import Applied
 from masq_store.core.sync.agreement import Agreement
 from masq_store.core.sync.compaction import Compaction
@@ -24,7 +34,7 @@ from masq_store.core.sync.member_claims import changes_that_can_be, state_that_c
 from masq_store.core.sync.messages import Changes, Check, Here, State
 from masq_store.core.sync.room_log import RoomLog
 from masq_store.engine.ports import Crypto
-from masq_store.engine.relay.link import RelayLink
+from masq_store.engine.relay.link import Lost, RelayLink, RoomEvent
 from masq_store.engine.storage.open_space import OpenSpace
 from masq_store.engine.storage.writer import FromDevices, Writer
 from masq_store.engine.sync.digest import digest_of
@@ -50,7 +60,8 @@ AGAIN_SECONDS = 30.0
 SETTLE_SECONDS = 1.0
 """How long others are given, at most, to do what any of us can: to post what the log has lost, to answer."""
 
-Said = tuple[Callable[..., Any], tuple[Any, ...]]
+SEALED = (Envelope, SnapshotPart, Cast)
+"""Events that hold an envelope, which is opened before the event is taken."""
 
 
 class SpaceSync:
@@ -93,7 +104,7 @@ class SpaceSync:
         self._kept = RoomLog().encode()  # the log as it was when all that was read of it was on the disk
         self._repeated = 0
         self._sync = self._begin()
-        self._said: list[Said] = []
+        self._said: list[OfRoom] = []  # what waits its turn, in order
         self._connection = 0  # counts joinings, so that nothing is posted to another than was meant
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -183,48 +194,33 @@ class SpaceSync:
         self._sync.join()
         return self._sync.log.cursor
 
-    def joined(self, head: int, others: int, reset: bool) -> None:
-        """The room is joined."""
-        self._hear(self._joined, head, reset)
-        self.others(others)
+    def hear(self, event: RoomEvent) -> None:
+        """Note at once who is there, what became of a part of a snapshot, and a loss. The rest waits its turn."""
+        match event:
+            case Lost():
+                self._lost()
+            case Others(others=count):
+                self._others(count)
+            case Stored(ref=ref) if self._snapshot and self._snapshot.stored(ref):
+                pass
+            case Error(ref=ref) if self._snapshot and self._snapshot.refused(ref):
+                pass
+            case Cast() if self.presence is None:
+                pass
+            case _:
+                self._said.append(event)
+                self._wake.set()
+                if isinstance(event, Joined):
+                    self._others(event.others)
 
-    def snapshot(self, part: int, of: int, number: int, envelope: bytes) -> None:
-        """A part of a snapshot comes."""
-        self._hear(self._part, part, of, number, envelope)
-
-    def envelope(self, number: int, time_ms: int, envelope: bytes) -> None:
-        """An envelope of another member comes."""
-        self._hear(self._read, number, envelope)
-
-    def current(self, number: int) -> None:
-        """All of the log has come."""
-        self._hear(self._current)
-
-    def stored(self, ref: int, number: int) -> None:
-        """A post is on the relay's disk."""
-        if not (self._snapshot and self._snapshot.stored(ref)):
-            self._hear(self._stored, ref, number)
-
-    def cast(self, envelope: bytes) -> None:
-        """Another device says that it is there."""
-        if self.presence is not None:
-            self._hear(self._heard, envelope)
-
-    def others(self, count: int) -> None:
-        """Others have come or gone."""
+    def _others(self, count: int) -> None:
         self.others_count = count
         if self.presence is not None:
             self.presence.others(count)
         self._changed()
 
-    def refused(self, ref: int, code: int, sentence: str) -> None:
-        """The relay does not take something."""
-        if not (self._snapshot and self._snapshot.refused(ref, code)):
-            self._hear(self._refused, ref, code, sentence)
-
-    def lost(self) -> None:
-        """The connection is gone; with it what it has said last, which will come again."""
-        self._said.clear()
+    def _lost(self) -> None:
+        self._said.clear()  # it will come again
         self._connection += 1
         self._agreement.unsaid()
         self._sync.lost()
@@ -241,10 +237,6 @@ class SpaceSync:
         self._wake.set()
 
     # What was said, one after the other --------------------------------------------------------------------
-
-    def _hear(self, take: Callable[..., Any], *said: Any) -> None:
-        self._said.append((take, said))
-        self._wake.set()
 
     def _written(self, touched: list[str], source: object) -> None:
         if source is not self._source:
@@ -276,25 +268,25 @@ class SpaceSync:
 
     async def _take_group(self) -> None:
         """Take what was said, up to a bearable size, as one step: all of it is merged, or nothing counts."""
-        said: list[Said] = []
+        events: list[OfRoom] = []
         size = 0
-        takers = self._sealed
-        while len(said) < len(self._said) and size < GROUP_BYTES:
-            said.append(self._said[len(said)])
-            size += len(said[-1][1][-1]) if said[-1][0] in takers else 0
+        while len(events) < len(self._said) and size < GROUP_BYTES:
+            event = self._said[len(events)]
+            events.append(event)
+            size += len(event.envelope) if isinstance(event, SEALED) else 0
         sync, connection = self._sync, self._connection
-        sealed = [words[-1] for take, words in said if take in takers]
+        sealed = [event.envelope for event in events if isinstance(event, SEALED)]
         opened = iter(await self._keys.open(sealed))
         if connection != self._connection:
             return  # it will come again
-        del self._said[: len(said)]
+        del self._said[: len(events)]
         merges: list[Merge] = []
-        for taken, (take, words) in enumerate(said, 1):
-            found = take(*words, next(opened)) if take in takers else take(*words)
+        for taken, event in enumerate(events, 1):
+            found = self._take(event, opened)
             if found is not None:
                 merges.append(found)
             if self._stated is not None:  # what was said after it comes after it
-                self._said[:0] = said[taken:]
+                self._said[:0] = events[taken:]
                 break
         core = self.space.core
         merge = self._sync.together(merges, core.vector)
@@ -310,18 +302,30 @@ class SpaceSync:
         if self._sync.state == "torn":
             self._start_timer("again", TORN_SECONDS)
 
-    @property
-    def _sealed(self) -> tuple[Callable[..., Any], ...]:
-        """What takes an envelope, which is opened first, as its last word."""
-        return (self._read, self._part, self._heard)
+    def _take(self, event: OfRoom, opened: Iterator[Opened]) -> Merge | None:
+        """Take one event; of `opened`, the next is what its envelope holds. Returns what is to be merged."""
+        match event:
+            case Envelope(number=number, envelope=envelope):
+                return self._read(number, envelope, next(opened))
+            case SnapshotPart():
+                return self._part(event, next(opened))
+            case Cast():
+                self._heard(next(opened))
+            case Joined(head=head, reset=reset):
+                self._sync.joined(head, reset)
+                self._move_place()
+            case Current():
+                self._sync.current()
+                self.problem = self._newer
+            case Stored(ref=ref, number=number):
+                self._stored(ref, number)
+            case Error():
+                self._refused(event)
+        return None
 
-    def _heard(self, envelope: bytes, opened: Opened) -> None:
+    def _heard(self, opened: Opened) -> None:
         if self.presence is not None and isinstance(opened, tuple) and isinstance(opened[1], Here):
             self.presence.heard(opened[1])
-
-    def _joined(self, head: int, reset: bool) -> None:
-        self._sync.joined(head, reset)
-        self._move_place()
 
     def _read(self, number: int, envelope: bytes, opened: Opened) -> Merge | None:
         tag, size = tag_of(envelope), len(envelope)
@@ -339,17 +343,17 @@ class SpaceSync:
             self._stated = header.sender, message
         return self._sync.read(number, tag, size, header, message)
 
-    def _part(self, part: int, of: int, number: int, envelope: bytes, opened: Opened) -> Merge | None:
+    def _part(self, event: SnapshotPart, opened: Opened) -> Merge | None:
         state = opened[1] if isinstance(opened, tuple) else None
-        if not isinstance(state, State) or state.number != number:
+        if not isinstance(state, State) or state.number != event.number:
             self._pass_over(None if isinstance(opened, tuple) else opened)
-            return self._sync.part(part, of, None)
+            return self._sync.part(event.part, event.of, None)
         possible = state_that_can_be(state, self.space.core, self._now_ms())
         if len(possible.rows) < len(state.rows):
             self._leave_out()
         if state.vector is not None:
             self._agreement.begin()
-        return self._sync.part(part, of, possible)
+        return self._sync.part(event.part, event.of, possible)
 
     def _leave_out(self) -> None:
         """Note that others may hold what this device does not believe today, and will once its time has come."""
@@ -364,10 +368,6 @@ class SpaceSync:
         self._compaction.stay(self._sync.log)
         self.problem = self._newer = opened
 
-    def _current(self) -> None:
-        self._sync.current()
-        self.problem = self._newer
-
     def _stored(self, ref: int, number: int) -> None:
         self._sync.stored(ref, number)
         self.problem = self._newer
@@ -377,11 +377,11 @@ class SpaceSync:
         else:
             self._start_timer("answer", ANSWER_SECONDS, again=True)
 
-    def _refused(self, ref: int, code: int, sentence: str) -> None:
-        self.problem = RelayRefused(Code(code).name, sentence)
-        if ref and self._sync.refused(ref):
+    def _refused(self, error: Error) -> None:
+        self.problem = RelayRefused(Code(error.code).name, error.sentence)
+        if error.ref and self._sync.refused(error.ref):
             self._agreement.unsaid()
-            if code == Code.ROOM_FULL:
+            if error.code == Code.ROOM_FULL:
                 self._compaction.room_full()
             self._start_timer("resume", AGAIN_SECONDS)
 

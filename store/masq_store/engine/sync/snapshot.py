@@ -83,7 +83,7 @@ class Snapshot:
         """Note that a part is on the relay's disk; False where `ref` is not a part's."""
         return self._answered(ref, True)
 
-    def refused(self, ref: int, code: int) -> bool:
+    def refused(self, ref: int) -> bool:
         """Note that a part was not taken, as when somebody else is writing a snapshot; False as for `stored`."""
         return self._answered(ref, False)
 
