@@ -9,6 +9,7 @@ import traceback
 from base64 import urlsafe_b64encode
 from pathlib import Path
 from typing import Any
+from unittest.mock import create_autospec
 
 import pytest
 from document_rig import rows
@@ -44,6 +45,9 @@ from masq_store.core.pairing.device_pairing import (
 )
 from masq_store.core.pairing.link import Invitation
 from masq_store.core.pairing.machine import ANSWER_MS, GONE_MS, LINK_MS, PERSON_MS, meet
+from masq_store.core.relay.frames import Envelope
+from masq_store.engine.pairing.meeting import Encounter
+from masq_store.engine.relay.link import RelayLink
 from masq_store.native.crypto import NativeCrypto
 
 SECRET, HOME = b"the link's 16 by", b"the home secret, 32 bytes of it!"
@@ -244,9 +248,45 @@ def test_calls_may_overlap() -> None:
         room, _old, _new = await paired()
         first, third = (room.log[at][1] for at in (0, 2))
         again = await Inviting.begin(Slow(1), SECRET, NAME, HOME, T)
-        found = await asyncio.gather(*(again.receive(content, T) for content in (first, first, third, third)))
-        assert [type(a) for actions in found for a in actions] == [Send, AskCode]
-        assert found[1:] == [[], [], []]
+        found: list[Any] = []
+
+        class Noted(Encounter):
+            async def _do(self, actions: list[Any]) -> None:
+                found.extend(actions)
+                await super()._do(actions)
+
+        link = create_autospec(RelayLink, instance=True)
+        driven = Noted(again, link, lambda: T)
+        running = asyncio.create_task(driven._run())
+        await asyncio.sleep(0)
+        for number, content in enumerate((first, first, third, third), 1):
+            link.enter.call_args[0][0].hear(Envelope(1, number, T, content))
+        await driven._later(again.tick).wait()
+        assert [type(action) for action in found] == [Send, AskCode]
+        await asyncio.gather(*(driven.refuse() for _ in range(3)))
+        assert [type(action) for action in found[2:]] == [Send, Ended] and again.over
+        await running
+
+    run(story())
+
+
+def test_a_step_that_fails_ends_all() -> None:
+    """Who waits for a later one waits no more, and the room is left."""
+
+    async def broken(now_ms: int) -> list[Any]:
+        raise ZeroDivisionError
+
+    async def story() -> None:
+        link = create_autospec(RelayLink, instance=True)
+        driven = Encounter(await old_side(), link, lambda: T)
+        running = asyncio.create_task(driven._run())
+        driven._later(broken)
+        await driven.refuse()
+        with pytest.raises(ZeroDivisionError):
+            await running
+        await driven.refuse()
+        assert driven.over and type(driven.error) is PairingBroken
+        link.leave.assert_called_once()
 
     run(story())
 

@@ -13,7 +13,7 @@
 Both are state machines without I/O and without a clock: bytes, the person's answers and the time go in, actions
 come out. They are async functions over the cryptographic primitives, not makers of requests for them, because
 a chain of primitives then reads from top to bottom, like the protocol; with primitives that never wait, as under
-CPython, a test drives them as if they were plain functions. Calls that overlap are put in a row (see `Side`).
+CPython, a test drives them as if they were plain functions.
 
 Messages must arrive in one order for both, as a relay's log gives it: then both judge alike what else is in the
 room. Repetition is harmless. Anything that the link's other device would not have sent ends both. One gap no

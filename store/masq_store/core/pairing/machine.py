@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -153,8 +152,8 @@ async def meet(crypto: Primitives, secret: bytes) -> Meeting:
 class Side:
     """One device in a pairing. Subclasses say who it is and what it does with each message.
 
-    Every method that takes time returns the actions to carry out, in order. Calls may overlap: one that comes
-    while another is at work returns nothing, and what follows from it is among the other's actions.
+    Every method that takes time returns the actions to carry out, in order. One is called after the other, never
+    while another is at work: `engine.pairing.meeting` has the queue.
     """
 
     role: ClassVar[int]
@@ -170,8 +169,6 @@ class Side:
         self._meeting = meeting
         self._clock_ms = now_ms  # the caller's clock, as last heard
         self._now_ms = now_ms  # the same, but never set back: a clock that is gives nobody more time
-        self._busy = False
-        self._todo: deque[tuple[int, Callable[[], Awaitable[None]]]] = deque()
         self._actions: list[Action] = []
         self._known: set[bytes] = set()  # messages sent or taken: their repetition says nothing new
         self._taken: set[int] = set()  # kinds that have come
@@ -221,25 +218,16 @@ class Side:
         return await self._step(now_ms, lambda: self._counted(count))
 
     async def _step(self, now_ms: int, work: Callable[[], Awaitable[None]]) -> list[Action]:
-        self._todo.append((now_ms, work))
-        if self._busy:
-            return []
-        self._busy = True
-        actions = self._actions = []
+        self._now_ms += max(0, now_ms - self._clock_ms)
+        self._clock_ms = now_ms
+        self._actions = []
         try:
-            while self._todo:
-                now_ms, work = self._todo.popleft()
-                self._now_ms += max(0, now_ms - self._clock_ms)
-                self._clock_ms = now_ms
-                if not self.over:
-                    await self._try(work)
+            if not self.over:
+                await self._try(work)
         except BaseException:  # a primitive failed or the task was cancelled: half a step is no step
             self._leave("ended")
             raise
-        finally:
-            self._busy = False
-            self._todo.clear()
-        return actions
+        return self._actions
 
     async def _try(self, work: Callable[[], Awaitable[None]]) -> None:
         try:

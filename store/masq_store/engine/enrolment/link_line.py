@@ -8,6 +8,7 @@ other device. The store's end is `engine.store.link_offer`, a partition's `engin
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from masq.errors import MasqError
@@ -37,8 +38,7 @@ class LinkLine(Encounter):
 
     def close(self) -> None:
         """End, if it has not."""
-        if not self.over:
-            self._later(lambda now: self._machine.refuse(now, PairingExpired()))
+        self._later(partial(self._machine.refuse, because=PairingExpired()))
 
     def _end(self, error: MasqError) -> None:
         first = self.error is None

@@ -6,15 +6,17 @@ Whatever happens, it comes to an end in bounded time, by the machine's own limit
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import NamedTuple
 
 from masq.errors import MasqError
 from masq_store.core.errors import PairingBroken, PairingNotServed, PairingOffline, PairingRefused
 from masq_store.core.pairing.key_agreement import Promising
 from masq_store.core.pairing.machine import Action, Ended, Send, Side
+from masq_store.core.relay.frames import Current, Envelope, Error, Joined, Others, SnapshotPart
 from masq_store.engine.pairing.room import PairingRoom
-from masq_store.engine.relay.link import RelayLink
+from masq_store.engine.relay.link import Lost, RelayLink, RoomEvent
 
 CONNECT_MS = 30_000
 """How long a device tries to reach the relay before it says that it cannot."""
@@ -26,11 +28,21 @@ LINGER_SECONDS = 120.0
 """How long this device stays in the room for its last word, while the relay is away: the other one waits for it."""
 
 Work = Callable[[int], Awaitable[list[Action]]]
-"""A step of the machine, given the time."""
+"""What the machine is asked to do, given the time."""
+
+
+class _Step(NamedTuple):
+    """Work that waits its turn; `taken` is set when it was done, or never will be."""
+
+    work: Work
+    taken: asyncio.Event
 
 
 class Encounter:
-    """Subclasses say what becomes of the machine's actions."""
+    """One end, and the queue of its steps: what happens in the room and what the person does, one after the other.
+
+    Subclasses say what becomes of the machine's actions.
+    """
 
     def __init__(self, side: Side, link: RelayLink, now_ms: Callable[[], int]) -> None:
         self.entered = False
@@ -39,9 +51,9 @@ class Encounter:
         """Why it has ended."""
         self._machine = side
         self._now_ms = now_ms
-        self._room = PairingRoom(link, side.room, side.token, self)
-        self._todo: deque[Work] = deque()
-        self._news = asyncio.Event()
+        self._room = PairingRoom(link, side.room, side.token, self._hear)
+        self._steps: asyncio.Queue[_Step] = asyncio.Queue()
+        self._over = False  # no more steps are taken
         self._began_ms = now_ms()
         self._because: MasqError | None = None
 
@@ -66,49 +78,48 @@ class Encounter:
     @property
     def over(self) -> bool:
         """Whether it has ended, well or not."""
-        return self._machine.over
+        return self._over or self._machine.over
 
-    async def refuse(self, because: MasqError | None = None) -> None:
-        """End it; the other device is told. `because`: why, where it is not that the person said no."""
-        self._because = self._because or because
-        await self._do(await self._machine.refuse(self._now_ms()))
-        self._news.set()
+    async def refuse(self) -> None:
+        """End it, in its turn: the person says no. The other device is told."""
+        await self._later(self._machine.refuse).wait()
 
-    # What happens in the room ------------------------------------------------------------------------------
+    # Steps -------------------------------------------------------------------------------------------------
 
-    def message(self, content: bytes) -> None:
-        """Take a message, in its turn."""
-        self._later(lambda now: self._machine.receive(content, now))
+    def _later(self, work: Work) -> asyncio.Event:
+        """Do it after all that waits. The event is set when it was done, or never will be."""
+        step = _Step(work, asyncio.Event())
+        if self.over:
+            step.taken.set()
+        else:
+            self._steps.put_nowait(step)
+        return step.taken
 
-    def others(self, count: int | None) -> None:
-        """Note who is there, in its turn."""
-        self._later(lambda now: self._machine.others(count, now))
+    def _hear(self, event: RoomEvent) -> None:
+        self._later(partial(self._heard, event))
 
-    def current(self) -> None:
-        """Begin, now that this device knows what was in the room before it."""
-        self._later(self._meet)
-
-    def refused(self, reason: str) -> None:
-        """End it: the relay does not serve this meeting."""
-        self._because = self._because or PairingNotServed(reason)
-        self._later(self._machine.refuse)
-
-    async def _meet(self, now_ms: int) -> list[Action]:
-        self.entered = True
-        return await self._machine.start(now_ms) if isinstance(self._machine, Promising) else []
-
-    # -------------------------------------------------------------------------------------------------------
+    async def _heard(self, event: RoomEvent, now_ms: int) -> list[Action]:
+        machine = self._machine
+        match event:
+            # No device writes a snapshot here. Taken for a message it ends the pairing, for it may hide others.
+            case Envelope(envelope=content) | SnapshotPart(envelope=content):
+                return await machine.receive(content, now_ms)
+            case Joined(others=count) | Others(others=count):
+                return await machine.others(count, now_ms)
+            case Lost():
+                return await machine.others(None, now_ms)
+            case Current():  # now this device knows what was in the room before it
+                self.entered = True
+                return await machine.start(now_ms) if isinstance(machine, Promising) else []
+            case Error(sentence=sentence):
+                self._because = self._because or PairingNotServed(sentence)
+                return await machine.refuse(now_ms)
+        return []
 
     async def _run(self) -> None:
         try:
             self._room.enter()
-            while not self.over:
-                await self._wait()
-                await self._do(await self._machine.tick(self._now_ms()))
-                while self._todo and not self.over:
-                    await self._do(await self._todo.popleft()(self._now_ms()))
-                if not self.entered and self._now_ms() - self._began_ms >= CONNECT_MS:
-                    await self.refuse(PairingOffline())
+            await self._take_steps()
             if self.entered:
                 await self._room.settled(LINGER_SECONDS)
         except Exception:
@@ -118,18 +129,36 @@ class Encounter:
             self._room.leave()
             self._left()
 
-    async def _wait(self) -> None:
-        if not self._todo:
-            self._news.clear()
-            try:
-                async with asyncio.timeout(LOOK_SECONDS):
-                    await self._news.wait()
-            except TimeoutError:
-                pass
+    async def _take_steps(self) -> None:
+        step: _Step | None = None
+        try:
+            while not self.over:
+                step = await self._next_step()
+                await self._do(await self._machine.tick(self._now_ms()))
+                if step is not None:
+                    await self._do(await step.work(self._now_ms()))
+                    step.taken.set()
+                if not self.entered and self._now_ms() - self._began_ms >= CONNECT_MS:
+                    await self._refuse_now(PairingOffline())
+        finally:
+            self._over = True
+            if step is not None:
+                step.taken.set()
+            while not self._steps.empty():
+                self._steps.get_nowait().taken.set()
 
-    def _later(self, work: Work) -> None:
-        self._todo.append(work)
-        self._news.set()
+    async def _next_step(self) -> _Step | None:
+        """Return the next step; None where there is none for a while, and only time has passed."""
+        try:
+            async with asyncio.timeout(LOOK_SECONDS):
+                return await self._steps.get()
+        except TimeoutError:
+            return None
+
+    async def _refuse_now(self, because: MasqError) -> None:
+        """End it within a step, for a reason that is shown here; the other device hears of a no."""
+        self._because = self._because or because
+        await self._do(await self._machine.refuse(self._now_ms()))
 
     async def _do(self, actions: list[Action]) -> None:
         for action in actions:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Protocol
+from collections.abc import Callable
 
 from masq_store.core.crypto.key_schedule import TAG_BYTES
-from masq_store.core.relay.frames import Code, Current, Envelope, Error, Joined, Others, SnapshotPart, Stored
+from masq_store.core.relay.frames import Code, Current, Envelope, Error, Stored
 from masq_store.engine.relay.link import Lost, RelayLink, RoomEvent
 
 BEGINNING = (0, bytes(TAG_BYTES))
@@ -16,30 +16,19 @@ AGAIN_SECONDS = 2.0
 """When a relay that could not keep a message is given it again."""
 
 
-class Ear(Protocol):
-    """Who hears what happens in the room; all of it at once, and in order."""
-
-    def message(self, content: bytes) -> None:
-        """Somebody has said something, perhaps again, perhaps this device itself."""
-
-    def others(self, count: int | None) -> None:
-        """So many other connections are there; None: this device has lost the relay."""
-
-    def current(self) -> None:
-        """All that was in the room was given."""
-
-    def refused(self, reason: str) -> None:
-        """The relay does not let this device in, or does not keep what it says."""
-
-
 class PairingRoom:
-    """A member of a relay's link: the room of one pairing."""
+    """A member of a relay's link: the room of one pairing.
 
-    def __init__(self, link: RelayLink, room: bytes, token: bytes, ear: Ear) -> None:
+    `passed_on`: gets all events, in order, but those about what was said here and may yet be kept.
+    """
+
+    def __init__(
+        self, link: RelayLink, room: bytes, token: bytes, passed_on: Callable[[RoomEvent], None]
+    ) -> None:
         self.room = room
         self.token = token
         self._link = link
-        self._ear = ear
+        self._passed_on = passed_on
         self._current = False  # has read the room to its end, on the present connection
         self._kept: dict[int, bytes] = {}  # what was said and is not known to be on the relay's disk, by ref
         self._ref = 0
@@ -80,30 +69,24 @@ class PairingRoom:
         return BEGINNING
 
     def hear(self, event: RoomEvent) -> None:
-        """Note what became of what was said here, and pass on what the other side does."""
+        """Note what became of what was said here, and pass the rest on."""
         match event:
-            case Joined(others=count) | Others(others=count):
-                self._ear.others(count)
-            case Envelope(envelope=content):
+            case Envelope(envelope=content):  # perhaps one of ours, and only the word of STORED was lost
                 for ref in [ref for ref, kept in self._kept.items() if kept == content]:
-                    self._done(ref)  # it was kept, and only the word of it was lost
-                self._ear.message(content)
-            case SnapshotPart(envelope=content):  # no device writes one: what it hides ends the pairing
-                self._ear.message(content)
-            case Current():  # before, this device knew less than the room, and said nothing
+                    self._done(ref)
+            case Current():
                 self._current = True
-                self._ear.current()
                 self._say_again()
-            case Stored(ref=ref):
-                self._done(ref)
-            case Error(ref=ref, code=Code.DISK_FAILED | Code.STOPPING):
-                if ref and not self._again:
-                    self._again = asyncio.get_running_loop().call_later(AGAIN_SECONDS, self._say_again)
-            case Error(sentence=sentence):
-                self._ear.refused(sentence)
             case Lost():
                 self._current = False
-                self._ear.others(None)
+            case Stored(ref=ref):
+                self._done(ref)
+                return
+            case Error(ref=ref, code=Code.DISK_FAILED | Code.STOPPING):  # it may succeed later
+                if ref and not self._again:
+                    self._again = asyncio.get_running_loop().call_later(AGAIN_SECONDS, self._say_again)
+                return
+        self._passed_on(event)
 
     def _say_again(self) -> None:
         self._again = None

@@ -7,6 +7,7 @@ in bounded time, by the machine's own limits; nothing is kept on this device bef
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from masq.errors import InvalidValue, Locked, MasqError, ProtocolError, StorageUnavailable, to_wire
@@ -160,7 +161,7 @@ class Pairing(Encounter):
         if not isinstance(typed, str):
             raise InvalidValue("the digits must be text")
         self._again = False
-        await self._do(await self._side.confirm(typed, self._engine.now_ms()))
+        await self._later(partial(self._side.confirm, typed)).wait()
 
     async def take(self, name: object, passphrase: object, stay_unlocked: object) -> None:
         """Agree to take the profile, under this device's `name`; the rest as for a profile made here.
@@ -178,8 +179,7 @@ class Pairing(Encounter):
         drawn = await draw_identity(self._engine.crypto)
         if self._wish is None:  # else a second click came in between
             self._wish = _Wish(cleaned, passphrase, bool(stay_unlocked), drawn)
-            identity = drawn[0].public
-            await self._do(await self._side.accept(cleaned, identity, self._engine.now_ms()))
+            await self._later(partial(self._side.accept, cleaned, drawn[0].public)).wait()
 
     async def page_gone(self) -> None:
         """End it, for its page has gone; but where the person has agreed, let it come to its end without a page."""
@@ -209,7 +209,7 @@ class Pairing(Encounter):
         """End it where this device holds that very profile already, as far as can be seen."""
         profile = self._engine.profile
         if profile is not None and profile.home_secret == home_secret:
-            await self.refuse(ProfileHere(name))
+            await self._refuse_now(ProfileHere(name))
 
     async def _list(self, name: str, public: bytes) -> None:
         assert self._profile is not None

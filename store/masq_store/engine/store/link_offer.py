@@ -124,7 +124,7 @@ class LinkOffer(LinkLine):
             self._later(partial(self._side.grant, message["grant"]))
         elif message.get("denied") in ("refused", "closed"):
             because = PairingGone() if message["denied"] == "closed" else None
-            self._later(lambda now: self._machine.refuse(now, because))
+            self._later(partial(self._machine.refuse, because=because))
 
     def sync(self, data: OpenSpace, roster: OpenSpace, writer: Writer) -> None:
         """Leave that to the relay."""
@@ -144,10 +144,9 @@ class LinkOffer(LinkLine):
             raise self.error or PairingOffline()
         return True
 
-    async def refuse(self, because: MasqError | None = None) -> None:
-        """End it: the window shows the link no more, or `because` of something else. The other end hears why."""
-        await self._do(await self._machine.refuse(self._now_ms(), because or PairingExpired()))
-        self._news.set()
+    async def refuse(self) -> None:
+        """End it, in its turn: the window shows the link no more. The other end hears why."""
+        await self._later(partial(self._machine.refuse, because=PairingExpired())).wait()
 
     async def page_gone(self) -> None:
         """End it, for the window has closed; but a question that is filed is for whoever looks after those."""
@@ -160,15 +159,18 @@ class LinkOffer(LinkLine):
         found = action.request
         if found.get("origin") != self._origin:
             # Another page than the one that opened this window has the link: another app could read it.
-            self._because = OtherPage(str(found.get("origin"))[: access.MAX_ORIGIN])
-            await self._do(await self._machine.refuse(self._now_ms()))
-        elif found.get("nonce") != self._nonce:
-            await self.refuse(PairingBroken("another request was meant"))
+            await self._refuse_now(OtherPage(str(found.get("origin"))[: access.MAX_ORIGIN]))
+            return
+        broken = None
+        if found.get("nonce") != self._nonce:
+            broken = "another request was meant"
         else:
             try:
                 self._said({"hello": found})
             except MasqError as error:
-                await self.refuse(PairingBroken(error.sentence))
+                broken = error.sentence
+        if broken is not None:
+            await self._do(await self._machine.refuse(self._now_ms(), PairingBroken(broken)))
 
     def _left(self) -> None:
         self._delivered.set()
