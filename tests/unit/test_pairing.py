@@ -48,6 +48,7 @@ from masq_store.core.pairing.machine import ANSWER_MS, GONE_MS, LINK_MS, PERSON_
 from masq_store.core.relay.frames import Envelope
 from masq_store.engine.pairing.meeting import Encounter
 from masq_store.engine.relay.link import RelayLink
+from masq_store.engine.trace import OFF
 from masq_store.native.crypto import NativeCrypto
 
 SECRET, HOME = b"the link's 16 by", b"the home secret, 32 bytes of it!"
@@ -255,7 +256,7 @@ def test_calls_may_overlap() -> None:
                 found.extend(actions)
                 await super()._do(actions)
 
-        link = create_autospec(RelayLink, instance=True)
+        link = create_autospec(RelayLink, instance=True, trace=OFF)
         driven = Noted(again, link, lambda: T)
         running = asyncio.create_task(driven._run())
         await asyncio.sleep(0)
@@ -277,7 +278,7 @@ def test_a_step_that_fails_ends_all() -> None:
         raise ZeroDivisionError
 
     async def story() -> None:
-        link = create_autospec(RelayLink, instance=True)
+        link = create_autospec(RelayLink, instance=True, trace=OFF)
         driven = Encounter(await old_side(), link, lambda: T)
         running = asyncio.create_task(driven._run())
         driven._later(broken)

@@ -35,6 +35,7 @@ from masq_store.engine.store.pairings import Pairings
 from masq_store.engine.store.profile_sync import ProfileSync
 from masq_store.engine.store.rosters import Rosters
 from masq_store.engine.tasks import END_SECONDS, Tasks
+from masq_store.engine.trace import Trace
 
 USED_RESOLUTION_MS = 60_000
 """How exactly "last used" is kept: not every reload is worth a write."""
@@ -87,11 +88,14 @@ class Engine:
         self.crypto = crypto
         self.device_name = device_name
         self.default_relay = default_relay
-        self.relays = Relays(network, now_ms=now_ms, random=crypto.random) if network else None
+        self.trace = Trace(now_ms)
+        self.relays = None
+        if network:
+            self.relays = Relays(network, now_ms=now_ms, random=crypto.random, trace=self.trace)
         self.profile: Profile | None = None
         self.failure: MasqError | None = None  # why the active profile cannot be opened
         self._failed = failed
-        self.writer = Writer(backend, self._disk_failed)
+        self.writer = Writer(backend, self._disk_failed, self.trace)
         self.turns = Turns()
         self.vault = Vault(backend, crypto)
         self.requests = Requests()

@@ -13,6 +13,7 @@ that everybody who can read the folder.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -33,6 +34,9 @@ from masq_store.native.sqlite import SQLite
 
 DATABASE = "masq.sqlite3"
 KEY = "device.key"
+
+LOG = logging.getLogger("masq.device")
+"""At level DEBUG it tells what happens in sync, storage and pairing (`engine.trace`), from the next `open` on."""
 
 
 def _now_ms() -> int:
@@ -86,6 +90,7 @@ class Device:
                     device_name=self.name,
                     default_relay=self._relay,
                 )
+                engine.trace.switch(LOG.isEnabledFor(logging.DEBUG), LOG.debug)
                 await engine.start()
             except BaseException:
                 await backend.close()

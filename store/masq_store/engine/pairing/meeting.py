@@ -17,6 +17,7 @@ from masq_store.core.pairing.machine import Action, Ended, Send, Side
 from masq_store.core.relay.frames import Current, Envelope, Error, Joined, Others, SnapshotPart
 from masq_store.engine.pairing.room import PairingRoom
 from masq_store.engine.relay.link import Lost, RelayLink, RoomEvent
+from masq_store.engine.trace import Kind
 
 CONNECT_MS = 30_000
 """How long a device tries to reach the relay before it says that it cannot."""
@@ -51,6 +52,7 @@ class Encounter:
         """Why it has ended."""
         self._machine = side
         self._now_ms = now_ms
+        self._trace = link.trace
         self._room = PairingRoom(link, side.room, side.token, self._hear)
         self._steps: asyncio.Queue[_Step] = asyncio.Queue()
         self._over = False  # no more steps are taken
@@ -103,6 +105,7 @@ class Encounter:
         match event:
             # No device writes a snapshot here. Taken for a message it ends the pairing, for it may hide others.
             case Envelope(envelope=content) | SnapshotPart(envelope=content):
+                self._trace.note(Kind.PAIRING_HEARD, bytes=len(content))
                 return await machine.receive(content, now_ms)
             case Joined(others=count) | Others(others=count):
                 return await machine.others(count, now_ms)
@@ -117,6 +120,7 @@ class Encounter:
         return []
 
     async def _run(self) -> None:
+        self._trace.note(Kind.PAIRING_BEGAN)
         try:
             self._room.enter()
             await self._take_steps()
@@ -127,6 +131,7 @@ class Encounter:
             raise
         finally:
             self._room.leave()
+            self._trace.note(Kind.PAIRING_LEFT, ms=self._now_ms() - self._began_ms)
             self._left()
 
     async def _take_steps(self) -> None:
@@ -164,6 +169,7 @@ class Encounter:
         for action in actions:
             match action:
                 case Send(content):
+                    self._trace.note(Kind.PAIRING_SENT, bytes=len(content))
                     self._room.say(content)
                 case Ended(error):
                     mine = isinstance(error, PairingRefused) and error.fields["where"] == "here"
@@ -174,4 +180,5 @@ class Encounter:
 
     def _end(self, error: MasqError) -> None:
         self.error = self.error or error
+        self._trace.note(Kind.PAIRING_ENDED, error=error)
         self._changed()

@@ -13,6 +13,7 @@ from masq_store.core.relay.backoff import wait_seconds
 from masq_store.core.relay.frames import Code
 from masq_store.engine.ports import Network
 from masq_store.engine.relay.connection import LATER, Conversation, is_known
+from masq_store.engine.trace import OFF, Kind, Trace
 
 IDLE_SECONDS = 5.0
 """How long a connection without a member is kept: the next one is often about to come."""
@@ -71,12 +72,20 @@ class RelayLink:
     Args:
         now_ms: the device's clock.
         random: secure random bytes, for what is left to chance in waiting.
+        trace: takes note of what happens, here and in the rooms.
     """
 
     def __init__(
-        self, network: Network, url: str, *, now_ms: Callable[[], int], random: Callable[[int], bytes]
+        self,
+        network: Network,
+        url: str,
+        *,
+        now_ms: Callable[[], int],
+        random: Callable[[int], bytes],
+        trace: Trace = OFF,
     ) -> None:
         self.url = check_relay_address(url)
+        self.trace = trace
         self.state = "closed"
         """"connecting", "open", "waiting" (before the next try) or "closed" (nobody needs it)."""
         self.problem: MasqError | None = None
@@ -186,6 +195,7 @@ class RelayLink:
 
     def _refuse(self, place: _Place, error: frames.Error) -> None:
         if self._is_in(place):
+            self.trace.note(Kind.REFUSED, channel=error.channel, code=error.code)
             self._call(place.member.hear, error)
 
     # Rooms.
@@ -245,8 +255,17 @@ class RelayLink:
             self._misbehaved("it came before JOINED")
         else:
             place.joined = True
+            if self.trace.on:
+                self._note(said)
             if self._tell(place, said) and isinstance(said, frames.Current):
                 place.failures = 0
+
+    def _note(self, said: frames.OfRoom) -> None:
+        match said:
+            case frames.Joined(channel, head, others, reset):
+                self.trace.note(Kind.JOINED, channel=channel, head=head, others=others, reset=reset)
+            case frames.Current(channel, number):
+                self.trace.note(Kind.CURRENT, channel=channel, number=number)
 
     def _error(self, place: _Place, error: frames.Error) -> None:
         if not is_known(error.code):
@@ -266,6 +285,7 @@ class RelayLink:
 
     def _misbehaved(self, what: str) -> None:
         if self._conversation is not None:
+            self.trace.note(Kind.MISBEHAVED)
             self._conversation.refuse(what)
 
     def _tell(self, place: _Place, event: RoomEvent) -> bool:
@@ -291,6 +311,7 @@ class RelayLink:
         return self._places.get(id(place.member)) is place
 
     def _report(self, error: Exception) -> None:
+        self.trace.note(Kind.MEMBER_FAILED, error=error)
         self._loop.call_exception_handler({"message": f"a member of {self.url} failed", "exception": error})
 
     # The connection.
@@ -358,6 +379,9 @@ class RelayLink:
         if (state, problem) == (self.state, self.problem):
             return
         self.state, self.problem = state, problem
+        if self.trace.on:
+            error = {} if problem is None else {"error": problem}
+            self.trace.note(Kind[state.upper()], failures=self._failures, **error)
         for listener in list(self.listeners):
             self._call(listener)
 

@@ -22,6 +22,7 @@ from masq_store.core.storage.checkpoint import Frozen
 from masq_store.engine.ports import Backend
 from masq_store.engine.storage.flushes import Flushes
 from masq_store.engine.storage.open_space import OpenSpace
+from masq_store.engine.trace import OFF, Kind, Trace
 
 GATHER_SECONDS = 0.01
 """How long the writes of a message that is carried out in parts gather: a transaction for each part would cost more
@@ -79,8 +80,9 @@ class _Unnoted(Exception):
 class Writer:
     """The one way to disk for all spaces of an engine."""
 
-    def __init__(self, backend: Backend, failed: Callable[[Exception], None]) -> None:
+    def __init__(self, backend: Backend, failed: Callable[[Exception], None], trace: Trace = OFF) -> None:
         self._backend = backend
+        self._trace = trace
         self._failed = failed
         self.flushes = Flushes(backend, self.heed)
         self._gathered: list[Write] = []
@@ -166,7 +168,8 @@ class Writer:
             await self._commit(batch)
         except _Unnoted:
             raise
-        except QuotaExceeded:
+        except QuotaExceeded as error:
+            self._trace.note(Kind.DISK_FAILED, writes=len(batch), error=error)
             shown = _touched(batch + self._gathered)
             await self._one_by_one(self._undo(batch))
             _announce(shown)  # who watches may have seen what is not there any more
@@ -175,6 +178,7 @@ class Writer:
 
     def _give_up(self, lost: list[Write], error: Exception) -> None:
         reason = error if isinstance(error, MasqError) else Disconnected("the store's disk failed")
+        self._trace.note(Kind.DISK_FAILED, writes=len(lost), error=error)
         self._settle(lost, reason)
         self._failed(error)
 
@@ -230,7 +234,11 @@ class Writer:
         for space, writes in by_space.items():
             puts.append(await space.seal([write.applied for write in writes if write.applied]))
         if puts:
+            began_ms = self._trace.now_ms() if self._trace.on else 0
             await self._backend.write(puts)
+            if self._trace.on:
+                size, took = sum(len(record) for _, record in puts), self._trace.now_ms() - began_ms
+                self._trace.note(Kind.WRITTEN, records=len(puts), bytes=size, ms=took)
         return frozen, [record for _, record in puts]
 
     def _checkpoint(self, space: OpenSpace, state: Frozen) -> None:
@@ -241,6 +249,7 @@ class Writer:
     def _checkpoint_done(self, task: asyncio.Task[None]) -> None:
         self._checkpoints.discard(task)
         error = None if task.cancelled() else task.exception()
+        self._trace.note(Kind.CHECKPOINT, kept=error is None)
         # A full disk only means that the journal stays longer: it still holds everything.
         if isinstance(error, Exception) and not isinstance(error, QuotaExceeded):
             self._failed(error)

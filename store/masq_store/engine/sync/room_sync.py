@@ -41,6 +41,7 @@ from masq_store.engine.sync.digest import digest_of
 from masq_store.engine.sync.presence import Presence
 from masq_store.engine.sync.room_keys import Opened, RoomKeys
 from masq_store.engine.sync.snapshot import Snapshot
+from masq_store.engine.trace import Kind
 
 GROUP_BYTES = 2 * 1024 * 1024
 """About what is opened and merged at once: enough to be quick, and little enough to show how far it has come."""
@@ -100,6 +101,7 @@ class SpaceSync:
         """Told who is in the room, where somebody wants to know."""
         self._keys, self._link, self._writer, self._crypto = room_keys, link, writer, crypto
         self._changed, self._now_ms = changed, now_ms
+        self._trace = link.trace
         self._source = FromDevices()
         self._kept = RoomLog().encode()  # the log as it was when all that was read of it was on the disk
         self._repeated = 0
@@ -258,6 +260,7 @@ class SpaceSync:
                 self._give_up(error)
             except MasqError as error:
                 self.problem = error
+                self._trace.note(Kind.SYNC_FAILED, error=error)
                 self._writer.heed(error)
             except Exception as error:  # a defect must be seen, and must not stop this device for good
                 asyncio.get_running_loop().call_exception_handler(
@@ -270,6 +273,7 @@ class SpaceSync:
         """Take what was said, up to a bearable size, as one step: all of it is merged, or nothing counts."""
         events: list[OfRoom] = []
         size = 0
+        began_ms = self._now_ms() if self._trace.on else 0
         while len(events) < len(self._said) and size < GROUP_BYTES:
             event = self._said[len(events)]
             events.append(event)
@@ -301,6 +305,10 @@ class SpaceSync:
             await self._compare(*stated)
         if self._sync.state == "torn":
             self._start_timer("again", TORN_SECONDS)
+        if self._trace.on:
+            torn, took = self._sync.state == "torn", self._now_ms() - began_ms
+            counts = {"events": len(events), "bytes": size, "changes": len(merge.changes)}
+            self._trace.note(Kind.READ, **counts, number=self._sync.log.number, torn=torn, ms=took)
 
     def _take(self, event: OfRoom, opened: Iterator[Opened]) -> Merge | None:
         """Take one event; of `opened`, the next is what its envelope holds. Returns what is to be merged."""
@@ -362,6 +370,7 @@ class SpaceSync:
 
     def _pass_over(self, opened: NewerData | None) -> None:
         """Go on without an envelope. What a later version has sealed will be read once this store can."""
+        self._trace.note(Kind.PASSED_OVER, newer=opened is not None)
         if opened is None:
             self.refused_count += 1
             return
@@ -459,6 +468,8 @@ class SpaceSync:
                 return  # what was not sent is posted after the next joining
             sync.sealed(post, tag_of(envelope), len(envelope))
             self._link.post(self, post.ref, envelope)
+            if self._trace.on:
+                self._trace.note(Kind.POSTED, bytes=len(envelope), behind=self.waiting)
         if posts:
             self._start_timer("answer", ANSWER_SECONDS)
 
@@ -469,6 +480,7 @@ class SpaceSync:
             found = await digest_of(self._crypto, core.rows())
             if sync.at_one(sender, stated, core.vector):  # nothing was written meanwhile
                 agreement.compared(found == stated.digest)
+                self._trace.note(Kind.COMPARED, alike=found == stated.digest)
                 return
         agreement.unlike(sync.log.vector, stated.vector, bool(sync.behind(core.vector)))
 
@@ -513,6 +525,7 @@ class SpaceSync:
         if self._snapshot is not snapshot:
             return
         self._snapshot = None
+        self._trace.note(Kind.SNAPSHOT, kept=whole, number=snapshot.number)
         self._compaction.ended(whole, snapshot.number, self._sync.log)
         if whole:
             self._trimmed = snapshot.number
@@ -533,6 +546,7 @@ class SpaceSync:
 
     def _give_up(self, error: MasqError) -> None:
         """Leave the room, and come again later, from where everything was on the disk."""
+        self._trace.note(Kind.SYNC_FAILED, error=error)
         self.problem = error
         if self._stopping:
             return
