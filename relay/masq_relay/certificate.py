@@ -26,8 +26,8 @@ def server_context(certfile: str | None, keyfile: str | None) -> ssl.SSLContext 
         if keyfile is not None:
             raise BadCertificate("--keyfile goes with --certfile; give both.")
         return None
-    _look("--certfile", certfile, CERTIFICATE, "certificate")
-    _look("--keyfile", certfile if keyfile is None else keyfile, KEY, "private key")
+    _check_file("--certfile", certfile, CERTIFICATE, "certificate")
+    _check_file("--keyfile", certfile if keyfile is None else keyfile, KEY, "private key")
     key = certfile if keyfile is None else keyfile
     asked: list[bool] = []
 
@@ -56,7 +56,7 @@ def server_context(certfile: str | None, keyfile: str | None) -> ssl.SSLContext 
     return context
 
 
-def _look(option: str, name: str, mark: bytes, what: str) -> None:
+def _check_file(option: str, name: str, mark: bytes, what: str) -> None:
     """Raise BadCertificate unless the file is there and holds what it is given for."""
     if not name:
         raise BadCertificate(f"{option} is empty: give it a file.")

@@ -35,7 +35,7 @@ class Certificate:
         server_context(*self._files)
         self.context.load_cert_chain(*self._files, password="")
 
-    def renew_or_say(self, event_log: EventLog) -> None:
+    def renew_and_log(self, event_log: EventLog) -> None:
         """Take the files up as they are now, for connections from now on; say in the log whether that went well."""
         try:
             self.renew()

@@ -143,9 +143,6 @@ _SNAPSHOT = Struct(f">BHI{SET_BYTES}sHHQ{TAG_BYTES}s")
 _CAST = Struct(">BH")
 _PING = Struct(">BI")
 
-SNAPSHOT_HEADER = _SNAPSHOT.size
-"""Bytes before the envelope in the frame with the longest header."""
-
 
 def read(frame: bytes) -> FromClient:
     """Return what a client's frame says. Raises BadFrame."""

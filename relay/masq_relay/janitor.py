@@ -85,7 +85,7 @@ class Janitor:
         self.connections.cut_stalled(now)
         self.connections.peers.forget(now)
         if self.certificate is not None and self.certificate.changed:
-            self.certificate.renew_or_say(self.event_log)
+            self.certificate.renew_and_log(self.event_log)
         if self.folder is not None and not (self.folder / FILE).exists():
             self.access.directory_gone()
             return
@@ -131,7 +131,7 @@ class Janitor:
         needed, disk = self.space.bytes_to_free(), self.access.disk
         if needed <= 0:
             return False
-        chosen = await self.access.write.ask(lambda: allowance.who_makes_way(disk.all_alone(), needed))
+        chosen = await self.access.write.ask(lambda: allowance.rooms_that_make_way(disk.all_alone(), needed))
         for each in chosen:
             room = self.rooms.by_key.get(each.key)
             if room is not None and room.loaded and room.alone is None:

@@ -152,7 +152,7 @@ class Relay:
     def renew_certificate(self) -> None:
         """Take the certificate's files up as they are now, for connections from now on."""
         if self._certificate is not None:
-            self._certificate.renew_or_say(self.event_log)
+            self._certificate.renew_and_log(self.event_log)
 
     async def stop(self) -> None:
         """Keep what has come, say to all that the relay is stopping, and end. Takes a few seconds at most."""
@@ -161,7 +161,7 @@ class Relay:
         self._tidying.cancel()
         with suppress(asyncio.CancelledError):
             await self._tidying
-        self.connections.hold_all()
+        self.connections.pause_all()
         await self._committer.finish()
         await self.connections.end_all()
         self.janitor.note_age()

@@ -178,7 +178,7 @@ def test_the_numbers_are_the_relays():
     assert (device.VERSION, device.CONNECTION) == (relay.VERSION, relay.CONNECTION)
     assert device.SMALLEST_ENVELOPE == relay.SMALLEST_ENVELOPE
     assert device.LONGEST_SENTENCE == relay.LONGEST_SENTENCE
-    assert device.SNAPSHOT_HEADER == relay.SNAPSHOT_HEADER == struct.calcsize(">BHI8sHHQ16s")
+    assert device.SNAPSHOT_HEADER == relay._SNAPSHOT.size == struct.calcsize(">BHI8sHHQ16s")
     assert (struct.calcsize(">BHI"), struct.calcsize(">BH")) == (device.POST_HEADER, device.CAST_HEADER)
     assert device.SMALLEST_FRAME == settings.SMALLEST_FRAME
     assert device.LARGEST_FRAME > settings.LARGEST_FRAME + device.SNAPSHOT_HEADER

@@ -14,7 +14,7 @@ DAY_MS = 86_400_000
 
 def work(key, size=32):
     """Return what makes a room with one envelope."""
-    return records.Work(key.ljust(16, b"."), b"T" * 32, None, 0, 0, 0, [bytes(size)], [])
+    return records.Work(key.ljust(16, b"."), b"T" * 32, None, 0, 0, [bytes(size)], [])
 
 
 def test_a_failed_room_takes_nothing_of_others_along(tmp_path):
@@ -58,7 +58,7 @@ def test_room_numbers_are_given_again(tmp_path):
     assert one.commit([work(b"\x11")], 0)[0].id == 6  # 2 and 4 have envelopes still
     while one.sweep():
         pass
-    one._looked_at = LAST_ROOM
+    one._last_reused = LAST_ROOM
     assert [one.commit([work(bytes([n]))], 0)[0].id for n in (0x12, 0x13, 0x14)] == [2, 4, 7]
     one.close(), two.close()
 

@@ -215,9 +215,9 @@ def alone(id, maker, size):
 def test_who_makes_way():
     """Always of the address that has most then, its newest room, until there is enough; many small rooms count too."""
     rooms = [alone(1, b"a", 900), alone(2, b"b", 5_000), alone(3, b"b", 3_000), alone(4, b"c", 4_000)]
-    assert [each.id for each in allowance.who_makes_way(rooms, 3_000)] == [3]
-    assert [each.id for each in allowance.who_makes_way(rooms, 9_000)] == [3, 2, 4]
-    assert [each.id for each in allowance.who_makes_way(rooms, 1 << 40)] == [3, 2, 4, 1]
+    assert [each.id for each in allowance.rooms_that_make_way(rooms, 3_000)] == [3]
+    assert [each.id for each in allowance.rooms_that_make_way(rooms, 9_000)] == [3, 2, 4]
+    assert [each.id for each in allowance.rooms_that_make_way(rooms, 1 << 40)] == [3, 2, 4, 1]
     many = [*(alone(n, b"m", 48) for n in range(100)), alone(200, b"s", 20_000)]
-    assert {each.maker for each in allowance.who_makes_way(many, 9_000)} == {b"m"}
-    assert allowance.who_makes_way([], 9_000) == []
+    assert {each.maker for each in allowance.rooms_that_make_way(many, 9_000)} == {b"m"}
+    assert allowance.rooms_that_make_way([], 9_000) == []

@@ -56,8 +56,9 @@ class Alone(NamedTuple):
 class Incoming:
     """A snapshot that is being written. Its last two fields belong to the thread that writes.
 
-    `touched`: when its writer last came further than before, in seconds since 1970, and `furthest`: to how many parts.
-    Whoever begins anew is where it was: the place is not held by part 0 for ever. `since`: when it took the place.
+    `touched`: when its writer last came further than before, in seconds of a clock that nobody sets, and `furthest`: to
+    how many parts. Whoever begins anew is where it was: the place is not held by part 0 for ever. `since`: when it took
+    the place.
     """
 
     set: bytes
@@ -93,7 +94,6 @@ class Work:
     id: int | None
     head: int
     total: int
-    start: int
     envelopes: list[bytes]
     parts: list[PartWork]
     age_ms: int = 0

@@ -33,7 +33,7 @@ class Disk(Tables):
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         super().__init__(connection)
-        self._looked_at = 0
+        self._last_reused = 0
         """The last room number that was given a second time."""
 
     def commit(self, works: Sequence[Work], now_ms: int) -> list[Done | Exception]:
@@ -45,13 +45,13 @@ class Disk(Tables):
         begun = [(part.incoming, part.incoming.disk_id) for work in works for part in work.parts]
         try:
             with self._transaction("BEGIN IMMEDIATE"):
-                return [self._one(work, now_ms) for work in works]
+                return [self._write(work, now_ms) for work in works]
         except Exception:
             # Which room it was costs a savepoint for each to find out, so that is done only now.
             for incoming, disk_id in begun:
                 incoming.disk_id = disk_id
         with self._transaction("BEGIN IMMEDIATE"):
-            results = [self._apart(work, now_ms) for work in works]
+            results = [self._write_apart(work, now_ms) for work in works]
             if all(isinstance(each, Exception) for each in results):
                 failure = results[0]
                 if isinstance(failure, CannotKeep):
@@ -59,11 +59,11 @@ class Disk(Tables):
                 raise DiskFailed(f"{type(failure).__name__}: {failure}")
         return results
 
-    def _apart(self, work: Work, now_ms: int) -> Done | Exception:
+    def _write_apart(self, work: Work, now_ms: int) -> Done | Exception:
         """Write this, or nothing of it. Raises where that does not go."""
         self._sql.execute("SAVEPOINT room")
         try:
-            done = self._one(work, now_ms)
+            done = self._write(work, now_ms)
         except Exception as failure:
             if not self._sql.in_transaction:  # SQLite gave the whole transaction up
                 raise
@@ -73,15 +73,15 @@ class Disk(Tables):
         self._sql.execute("RELEASE room")
         return done
 
-    def _one(self, work: Work, now_ms: int) -> Done:
+    def _write(self, work: Work, now_ms: int) -> Done:
         id = work.id
         if work.head + len(work.envelopes) > LAST_ENVELOPE:
             raise CannotKeep("This room has had all the envelopes that can be numbered. Begin another.")
         if id is None:
-            id = room_numbers.unused(self._sql, self._looked_at)
+            id = room_numbers.unused(self._sql, self._last_reused)
             if id is None:
                 raise CannotKeep("This relay has all the rooms that it can number.")
-            self._looked_at = id
+            self._last_reused = id
             self._sql.execute(
                 "INSERT INTO room (id, key, token, touched, made, maker, alone) VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (id, work.key, work.token, work.age_ms, work.age_ms, work.maker, work.alone),
@@ -97,13 +97,13 @@ class Disk(Tables):
             )
             first = last + 1
         for index, part in enumerate(work.parts):
-            sentence = self._part(id, work, part, done)
+            sentence = self._write_part(id, work, part, done)
             if sentence:
                 part.incoming.refused = True
                 done.refused[index] = sentence
         return done
 
-    def _part(self, room: int, work: Work, part: PartWork, done: Done) -> str | None:
+    def _write_part(self, room: int, work: Work, part: PartWork, done: Done) -> str | None:
         """Write a part; the last one makes the snapshot stand for the log. Returns why it was refused, or None."""
         incoming = part.incoming
         if incoming.refused:
@@ -128,10 +128,10 @@ class Disk(Tables):
             "UPDATE snapshot SET bytes = bytes + ? WHERE id = ?", (len(part.envelope) + batches.ENTRY, id)
         )
         if part.part == incoming.of - 1:
-            self._finish(room, id, older, done)
+            self._finish_snapshot(room, id, older, done)
         return None
 
-    def _finish(self, room: int, id: int, older: SnapshotKept | None, done: Done) -> None:
+    def _finish_snapshot(self, room: int, id: int, older: SnapshotKept | None, done: Done) -> None:
         """Let the log begin after the snapshot, in the same transaction as its last part: never before it is kept."""
         self._sql.execute("UPDATE snapshot SET done = 1 WHERE id = ?", (id,))
         snapshot = self._snapshot(id)

@@ -53,7 +53,7 @@ def cost(*, alone: bool, weight: int, size: int) -> int:
     return size * ALONE_COST if alone else size
 
 
-def who_makes_way(rooms: Iterable[Alone], size: int) -> list[Alone]:
+def rooms_that_make_way(rooms: Iterable[Alone], size: int) -> list[Alone]:
     """Return rooms of about `size` bytes together: one by one, of the address that has most then, its newest.
 
     Args:

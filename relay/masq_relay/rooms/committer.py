@@ -54,7 +54,7 @@ class Committer:
     def __post_init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._dirty: dict[Room, None] = {}
-        self._held: dict[Connection, None] = {}
+        self._paused: dict[Connection, None] = {}
         """Those that are not read from until more of what they posted is on disk."""
         self._committing = False
         self._scheduled = False
@@ -77,8 +77,8 @@ class Committer:
         everyone = space.unsaved = space.unsaved + unsaved
         own = connection.unsaved = connection.unsaved + unsaved
         if own > limits.unsaved or everyone > limits.unsaved_all:
-            connection.hold(DISK)
-            self._held[connection] = None
+            connection.pause_reading(DISK)
+            self._paused[connection] = None
         if room not in self._dirty:
             self._schedule(room)
 
@@ -194,9 +194,9 @@ class Committer:
 
     def _read_on(self) -> None:
         """Read on from those whose posts are on disk now."""
-        if not self._held or self.space.unsaved > self.limits.unsaved_all // 2:
+        if not self._paused or self.space.unsaved > self.limits.unsaved_all // 2:
             return
-        for connection in list(self._held):
+        for connection in list(self._paused):
             if connection.unsaved <= self.limits.unsaved // 2:
-                del self._held[connection]
-                connection.release(DISK)
+                del self._paused[connection]
+                connection.resume_reading(DISK)

@@ -22,14 +22,14 @@ DISK_REFUSAL: Refusal = (Code.DISK_FAILED, "The relay's disk failed; nothing was
 class _Answers(NamedTuple):
     """What entries are on the wire, one by one, without channels; None where it is nothing.
 
-    `for_all`: for whoever did not send it. `for_own`: for whoever did. `of`: which of them each author sent. `kept`:
-    whether the disk has them.
+    `for_all`: for whoever did not send it. `for_own`: for whoever did. `by_author`: which of them each member sent.
+    `kept`: whether the disk has them.
     """
 
     entries: list[Entry]
     for_all: list[Piece | None]
     for_own: list[Piece | None]
-    of: dict[Member, list[int]]
+    by_author: dict[Member, list[int]]
     kept: bool
 
 
@@ -42,7 +42,7 @@ def deliver(
     """
     refused = refusal or DISK_REFUSAL
     answers = _refuse(entries, refused) if done is None else _acknowledge(room, entries, now_ms, done)
-    _, for_all, for_own, of, _ = answers
+    _, for_all, for_own, by_author, _ = answers
     shared = [piece for piece in for_all if piece is not None]
     between: list[bytes] = []  # where it is needed: often all who are here have said something
     deliveries = size = 0
@@ -54,9 +54,9 @@ def deliver(
             # From here on the disk is read as fast as the member reads; what is buffered does not grow.
             _fall_behind(member, answers)
             continue
-        if member in of:
+        if member in by_author:
             own = for_all.copy()
-            for index in of[member]:
+            for index in by_author[member]:
                 own[index] = for_own[index]
             pieces = [piece for piece in own if piece is not None]
             data = frames.whole(pieces, member.wire) if pieces else b""
@@ -77,11 +77,11 @@ def _acknowledge(room: Room, entries: list[Entry], now_ms: int, done: Done) -> _
     """Number what the disk has now."""
     for_all: list[Piece | None] = []
     for_own: list[Piece | None] = []
-    of: defaultdict[Member, list[int]] = defaultdict(list)
+    by_author: defaultdict[Member, list[int]] = defaultdict(list)
     part = 0
     for index, entry in enumerate(entries):
         author = entry.member
-        of[author].append(index)
+        by_author[author].append(index)
         if type(entry) is Posted:
             number = room.head = room.head + 1
             for_all.append(frames.envelope(number, now_ms, entry.envelope))
@@ -101,23 +101,23 @@ def _acknowledge(room: Room, entries: list[Entry], now_ms: int, done: Done) -> _
                 if sentence is not None
                 else frames.stored(entry.ref, entry.work.incoming.number)
             )
-    return _Answers(entries, for_all, for_own, of, kept=True)
+    return _Answers(entries, for_all, for_own, by_author, kept=True)
 
 
 def _refuse(entries: list[Entry], refusal: Refusal) -> _Answers:
     """Refuse what the disk did not keep; a cast was never to be kept."""
     for_all: list[Piece | None] = []
     for_own: list[Piece | None] = []
-    of: defaultdict[Member, list[int]] = defaultdict(list)
+    by_author: defaultdict[Member, list[int]] = defaultdict(list)
     for index, entry in enumerate(entries):
-        of[entry.member].append(index)
+        by_author[entry.member].append(index)
         if isinstance(entry, Casting):
             for_all.append(frames.casted(entry.envelope))
             for_own.append(None)
         else:
             for_all.append(None)
             for_own.append(frames.refused(*refusal, entry.ref))
-    return _Answers(entries, for_all, for_own, of, kept=False)
+    return _Answers(entries, for_all, for_own, by_author, kept=False)
 
 
 def _fall_behind(member: Member, answers: _Answers) -> None:

@@ -122,7 +122,7 @@ class Hub:
         if refusal is not None:
             return refusal
         assert connection.peer is not None
-        self._note_who(room, connection.peer, join.token)
+        self._note_address(room, connection.peer, join.token)
         member = Member(connection, join.channel, room, join.number if known else 0, client.catch_up)
         room.members[member] = None
         client.channels[join.channel] = member
@@ -144,7 +144,7 @@ class Hub:
             return Code.BAD_FRAME, "This connection has joined the room on another channel."
         return None
 
-    def _note_who(self, room: Room, peer: Peer, token: bytes) -> None:
+    def _note_address(self, room: Room, peer: Peer, token: bytes) -> None:
         """Note who makes a room, and that a second address is in it, or one in a second week.
 
         What the disk has of it tells an address to nobody who lacks the room's token, or this run's key.

@@ -23,18 +23,8 @@ class Member:
     """
 
     __slots__ = (
-        "acks",
-        "catch_up",
-        "channel",
-        "connection",
-        "here",
-        "live",
-        "part",
-        "room",
-        "sent",
-        "snapshot",
-        "wire",
-    )
+        "acks", "catch_up", "channel", "connection", "here", "live", "part", "room", "sent", "snapshot", "wire",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -92,7 +82,7 @@ class Room:
 
     __slots__ = (
         "alone", "committing", "counted", "head", "id", "incoming", "key", "loaded", "made", "maker", "members",
-        "queued", "snapshot", "start", "token", "total", "trimmed", "uses", "waiting", "waiting_bytes", "writer",
+        "queued", "snapshot", "token", "total", "trimmed", "uses", "waiting", "waiting_bytes", "writer",
     )  # fmt: skip
 
     def __init__(self, key: bytes) -> None:
@@ -100,7 +90,7 @@ class Room:
         self.loaded = False
         self.token = b""
         self.id: int | None = None
-        self.head = self.total = self.start = self.trimmed = 0
+        self.head = self.total = self.trimmed = 0
         self.snapshot: SnapshotKept | None = None
         self.members: dict[Member, None] = {}
         self.uses = 0
@@ -127,7 +117,7 @@ class Room:
         self.token = token
         if kept is not None:
             self.token, self.id, self.head, self.total = kept.token, kept.id, kept.head, kept.total
-            self.start, self.trimmed, self.snapshot = kept.start, kept.trimmed, kept.snapshot
+            self.trimmed, self.snapshot = kept.trimmed, kept.snapshot
             self.made, self.alone = kept.made, kept.alone
 
     @property
@@ -166,7 +156,6 @@ class Room:
             self.id,
             self.head,
             self.total,
-            self.start,
             [entry.envelope for entry in entries if type(entry) is Posted],
             [entry.work for entry in entries if type(entry) is Part],
             age_ms,
@@ -182,7 +171,7 @@ class Room:
         self.committing = False
         self.waiting_bytes -= _size(entries)
         if done.snapshot is not None:
-            self.snapshot, self.start, self.trimmed = done.snapshot, done.snapshot.number, done.trimmed
+            self.snapshot, self.trimmed = done.snapshot, done.trimmed
         incoming = self.incoming
         finished = done.snapshot is not None and incoming is not None and incoming.disk_id == done.snapshot.id
         if finished or (incoming is not None and incoming.refused):

@@ -112,7 +112,7 @@ class Connection(WSListener):
                 transport.send_close(WSCloseCode.OK)
             transport.disconnect()
             if not self.dead:  # what it does not read any more must not keep the socket open
-                self._bury()
+                self._end()
                 self.later("grace", self._connections.limits.grace, self.abort)
         elif self.dead or not self._pace(frame.payload_size):
             return
@@ -126,11 +126,9 @@ class Connection(WSListener):
         """End: leave all rooms."""
         for timer in self._timers.values():
             timer.cancel()
-        self._bury()
+        self._end()
         self._connections.remove(self)
         self._arrival.disconnected()
-        # It is in no circle of references any more: its reading buffer is freed at once.
-        del self._received, self._writable, self._closed
 
     def pause_writing(self) -> None:
         """Note that the other side reads more slowly than it is sent to."""
@@ -142,8 +140,7 @@ class Connection(WSListener):
         """Go on with what it has not been sent."""
         self.slow = False
         self._connections.slow.pop(self, None)
-        if not self.dead:
-            self._writable()
+        self._writable()
 
     # To the socket.
 
@@ -180,9 +177,9 @@ class Connection(WSListener):
         )
         self._transport.send(WSMsgType.BINARY, frames.error(code, sentence, channel, ref))
         self._transport.send_close(CLOSES.get(code, WSCloseCode.POLICY_VIOLATION), code.name.lower().encode())
-        self._bury()
+        self._end()
         # Read on, so that what is still coming does not make the system throw away the sentence just sent.
-        self.release(self._paused)
+        self.resume_reading(self._paused)
         self.later("grace", self._connections.limits.grace, self.abort)
 
     def abort(self) -> None:
@@ -220,16 +217,16 @@ class Connection(WSListener):
         peer.owed = 0
         wait = peer.out.take(owed, self.now)
         if wait and not self.dead and not self._paused & RATE:
-            self.hold(RATE)
+            self.pause_reading(RATE)
             self.later("rest", wait, self._after_rest)
 
-    def hold(self, why: int) -> None:
+    def pause_reading(self, why: int) -> None:
         """Stop reading for this reason."""
         if not self._paused and not self.dead:
             self._socket.pause_reading()
         self._paused |= why
 
-    def release(self, why: int) -> None:
+    def resume_reading(self, why: int) -> None:
         """Go on reading, unless there is another reason not to."""
         held, self._paused = self._paused, self._paused & ~why
         if held and not self._paused and not self._socket.is_closing():
@@ -248,7 +245,7 @@ class Connection(WSListener):
                 )
                 return False
             if not self._paused & RATE:
-                self.hold(RATE)
+                self.pause_reading(RATE)
                 self.later("rest", max(too_often, too_much), self._after_rest)
         return True
 
@@ -261,7 +258,7 @@ class Connection(WSListener):
             self.later("rest", wait, self._after_rest)
         else:
             peer.turn = now + TURN_SECONDS
-            self.release(RATE)
+            self.resume_reading(RATE)
 
     # Frames.
 
@@ -298,7 +295,7 @@ class Connection(WSListener):
 
     # The end.
 
-    def _bury(self) -> None:
+    def _end(self) -> None:
         self.dead = True
         self._fragments = None
         self._connections.slow.pop(self, None)
@@ -400,10 +397,10 @@ class Connections:
             largest.cut(Code.TOO_FAST, sentence)
             largest.abort()  # its memory is what counts
 
-    def hold_all(self) -> None:
+    def pause_all(self) -> None:
         """Read no more from anybody: the relay is stopping."""
         for connection in list(self._all):
-            connection.hold(STOP)
+            connection.pause_reading(STOP)
 
     async def end_all(self) -> None:
         """Say to all that the relay is stopping, and end them once they have read it, or after a while."""

@@ -18,25 +18,14 @@ MOST_REMEMBERED = 100_000
 class Peer:
     """One address, or one IPv6 network of IPV6_BITS bits.
 
-    `arriving`: how many sockets are no connection yet. `held`: bytes of reading buffers. `out`: what it
-    has others sent, and `owed` what was not taken from that yet. `turn`: when
-    the next of its connections may be read on. `kept`, `made`: bytes that it adds and rooms that it makes in a day.
+    `arriving`: how many sockets are no connection yet. `held`: bytes of reading buffers. `out`: what it has
+    others sent, and `owed` what was not taken from that yet. `turn`: when the next of its connections may be read on.
+    `kept`, `made`: bytes that it adds and rooms that it makes in a day.
     """
 
     __slots__ = (
-        "arriving",
-        "bytes",
-        "connections",
-        "frames",
-        "held",
-        "kept",
-        "made",
-        "name",
-        "out",
-        "owed",
-        "rooms",
-        "turn",
-    )
+        "arriving", "bytes", "connections", "frames", "held", "kept", "made", "name", "out", "owed", "rooms", "turn",
+    )  # fmt: skip
 
     def __init__(self, name: str, limits: Limits, now: float) -> None:
         self.name = name
