@@ -17,7 +17,9 @@ LINES_PER_SECOND, LINES_BURST = 20.0, 1000.0
 
 
 class Out(Protocol):
-    """What lines are written to; it may fail as it likes."""
+    """What lines are written to; it may fail as it likes. `lost`: those that it took, and could not write after all."""
+
+    lost: int
 
     def write(self, line: str, /) -> object:
         """Write a line."""
@@ -32,8 +34,12 @@ class EventLog:
         self._key = secrets.token_bytes(16)
         self._pace = Bucket(LINES_PER_SECOND, LINES_BURST, time.monotonic())
         self._left_out = 0
-        self.lost = 0
+        self._lost = 0
+
+    @property
+    def lost(self) -> int:
         """Lines that were not written: it could not be done, or there were too many."""
+        return self._lost + self._out.lost
 
     def mark(self, name: bytes | str) -> str:
         """Return eight letters that stand for a room or an address in this run's log, and in no other."""
@@ -46,7 +52,7 @@ class EventLog:
             return
         if not self._pace.has(1, time.monotonic()):
             self._left_out += 1
-            self.lost += 1
+            self._lost += 1
             return
         if self._left_out:
             fields["left_out_before"] = self._left_out
@@ -56,6 +62,6 @@ class EventLog:
         try:
             self._out.write(line + "\n")
         except Exception:  # no log is worth an envelope
-            self.lost += 1
+            self._lost += 1
         else:
             self._left_out = 0

@@ -23,7 +23,7 @@ class LogLines:
         self._out = out
         self._lines: queue.Queue[str | None] = queue.Queue(MOST_WAITING)
         self.lost = 0
-        """Lines that could not be written."""
+        """Lines that were taken and could not be written."""
         self._thread = threading.Thread(target=self._work, name="masq-relay-log", daemon=True)
         self._thread.start()
 

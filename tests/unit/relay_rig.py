@@ -68,6 +68,12 @@ class Clock:
         return self.ms
 
 
+class Said(io.StringIO):
+    """What the relay says in its log."""
+
+    lost = 0
+
+
 class Running:
     """A relay under test."""
 
@@ -111,7 +117,7 @@ async def relay(
 
     `elapsed`: the milliseconds that it ages by; `start`: more of what Relay.start takes; `limits`: fields of Limits.
     """
-    said = io.StringIO()
+    said = Said()
     choice = Limits(**{"tidy": 0.05, "grace": 2.0, **limits})
     extra: dict = {"behind_proxy": behind_proxy, **({"clock_ms": clock} if clock else {})}
     extra |= {"elapsed": lambda: elapsed() / 1000} if elapsed else {}

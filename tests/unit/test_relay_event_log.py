@@ -18,6 +18,8 @@ from masq_relay.log_lines import MOST_WAITING, LogLines
 class Broken:
     """A stream that fails as a full disk, a pipe without a reader, or a closed file does."""
 
+    lost = 0
+
     def __init__(self, error):
         self.error = error
 
@@ -143,13 +145,25 @@ def test_a_program_whose_log_nobody_reads(tmp_path, reader):
 def test_a_log_is_not_flooded():
     """Of more lines than a burst the rest is left out, and the next line says how many."""
     lines = []
-    event_log = EventLog("info", type("List", (), {"write": lambda self, line: lines.append(line)})())
+    event_log = EventLog(
+        "info", type("List", (), {"write": lambda self, line: lines.append(line), "lost": 0})()
+    )
     for _ in range(int(LINES_BURST) + 500):
         event_log.write("warning", "cut off")
     assert len(lines) <= LINES_BURST + 20
     event_log._pace.give_back(1)
     event_log.write("warning", "cut off")
     assert json.loads(lines[-1])["left_out_before"] == event_log.lost > 400
+
+
+@pytest.mark.parametrize("error", FAILURES[:3], ids=lambda error: type(error).__name__)
+def test_lines_that_fail_later_are_counted(error):
+    """A line that was taken, and could not be written by the thread that writes them, is among the lost ones."""
+    lines = LogLines(Broken(error))
+    event_log = EventLog("info", lines)
+    event_log.write("warning", "cut off")
+    lines.end()
+    assert event_log.lost == 1
 
 
 def test_lines_that_nobody_takes():

@@ -41,7 +41,7 @@ def deliver(
     `done` is None where nothing was kept: then posts and parts are refused by `refusal`, and casts go out all the same.
     """
     refused = refusal or DISK_REFUSAL
-    answers = _refuse(entries, refused) if done is None else _acknowledge(room, entries, now_ms, done)
+    answers = _refuse_all(entries, refused) if done is None else _acknowledge(room, entries, now_ms, done)
     _, for_all, for_own, by_author, _ = answers
     shared = [piece for piece in for_all if piece is not None]
     between: list[bytes] = []  # where it is needed: often all who are here have said something
@@ -104,7 +104,7 @@ def _acknowledge(room: Room, entries: list[Entry], now_ms: int, done: Done) -> _
     return _Answers(entries, for_all, for_own, by_author, kept=True)
 
 
-def _refuse(entries: list[Entry], refusal: Refusal) -> _Answers:
+def _refuse_all(entries: list[Entry], refusal: Refusal) -> _Answers:
     """Refuse what the disk did not keep; a cast was never to be kept."""
     for_all: list[Piece | None] = []
     for_own: list[Piece | None] = []

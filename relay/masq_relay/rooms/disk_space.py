@@ -40,9 +40,11 @@ class DiskSpace:
         used = self.measured + self.added + self.unsaved + size
         if used <= self._plenty:  # nearly always
             return True
-        return self._has_share(member, weight, used, ref, snapshot=snapshot)
+        return self._may_grow_though_nearly_full(member, weight, used, ref, snapshot=snapshot)
 
-    def _has_share(self, member: Member, weight: int, used: int, ref: int, *, snapshot: bool) -> bool:
+    def _may_grow_though_nearly_full(
+        self, member: Member, weight: int, used: int, ref: int, *, snapshot: bool
+    ) -> bool:
         """Tell whether this room may grow though the disk is nearly full; refuse what was to come where not."""
         room = member.room
         share = allowance.share(
