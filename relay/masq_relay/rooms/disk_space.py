@@ -1,4 +1,4 @@
-"""How full the disk is, and who is refused where it is nearly full: whose rooms grow least likely, first."""
+"""How full the disk is, and which rooms may still grow where it is nearly full."""
 
 from __future__ import annotations
 
