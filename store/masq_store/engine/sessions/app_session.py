@@ -59,10 +59,10 @@ class AppSession(Calls):
 
     def open(self, profile: Keeper, space: OpenSpace, status: Status) -> None:
         """Let the app work on `space`, which is `profile`'s."""
-        if self._space is not space:
+        if self.space is not space:
             self._leave()
-            self._profile, self._space = profile, space
-            self._share = self._turns.share(self.origin)
+            self._profile, self.space = profile, space
+            self.share = self._turns.share(self.origin)
             space.listeners.append(self._changed)
         self._refusal = None
         self._locks = False
@@ -81,8 +81,8 @@ class AppSession(Calls):
 
         Watches go on: if the app may use the next profile, they tell what is different there.
         """
-        if self._space is not None:
-            self._shown = self._space.core.keys("") + self.watches.news if self.watches else None
+        if self.space is not None:
+            self._shown = self.space.core.keys("") + self.watches.news if self.watches else None
             self._leave()
 
     def refuse(self, refusal: MasqError, status: Status) -> None:
@@ -134,7 +134,7 @@ class AppSession(Calls):
 
     def hand_over(self) -> tuple[Port, State]:
         """Stop, and return the port with what another engine needs to go on with it."""
-        seen = dict(self._space.core.vector) if self._space else self._seen
+        seen = dict(self.space.core.vector) if self.space else self._seen
         self._leave()
         self.closed = True
         if self._reading and not self._reading.over:
@@ -189,12 +189,12 @@ class AppSession(Calls):
         if size > MAX_RECEIVED_CHARACTERS:
             self._end(ProtocolError(f"a message was longer than {MAX_RECEIVED_CHARACTERS:,} characters"))
             return
-        if self._space is not None and not self._paused:
+        if self.space is not None and not self._paused:
             rest = self._engine.rest
             if rest.limited and not rest.used(self.origin):
                 self._locks = True  # now, and this is answered then
         if not (self._queue or self._calls or self._steps or self.watches.behind or self._waits):
-            until = self._turns.begin(self._share)
+            until = self._turns.begin(self.share)
             if until is not None:  # the usual case: at once, with nothing put down in between
                 try:
                     self._open_message(text)
@@ -206,7 +206,7 @@ class AppSession(Calls):
                         self.flush()
                         self.writer.begin()
                 finally:
-                    self._turns.end(self._share)
+                    self._turns.end(self.share)
                     if (self._calls or self._steps or self.watches.behind) and self.more:
                         self._turns.wait(self)
                 return
@@ -249,8 +249,8 @@ class AppSession(Calls):
 
     def _leave(self) -> None:
         self._begin_anew()
-        if self._space is not None and self._profile is not None:
-            self._space.listeners.remove(self._changed)
+        if self.space is not None and self._profile is not None:
+            self.space.listeners.remove(self._changed)
             self._profile.release(self.origin)
-            self._profile = self._space = None
-            self._share = self._turns.share("")
+            self._profile = self.space = None
+            self.share = self._turns.share("")

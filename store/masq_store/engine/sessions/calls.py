@@ -15,7 +15,6 @@ from masq_store.engine.sessions.methods import ARGUMENTS, FOR_STRANGERS, METHODS
 from masq_store.engine.sessions.outbox import MAX_UNREAD_CHARACTERS, Outbox
 from masq_store.engine.sessions.reading import WINDOW_CHARACTERS, Held, LongText, Reading, calls_of
 from masq_store.engine.sessions.status import Status
-from masq_store.engine.sessions.turns import Share
 from masq_store.engine.sessions.watches import Watches
 from masq_store.engine.storage.open_space import OpenSpace
 
@@ -40,10 +39,12 @@ class Calls(Outbox):
         self.writer = engine.writer
         self.now_ms = engine.now_ms
         self.on_severed: Callable[[bool], None] = lambda closed: None  # the engine's
+        self.space: OpenSpace | None = None
+        """The app's space while the app may use it."""
+        self.share = engine.turns.share("")
+        """Its app's share of the engine's time; all strangers together have one."""
         self._engine = engine
         self._turns = engine.turns
-        self._share = self._turns.share("")
-        self._space: OpenSpace | None = None
         self._refusal: MasqError | None = None
         self._queue: deque[str | LongText] = deque()  # messages to be read
         self._queued = 0  # what they count for
@@ -55,20 +56,10 @@ class Calls(Outbox):
         self._locks = False  # it was found to be time to lock
 
     @property
-    def space(self) -> OpenSpace | None:
-        """The app's space while the app may use it."""
-        return self._space
-
-    @property
-    def share(self) -> Share:
-        """Its app's share of the engine's time; all strangers together have one."""
-        return self._share
-
-    @property
     def core(self) -> Space:
         """Its space's map in memory."""
-        assert self._space is not None
-        return self._space.core
+        assert self.space is not None
+        return self.space.core
 
     def status(self) -> Status:
         """Return what the app may know."""
@@ -89,7 +80,7 @@ class Calls(Outbox):
         quick = 0
         while True:
             # Not in the middle of a long call: its answer shows what was there when it began.
-            if self.watches.behind and self._long is None and self._space is not None:
+            if self.watches.behind and self._long is None and self.space is not None:
                 self.flush()  # whoever opened a watch hears that first
                 changes = self.watches.piece(self.core, clock, until)
                 if changes:
@@ -126,7 +117,7 @@ class Calls(Outbox):
             self.closed
             or self._paused
             or self._locks
-            or (self._space is None and self._refusal is None)
+            or (self.space is None and self._refusal is None)
             or self._sent - self._read > MAX_UNREAD_CHARACTERS
         )
 
@@ -172,7 +163,7 @@ class Calls(Outbox):
     def _do(self, call: list[Any]) -> None:
         number = call[0]
         try:
-            if self._space is None and call[1] not in FOR_STRANGERS:
+            if self.space is None and call[1] not in FOR_STRANGERS:
                 raise self._refusal or Disconnected("the session has ended")
             method = METHODS.get(call[1])
             if method is None:
