@@ -30,7 +30,6 @@ import asyncio, itertools, json
 import contract_backend, contract_crypto, contract_network
 from masq.errors import Disconnected, QuotaExceeded
 from masq_store.browser.ports.indexeddb import IndexedDB
-from masq_store.browser.ports.localstorage import LocalStorage
 from masq_store.browser.ports.webcrypto import WebCrypto
 from masq_store.browser.ports.websocket import BrowserNetwork
 from masq_store.core.errors import RelayUnreachable, Superseded
@@ -44,12 +43,6 @@ async def make_indexeddb(other=None):
     made = await IndexedDB.open(name)
     names[made] = name
     return made
-
-async def make_localstorage(other=None):
-    import js
-    if other is None:
-        js.localStorage.clear()
-    return LocalStorage()
 
 async def make_webcrypto():
     return WebCrypto((await make_indexeddb()).keys())
@@ -126,11 +119,10 @@ def check(page: Any, code: str) -> None:
 
 
 @pytest.mark.engines("each")
-@pytest.mark.parametrize("kind", ["indexeddb", "localstorage"])
 @pytest.mark.parametrize("rule", [rule.__name__ for rule in backend_contract.CONTRACT])
-def test_backends_keep_the_contract(page: Any, kind: str, rule: str) -> None:
+def test_backends_keep_the_contract(page: Any, rule: str) -> None:
     """Each rule of the backend contract holds in the browser."""
-    check(page, f"await contract_backend.{rule}(make_{kind})")
+    check(page, f"await contract_backend.{rule}(make_indexeddb)")
 
 
 @pytest.mark.engines("each")
@@ -223,18 +215,17 @@ for url in ("", "no address", "ws://localhost:99999/", "ws://relay.example/"):
 
 
 @pytest.mark.engines("each")
-@pytest.mark.parametrize("kind", ["indexeddb", "localstorage"])
-def test_a_closed_backend_says_so(page: Any, kind: str) -> None:
+def test_a_closed_backend_says_so(page: Any) -> None:
     """After close() reads, scans, writes and claims raise Disconnected: nothing hangs, nothing is lost silently."""
     check(
         page,
-        f"""
-made = await make_{kind}()
+        """
+made = await make_indexeddb()
 await made.write([("a", b"1")])
 await made.close()
 for work in (made.read("a"), made.scan(""), made.write([("a", b"2")]), made.write([]), made.claim()):
     await asyncio.wait_for(raises(Disconnected, work), 5)
-other = await make_{kind}(made)
+other = await make_indexeddb(made)
 assert await other.read("a") == b"1"
 """,
     )
@@ -277,21 +268,6 @@ else:
 assert await made.scan("") == []
 await asyncio.wait_for(made.write([("b", b"1")]), 5)
 assert await made.read("b") == b"1"
-""",
-    )
-
-
-@pytest.mark.engines("each")
-def test_a_page_of_localstorage_is_full(page: Any) -> None:
-    """localStorage over its 4 MiB raises QuotaExceeded and holds what it held, replaced and dropped keys included."""
-    check(
-        page,
-        """
-made = await make_localstorage()
-await made.write([("a", b"1"), ("b", b"2")])
-await raises(QuotaExceeded, made.write([("a", b"x" * 4_000_000), ("c", b"3")], [("b", "c")]))
-assert await made.scan("") == [("a", b"1"), ("b", b"2")]
-await made.write([("c", b"3")])
 """,
     )
 
