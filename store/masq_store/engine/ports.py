@@ -7,12 +7,15 @@ suite runs against all of them.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from masq_store.core.crypto.primitives import Primitives
 
 Key = Any
 """An AES-256-GCM key as the engine's `Crypto` holds it: opaque, never its bytes."""
+
+KeepsKeys = Literal["kept", "plain", "none"]
+"""How a device keeps its own key: so that nobody can read its bytes; as bytes, which is weaker; not at all."""
 
 
 class Backend(Protocol):
@@ -64,11 +67,8 @@ class Crypto(Primitives, Protocol):
     async def device_key(self) -> Key | None:
         """Return this device's own AES-GCM key, made on first use; None where this browser can keep none."""
 
-    async def keeps_keys(self) -> str:
-        """Return how the device key is kept.
-
-        "kept": so that nobody can read its bytes; "plain": as bytes, which is weaker; "none": not at all.
-        """
+    async def keeps_keys(self) -> KeepsKeys:
+        """Return how the device key is kept."""
 
 
 class Port(Protocol):

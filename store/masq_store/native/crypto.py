@@ -6,6 +6,7 @@ import os
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 from cryptography.exceptions import InvalidSignature, InvalidTag
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
@@ -104,7 +105,7 @@ class NativeCrypto:
             self._device_key = AESGCM(secret)
         return self._device_key
 
-    async def keeps_keys(self) -> str:
+    async def keeps_keys(self) -> Literal["kept", "plain"]:
         """Return "plain" for a key in a file; else "kept": the key lives as long as this object."""
         return "plain" if self._key_file else "kept"
 

@@ -6,7 +6,7 @@ import asyncio
 import unicodedata
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 from masq_store.browser.ports.promises import Promises
 from masq_store.browser.ports.reused_array import Scratch
@@ -147,7 +147,7 @@ class WebCrypto:
             self._device = kept
         return self._device
 
-    async def keeps_keys(self) -> str:
+    async def keeps_keys(self) -> Literal["kept", "plain", "none"]:
         """Return "kept", "plain" or "none"; see the port."""
         if await self.device_key() is None:
             return "none"
