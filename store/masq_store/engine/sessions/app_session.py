@@ -1,8 +1,8 @@
-"""An app's session: what an app's messages do to its space.
+"""An app's session: from its port's arrival to its end, whichever profile is open, and from one engine to the next.
 
-The hot path has no `await`: a read is answered in the call that brings the message, a write takes effect there
-and is acknowledged by the writer once it is durable. What takes longer goes on in turns (`turns`). All that an app
-can send, or leave unread, has a bound.
+It takes the app's messages; `calls` has what is done with them, `methods` what an app may call, `outbox` what goes
+back. The hot path has no `await`: a read is answered in the call that brings the message, a write takes effect there
+and is acknowledged by the writer once it is durable. All that an app can send, or leave unread, has a bound.
 """
 
 from __future__ import annotations
@@ -39,7 +39,11 @@ CLOSED_SECONDS = 2
 
 
 class AppSession(Calls):
-    """One connection of one app, whose origin the frame has verified."""
+    """One connection of one app, whose origin the frame has verified.
+
+    `nonce`: it asks the person under that. `app`: what it says of itself. What the session has to say to others than
+    the app goes by the functions `on_…`, which the engine and the worker set.
+    """
 
     def __init__(self, engine: House, port: Port, origin: str, nonce: str, app: dict[str, Any]) -> None:
         super().__init__(engine, port, origin)

@@ -29,7 +29,7 @@ LOOK_EVERY = 8
 
 
 class Calls(Outbox):
-    """The working half of a session."""
+    """The working half of a session; whoever puts a message into it lets it go on."""
 
     def __init__(self, engine: House, port: Port, origin: str) -> None:
         super().__init__(port)
