@@ -27,6 +27,7 @@ from masq_store.engine.enrolment import port_line as line
 from masq_store.engine.enrolment import port_sync as space_line
 from masq_store.engine.pages.overview import overview
 from masq_store.engine.partition import partition
+from masq_store.engine.partition.app_copy import Copy
 from masq_store.engine.profile.tickets import TICKET_SECONDS
 from masq_store.engine.storage import open_space as spaces
 from masq_store.engine.store.enrolments import HEAR_SECONDS
@@ -427,6 +428,48 @@ def test_a_copys_ticket_opens_once_and_leaves_the_disk() -> None:
         rig.now += TICKET_SECONDS * 1000 + 1
         await apart.restart()
         assert await apart.backend.scan("ticket/") == []
+
+    run(story)
+
+
+def test_no_link_is_asked_for_any_more_once_the_copy_has_opened() -> None:
+    """A page waits for a link, and another tab of the app brings a ticket: both get their data, and the strip goes."""
+
+    async def story() -> None:
+        rig = await with_profile("correct horse", False)
+        apart = await Apart(rig).start()
+        tab = await connected(rig, apart)
+        await until(tab.ticket)
+        await apart.restart()
+        waits, strips = apart.app(), []
+        waits.session.on_strip = strips.append  # type: ignore[attr-defined]
+        await waits.status(state="locked")
+        assert await waits.call("severed") is None
+        assert strips == [{"state": "ask"}]
+        await apart.app(ticket=tab.ticket()).status(state="ready")
+        await waits.status(state="ready")
+        await until(lambda: strips[-1] is None)
+
+    run(story)
+
+
+def test_no_link_is_asked_for_any_more_once_the_copy_is_in_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A copy that was out of touch is in step by itself again, at a relay, say: the strip goes."""
+
+    async def story() -> None:
+        rig = await with_profile()
+        apart = await Apart(rig).start()
+        await connected(rig, apart)
+        await in_step(rig, apart)
+        await apart.restart()
+        tab, strips = apart.app(), []
+        tab.session.on_strip = strips.append  # type: ignore[attr-defined]
+        await tab.status(state="ready", sync="off")
+        assert await tab.call("severed") is None
+        await until(lambda: strips == [{"state": "ask"}])
+        monkeypatch.setattr(Copy, "state", "live")
+        assert await tab.call("increment", "count", 1) == 1
+        await until(lambda: strips[-1] is None)
 
     run(story)
 
