@@ -24,7 +24,7 @@ from masq_store.core.enrolment.messages import Grant, Told
 from masq_store.core.enrolment.roster import Policy
 from masq_store.core.space.clock import MAX_COUNTER, MAX_MS, Stamp
 from masq_store.core.space.register import Change, Register
-from masq_store.engine.enrolment.port_line import Line
+from masq_store.engine.enrolment.port_line import PortLine
 from masq_store.engine.pages.device_calls import DEVICE_METHODS
 from masq_store.engine.pages.overview import overview
 from masq_store.engine.pages.page_session import METHODS
@@ -72,7 +72,7 @@ async def closed(apart: Apart, copy: Copy) -> None:
     """Close the store's window; the partition knows at once, and not after a silence."""
     apart.cut()
     for asked in list(apart.partition._requests._here.values()):
-        assert isinstance(asked.line, Line)
+        assert isinstance(asked.line, PortLine)
         asked.line._end()
     await until(lambda: copy.line is None)
 

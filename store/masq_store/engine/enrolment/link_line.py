@@ -25,7 +25,7 @@ class LinkLine(Encounter):
     _gone: Callable[[], None]
 
     def attach(self, *, said: Said, gone: Callable[[], None], changed: Callable[[], None]) -> None:
-        """Take whose end it is, as a `Line` does; `changed` has nothing to tell."""
+        """Take whose end it is, as a `PortLine` does; `changed` has nothing to tell."""
         self._said, self._gone = said, gone
 
     @property

@@ -24,7 +24,7 @@ LOOK_SECONDS = 0.05
 """How often it is looked whether both ends have the same."""
 
 
-class Line:
+class PortLine:
     """One end of the port.
 
     first_word: seconds that the other end's first word may take; 0: no more than any other.

@@ -12,7 +12,7 @@ from masq_store.core.crypto import key_schedule as keys
 from masq_store.core.enrolment import roster
 from masq_store.core.enrolment.messages import Grant, Told
 from masq_store.core.errors import DamagedData
-from masq_store.engine.enrolment.port_line import Line
+from masq_store.engine.enrolment.port_line import PortLine
 from masq_store.engine.partition.enrolment_records import Secrets
 from masq_store.engine.partition.services import Services
 from masq_store.engine.relay.link import RelayLink
@@ -50,7 +50,7 @@ class Copy:
         """Whether it stands in the place of a damaged one, and nobody has been told."""
         self.locks = False
         """Whether it has rested for too long and locks as soon as it can: it counts as locked already."""
-        self.line: Line | None = None
+        self.line: PortLine | None = None
         self._turn = secrets.grant.turn  # in which it was opened
         self._taken_back = False  # a window of the store has said so
         self._older: dict[

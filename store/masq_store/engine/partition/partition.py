@@ -2,7 +2,8 @@
 
 Where a browser keeps the store's data from an app's page, the hidden frame has storage of its own, apart for each
 site. What runs there is a device that holds single spaces: never a profile's root key or home secret, nor another
-site's apps. A window of the store brings what it may have, over a port (`Line`); from then on it syncs like any device.
+site's apps. A window of the store brings what it may have, over a port (`PortLine`); from then on it syncs like any
+device.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 from masq.errors import QuotaExceeded
 from masq_store.core.enrolment import messages as wire
 from masq_store.core.profile import claims as access
-from masq_store.engine.enrolment.port_line import Line
+from masq_store.engine.enrolment.port_line import PortLine
 from masq_store.engine.partition.app_copy import Copy
 from masq_store.engine.partition.app_sessions import Sessions
 from masq_store.engine.partition.enrolment_records import EnrolmentRecords
@@ -159,7 +160,7 @@ class Partition:
         for session in self._sessions.of(origin):
             if session.nonce == nonce:
                 self._links.reached(session)
-        self._requests.ask(Line(port, first_word=wire.START_SECONDS), origin, nonce, claims)
+        self._requests.ask(PortLine(port, first_word=wire.START_SECONDS), origin, nonce, claims)
 
     def severed(self, session: AppSession, closed: bool) -> None:
         """The app's page has opened the store's window and cannot reach it: another way is offered.

@@ -10,7 +10,7 @@ from typing import Any
 from masq.errors import MasqError, QuotaExceeded
 from masq_store.core.enrolment import messages as wire
 from masq_store.core.profile.home_layout import Identity, draw_identity
-from masq_store.engine.enrolment.port_line import Line
+from masq_store.engine.enrolment.port_line import PortLine
 from masq_store.engine.partition.app_copy import Copy
 from masq_store.engine.partition.app_sessions import Sessions
 from masq_store.engine.partition.link_request import LinkRequest
@@ -24,7 +24,7 @@ from masq_store.engine.sessions.app_session import AppSession
 class StoreRequest:
     """One end of the store that is there: who asks it for what, and what came of it."""
 
-    line: Line | LinkRequest
+    line: PortLine | LinkRequest
     origin: str
     nonce: str
     identity: Identity | None = None
@@ -59,7 +59,7 @@ class StoreRequests:
         self._here: dict[str, StoreRequest] = {}  # by origin
         self._stopping = False
 
-    def ask(self, line: Line | LinkRequest, origin: str, nonce: str, app: dict[str, Any]) -> None:
+    def ask(self, line: PortLine | LinkRequest, origin: str, nonce: str, app: dict[str, Any]) -> None:
         """Ask for an app's data over a line to which nobody is attached yet."""
         before = self._here.pop(origin, None)
         if before is not None:  # the person has clicked again
@@ -148,7 +148,9 @@ class StoreRequests:
             if copy.was_damaged:
                 copy.was_damaged = False
                 asked.line.post(damaged=True)
-            if isinstance(asked.line, Line) and asked.grant is grant:  # else another one is about to follow
+            if (
+                isinstance(asked.line, PortLine) and asked.grant is grant
+            ):  # else another one is about to follow
                 copy.line = asked.line
                 asked.line.sync(copy.data, copy.roster, self._services.writer)
             for session in self._sessions.of(grant.origin):
@@ -190,7 +192,7 @@ class StoreRequests:
             del self._here[asked.origin]
         copy = asked.copy
         if copy is None:
-            if isinstance(asked.line, Line):  # the other kind says itself why it ends
+            if isinstance(asked.line, PortLine):  # the other kind says itself why it ends
                 self._denied(asked, "closed")
         else:
             if copy.line is asked.line:

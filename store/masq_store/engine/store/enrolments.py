@@ -15,7 +15,7 @@ from masq.errors import MasqError, ProtocolError
 from masq_store.core.crypto import key_schedule as keys
 from masq_store.core.enrolment import messages as wire
 from masq_store.core.profile.home_layout import Identity, identity_of
-from masq_store.engine.enrolment.port_line import Line
+from masq_store.engine.enrolment.port_line import PortLine
 from masq_store.engine.ports import Port
 from masq_store.engine.profile.profile import Profile
 from masq_store.engine.store.generations import enrolment_in, generations
@@ -36,7 +36,7 @@ class Enrolment:
         self,
         engine: Engine,
         enrolments: Enrolments,
-        line: Line | LinkOffer,
+        line: PortLine | LinkOffer,
         *,
         asked: bool,
         page: PageSession | None,
@@ -131,7 +131,7 @@ class Enrolments:
 
     def take(self, port: Port, *, asked: bool, page: PageSession | None = None) -> None:
         """Take up a port that leads to a partition's worker, which will say who it is. `page`: the window's."""
-        line = Line(port, first_word=wire.START_SECONDS)
+        line = PortLine(port, first_word=wire.START_SECONDS)
         self._here.append(Enrolment(self._engine, self, line, asked=asked, page=page))
 
     async def offer_link(
