@@ -25,7 +25,7 @@ PairingState = Literal[
 # The overview: what every page may show ---------------------------------------------------------------------
 
 
-class ActiveProfile(TypedDict):
+class CurrentProfile(TypedDict):
     """The profile in use.
 
     `failed`: why it cannot be opened; `passphrase`: it has one; `lock_minutes`: after so long without use it locks, 0:
@@ -50,7 +50,7 @@ class ListedProfile(TypedDict):
     passphrase: bool
 
 
-class AppSync(TypedDict):
+class AppSyncStatus(TypedDict):
     """One app's data and the relay. `waiting`: changes that it has not got yet; `devices`: how many hold the data."""
 
     on: bool
@@ -72,7 +72,7 @@ class ListedApp(TypedDict):
     keys: int
     bytes: int
     tabs: int
-    sync: AppSync
+    sync: AppSyncStatus
 
 
 class KeptApp(TypedDict):
@@ -120,7 +120,7 @@ class Copying(TypedDict):
     of: int
 
 
-class ProfileSync(TypedDict):
+class SyncStatus(TypedDict):
     """A whole profile and the relay.
 
     `last_ms`: when this device last had all that the relay has; `waiting`: changes that it has not got yet; `refused`,
@@ -182,12 +182,12 @@ class RemovedDevice(TypedDict):
 class Overview(TypedDict):
     """What every page of the store may show. `keeps_keys`: see `Crypto.keeps_keys`; `persistent`: so is the storage."""
 
-    profile: ActiveProfile | None
+    profile: CurrentProfile | None
     profiles: list[ListedProfile]
     apps: list[ListedApp]
     kept: list[KeptApp]
     backup: BackupReminder
-    sync: ProfileSync
+    sync: SyncStatus
     devices: list[ListedDevice]
     copies: list[ListedCopy]
     removed: RemovedDevice | None

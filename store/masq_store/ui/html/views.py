@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from masq.errors import from_wire
 from masq_store.core.pages.schema import (
     AccessRequest,
-    ActiveProfile,
+    CurrentProfile,
     FoundBackup,
     LinkProgress,
     ListedApp,
@@ -114,7 +114,7 @@ def create(moment: Moment = CALM, request: Question | None = None, *, another: b
 
 
 def unlock(
-    profile: ActiveProfile,
+    profile: CurrentProfile,
     moment: Moment = CALM,
     request: Question | None = None,
     profiles: Sequence[ListedProfile] = (),
@@ -130,7 +130,7 @@ def unlock(
 
 
 def failed(
-    profile: ActiveProfile, why: str, moment: Moment = CALM, profiles: Sequence[ListedProfile] = ()
+    profile: CurrentProfile, why: str, moment: Moment = CALM, profiles: Sequence[ListedProfile] = ()
 ) -> Page:
     """The profile cannot be opened; `why`, in a sentence. The others of `profiles` can be gone to."""
     others = [other for other in profiles if other["id"] != profile["id"]]
@@ -176,7 +176,7 @@ def app(
     return _page("app.html", about["name"], moment, opened=opened, **model)
 
 
-def connect(request: Question, profile: ActiveProfile, moment: Moment = CALM, relay: bool = True) -> Page:
+def connect(request: Question, profile: CurrentProfile, moment: Moment = CALM, relay: bool = True) -> Page:
     """The question of the popup: may this app keep its data here? `relay`: copies meet there."""
     return _page("connect.html", request["origin"], moment, request=request, profile=profile, relay=relay)
 

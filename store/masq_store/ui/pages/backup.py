@@ -37,7 +37,7 @@ class Backup(Visit):
         if present is None:
             return
         origin = self.text("backup-what") or None
-        named = [self.active["name"]]
+        named = [self.current["name"]]
         named += [one["name"] for one in shell.overview["apps"] if one["origin"] == origin]
         name = transfer.file_name(*named, date(shell.moment.now_ms), ending="masq")
         beside = {"InvalidValue": "passphrase", "WrongPassphrase": "store-passphrase"}

@@ -14,7 +14,7 @@ class Connect(Visit):
         assert self.shell.request is not None
         return views.connect(
             self.shell.request,
-            self.active,
+            self.current,
             self.shell.moment,
             bool(self.shell.overview["sync"]["relay"]["url"]),
         )

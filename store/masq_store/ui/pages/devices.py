@@ -42,7 +42,7 @@ class Devices(Pairing[PairingProgress]):
     async def _invite(self, _subject: str) -> None:
         shell = self.shell
         await self.finish()  # the one before, if it failed
-        asked = self.active["passphrase"]
+        asked = self.current["passphrase"]
         if asked and shell.moment.panel.name != "invite":
             return shell.open("invite")
         passphrase = self.proof()

@@ -240,7 +240,7 @@ class Entries(Visit):
             return
         now = shell.moment.now_ms
         name = transfer.file_name(about["name"], date(now), ending="json")
-        work = transfer.export(shell.link, shell.screen, about, self.active, name, now, shell.progress)
+        work = transfer.export(shell.link, shell.screen, about, self.current, name, now, shell.progress)
         done, _nothing = await shell.act("export", work)
         if done:
             shell.close(_("{file} is in your downloads.", file=name))

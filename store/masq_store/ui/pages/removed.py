@@ -37,7 +37,7 @@ class Removed(Visit):
 
     async def _erase(self, _subject: str) -> None:
         shell = self.shell
-        profile = self.active
+        profile = self.current
         done, _overview = await shell.act("erase-removed", shell.link.call("delete_profile", profile["id"]))
         if done:
             said = _("{name}'s profile and its data were deleted from this device.", name=profile["name"])

@@ -1,6 +1,6 @@
 """Which page the reader sees, by the address and by what is known."""
 
-from masq_store.core.pages.schema import ActiveProfile, Overview
+from masq_store.core.pages.schema import CurrentProfile, Overview
 from masq_store.ui.html.views import Question
 from masq_store.ui.pages.app_link import Severed
 from masq_store.ui.pages.apps import Apps
@@ -39,7 +39,7 @@ def visit_for(shell: Shell, present: Visit | None, overview: Overview, request: 
     return kind(shell, shell.place, profile)
 
 
-def _kind(shell: Shell, profile: ActiveProfile | None, request: Question | None) -> type[Visit]:
+def _kind(shell: Shell, profile: CurrentProfile | None, request: Question | None) -> type[Visit]:
     page = shell.place.page
     locked = bool(profile and profile["locked"])
     if page == "nowhere":

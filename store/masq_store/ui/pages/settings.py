@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from masq.errors import MasqError
-from masq_store.core.pages.schema import ActiveProfile
+from masq_store.core.pages.schema import CurrentProfile
 from masq_store.core.profile.claims import is_longer
 from masq_store.ui.html import views
 from masq_store.ui.pages.unlock import differ, switch, wrong_name
@@ -83,7 +83,7 @@ class Settings(Visit):
     async def _delete(self, profile: str) -> None:
         shell = self.shell
         name = next((one["name"] for one in shell.overview["profiles"] if one["id"] == profile), "")
-        active = self.active["id"] == profile
+        active = self.current["id"] == profile
         done, _overview = await shell.act("delete-profile", shell.link.call("delete_profile", profile))
         if not done:
             return
@@ -99,10 +99,10 @@ class Settings(Visit):
 
     async def _change_passphrase(self, _subject: str) -> None:
         shell, new = self.shell, self.text("passphrase-new")
-        present = self.text("passphrase") if self.active["passphrase"] else ""
+        present = self.text("passphrase") if self.current["passphrase"] else ""
         if shell.seconds_to_wait():
             return
-        if self.active["passphrase"] and not present:
+        if self.current["passphrase"] and not present:
             return shell.refuse(_("Type your present passphrase first."), "passphrase")
         if not new:
             return shell.refuse(_("Type the new passphrase first."), "passphrase-new")
@@ -135,9 +135,9 @@ class Settings(Visit):
 
     async def _stay(self) -> None:
         shell, stay = self.shell, self.ticked("stay-unlocked")
-        if stay and not self.active["stays_unlocked"]:  # it outlives the lock
+        if stay and not self.current["stays_unlocked"]:  # it outlives the lock
             return shell.open("stay-longer")
-        self._expect({**self.active, "stays_unlocked": stay})
+        self._expect({**self.current, "stays_unlocked": stay})
         await self._done("stay-unlocked", shell.link.call("set_stay_unlocked", stay))
 
     async def _stay_longer(self, _subject: str) -> None:
@@ -148,9 +148,9 @@ class Settings(Visit):
 
     async def _lock_minutes(self) -> None:
         shell, minutes = self.shell, int(self.text("lock-minutes") or 0)
-        if is_longer(minutes, self.active["lock_minutes"]):
+        if is_longer(minutes, self.current["lock_minutes"]):
             return shell.open("lock-later", str(minutes))
-        self._expect({**self.active, "lock_minutes": minutes})
+        self._expect({**self.current, "lock_minutes": minutes})
         await self._done("lock-minutes", shell.link.call("set_lock_minutes", minutes))
 
     async def _lock_later(self, minutes: str) -> None:
@@ -169,7 +169,7 @@ class Settings(Visit):
         ):
             self.shell.close(said)
 
-    def _expect(self, profile: ActiveProfile) -> None:
+    def _expect(self, profile: CurrentProfile) -> None:
         """Show the choice as made while the engine works on it."""
         self.shell.overview = {**self.shell.overview, "profile": profile}
         self.shell.moment = self.shell.moment._replace(panel=views.Panel())

@@ -64,7 +64,7 @@ class Unlock(Visit):
     def page(self) -> views.Page:
         """Return the form."""
         overview = self.shell.overview
-        known = (self.active, self.shell.moment, self.shell.request, overview["profiles"])
+        known = (self.current, self.shell.moment, self.shell.request, overview["profiles"])
         return views.unlock(*known, removed=overview["removed"])
 
     def acts(self) -> dict[str, Act]:
@@ -91,8 +91,8 @@ class Failed(Visit):
 
     def page(self) -> views.Page:
         """Return what is the matter, and the ways on."""
-        why = sentences.said(from_wire(self.active["failed"]))
-        return views.failed(self.active, why, self.shell.moment, self.shell.overview["profiles"])
+        why = sentences.said(from_wire(self.current["failed"]))
+        return views.failed(self.current, why, self.shell.moment, self.shell.overview["profiles"])
 
     def acts(self) -> dict[str, Act]:
         """Going to another profile."""

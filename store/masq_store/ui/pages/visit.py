@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from masq_store.core.pages.schema import ActiveProfile
+from masq_store.core.pages.schema import CurrentProfile
 from masq_store.ui.html.routes import Place
 from masq_store.ui.html.views import Page
 from masq_store.ui.pages.shell import Shell
@@ -69,7 +69,7 @@ class Visit:
     # ---- for all
 
     @property
-    def active(self) -> ActiveProfile:
+    def current(self) -> CurrentProfile:
         """The profile in use, for the pages that are shown only where there is one: see router.py."""
         profile = self.shell.overview["profile"]
         assert profile is not None
@@ -85,7 +85,7 @@ class Visit:
         "" where the store has none. None where it is missing, or may not be tried yet: the page says so.
         """
         shell, typed = self.shell, self.text(field)
-        if not self.active["passphrase"]:
+        if not self.current["passphrase"]:
             return ""
         if shell.seconds_to_wait():
             return None

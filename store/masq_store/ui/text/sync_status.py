@@ -1,7 +1,7 @@
 """Whether a profile is in step with its other devices, in sentences."""
 
 from masq.errors import from_wire
-from masq_store.core.pages.schema import AppSync, CopyRecord, ProfileSync, RelayInUse
+from masq_store.core.pages.schema import AppSyncStatus, CopyRecord, RelayInUse, SyncStatus
 from masq_store.ui.text import error_sentences as sentences
 from masq_store.ui.text import formatting as readable
 from masq_store.ui.text.translation import _, ngettext
@@ -9,17 +9,17 @@ from masq_store.ui.text.translation import _, ngettext
 CLOCK_MATTERS_MS = 60_000
 """A clock that is off by more than this is named: the later change is told by the clocks."""
 
-OFF: ProfileSync = {
+OFF: SyncStatus = {
     "state": "off", "relay": {"url": "", "default": "", "own": None, "problem": None}, "last_ms": None,
     "waiting": 0, "refused": 0, "repeated": 0, "differed": 0, "copying": None, "clock_off_ms": None,
 }  # fmt: skip
 """What is known of a profile before the engine has said anything."""
 
-APP_OFF: AppSync = {"on": True, "state": "off", "waiting": 0, "last_ms": None, "devices": 1}
+APP_OFF: AppSyncStatus = {"on": True, "state": "off", "waiting": 0, "last_ms": None, "devices": 1}
 """The same of one app."""
 
 
-def state(sync: ProfileSync, devices: int) -> str:
+def state(sync: SyncStatus, devices: int) -> str:
     """Return how things stand between this device, one of so many `devices`, and the relay."""
     if sync["copying"]:
         return _("Your data is being copied onto this device.")
@@ -46,7 +46,7 @@ def state(sync: ProfileSync, devices: int) -> str:
     return _("Everything here is on the relay. No other device has it.")
 
 
-def app_state(sync: AppSync, relay: str, now_ms: int) -> str:
+def app_state(sync: AppSyncStatus, relay: str, now_ms: int) -> str:
     """Return how things stand for one app; `relay` is the address in use, "" for none."""
     if not sync["on"]:
         return _("What this app saves here stays on this device.")
@@ -114,7 +114,7 @@ def problem(relay: RelayInUse) -> str:
     return sentences.said(from_wire(relay["problem"])) if relay["problem"] else ""
 
 
-def dropped(sync: ProfileSync) -> list[str]:
+def dropped(sync: SyncStatus) -> list[str]:
     """Return what was wrong with what arrived, a sentence for each kind."""
     said = []
     if sync["refused"]:

@@ -6,7 +6,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Callable
 from typing import Any
 
-from masq_store.core.pages.schema import ActiveProfile, FoundEntries, ListedApp, OfferedFile
+from masq_store.core.pages.schema import CurrentProfile, FoundEntries, ListedApp, OfferedFile
 from masq_store.ui.window.screen import Link, Screen
 
 PIECE = 512 * 1024  # bytes; the engine takes up to 1 MiB at once
@@ -50,7 +50,7 @@ async def export(
     link: Link,
     screen: Screen,
     about: ListedApp,
-    profile: ActiveProfile,
+    profile: CurrentProfile,
     name: str,
     now_ms: int,
     report: Report,
