@@ -20,9 +20,7 @@ from masq_store.ui.html.routes import Place, read_hash
 from masq_store.ui.html.views import Moment, Notice, Page, Panel, Problem, Question
 from masq_store.ui.pages.router import visit_for
 from masq_store.ui.pages.visit import Visit
-from masq_store.ui.text import error_sentences as sentences
-from masq_store.ui.text import formatting as readable
-from masq_store.ui.text import sync_status as syncing
+from masq_store.ui.text import error_sentences, formatting, sync_status
 from masq_store.ui.text.error_sentences import code_of
 from masq_store.ui.text.translation import _, language
 from masq_store.ui.window import preferences
@@ -38,7 +36,7 @@ REFRESH_PAUSE = 0.2  # seconds between two redraws for changes that apps make
 NOTHING: Overview = {
     "profile": None, "profiles": [], "apps": [], "kept": [], "backup": {"due": False, "last_ms": None},
     "keeps_keys": "kept", "persistent": False, "build": 0, "version": "",
-    "sync": syncing.OFF, "devices": [], "copies": [], "removed": None,
+    "sync": sync_status.OFF, "devices": [], "copies": [], "removed": None,
     "trash": [],
 }  # fmt: skip
 """What is known before the engine has said anything."""
@@ -327,7 +325,7 @@ class App:
             self.draw()
 
     def _say_refused(self, error: MasqError, field: str) -> None:
-        said = sentences.said_of_name(error) if field == "profile-name" else sentences.said(error)
+        said = error_sentences.said_of_name(error) if field == "profile-name" else error_sentences.said(error)
         self.refuse(said, field, float(error.fields.get("wait_seconds") or 0))
 
     def refuse(self, sentence: str, field: str = "", wait_seconds: float = 0) -> None:
@@ -343,7 +341,7 @@ class App:
 
     async def _count_down(self, problem: Problem) -> None:
         while self.moment.problem is problem and (left := self.seconds_to_wait()):
-            self.screen.write("wait", readable.try_again(left))
+            self.screen.write("wait", formatting.try_again(left))
             await asyncio.sleep(min(1.0, (problem.until_ms / 1000 - time.time()) % 1 or 1))
         if self.moment.problem is problem:
             self.draw()  # the button works again
@@ -385,7 +383,7 @@ def trouble(error: Exception) -> Page:
     if code == "ProtocolError":
         detail = str(error) if language() == "en" else ""  # it is written for programmers, in English
         return views.unreachable(_("This page and the part of Masq that keeps your data differ."), detail)
-    return views.unreachable(sentences.said(error) if isinstance(error, MasqError) else str(error))
+    return views.unreachable(error_sentences.said(error) if isinstance(error, MasqError) else str(error))
 
 
 def is_open(overview: Overview) -> bool:

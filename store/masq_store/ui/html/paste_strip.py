@@ -6,7 +6,7 @@ The frame passes on the `link` of the form that is sent, whichever it is: so "No
 from masq.errors import MasqError
 from masq_store.core.enrolment.link_machine import NOT_NOW
 from masq_store.ui.html.render import TEMPLATES
-from masq_store.ui.text import translation as words
+from masq_store.ui.text import translation
 from masq_store.ui.text.error_sentences import said_of_link
 
 
@@ -16,8 +16,8 @@ def draw(state: str, error: MasqError | None, look: str, languages: list[str]) -
     `state`: "ask", "look", "wait" or "end", then with the `error` that tells why. `look`: the address of the style
     sheet. `languages`: those that the browser asks pages for, the best first.
     """
-    words.use(words.best(languages))
+    translation.use(translation.best(languages))
     sentence = said_of_link(error) if error else ""
     return TEMPLATES["strip.html"].render(
-        state=state, sentence=sentence, look=look, language=words.language(), not_now=NOT_NOW
+        state=state, sentence=sentence, look=look, language=translation.language(), not_now=NOT_NOW
     )

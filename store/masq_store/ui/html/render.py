@@ -6,10 +6,7 @@ from typing import Any
 from jinja2 import DictLoader, Environment, StrictUndefined
 
 from masq_store.ui.html import routes
-from masq_store.ui.text import formatting as readable
-from masq_store.ui.text import sync_status as syncing
-from masq_store.ui.text import translation as words
-from masq_store.ui.text import value_text as editing
+from masq_store.ui.text import formatting, sync_status, translation, value_text
 
 NAMES = (
     "parts.html", "top.html", "message.html",
@@ -39,22 +36,22 @@ def _environment() -> Environment:
         auto_reload=False,
     )
     made.globals.update(
-        _=words._,
-        ngettext=words.ngettext,
-        number=words.number,
-        languages=words.LANGUAGES,
+        _=translation._,
+        ngettext=translation.ngettext,
+        number=translation.number,
+        languages=translation.LANGUAGES,
         app_address=routes.app_address,
         split_origin=routes.split_origin,
-        size=readable.size,
-        moment=readable.moment,
-        day=readable.day,
-        clock=readable.clock,
-        syncing=syncing,
-        date=readable.date,
-        readable_key=readable.key,
-        readable_value=readable.value,
-        editable=editing.to_text,
-        try_again=readable.try_again,
+        size=formatting.size,
+        moment=formatting.moment,
+        day=formatting.day,
+        clock=formatting.clock,
+        sync_status=sync_status,
+        date=formatting.date,
+        readable_key=formatting.key,
+        readable_value=formatting.value,
+        editable=value_text.to_text,
+        try_again=formatting.try_again,
     )
     return made
 

@@ -20,7 +20,7 @@ from masq_store.core.pages.schema import (
 from masq_store.core.profile.claims import is_this_machine
 from masq_store.ui.html import qr
 from masq_store.ui.html.render import render
-from masq_store.ui.text import error_sentences as sentences
+from masq_store.ui.text import error_sentences
 from masq_store.ui.text.translation import _
 
 
@@ -242,12 +242,12 @@ def take(overview: Overview, state: PairingProgress, moment: Moment = CALM) -> P
 
 
 def _why(state: PairingProgress | None) -> str:
-    return sentences.said(from_wire(state["error"])) if state and state["error"] else ""
+    return error_sentences.said(from_wire(state["error"])) if state and state["error"] else ""
 
 
 def severed(state: LinkProgress | None, why: str = "", moment: Moment = CALM) -> Page:
     """The popup of an app whose page it cannot reach; `state`: of the link, `why` there is none."""
-    ended = sentences.said_of_link(from_wire(state["error"])) if state and state["error"] else ""
+    ended = error_sentences.said_of_link(from_wire(state["error"])) if state and state["error"] else ""
     title = _("No link was made") if why else _("One more step")
     return _page("severed.html", title, moment, state=state, why=why or ended)
 

@@ -5,13 +5,13 @@ from typing import Any
 from masq.errors import MasqError
 from masq_store.core.pages.schema import LinkProgress
 from masq_store.ui.html import views
-from masq_store.ui.pages.pairing_page import Pairing
+from masq_store.ui.pages.pairing_page import PairingPage
 from masq_store.ui.pages.visit import Act
 from masq_store.ui.text.error_sentences import said_of_link
 from masq_store.ui.text.translation import _
 
 
-class Severed(Pairing[LinkProgress]):
+class AppLink(PairingPage[LinkProgress]):
     """Nobody in this browser asks under the window's nonce, and no page can be reached that might."""
 
     stays = True

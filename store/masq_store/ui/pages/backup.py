@@ -8,7 +8,7 @@ from masq_store.ui.pages.unlock import differ
 from masq_store.ui.pages.visit import Act, Visit
 from masq_store.ui.text.formatting import date
 from masq_store.ui.text.translation import _
-from masq_store.ui.window import file_transfer as transfer
+from masq_store.ui.window import file_transfer
 
 
 class Backup(Visit):
@@ -39,7 +39,7 @@ class Backup(Visit):
         origin = self.text("backup-what") or None
         named = [self.current["name"]]
         named += [one["name"] for one in shell.overview["apps"] if one["origin"] == origin]
-        name = transfer.file_name(*named, date(shell.moment.now_ms), ending="masq")
+        name = file_transfer.file_name(*named, date(shell.moment.now_ms), ending="masq")
         beside = {"InvalidValue": "passphrase", "WrongPassphrase": "store-passphrase"}
         done, _nothing = await shell.act("backup", self._make(passphrase, origin, present, name), beside)
         if done:
@@ -49,4 +49,4 @@ class Backup(Visit):
     async def _make(self, passphrase: str, origin: str | None, present: str, name: str) -> None:
         shell = self.shell
         made: OfferedFile = await shell.link.call("write_backup", passphrase, origin, present)
-        await transfer.fetch_backup(shell.link, shell.screen, made, name, shell.progress)
+        await file_transfer.fetch_backup(shell.link, shell.screen, made, name, shell.progress)

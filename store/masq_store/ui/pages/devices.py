@@ -3,13 +3,13 @@
 from masq_store.core.pages.schema import PairingProgress
 from masq_store.core.pairing.device_pairing import read_code
 from masq_store.ui.html import views
-from masq_store.ui.pages.pairing_page import Pairing
+from masq_store.ui.pages.pairing_page import PairingPage
 from masq_store.ui.pages.remove_copy import remove_copy
 from masq_store.ui.pages.visit import Act
 from masq_store.ui.text.translation import _
 
 
-class Devices(Pairing[PairingProgress]):
+class Devices(PairingPage[PairingProgress]):
     """The list, and in its place the adding of a device while that goes on."""
 
     firsts = {"rename-device": "device-name", "invite": "passphrase"}

@@ -9,13 +9,12 @@ from masq_store.ui.html import views
 from masq_store.ui.html.views import Edited
 from masq_store.ui.pages.remove_copy import remove_copy
 from masq_store.ui.pages.visit import Act, Choice, Visit
-from masq_store.ui.text import formatting as readable
-from masq_store.ui.text import sync_status as syncing
+from masq_store.ui.text import formatting, sync_status
 from masq_store.ui.text.error_sentences import code_of
 from masq_store.ui.text.formatting import date
 from masq_store.ui.text.translation import _
 from masq_store.ui.text.value_text import NotAValue, from_text, to_text
-from masq_store.ui.window import file_transfer as transfer
+from masq_store.ui.window import file_transfer
 
 SEARCH_AFTER = 0.15  # seconds without a key stroke before the search runs
 SHOWN = 50  # entries at first, and added by each "Show more"
@@ -70,7 +69,7 @@ class Entries(Visit):
     def take(self, loaded: tuple[ListedApp | None, list[tuple[str, Any]], bool]) -> None:
         """Keep them."""
         about, self.entries, self.more = loaded
-        self.about = about and {"sync": syncing.APP_OFF, **about}
+        self.about = about and {"sync": sync_status.APP_OFF, **about}
 
     def page(self) -> views.Page:
         """Return the page, or that the app keeps nothing here."""
@@ -149,7 +148,7 @@ class Entries(Visit):
     async def _edit(self, index: str) -> None:
         key, packed = self.entries[int(index)]
         self.edited = Edited(key, to_text(packed), packed)
-        self.shell.open("edit", key, opener=f"edit {readable.key(key)}")
+        self.shell.open("edit", key, opener=f"edit {formatting.key(key)}")
 
     def _value(self) -> Any:
         """Return what was typed as a packed value. Raises NotAValue."""
@@ -189,7 +188,7 @@ class Entries(Visit):
 
     async def _is_there(self, key: str) -> bool:
         answer: FoundEntries = await self.shell.link.call(
-            "entries", self.origin, key, key[:-1], transfer.ENTRIES
+            "entries", self.origin, key, key[:-1], file_transfer.ENTRIES
         )
         return any(found == key for found, _packed in answer["entries"])
 
@@ -208,7 +207,7 @@ class Entries(Visit):
         done, _existed = await self.shell.act(f"delete {key}", work)
         if done:
             self.deleted = (key, packed)
-            await self._settle(_("“{key}” was deleted.", key=readable.key(key)), "undo")
+            await self._settle(_("“{key}” was deleted.", key=formatting.key(key)), "undo")
 
     async def _undo(self, _subject: str) -> None:
         if not self.deleted:
@@ -217,8 +216,8 @@ class Entries(Visit):
         done, _nothing = await self.shell.act("undo", self._set(key, packed))
         if done:
             self.deleted = None
-            await self._settle(_("“{key}” is back.", key=readable.key(key)))
-            self.shell.screen.focus(f"edit {readable.key(key)}")
+            await self._settle(_("“{key}” is back.", key=formatting.key(key)))
+            self.shell.screen.focus(f"edit {formatting.key(key)}")
 
     # ---- the app as a whole
 
@@ -239,8 +238,8 @@ class Entries(Visit):
         if not about:
             return
         now = shell.moment.now_ms
-        name = transfer.file_name(about["name"], date(now), ending="json")
-        work = transfer.export(shell.link, shell.screen, about, self.current, name, now, shell.progress)
+        name = file_transfer.file_name(about["name"], date(now), ending="json")
+        work = file_transfer.export(shell.link, shell.screen, about, self.current, name, now, shell.progress)
         done, _nothing = await shell.act("export", work)
         if done:
             shell.close(_("{file} is in your downloads.", file=name))

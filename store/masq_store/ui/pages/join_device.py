@@ -7,7 +7,7 @@ from typing import Any
 from masq.errors import MasqError
 from masq_store.core.pages.schema import PairingProgress
 from masq_store.ui.html import views
-from masq_store.ui.pages.pairing_page import Pairing
+from masq_store.ui.pages.pairing_page import PairingPage
 from masq_store.ui.pages.unlock import differ
 from masq_store.ui.pages.visit import Act
 from masq_store.ui.text.translation import _
@@ -17,7 +17,7 @@ MARK = "pair="
 """What a code must hold to be another device's link."""
 
 
-class Pair(Pairing[PairingProgress]):
+class JoinDevice(PairingPage[PairingProgress]):
     """From a link to the profile: six digits to be typed on the other device, and a question here."""
 
     stays = True  # the profile that comes is the active one, and this page goes on about it

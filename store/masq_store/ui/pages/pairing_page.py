@@ -11,7 +11,7 @@ from masq_store.ui.text.error_sentences import code_of
 Progress = TypeVar("Progress", PairingProgress, LinkProgress)
 
 
-class Pairing(Visit, Generic[Progress]):
+class PairingPage(Visit, Generic[Progress]):
     """A page on which this device pairs with another one, or with an app's page.
 
     `state` is what the engine last told of the pairing, None where this page has begun none. Leaving ends it.

@@ -9,7 +9,7 @@ from masq_store.ui.pages.unlock import differ
 from masq_store.ui.pages.visit import Act, Choice, Visit
 from masq_store.ui.text.error_sentences import code_of
 from masq_store.ui.text.translation import _
-from masq_store.ui.window import file_transfer as transfer
+from masq_store.ui.window import file_transfer
 
 FIELD = "backup-file"
 TRY_AGAIN = "WrongBackupPassphrase"
@@ -81,7 +81,7 @@ class Restore(Visit):
         if not self.name:
             assert self.file is not None
             try:
-                self.name = await transfer.send_file(
+                self.name = await file_transfer.send_file(
                     shell.link, shell.screen, FIELD, self.file[1], shell.progress
                 )
             except MasqError:

@@ -2,13 +2,13 @@
 
 from masq_store.core.pages.schema import CurrentProfile, Overview
 from masq_store.ui.html.views import Question
-from masq_store.ui.pages.app_link import Severed
+from masq_store.ui.pages.app_link import AppLink
 from masq_store.ui.pages.apps import Apps
 from masq_store.ui.pages.backup import Backup
 from masq_store.ui.pages.connect import Connect
 from masq_store.ui.pages.devices import Devices
 from masq_store.ui.pages.entries import Entries
-from masq_store.ui.pages.join_device import Pair
+from masq_store.ui.pages.join_device import JoinDevice
 from masq_store.ui.pages.removed import Removed, asks
 from masq_store.ui.pages.restore import Restore
 from masq_store.ui.pages.settings import Settings
@@ -45,11 +45,11 @@ def _kind(shell: Shell, profile: CurrentProfile | None, request: Question | None
     if page == "nowhere":
         return Nowhere
     if page == "pair":  # it brings a profile: whatever is here stays as it is
-        return Pair
+        return JoinDevice
     if page == "connect" and not request and not locked:
         # Asked here before, its page has gone since: that it cannot be reached has no other reason.
         cut_off = shell.screen.severed and shell.asked != shell.place.nonce
-        return Severed if cut_off and shell.screen.came_from() else Over
+        return AppLink if cut_off and shell.screen.came_from() else Over
     if not profile:
         return Restore if page == "restore" else Create
     if profile["failed"]:

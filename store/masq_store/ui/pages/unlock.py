@@ -4,7 +4,7 @@ from masq.errors import from_wire
 from masq_store.ui.html import views
 from masq_store.ui.pages.shell import Shell
 from masq_store.ui.pages.visit import Act, Visit
-from masq_store.ui.text import error_sentences as sentences
+from masq_store.ui.text import error_sentences
 from masq_store.ui.text.translation import _, ngettext
 
 MAX_NAME = 64  # characters, as masq_store.core.profile.claims allows
@@ -91,7 +91,7 @@ class Failed(Visit):
 
     def page(self) -> views.Page:
         """Return what is the matter, and the ways on."""
-        why = sentences.said(from_wire(self.current["failed"]))
+        why = error_sentences.said(from_wire(self.current["failed"]))
         return views.failed(self.current, why, self.shell.moment, self.shell.overview["profiles"])
 
     def acts(self) -> dict[str, Act]:

@@ -2,8 +2,7 @@
 
 from masq.errors import from_wire
 from masq_store.core.pages.schema import AppSyncStatus, CopyRecord, RelayInUse, SyncStatus
-from masq_store.ui.text import error_sentences as sentences
-from masq_store.ui.text import formatting as readable
+from masq_store.ui.text import error_sentences, formatting
 from masq_store.ui.text.translation import _, ngettext
 
 CLOCK_MATTERS_MS = 60_000
@@ -73,7 +72,7 @@ def last(last_ms: int | None, now_ms: int) -> str:
     """Return when this device last had everything that the relay has; "" if it never had."""
     if last_ms is None:
         return ""
-    return _("Last up to date: {when}.", when=readable.moment(last_ms, now_ms))
+    return _("Last up to date: {when}.", when=formatting.moment(last_ms, now_ms))
 
 
 def waiting(amount: int) -> str:
@@ -111,7 +110,7 @@ def copies_meet(relay: str) -> str:
 
 def problem(relay: RelayInUse) -> str:
     """Return why the relay is not connected, in the reader's language; "" if nothing is wrong."""
-    return sentences.said(from_wire(relay["problem"])) if relay["problem"] else ""
+    return error_sentences.said(from_wire(relay["problem"])) if relay["problem"] else ""
 
 
 def dropped(sync: SyncStatus) -> list[str]:
@@ -149,7 +148,7 @@ def clock(off_ms: int | None) -> str:
     """Return by how much the clock of this device is wrong, and what to do; "" if it is right or not known."""
     if not off_ms or abs(off_ms) <= CLOCK_MATTERS_MS:
         return ""
-    span = readable.span(abs(off_ms))
+    span = formatting.span(abs(off_ms))
     if off_ms > 0:
         said = _("The clock of this device is {span} ahead.", span=span)
     else:
@@ -163,7 +162,7 @@ def other_clock(off_ms: int | None) -> str:
     """The same for another device, in a few words."""
     if not off_ms or abs(off_ms) <= CLOCK_MATTERS_MS:
         return ""
-    span = readable.span(abs(off_ms))
+    span = formatting.span(abs(off_ms))
     return (
         _("its clock is {span} ahead", span=span)
         if off_ms > 0

@@ -4,7 +4,7 @@ They stand in localStorage as plain words, because the boot script reads the the
 "light" or "dark" and absent for the device's own, `masq/language` is "en" or "fr" and absent for the browser's.
 """
 
-from masq_store.ui.text import translation as words
+from masq_store.ui.text import translation
 from masq_store.ui.window.screen import Screen
 
 THEME, LANGUAGE = "masq/theme", "masq/language"
@@ -19,8 +19,8 @@ def theme(screen: Screen) -> str:
 
 def apply(screen: Screen) -> None:
     """Speak the chosen language, or the browser's, and show the chosen theme."""
-    words.use(words.best([screen.remembered(LANGUAGE), *screen.languages()]))
-    screen.look(words.language(), theme(screen))
+    translation.use(translation.best([screen.remembered(LANGUAGE), *screen.languages()]))
+    screen.look(translation.language(), theme(screen))
 
 
 def choose_language(screen: Screen, code: str) -> None:
