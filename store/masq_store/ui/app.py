@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import Any
 
 from masq.errors import MasqError
-from masq_store.core.pages.schema import AccessRequest, Overview
+from masq_store.core.pages.schema import AccessRequest, Event, Overview
 from masq_store.ui.html import views
 from masq_store.ui.html.routes import Place, read_hash
 from masq_store.ui.html.views import Moment, Notice, Page, Panel, Problem, Question
@@ -182,7 +182,7 @@ class App:
         """The address changed."""
         self.start(self.arrive())
 
-    def told(self, event: list[Any]) -> None:
+    def told(self, event: Event) -> None:
         """The engine says that something changed: fetch again, but not for each change of many."""
         if self.visit and event and not self.final:
             self.visit.heard(event)

@@ -10,6 +10,14 @@ from typing import Any, Literal, TypedDict
 
 Wire = list[Any]
 
+Event = list[str]
+"""What the engine tells a page without being asked.
+
+["overview"]: the overview has changed · ["data", origin]: so have the entries of an app that the page has looked at ·
+["pairing"]: the page's pairing or link has come further · ["renewing", done, of]: so much is sealed anew ·
+["busy"]: a call of the page takes long
+"""
+
 SyncState = Literal["off", "offline", "catching-up", "live"]
 """How far data is in step with the relay. "off": this device does not keep it in step, or uses no relay."""
 

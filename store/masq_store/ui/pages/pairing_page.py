@@ -3,7 +3,7 @@
 from typing import Any, Generic, TypeVar
 
 from masq.errors import MasqError
-from masq_store.core.pages.schema import LinkProgress, PairingProgress
+from masq_store.core.pages.schema import Event, LinkProgress, PairingProgress
 from masq_store.ui.html.views import Notice
 from masq_store.ui.pages.visit import Visit
 from masq_store.ui.text.error_sentences import code_of
@@ -43,7 +43,7 @@ class PairingPage(Visit, Generic[Progress]):
             self._kept = turn
             self.state = state if self.begun else None
 
-    def heard(self, event: list[Any]) -> None:
+    def heard(self, event: Event) -> None:
         """Follow the pairing."""
         if event[0] == "pairing" and self.begun:
             self.shell.start(self._follow())

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from masq.errors import MasqError
-from masq_store.core.pages.schema import CurrentProfile
+from masq_store.core.pages.schema import CurrentProfile, Event
 from masq_store.core.profile.claims import is_longer
 from masq_store.ui.html import views
 from masq_store.ui.pages.unlock import differ, switch, wrong_name
@@ -121,7 +121,7 @@ class Settings(Visit):
             return shell.refuse(_("Type your present passphrase first."), "passphrase")
         await self._rewrap(present, "", _("Your store has no passphrase any more."))
 
-    def heard(self, event: list[Any]) -> None:
+    def heard(self, event: Event) -> None:
         """Show how much is sealed anew."""
         if event[0] == "renewing" and self.shell.moment.busy == "save-passphrase":
             self.shell.progress(int(event[1]), int(event[2]))

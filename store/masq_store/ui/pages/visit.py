@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from masq_store.core.pages.schema import CurrentProfile
+from masq_store.core.pages.schema import CurrentProfile, Event
 from masq_store.ui.html.routes import Place
 from masq_store.ui.html.views import Page
 from masq_store.ui.pages.shell import Shell
@@ -60,7 +60,7 @@ class Visit:
     def typed(self, field: str) -> None:
         """The reader typed into the field with that id."""
 
-    def heard(self, event: list[Any]) -> None:
+    def heard(self, event: Event) -> None:
         """The engine told of an event that is not about the overview or an app's data."""
 
     def left(self) -> None:

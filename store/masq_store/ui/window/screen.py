@@ -3,13 +3,14 @@
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple, Protocol
 
+from masq_store.core.pages.schema import Event
 from masq_store.ui.html.views import Page
 
 
 class Link(Protocol):
     """The engine as a page reaches it."""
 
-    on_event: Callable[[list[Any]], None]
+    on_event: Callable[[Event], None]
 
     def call(self, method: str, *args: Any) -> Awaitable[Any]:
         """Return the engine's answer, or raise a MasqError."""
