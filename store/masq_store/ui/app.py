@@ -398,9 +398,9 @@ async def start(link: Link, popup_nonce: str | None = None, done: Callable[[bool
     `popup_nonce` is the request that this popup is about (the address says it too); `done(allowed)` is
     called, and awaited if it can be, after the answer has been delivered and the page says so.
     """
-    from masq_store.ui.window.dom import Window
+    from masq_store.ui.window.dom import DomScreen
 
-    screen = Window()
+    screen = DomScreen()
     app = App(link, screen, popup_nonce, done)
     screen.listen(app)
     try:

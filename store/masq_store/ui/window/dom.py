@@ -22,7 +22,7 @@ DECIDES = ", ".join(
 FORGET_AFTER_MS = 60_000  # the browser has begun to save a download by then
 
 
-class Window:
+class DomScreen:
     """Draws pages into #page and says what the reader does. Lives as long as the browser's page."""
 
     def __init__(self) -> None:
