@@ -41,14 +41,14 @@ FOLDERS = {
     "core.profile": "core.crypto",
     "core.storage": "core.crypto core.space",
     "core.sync": "core.crypto core.space",
-    "core.relay": "core.profile",
-    "core.pairing": "core.crypto core.profile core.relay",
-    "core.enrolment": "core.crypto core.pairing core.profile core.relay",
+    "core.relay": "",
+    "core.pairing": "core.crypto core.profile",
+    "core.enrolment": "core.crypto core.pairing core.profile",
     "core.backup": "core.crypto core.profile core.space",
     "engine.ports": "core.crypto",
     "engine.tasks": "",
     "engine.storage": "engine.ports core.crypto core.space core.storage",
-    "engine.relay": "engine.ports core.relay",
+    "engine.relay": "engine.ports core.profile core.relay",
     "engine.sync": "engine.ports engine.relay engine.storage core.crypto core.relay core.space core.sync",
     "engine.profile": "engine.ports engine.storage core.backup core.crypto core.profile core.space core.storage",
     "engine.pairing": "engine.relay core.crypto core.pairing core.relay",
@@ -88,7 +88,6 @@ LAYERS: dict[str, set[str]] = {
 """What of ours each part may import. `masq` may import itself only, and so may `masq_relay`."""
 
 TO_BE_CUT = {
-    "masq_store.core.profile.home_layout": "core.relay.address",
     "masq_store.engine.enrolment.link_line": "engine.engine engine.partition engine.relay core.profile",
     "masq_store.engine.pages.commands": "engine.engine",
     "masq_store.engine.pages.device_calls": "engine.engine engine.enrolment",

@@ -3,7 +3,7 @@
 import pytest
 
 from masq_store.core.errors import BadRelayAddress
-from masq_store.core.relay.address import MAX_RELAY, check_relay_address
+from masq_store.core.profile.relay_address import MAX_RELAY, check_relay_address
 
 
 @pytest.mark.parametrize(

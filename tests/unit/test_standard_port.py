@@ -11,7 +11,7 @@ import pytest
 from patience import seconds
 
 from build.server import SiteServer
-from masq_store.core.relay.address import check_relay_address
+from masq_store.core.profile.relay_address import check_relay_address
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from masq_store.core.errors import (
 from masq_store.core.pairing.device_pairing import read_code
 from masq_store.core.pairing.link import read_link
 from masq_store.core.profile import claims as access
-from masq_store.core.relay.address import check_relay_address
+from masq_store.core.profile.relay_address import check_relay_address
 from masq_store.ui.app import App
 from masq_store.ui.text import sync_status as syncing
 from masq_store.ui.window.screen import Room

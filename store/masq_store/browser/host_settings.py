@@ -9,7 +9,7 @@ from typing import Any
 from masq import messages
 from masq.errors import MasqError
 from masq_store.core.profile import device_name as names
-from masq_store.core.relay.address import check_relay_address
+from masq_store.core.profile.relay_address import check_relay_address
 from masq_store.engine.ports import Backend
 from masq_store.engine.storage import disk_keys as disk
 

@@ -27,7 +27,7 @@ from masq.errors import MasqError, ProtocolError
 from masq_store.core.crypto import key_schedule as keys
 from masq_store.core.enrolment.roster import Policy
 from masq_store.core.profile import claims as access
-from masq_store.core.relay.address import check_relay_address
+from masq_store.core.profile.relay_address import check_relay_address
 
 DATA, ROSTER = "data", "roster"
 

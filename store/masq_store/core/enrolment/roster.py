@@ -23,7 +23,7 @@ from masq import messages
 from masq.errors import MasqError
 from masq_store.core.profile.claims import MAX_LOCK_MINUTES
 from masq_store.core.profile.registrations import MAX_GENERATION
-from masq_store.core.relay.address import check_relay_address
+from masq_store.core.profile.relay_address import check_relay_address
 
 APP, REMOVED, POLICY = "app", "removed/", "policy/"
 

@@ -15,7 +15,7 @@ from urllib.parse import quote, unquote
 
 from masq_store.core.crypto.key_schedule import LINK_BYTES
 from masq_store.core.errors import BadPairingLink, BadRelayAddress
-from masq_store.core.relay.address import check_relay_address
+from masq_store.core.profile.relay_address import check_relay_address
 
 PAIR, ENROL = "pair", "enrol"
 

@@ -25,7 +25,7 @@ from masq.errors import MasqError
 from masq_store.core.crypto import key_schedule as keys
 from masq_store.core.crypto.primitives import Primitives
 from masq_store.core.profile.claims import MAX_NAME, check_device_name
-from masq_store.core.relay.address import check_relay_address
+from masq_store.core.profile.relay_address import check_relay_address
 
 DEVICE, SEEN, REMOVED, QUIET = "device/", "seen/", "removed/", "quiet/"
 RELAY = "relay"

@@ -1,4 +1,4 @@
-"""The wire to a relay: frames, addresses, how long to wait before the next connection.
+"""The wire to a relay: frames, and how long to wait before the next connection.
 
-Imports `core.profile`, and nothing else of the core.
+Imports nothing else of the core.
 """

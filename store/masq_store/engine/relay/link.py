@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from masq.errors import MasqError
+from masq_store.core.profile.relay_address import check_relay_address
 from masq_store.core.relay import frames
-from masq_store.core.relay.address import check_relay_address
 from masq_store.core.relay.backoff import wait_seconds
 from masq_store.core.relay.frames import Code, FromRelay
 from masq_store.engine.ports import Network

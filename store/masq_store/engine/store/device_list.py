@@ -16,7 +16,7 @@ from masq_store.core.profile import home_layout as layout
 from masq_store.core.profile.claims import check_device_name
 from masq_store.core.profile.home_layout import DEVICE, QUIET, RELAY, REMOVED, SEEN, Device, Identity
 from masq_store.core.profile.registrations import APP
-from masq_store.core.relay.address import check_relay_address
+from masq_store.core.profile.relay_address import check_relay_address
 from masq_store.engine.profile.profile import Profile
 
 if TYPE_CHECKING:
