@@ -111,7 +111,7 @@ async def story(folder: Path) -> None:
 
         secret = laptop.engine.profile.home_secret  # type: ignore[union-attr]
         drawn = await draw_identity(phone.crypto)
-        await phone.engine.person.take_profile(
+        await phone.engine.change.make(
             "Ann", "", True, home_secret=secret, drawn=drawn, arrival={"name": "Phone", "relay": None}
         )
         remote = phone.app(COUNTER)

@@ -167,7 +167,7 @@ def test_the_relay_comes_along() -> None:
 
             rig.backend.write = write  # type: ignore[method-assign]
             taking = asyncio.ensure_future(
-                rig.engine.person.take_profile(
+                rig.engine.change.make(
                     "Ann",
                     "",
                     True,
@@ -239,7 +239,7 @@ async def removed(passphrase: str = "", devices: int = 2) -> tuple[Rig, Rig, Pee
     assert phone not in [device["id"] for device in first.engine.devices.describe()]
     assert (await page.call("remove_device", phone))[0] == "InvalidValue"
     await second.engine.devices.note_seen(0)
-    await second.engine.devices.rename(phone, "Still here")
+    await second.engine.device_commands.rename(phone, "Still here")
     await carry(first, second)
     await tab.status(state="locked")
     await quiet(second)
@@ -430,7 +430,7 @@ def test_a_device_that_was_removed_while_it_was_off_locks_when_it_opens() -> Non
         ann = second.engine.profile.id  # type: ignore[union-attr]
         phone = (await page.call("overview"))["devices"][1]["id"]
         await page.call("remove_device", phone)
-        second.engine.devices._lock = lambda profile: asyncio.sleep(0)  # type: ignore[assignment, method-assign, return-value]
+        second.engine.watch._lock = lambda profile: asyncio.sleep(0)  # type: ignore[assignment, method-assign, return-value]
         await carry(first, second)
         await quiet(second)
         await second.restart()
@@ -495,7 +495,7 @@ def test_an_app_that_another_device_erases_is_empty_here(killed: bool) -> None:
         await first.approved(APP)
         spaces = {key.split("/")[2] for key in second.backend.disk.stored if key.startswith("space/")}
         if killed:
-            second.engine.devices._take_apps = lambda profile: asyncio.sleep(0)  # type: ignore[assignment, return-value]
+            second.engine.watch._take_apps = lambda profile: asyncio.sleep(0)  # type: ignore[assignment, return-value]
         await carry(first, second)
         await quiet(second)
         if killed:
@@ -543,7 +543,7 @@ def test_the_relay_is_chosen_for_all_devices() -> None:
     async def story() -> None:
         first, second, page, other_page = await two()
         told: list[str] = []
-        second.engine.devices.listeners.append(lambda: told.append(second.engine.devices.relay))
+        second.engine.sync.look = lambda: told.append(second.engine.devices.relay)  # type: ignore[method-assign]
         assert await page.call("set_relay", RELAY) is None
         for bad in ("http://relay.example", "ws://relay.example", "relay", 5, "wss://a b"):
             assert (await page.call("set_relay", bad))[0] == "BadRelayAddress"
@@ -554,7 +554,7 @@ def test_the_relay_is_chosen_for_all_devices() -> None:
         await page.call("set_relay", "")
         await carry(first, second)
         assert (await other_page.call("overview"))["sync"]["relay"]["own"] == ""
-        second.engine.default_relay = "wss://store.example"
+        second.engine.devices.default_relay = "wss://store.example"
         assert (await other_page.call("overview"))["sync"]["relay"]["url"] == ""
         await page.call("set_relay", None)
         await carry(first, second)
@@ -680,7 +680,7 @@ def test_a_copy_in_the_same_browser_is_no_device_of_its_own() -> None:
         profile = first.engine.profile
         assert profile is not None and first.engine.devices.holding(APP) == 2
         identity, _ = await draw_identity(first.crypto)
-        async with first.engine.changing:
+        async with first.engine.active.changing:
             await first.engine.devices.enrol(profile, identity, APP, "Firefox on Linux")
         assert first.engine.devices.holding(APP) == 2
         await carry(first, second)

@@ -142,7 +142,7 @@ def test_counts_survive_kill_9_of_one_device(tmp_path):
     async def story(old, new):
         assert await paired(old, new, Persons()) == ["Lap", "Ann"]
         one = await old.space(APP)
-        relay_url = new.engine.default_relay
+        relay_url = new.engine.devices.default_relay
         await new.close()
         for more in (150, 10, 60):
             acknowledged = await count_and_kill(new.folder, relay_url, more)

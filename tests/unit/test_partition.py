@@ -29,7 +29,7 @@ from masq_store.engine.pages.overview import overview
 from masq_store.engine.partition import partition
 from masq_store.engine.profile.tickets import TICKET_SECONDS
 from masq_store.engine.storage import open_space as spaces
-from masq_store.engine.store.enrolments import HEAR_SECONDS
+from masq_store.engine.store.enrolment import HEAR_SECONDS
 from masq_store.native.memory import MemoryBackend
 from masq_store.native.websocket import NativeNetwork
 
@@ -719,7 +719,7 @@ def test_a_removed_copy_is_erased_and_asks_again() -> None:
         tab = await connected(rig, apart)
         await in_step(rig, apart)
         (copy,) = rig.engine.devices.describe_copies()
-        await rig.engine.devices.remove(copy["id"])
+        await rig.engine.device_commands.remove(copy["id"])
         await tab.status(state="unregistered")
         await until(lambda: APP not in apart.partition.copies)
         assert listed(rig) == []
@@ -740,7 +740,7 @@ def test_all_copies_of_a_browser_are_removed_together() -> None:
         tabs = [await connected(rig, apart) for apart in places]
         assert listed(rig) == [(APP, True)]
         (copy,) = rig.engine.devices.describe_copies()
-        await rig.engine.devices.remove(copy["id"])
+        await rig.engine.device_commands.remove(copy["id"])
         for apart, tab in zip(places, tabs, strict=True):
             await tab.status(state="unregistered")
             await until(lambda apart=apart: APP not in apart.partition.copies)
@@ -765,7 +765,7 @@ def test_a_copy_is_listed_with_the_device_that_keeps_it() -> None:
         ]
         await profile.write_home(entries, rig.now)
         await connected(rig, apart)
-        await engine.devices.rename(engine.devices.own.id, "Desk")
+        await engine.device_commands.rename(engine.devices.own.id, "Desk")
         shown = [(copy["name"], copy["device"], copy["here"]) for copy in engine.devices.describe_copies()]
         assert shown[0] == ("Counter", "Desk", True)
         assert sorted(shown[1:], key=str) == [("Tasks", "Telephone", False), ("Tasks", None, False)]
@@ -783,7 +783,7 @@ def test_connecting_a_copy_is_using_the_app() -> None:
         tab = await connected(rig, apart)
         rig.now += 3 * 24 * 3600 * 1000
         await apart.connect(tab)
-        assert [app["used_ms"] for app in (await overview(rig.engine))["apps"]] == [rig.now]
+        assert [app["used_ms"] for app in (await overview(rig.engine.parts))["apps"]] == [rig.now]
 
     run(story)
 
@@ -1034,7 +1034,7 @@ def test_of_two_copies_in_one_browser_none_is_lost() -> None:
             await in_step(rig, apart)
             if apart is removed:
                 (copy,) = rig.engine.devices.describe_copies()
-                await rig.engine.devices.remove(copy["id"])
+                await rig.engine.device_commands.remove(copy["id"])
                 await tab.status(state="unregistered")
             apart.cut()
             if apart is not removed:
@@ -1081,7 +1081,7 @@ def test_a_stranger_at_the_port_gets_nothing() -> None:
             mine.listen(lambda text: None)
             rig.engine.enrolments.take(theirs, asked=True)
             mine.post(json.dumps({"masq": 1, "hello": hello}))
-            await until(lambda: not rig.engine.enrolments._here)
+            await until(lambda: not rig.engine.enrolments._here.all)
             assert rig.engine.requests.session(nonce) is None
         mine, theirs = channel()
         rig.engine.enrolments.take(theirs, asked=False)  # nobody was asked: it must be a device already
@@ -1163,7 +1163,7 @@ def test_what_is_written_in_one_profiles_copy_reaches_no_other_profile() -> None
         await synced_as(rig, apart, tab, "Ann")
         apart.come_back()  # the store gives its storage to another tab; this one works on the copy all the same
         await until(lambda: apart.partition.copies[APP].state == "live")
-        await rig.engine.person.lock(rested=True)
+        await rig.engine.rest.lock()
         assert await tab.call("set", "diary", "Ann's") is None  # the copy stays open, for it may
         await rig.engine.person.switch_profile(second["id"])
         await tab.status(profile="Ben")
@@ -1194,7 +1194,7 @@ def test_a_store_that_lets_go_keeps_no_copy_in_step(how: str) -> None:
         await tab.call("set", "x", 1)
         await tab.status(sync="live", waiting=0)
         if how == "has rested":
-            await rig.engine.person.lock(rested=True)
+            await rig.engine.rest.lock()
         else:
             await rig.page().call("create_profile", "Ben", "", True)
         await tab.status(sync="off", waiting=0)
@@ -1460,7 +1460,7 @@ def test_a_device_that_is_removed_is_removed_with_its_copies() -> None:
         await engine.devices.add(profile, "Telephone", far)
         entry = partition_value("Counter", copy, rig.now, APP, far.id)
         await profile.write_home([(DEVICE + copy.id, entry), (ROSTER + APP, True)], rig.now)
-        await engine.devices.remove(far.id)
+        await engine.device_commands.remove(far.id)
         assert listed(rig) == []
         assert engine.devices.was_removed(copy.id)
         roster = await profile.roster(APP)
@@ -1481,7 +1481,7 @@ def test_a_copy_that_is_granted_again_outlives_its_removal() -> None:
         copy, kept = apart.partition.copies[APP], dict[str, bytes]()
         copy.roster.listeners.append(lambda keys, source: kept.update(apart.backend.disk.stored))
         (entry,) = rig.engine.devices.describe_copies()
-        await rig.engine.devices.remove(entry["id"])
+        await rig.engine.device_commands.remove(entry["id"])
         await until(lambda: copy.ended)
         apart.backend.disk.stored = kept
         await apart.restart()
@@ -1545,7 +1545,7 @@ def test_an_app_that_goes_while_it_is_let_in_keeps_no_space_open() -> None:
         apart = await Apart(rig).start()
         nonce = apart.click(apart.app())
         assert await rig.engine.person.request(nonce)
-        (enrolment,) = rig.engine.enrolments._here
+        (enrolment,) = rig.engine.enrolments._here.all
         store.prefix, store.seconds = "space/", 0.1
         answer = asyncio.ensure_future(rig.engine.person.answer(nonce, True))
         await asyncio.sleep(0.15)

@@ -62,7 +62,7 @@ def test_what_another_device_erases_waits_in_the_trash(way: str) -> None:
     async def story() -> None:
         first, second, tab = await holding()
         if way == "killed":
-            second.engine.devices._take_apps = lambda profile: asyncio.sleep(0)  # type: ignore[assignment, method-assign, return-value]
+            second.engine.watch._take_apps = lambda profile: asyncio.sleep(0)  # type: ignore[assignment, method-assign, return-value]
         if way == "no room":
 
             async def full(trashed: Any) -> None:

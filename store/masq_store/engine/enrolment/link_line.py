@@ -35,8 +35,8 @@ from masq_store.engine.storage.open_space import OpenSpace
 from masq_store.engine.storage.writer import Writer
 
 if TYPE_CHECKING:
-    from masq_store.engine.engine import Engine
     from masq_store.engine.partition.partition import Partition
+    from masq_store.engine.store.services import Services
 
 DELIVER_SECONDS = 20.0
 """How long a window waits until the relay has what it grants."""
@@ -95,10 +95,10 @@ class OfferedLine(FarLine):
     """The store's end: a window has made the link, and shows it."""
 
     def __init__(
-        self, engine: Engine, side: Granting, relay: str, text: str, nonce: str, origin: str, told: Any
+        self, services: Services, side: Granting, relay: str, text: str, nonce: str, origin: str, told: Any
     ) -> None:
-        assert engine.relays is not None
-        super().__init__(side, engine.relays.get(relay), engine.now_ms)
+        assert services.relays is not None
+        super().__init__(side, services.relays.get(relay), services.now_ms)
         self._side = side
         self._text = text
         self._nonce, self._origin = nonce, origin
@@ -108,11 +108,20 @@ class OfferedLine(FarLine):
 
     @classmethod
     async def offer(
-        cls, engine: Engine, store: object, nonce: object, origin: object, told: Callable[[], None]
+        cls,
+        services: Services,
+        lead: Callable[..., None],
+        relay: str,
+        store: object,
+        nonce: object,
+        origin: object,
+        told: Callable[[], None],
     ) -> OfferedLine:
         """Make a link for the app that opened the window.
 
         Args:
+            lead: takes up the line, see `Enrolments.lead`.
+            relay: the address of the relay to meet at, "" for none.
             store: the address of the store's page.
             nonce: what the window shares with the app's page.
             origin: of the page that has opened the window, as the browser tells it.
@@ -124,15 +133,14 @@ class OfferedLine(FarLine):
             raise InvalidValue("the store's address is not one")
         access.check_nonce(nonce)
         access.check_origin(origin)
-        relay = engine.devices.relay
-        if engine.relays is None or not relay:
+        if services.relays is None or not relay:
             raise NoRelay()
-        secret = engine.crypto.random(LINK_BYTES)
-        side = await Granting.begin(engine.crypto, secret, str(nonce), engine.now_ms())
+        secret = services.crypto.random(LINK_BYTES)
+        side = await Granting.begin(services.crypto, secret, str(nonce), services.now_ms())
         text = write_link(store.partition("#")[0], Invitation(secret, relay), ENROL)
-        line = cls(engine, side, relay, text, str(nonce), str(origin), told)
-        engine.enrolments.lead(line.lead, asked=True)
-        engine.soon(line._run())
+        line = cls(services, side, relay, text, str(nonce), str(origin), told)
+        lead(line.lead, asked=True)
+        services.tasks.start(line._run())
         return line
 
     def describe(self) -> dict[str, Any]:
