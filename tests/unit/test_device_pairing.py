@@ -191,8 +191,10 @@ def test_the_link_names_a_relay_that_is_not_the_stores_own(tmp_path: Path) -> No
     """The new device meets the old one there, and its profile goes on with that relay."""
 
     async def story(s: Scene) -> None:
-        address = s.old.rig.engine.devices.default_relay
-        s.old.rig.engine.devices.default_relay = s.new.rig.engine.devices.default_relay = "ws://127.0.0.1:1/"
+        address = s.old.rig.engine.parts.devices.default_relay
+        s.old.rig.engine.parts.devices.default_relay = s.new.rig.engine.parts.devices.default_relay = (
+            "ws://127.0.0.1:1/"
+        )
         await s.old.call("set_relay", address)
         await s.offered()
         await s.new.call("take", "Phone", "", True)
@@ -723,7 +725,7 @@ def test_nothing_of_a_pairing_goes_on_after_its_end(tmp_path: Path) -> None:
         await s.new.call("end_pairing")
         await s.old.error()
         for rig in (s.old.rig, s.new.rig):
-            await until(lambda rig=rig: not rig.engine.pairings._running, "the pairing is left")  # noqa: B023
+            await until(lambda rig=rig: not rig.engine.parts.pairings._running, "the pairing is left")  # noqa: B023
             await until(lambda rig=rig: not rig.engine.tasks, "no work is left")  # noqa: B023
         assert (await s.old.rig.approved(APP)).port is not None
 

@@ -468,14 +468,14 @@ def test_what_nobody_foresaw_opens_no_profile_that_was_locked(
         if what == "look":
             monkeypatch.setattr(Vault, "overdue", lambda vault, now_ms: [ann])
             with pytest.raises(ZeroDivisionError):
-                await rig.engine.expiry.look()
+                await rig.engine.parts.expiry.look()
         else:
             assert "nobody foresaw" in (await page.call(*calls[what]))[1]
         seen = (await page.call("overview"))["profile"]
         assert (seen["id"], seen["locked"]) == (bob, True)
         assert (await tab.call("get", "k"))[0] == "Locked"
         if what == "look":  # and where another profile is erased
-            await rig.engine.expiry.look()
+            await rig.engine.parts.expiry.look()
             after = await page.call("overview")
             assert [each["id"] for each in after["profiles"]] == [bob] and after["profile"]["locked"]
         await page.call("unlock", "a passphrase", True)

@@ -166,7 +166,7 @@ def play(folder: Path, story: Any) -> None:
 def nothing_given(s: Scene) -> None:
     """Check that the partition has no copy, and the store lists none."""
     assert s.apart.partition.copies == {}
-    assert s.rig.engine.devices.describe_copies() == []
+    assert s.rig.engine.parts.devices.describe_copies() == []
 
 
 def test_a_copy_by_a_link(tmp_path: Path) -> None:
@@ -189,7 +189,9 @@ def test_a_copy_by_a_link(tmp_path: Path) -> None:
         assert profile is not None
         core = (await profile.space(APP)).core
         await until(lambda: core.text("count") == "1")
-        assert [(one["app"], one["here"]) for one in s.rig.engine.devices.describe_copies()] == [(APP, True)]
+        assert [(one["app"], one["here"]) for one in s.rig.engine.parts.devices.describe_copies()] == [
+            (APP, True)
+        ]
         assert page.tab.statuses()[-1]["state"] == "ready"  # the window that closes ends nothing
 
     play(tmp_path, story)
@@ -647,7 +649,7 @@ def test_a_copy_that_ends_while_its_page_is_open(tmp_path: Path, how: str) -> No
         if how == "locked":
             await s.apart.partition.lock(APP)
         else:
-            [copy] = s.rig.engine.devices.describe_copies()
+            [copy] = s.rig.engine.parts.devices.describe_copies()
             await s.rig.engine.device_commands.remove(copy["id"])
         await page.tab.status(state=how)
         assert await page.tab.call("severed") is None

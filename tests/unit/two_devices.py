@@ -37,7 +37,7 @@ async def two() -> tuple[Rig, Rig, Peer, Peer]:
     await first_page.call("create_profile", "Ann", "", True)
     secret = first.engine.profile.home_secret  # type: ignore[union-attr]
     drawn = await draw_identity(second.crypto)
-    await second.engine.change.make(
+    await second.engine.parts.change.make(
         "Ann", "", True, home_secret=secret, drawn=drawn, arrival={"name": "Phone", "relay": None}
     )
     second.now += 1000

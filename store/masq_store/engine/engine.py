@@ -1,6 +1,6 @@
 """The engine: one for all apps, tabs and pages of a browser.
 
-It is put together here, and takes up the ports of apps and pages. What the person decides is in `pages.commands` and
+It starts and stops, and takes up the ports of apps and pages. What the person decides is in `pages.commands` and
 `pages.device_commands`, what the pages show in `pages.overview`, and what the apps may do in `store.app_access`.
 """
 
@@ -16,29 +16,15 @@ from masq_store.core.profile import claims
 from masq_store.engine.pages.commands import Person
 from masq_store.engine.pages.device_commands import DeviceCommands
 from masq_store.engine.pages.page_session import PageSession
-from masq_store.engine.pages.parts import Parts
 from masq_store.engine.ports import Backend, Crypto, Network, Port
 from masq_store.engine.profile.profile import Profile
 from masq_store.engine.profile.vault import Vault
 from masq_store.engine.relay.relays import Relays
-from masq_store.engine.sessions.access_requests import Requests
 from masq_store.engine.sessions.app_session import CLOSED_SECONDS, AppSession
 from masq_store.engine.sessions.turns import Turns
 from masq_store.engine.storage.writer import Writer
-from masq_store.engine.store.active_profile import ActiveProfile
-from masq_store.engine.store.app_access import AppAccess
-from masq_store.engine.store.auto_lock import Rest
 from masq_store.engine.store.connected import Connected
-from masq_store.engine.store.device_list import Devices
-from masq_store.engine.store.device_pairing import Pairings
-from masq_store.engine.store.enrolment import Here
-from masq_store.engine.store.enrolments import Enrolments
-from masq_store.engine.store.expiry import Expiry
-from masq_store.engine.store.home_watch import HomeWatch
-from masq_store.engine.store.passphrase_proof import PassphraseProof
-from masq_store.engine.store.profile_change import ProfileChange
-from masq_store.engine.store.profile_sync import ProfileSync
-from masq_store.engine.store.rosters import Rosters
+from masq_store.engine.store.parts import Parts
 from masq_store.engine.store.services import Services
 from masq_store.engine.tasks import END_SECONDS, Tasks
 
@@ -47,7 +33,7 @@ WINDOW_SECONDS = 20
 
 
 class Engine:
-    """The parts of a store, and the ports that lead to them."""
+    """A store's leaves and parts, and the ports that lead to them."""
 
     def __init__(
         self,
@@ -81,7 +67,6 @@ class Engine:
         self.soon = self.tasks.start
         self.connected = Connected()
         self.turns = Turns()
-        self.requests = Requests()
         services = Services(
             backend=backend,
             crypto=crypto,
@@ -93,74 +78,16 @@ class Engine:
             connected=self.connected,
             device_name=device_name,
         )
-        here = Here()
-        self.active = active = ActiveProfile(services)
-        self.change = ProfileChange(services, active)
-        proof = PassphraseProof(services, active)
-        self.rest = Rest(services, active)
-        self.devices = Devices(services, default_relay)
-        self.rosters = Rosters(services, self.devices, here)
-        self.sync = ProfileSync(services, self.devices, self.rosters)
-        self.access = AppAccess(
-            services,
-            active,
-            rest=self.rest,
-            devices=self.devices,
-            sync=self.sync,
-            here=here,
-            persistent=persistent,
-        )
-        self.enrolments = Enrolments(
-            services,
-            active,
-            access=self.access,
-            devices=self.devices,
-            rosters=self.rosters,
-            requests=self.requests,
-            here=here,
-        )
-        self.watch = HomeWatch(
-            services, active, self.change, access=self.access, devices=self.devices, sync=self.sync
-        )
-        self.pairings = Pairings(
-            services, active, self.change, devices=self.devices, sync=self.sync, proof=proof
-        )
-        self.expiry = Expiry(services, active, self.change)
-        # A device is on the list before its rosters are written and its spaces meet others. What closes is told first
-        # what would go on with the spaces, then those who use them; the ticket is kept until all is on disk.
-        active.follow(
-            opening=(
-                self.access, self.rest, self.watch, self.devices, self.rosters, self.sync, self.enrolments
-            ),
-            closing=(
-                self.pairings, self.enrolments, self.watch, self.devices, self.rosters, self.sync, self.access,
-                self.rest,
-            ),
-        )  # fmt: skip
-        parts = Parts(
-            services=services,
-            active=active,
-            change=self.change,
-            proof=proof,
-            requests=self.requests,
-            access=self.access,
-            rest=self.rest,
-            devices=self.devices,
-            rosters=self.rosters,
-            sync=self.sync,
-            enrolments=self.enrolments,
-            pairings=self.pairings,
-            version=version,
-            build=build,
-        )
-        self.person = Person(parts)
-        self.device_commands = DeviceCommands(parts)
-        self.parts = parts
+        self.parts = Parts(services, default_relay, persistent, version, build)
+        self.rest = self.parts.rest
+        self.enrolments = self.parts.enrolments
+        self.person = Person(self.parts)
+        self.device_commands = DeviceCommands(self.parts)
 
     @property
     def profile(self) -> Profile | None:
         """The active profile while it is open."""
-        return self.active.profile
+        return self.parts.active.profile
 
     async def start(self) -> None:
         """Claim the storage and open the active profile if it stays unlocked.
@@ -173,20 +100,20 @@ class Engine:
         await self.backend.claim()
         await self.rest.sweep()
         await self.vault.load()  # after the claim: nobody else can make a profile any more
-        async with self.active.changing:
-            await self.expiry.erase()
+        async with self.parts.active.changing:
+            await self.parts.expiry.erase()
             try:
-                await self.active.open_active()
+                await self.parts.active.open_active()
             except (DamagedData, NewerData):
                 if len(self.vault.profiles()) == 1:
                     raise
-        self.expiry.begin()
+        self.parts.expiry.begin()
 
     def set_default_relay(self, url: str) -> None:
         """Take what this store's host says is the relay for those who have chosen none; "": none."""
-        if url != self.devices.default_relay:
-            self.devices.default_relay = url
-            self.sync.look()
+        if url != self.parts.devices.default_relay:
+            self.parts.devices.default_relay = url
+            self.parts.sync.look()
             self.connected.tell_pages(["overview"])
 
     async def stop(self) -> list[tuple[AppSession, Port, dict[str, Any]]]:
@@ -195,13 +122,13 @@ class Engine:
         self._stopping = True
         for session in self.connected.apps:
             session.pause()
-        async with self.active.changing:
-            await self.pairings.end()
+        async with self.parts.active.changing:
+            await self.parts.pairings.end()
             self.enrolments.end()
-            await self.sync.closing()
+            await self.parts.sync.closing()
             await self.writer.idle()
             self.rest.stop()
-            self.expiry.stop()
+            self.parts.expiry.stop()
             if self.relays:
                 self.relays.close()
             self._stopped = True
@@ -221,12 +148,12 @@ class Engine:
         """
         claims.check_origin(origin)
         claims.check_nonce(nonce)
-        self.requests.check(nonce, origin)
+        self.parts.requests.check(nonce, origin)
         session = AppSession(self, port, origin, nonce, claims.check_app(**app)._asdict())
         self.connected.apps.add(session)
         if self._stopping:
             session.pause()
-        self.requests.file(session)
+        self.parts.requests.file(session)
         self.soon(self._arrive(session, ticket))
         self.connected.tell_pages(["overview"])
         return session
@@ -251,7 +178,7 @@ class Engine:
         """Forget an app's session: its page has gone."""
         session.close()
         self.connected.apps.discard(session)
-        self.requests.end(session)
+        self.parts.requests.end(session)
         self.connected.tell_pages(["overview"])
 
     def page(self, port: Port, ticket: Any = None) -> PageSession:
@@ -271,7 +198,7 @@ class Engine:
 
     def status(self, origin: str) -> dict[str, Any]:
         """Return what an app may know."""
-        return self.access.status(origin)
+        return self.parts.access.status(origin)
 
     async def _arrive(self, session: AppSession, ticket: Any) -> None:
         try:
@@ -280,9 +207,9 @@ class Engine:
         except Disconnected:
             raise  # `soon` tells of it, and the app stays waiting for the engine after this one
         except BaseException:
-            await self.access.settle(session)
+            await self.parts.access.settle(session)
             raise
-        await self.access.settle(session)
+        await self.parts.access.settle(session)
 
     def _disk_failed(self, error: Exception) -> None:
         if not self._stopped:

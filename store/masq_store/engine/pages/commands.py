@@ -5,13 +5,13 @@ Everything that changes which profile is open, or what an app may do, happens on
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
 from masq.errors import InvalidValue, Locked, MasqError, ProtocolError, QuotaExceeded
 from masq_store.core.backup.contents import Backup
 from masq_store.core.profile import claims as access
-from masq_store.engine.pages.parts import Parts
 from masq_store.engine.profile import backup as backups
 from masq_store.engine.profile import key_renewal as renewal
 from masq_store.engine.profile.profile import Profile
@@ -19,6 +19,7 @@ from masq_store.engine.profile.vault import Unlocked
 from masq_store.engine.sessions.access_requests import FILING_SECONDS, Asking
 from masq_store.engine.storage.trash import Trashed
 from masq_store.engine.store.enrolment import Enrolment
+from masq_store.engine.store.parts import Parts
 
 LATER_MS = 7 * 24 * 3600 * 1000
 """How long "later" puts the reminder to back up off."""
@@ -386,3 +387,28 @@ class Person:
         return await backups.restore(
             profile, services.writer, services.crypto, backup, now_ms=now, erased=erased
         )
+
+
+CHANGES: dict[str, Callable[..., Awaitable[None]]] = {
+    "create_profile": Person.create_profile,
+    "switch_profile": Person.switch_profile,
+    "rename_profile": Person.rename_profile,
+    "delete_profile": Person.delete_profile,
+    "lock": Person.lock,
+    "unlock": Person.unlock,
+    "change_passphrase": Person.change_passphrase,
+    "set_stay_unlocked": Person.set_stay_unlocked,
+    "set_lock_minutes": Person.set_lock_minutes,
+    "remind_later": Person.remind_later,
+}
+"""What a page may ask for and sees in the overview, which is its answer."""
+
+DECISIONS: dict[str, Callable[..., Awaitable[Any]]] = {
+    "told_persistent": Person.told_persistent,
+    "request": Person.request,
+    "withdraw": Person.withdraw,
+    "erase": Person.erase,
+    "put_back": Person.put_back,
+    "erase_trash": Person.erase_trash,
+}
+"""What else it may ask for."""

@@ -10,7 +10,7 @@ from masq_store.core.profile import home_layout as layout
 from masq_store.core.profile.claims import check_device_name
 from masq_store.core.profile.home_layout import DEVICE, RELAY
 from masq_store.core.profile.relay_address import check_relay_address
-from masq_store.engine.pages.parts import Parts
+from masq_store.engine.store.parts import Parts
 
 
 class DeviceCommands:

@@ -6,8 +6,8 @@ from typing import Any
 
 from masq.errors import Locked, NotRegistered, to_wire
 from masq_store.core.profile.registrations import Registration
-from masq_store.engine.pages.parts import Parts
 from masq_store.engine.profile.profile import Profile
+from masq_store.engine.store.parts import Parts
 
 DAY_MS = 24 * 3600 * 1000
 

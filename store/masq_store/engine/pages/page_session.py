@@ -10,18 +10,17 @@ from typing import Any
 from masq import messages
 from masq.errors import InvalidValue, Locked, MasqError, NotRegistered, ProtocolError, to_wire
 from masq_store.core.space.space import Applied
-from masq_store.engine.pages.commands import Person
+from masq_store.engine.pages.commands import CHANGES, DECISIONS, Person
 from masq_store.engine.pages.device_commands import DEVICE_METHODS, DeviceCommands
 from masq_store.engine.pages.file_pieces import Files
 from masq_store.engine.pages.overview import describe, overview
 from masq_store.engine.pages.pairing_calls import PAIRING_METHODS, PairingCalls
-from masq_store.engine.pages.parts import Parts
 from masq_store.engine.ports import Port
 from masq_store.engine.profile import backup as backups
 from masq_store.engine.profile.profile import Profile
-from masq_store.engine.sessions.access_requests import FILING_SECONDS
 from masq_store.engine.storage.open_space import OpenSpace
 from masq_store.engine.storage.together import write_together
+from masq_store.engine.store.parts import Parts
 
 MOST_ENTRIES = 500
 """Entries that one `entries` call returns at most."""
@@ -39,11 +38,17 @@ class PageSession:
         """Of the request that the page was opened for, as a window of its own; "" for none."""
         self._parts = parts
         self._person = person
-        self._devices = devices
         self._port = port
         self._up = False  # it has said something
         self._files = Files()
         self._pairing = PairingCalls(parts, self.tell)
+        self._tables: list[tuple[dict[str, Callable[..., Awaitable[Any]]], object]] = [
+            (_OWN, self),
+            (CHANGES, person),
+            (DECISIONS, person),
+            (DEVICE_METHODS, devices),
+            (PAIRING_METHODS, self._pairing),
+        ]
         self._seen: dict[str, tuple[Profile, OpenSpace, Callable[[list[str], object], None]]] = {}
         port.listen(self.receive)
 
@@ -99,12 +104,12 @@ class PageSession:
             do = self._method(method)
             if not self._parts.rest.used():
                 await self._person.lock()
-            reply = [number, await do(*arguments)]
+            result = await do(*arguments)
+            reply = [number, await self._overview() if method in CHANGES else result]
         except MasqError as error:
             reply = [number, None, to_wire(error)]
-            asyncio.get_running_loop().call_soon(
-                self._parts.services.writer.heed, error
-            )  # the page hears it first
+            heed = self._parts.services.writer.heed
+            asyncio.get_running_loop().call_soon(heed, error)  # the page hears it first
         except Exception as error:  # the page gets an answer all the same, and the console the traceback
             self._post({"replies": [[number, None, to_wire(ProtocolError(f"the store failed: {error!r}"))]]})
             raise
@@ -113,12 +118,9 @@ class PageSession:
         self._post({"replies": [reply]})
 
     def _method(self, name: Any) -> Callable[..., Awaitable[Any]]:
-        if name in METHODS:
-            return partial(METHODS[name], self)
-        if name in PAIRING_METHODS:
-            return partial(PAIRING_METHODS[name], self._pairing)
-        if name in DEVICE_METHODS:
-            return partial(DEVICE_METHODS[name], self._devices)
+        for table, owner in self._tables:
+            if name in table:
+                return partial(table[name], owner)
         raise ProtocolError(f"the store's pages have no method {name!r}")
 
     async def _stay_alive(self) -> None:
@@ -129,70 +131,14 @@ class PageSession:
     async def _overview(self) -> dict[str, Any]:
         return await overview(self._parts)
 
-    # Profiles and locks ------------------------------------------------------------------------------------
-
-    async def _create_profile(self, name: str, passphrase: str, stay_unlocked: bool) -> dict[str, Any]:
-        await self._person.create_profile(name, passphrase, stay_unlocked)
-        return await self._overview()
-
-    async def _switch_profile(self, profile_id: str) -> dict[str, Any]:
-        await self._person.switch_profile(profile_id)
-        return await self._overview()
-
-    async def _rename_profile(self, name: str) -> dict[str, Any]:
-        await self._person.rename_profile(name)
-        return await self._overview()
-
-    async def _delete_profile(self, profile_id: str) -> dict[str, Any]:
-        await self._person.delete_profile(profile_id)
-        return await self._overview()
-
-    async def _lock(self) -> dict[str, Any]:
-        await self._person.lock()
-        return await self._overview()
-
-    async def _unlock(self, passphrase: str, stay_unlocked: bool) -> dict[str, Any]:
-        await self._person.unlock(passphrase, stay_unlocked)
-        return await self._overview()
-
-    async def _change_passphrase(self, present: str, new: str, renew: bool = False) -> dict[str, Any]:
-        await self._person.change_passphrase(present, new, renew)
-        return await self._overview()
-
-    async def _set_stay_unlocked(self, stay: bool, passphrase: str = "") -> dict[str, Any]:
-        await self._person.set_stay_unlocked(stay, passphrase)
-        return await self._overview()
-
-    async def _set_lock_minutes(self, minutes: int, passphrase: str = "") -> dict[str, Any]:
-        await self._person.set_lock_minutes(minutes, passphrase)
-        return await self._overview()
-
     async def _used(self) -> None:
         """Somebody types: `_answer` has noted that the store is in use."""
 
-    async def _told_persistent(self, persistent: bool) -> None:
-        await self._person.told_persistent(persistent)
-
     # Apps and their data -----------------------------------------------------------------------------------
-
-    async def _request(self, nonce: str, seconds: float = FILING_SECONDS) -> dict[str, Any] | None:
-        return await self._person.request(nonce, seconds)
 
     async def _decide(self, nonce: str, allow: bool, origin: str) -> bool | None:
         """Answer the question about the app of `origin`, which is what the page has shown."""
         return await self._person.answer(nonce, allow, str(origin))
-
-    async def _withdraw(self, origin: str, erase: bool = False) -> None:
-        await self._person.withdraw(origin, erase)
-
-    async def _erase(self, origin: str) -> None:
-        await self._person.erase(origin)
-
-    async def _put_back(self, trashed: str) -> None:
-        await self._person.put_back(trashed)
-
-    async def _erase_trash(self, trashed: str) -> None:
-        await self._person.erase_trash(trashed)
 
     async def _app(self, origin: str) -> dict[str, Any]:
         await self._look_at(origin)
@@ -304,34 +250,15 @@ class PageSession:
         self._files.drop(name)
         return restored._asdict()
 
-    async def _remind_later(self) -> dict[str, Any]:
-        await self._person.remind_later()
-        return await self._overview()
-
     def _post(self, message: dict[str, Any]) -> None:
         if not self.closed:
             self._port.post(messages.dumps({"masq": messages.PROTOCOL, **message}))
 
 
-METHODS: dict[str, Callable[..., Awaitable[Any]]] = {
+_OWN: dict[str, Callable[..., Awaitable[Any]]] = {
     "overview": PageSession._overview,
-    "create_profile": PageSession._create_profile,
-    "switch_profile": PageSession._switch_profile,
-    "rename_profile": PageSession._rename_profile,
-    "delete_profile": PageSession._delete_profile,
-    "lock": PageSession._lock,
-    "unlock": PageSession._unlock,
-    "change_passphrase": PageSession._change_passphrase,
-    "set_stay_unlocked": PageSession._set_stay_unlocked,
-    "set_lock_minutes": PageSession._set_lock_minutes,
-    "told_persistent": PageSession._told_persistent,
     "used": PageSession._used,
-    "request": PageSession._request,
     "answer": PageSession._decide,
-    "withdraw": PageSession._withdraw,
-    "erase": PageSession._erase,
-    "put_back": PageSession._put_back,
-    "erase_trash": PageSession._erase_trash,
     "app": PageSession._app,
     "entries": PageSession._entries,
     "set_entry": PageSession._set_entry,
@@ -343,5 +270,7 @@ METHODS: dict[str, Callable[..., Awaitable[Any]]] = {
     "drop_file": PageSession._drop_file,
     "read_backup": PageSession._read_backup,
     "restore": PageSession._restore,
-    "remind_later": PageSession._remind_later,
 }
+
+METHODS = {**_OWN, **CHANGES, **DECISIONS, **DEVICE_METHODS, **PAIRING_METHODS}
+"""All that a page may call."""

@@ -7,8 +7,8 @@ from typing import Any
 
 from masq.errors import ProtocolError
 from masq_store.engine.enrolment.link_line import OfferedLine
-from masq_store.engine.pages.parts import Parts
 from masq_store.engine.store.device_pairing import Pairing
+from masq_store.engine.store.parts import Parts
 
 
 class PairingCalls:

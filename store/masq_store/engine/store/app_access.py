@@ -27,7 +27,6 @@ class AppAccess(Follower):
         self,
         services: Services,
         active: ActiveProfile,
-        *,
         rest: Rest,
         devices: Devices,
         sync: ProfileSync,

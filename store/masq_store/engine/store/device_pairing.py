@@ -237,7 +237,6 @@ class Pairings(Follower):
         services: Services,
         active: ActiveProfile,
         change: ProfileChange,
-        *,
         devices: Devices,
         sync: ProfileSync,
         proof: PassphraseProof,

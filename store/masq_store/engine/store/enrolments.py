@@ -34,7 +34,6 @@ class Enrolments(Follower):
         self,
         services: Services,
         active: ActiveProfile,
-        *,
         access: AppAccess,
         devices: Devices,
         rosters: Rosters,

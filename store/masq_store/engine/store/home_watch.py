@@ -31,7 +31,6 @@ class HomeWatch(Follower):
         services: Services,
         active: ActiveProfile,
         change: ProfileChange,
-        *,
         access: AppAccess,
         devices: Devices,
         sync: ProfileSync,
