@@ -172,7 +172,7 @@ class Person:
     async def set_stay_unlocked(self, stay: bool, passphrase: str = "") -> None:
         """Let the active profile open by itself on this device, or no more. Raises InvalidValue, Locked.
 
-        To let it needs the passphrase, see `prove`.
+        To let it needs the passphrase, see `PassphraseProof`.
         """
         async with self._active.changing:
             profile = self._active.get()
@@ -186,7 +186,7 @@ class Person:
     async def set_lock_minutes(self, minutes: int, passphrase: str = "") -> None:
         """Lock the active profile after so many minutes without use; 0: never. Raises InvalidValue, Locked.
 
-        A longer time than now needs the passphrase, see `prove`.
+        A longer time than now needs the passphrase, see `PassphraseProof`.
         """
         async with self._active.changing:
             self._active.get()
@@ -327,7 +327,7 @@ class Person:
     async def write_backup(self, passphrase: str, origin: str | None = None, present: str = "") -> bytes:
         """Return a backup file of the profile, or of one app, that opens with `passphrase`.
 
-        `present`: the profile's own, see `prove`. Raises Locked, NotRegistered, InvalidValue.
+        `present`: the profile's own, see `PassphraseProof`. Raises Locked, NotRegistered, InvalidValue.
         """
         async with self._active.changing:
             await self._parts.proof.prove(present)

@@ -12,7 +12,7 @@ from masq_store.engine.sessions.app_session import AppSession
 from masq_store.engine.store.active_profile import ActiveProfile, Follower
 from masq_store.engine.store.auto_lock import Rest
 from masq_store.engine.store.device_list import Devices
-from masq_store.engine.store.enrolment import Here
+from masq_store.engine.store.enrolment import PartitionsHere
 from masq_store.engine.store.profile_sync import ProfileSync
 from masq_store.engine.store.services import Services
 
@@ -30,7 +30,7 @@ class AppAccess(Follower):
         rest: Rest,
         devices: Devices,
         sync: ProfileSync,
-        here: Here,
+        here: PartitionsHere,
         persistent: bool,
     ) -> None:
         """`persistent`: whether the browser has promised to keep this storage."""

@@ -107,7 +107,7 @@ class Enrolment:
         self._heard.set()
 
 
-class Here:
+class PartitionsHere:
     """All partitions that have a port here just now."""
 
     def __init__(self) -> None:

@@ -21,7 +21,7 @@ from masq_store.engine.store.active_profile import ActiveProfile, Follower
 from masq_store.engine.store.app_access import AppAccess
 from masq_store.engine.store.connected import Page
 from masq_store.engine.store.device_list import Devices
-from masq_store.engine.store.enrolment import Enrolment, Here, Lead
+from masq_store.engine.store.enrolment import Enrolment, Lead, PartitionsHere
 from masq_store.engine.store.generations import enrolment_in, generations
 from masq_store.engine.store.rosters import Rosters
 from masq_store.engine.store.services import Services
@@ -38,7 +38,7 @@ class Enrolments(Follower):
         devices: Devices,
         rosters: Rosters,
         requests: Requests,
-        here: Here,
+        here: PartitionsHere,
     ) -> None:
         self._services = services
         self._active = active

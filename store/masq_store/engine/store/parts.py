@@ -8,7 +8,7 @@ from masq_store.engine.store.app_access import AppAccess
 from masq_store.engine.store.auto_lock import Rest
 from masq_store.engine.store.device_list import Devices
 from masq_store.engine.store.device_pairing import Pairings
-from masq_store.engine.store.enrolment import Here
+from masq_store.engine.store.enrolment import PartitionsHere
 from masq_store.engine.store.enrolments import Enrolments
 from masq_store.engine.store.expiry import Expiry
 from masq_store.engine.store.home_watch import HomeWatch
@@ -29,7 +29,7 @@ class Parts:
         self.services = services
         self.version, self.build = version, build
         self.requests = Requests()
-        here = Here()
+        here = PartitionsHere()
         active = self.active = ActiveProfile(services)
         change = self.change = ProfileChange(services, active)
         proof = self.proof = PassphraseProof(services, active)

@@ -21,7 +21,7 @@ from masq_store.engine.storage.open_space import OpenSpace
 from masq_store.engine.storage.together import write_together
 from masq_store.engine.store.active_profile import Follower
 from masq_store.engine.store.device_list import Devices
-from masq_store.engine.store.enrolment import Enrolment, Here
+from masq_store.engine.store.enrolment import Enrolment, PartitionsHere
 from masq_store.engine.store.services import Services
 
 AGAIN_SECONDS = 10.0
@@ -34,7 +34,7 @@ ASIDE_BYTES = 8
 class Rosters(Follower):
     """Keeps each roster at what the home space says, whoever changed that."""
 
-    def __init__(self, services: Services, devices: Devices, here: Here) -> None:
+    def __init__(self, services: Services, devices: Devices, here: PartitionsHere) -> None:
         self._services = services
         self._devices = devices
         self._here = here
