@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from masq_store.core.sync.messages import PartitionsHere
+from masq_store.core.sync.messages import Here
 
 
 class Presence:
     """Who has said that it is here, since others last came or went."""
 
     def __init__(
-        self, own: str, say: Callable[[PartitionsHere], None], online: set[str], told: Callable[[], None]
+        self, own: str, say: Callable[[Here], None], online: set[str], told: Callable[[], None]
     ) -> None:
         """`own`: this device's id. `online`: kept up to date. `told` is called when it has changed."""
         self._own, self._say, self._online, self._told = own, say, online, told
@@ -22,9 +22,9 @@ class Presence:
             self._online.clear()
             self._told()
         if count:
-            self._say(PartitionsHere(self._own))
+            self._say(Here(self._own))
 
-    def heard(self, here: PartitionsHere) -> None:
+    def heard(self, here: Here) -> None:
         """Another device says that it is here."""
         if here.device not in self._online and here.device != self._own:
             self._online.add(here.device)

@@ -21,7 +21,7 @@ from masq_store.core.sync.compaction import Compaction
 from masq_store.core.sync.envelope import Header, tag_of
 from masq_store.core.sync.machine import Merge, Post, Sync
 from masq_store.core.sync.member_claims import changes_that_can_be, state_that_can_be
-from masq_store.core.sync.messages import Changes, Check, PartitionsHere, State
+from masq_store.core.sync.messages import Changes, Check, Here, State
 from masq_store.core.sync.room_log import RoomLog
 from masq_store.engine.ports import Crypto
 from masq_store.engine.relay.link import RelayLink
@@ -108,7 +108,7 @@ class SpaceSync:
         self._compaction = Compaction()
         self._stopping = False
         self._merging = False
-        self._saying: PartitionsHere | None = None
+        self._saying: Here | None = None
         # A session of its own: casts may be lost, and posts are counted.
         self._casts = crypto.random(keys.RUN_BYTES)
         self._cast_count = 0
@@ -235,7 +235,7 @@ class SpaceSync:
             self.presence.lost()
         self._changed()
 
-    def say(self, here: PartitionsHere) -> None:
+    def say(self, here: Here) -> None:
         """Tell those who are in the room now; nothing of it is kept."""
         self._saying = here
         self._wake.set()
@@ -316,7 +316,7 @@ class SpaceSync:
         return (self._read, self._part, self._heard)
 
     def _heard(self, envelope: bytes, opened: Opened) -> None:
-        if self.presence is not None and isinstance(opened, tuple) and isinstance(opened[1], PartitionsHere):
+        if self.presence is not None and isinstance(opened, tuple) and isinstance(opened[1], Here):
             self.presence.heard(opened[1])
 
     def _joined(self, head: int, reset: bool) -> None:
