@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from masq.errors import Locked, NotRegistered, to_wire
+from masq.errors import NotRegistered, to_wire
 from masq_store.core.profile.registrations import Registration
 from masq_store.engine.profile.profile import Profile
 from masq_store.engine.store.parts import Parts
@@ -65,9 +65,7 @@ async def overview(parts: Parts) -> dict[str, Any]:
 
 async def describe(parts: Parts, origin: str) -> dict[str, Any]:
     """Return what the pages show of one app. Raises NotRegistered or Locked."""
-    profile = parts.active.profile
-    if profile is None:
-        raise Locked()
+    profile = parts.active.get()
     app = profile.app(origin)
     if app is None:
         raise NotRegistered(origin)

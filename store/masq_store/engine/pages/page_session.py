@@ -187,9 +187,7 @@ class PageSession:
     async def _look_at(self, origin: str) -> OpenSpace:
         """Return the app's space, and tell the page from now on when its data changes."""
         if origin not in self._seen:
-            profile = self._parts.active.profile
-            if profile is None:
-                raise Locked()
+            profile = self._parts.active.get()
             if profile.app(origin) is None:
                 raise NotRegistered(origin)
             space = await profile.space(origin)
