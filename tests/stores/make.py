@@ -78,7 +78,7 @@ async def in_step(*rigs: Rig) -> None:
     """Return once no device has anything left to post, or to read."""
 
     def settled() -> bool:
-        apps = [rig.engine.sync.describe_app(origin) for rig in rigs for origin in (COUNTER, NOTES)]
+        apps = [rig.engine.parts.sync.describe_app(origin) for rig in rigs for origin in (COUNTER, NOTES)]
         return all(app and app["state"] == "live" and not app["waiting"] for app in apps)
 
     for _ in range(3):
@@ -111,7 +111,7 @@ async def story(folder: Path) -> None:
 
         secret = laptop.engine.profile.home_secret  # type: ignore[union-attr]
         drawn = await draw_identity(phone.crypto)
-        await phone.engine.person.take_profile(
+        await phone.engine.parts.change.make(
             "Ann", "", True, home_secret=secret, drawn=drawn, arrival={"name": "Phone", "relay": None}
         )
         remote = phone.app(COUNTER)

@@ -191,8 +191,10 @@ def test_the_link_names_a_relay_that_is_not_the_stores_own(tmp_path: Path) -> No
     """The new device meets the old one there, and its profile goes on with that relay."""
 
     async def story(s: Scene) -> None:
-        address = s.old.rig.engine.default_relay
-        s.old.rig.engine.default_relay = s.new.rig.engine.default_relay = "ws://127.0.0.1:1/"
+        address = s.old.rig.engine.parts.devices.default_relay
+        s.old.rig.engine.parts.devices.default_relay = s.new.rig.engine.parts.devices.default_relay = (
+            "ws://127.0.0.1:1/"
+        )
         await s.old.call("set_relay", address)
         await s.offered()
         await s.new.call("take", "Phone", "", True)
@@ -258,7 +260,7 @@ def test_a_refusal_on_either_device(tmp_path: Path, who: str, when: str, how: st
             assert await one.error() == "PairingRefused"
             assert (await one.call("pairing"))["error"][2] == {"where": "here"}
         else:
-            (session,) = one.rig.engine._pages
+            (session,) = one.rig.engine.connected.pages
             one.rig.engine.page_gone(session)
         assert await other.error() == "PairingRefused"
         assert (await other.call("pairing"))["error"][2] == {"where": "there"}
@@ -539,7 +541,7 @@ def test_a_page_that_closes_after_the_yes(tmp_path: Path) -> None:
 
     async def story(s: Scene) -> None:
         await s.offered()
-        (session,) = s.new.rig.engine._pages
+        (session,) = s.new.rig.engine.connected.pages
         await s.new.call("take", "Phone", "", True)
         s.new.rig.engine.page_gone(session)
         await s.old.sees("done")
@@ -723,8 +725,8 @@ def test_nothing_of_a_pairing_goes_on_after_its_end(tmp_path: Path) -> None:
         await s.new.call("end_pairing")
         await s.old.error()
         for rig in (s.old.rig, s.new.rig):
-            await until(lambda rig=rig: not rig.engine.pairings._running, "the pairing is left")  # noqa: B023
-            await until(lambda rig=rig: not rig.engine._tasks, "no work is left")  # noqa: B023
+            await until(lambda rig=rig: not rig.engine.parts.pairings._running, "the pairing is left")  # noqa: B023
+            await until(lambda rig=rig: not rig.engine.tasks, "no work is left")  # noqa: B023
         assert (await s.old.rig.approved(APP)).port is not None
 
     play(tmp_path, story)

@@ -167,7 +167,7 @@ def test_the_relay_comes_along() -> None:
 
             rig.backend.write = write  # type: ignore[method-assign]
             taking = asyncio.ensure_future(
-                rig.engine.person.take_profile(
+                rig.engine.parts.change.make(
                     "Ann",
                     "",
                     True,
@@ -228,18 +228,18 @@ async def removed(passphrase: str = "", devices: int = 2) -> tuple[Rig, Rig, Pee
         identity, _private = await draw_identity(second.crypto)
         profile = first.engine.profile
         assert profile is not None
-        await first.engine.devices.add(profile, f"Tablet {number}", identity)
+        await first.engine.parts.devices.add(profile, f"Tablet {number}", identity)
     tab = await second.approved(APP)
     await tab.call("set", "k", "secret")
     await tab.call("watch", "", False)
     gone = second.engine.profile.id  # type: ignore[union-attr]
-    phone = next(device["id"] for device in second.engine.devices.describe() if device["this"])
+    phone = next(device["id"] for device in second.engine.parts.devices.describe() if device["this"])
     first.now += 2000
     assert await page.call("remove_device", phone) is None
-    assert phone not in [device["id"] for device in first.engine.devices.describe()]
+    assert phone not in [device["id"] for device in first.engine.parts.devices.describe()]
     assert (await page.call("remove_device", phone))[0] == "InvalidValue"
-    await second.engine.devices.note_seen(0)
-    await second.engine.devices.rename(phone, "Still here")
+    await second.engine.parts.devices.note_seen(0)
+    await second.engine.device_commands.rename(phone, "Still here")
     await carry(first, second)
     await tab.status(state="locked")
     await quiet(second)
@@ -294,7 +294,7 @@ def test_a_removed_device_keeps_what_its_person_does_not_give_away(passphrase: s
         assert await tab.call("get", "k") == ["secret"]
         await tab.call("set", "k", "more")
         second.now += 2 * REMOVED_MS
-        await second.engine.expiry.look()
+        await second.engine.parts.expiry.look()
         await second.restart()
         seen = await second.page().call("overview")
         assert seen["removed"] == {"profile": "Ann", "state": "kept", "until_ms": None}
@@ -324,7 +324,7 @@ def test_a_removed_device_that_nobody_answers_erases_its_copy_after_30_days(way:
         if way == "other":
             await page.call("create_profile", "Bob", "", True)
         second.now += REMOVED_MS - 1
-        await second.engine.expiry.look()
+        await second.engine.parts.expiry.look()
         assert not await erased(second, gone)
         second.now += 1
         if way == "restarted":
@@ -354,7 +354,7 @@ def test_devices_that_are_removed_together_do_not_erase_themselves(others: str) 
         assert profile is not None and second.engine.profile is not None
         gone = second.engine.profile.id
         mine, laptop = (
-            next(each["id"] for each in rig.engine.devices.describe() if each["this"])
+            next(each["id"] for each in rig.engine.parts.devices.describe() if each["this"])
             for rig in (second, first)
         )
         day = 24 * 3600_000
@@ -371,7 +371,7 @@ def test_devices_that_are_removed_together_do_not_erase_themselves(others: str) 
         await carry(first, second)
         await quiet(second)
         second.now += 2 * REMOVED_MS
-        await second.engine.expiry.look()
+        await second.engine.parts.expiry.look()
         assert await erased(second, gone) is (others == "long ago")
         if others != "long ago":
             assert (await second.page().call("overview"))["removed"]["until_ms"] is None
@@ -430,7 +430,7 @@ def test_a_device_that_was_removed_while_it_was_off_locks_when_it_opens() -> Non
         ann = second.engine.profile.id  # type: ignore[union-attr]
         phone = (await page.call("overview"))["devices"][1]["id"]
         await page.call("remove_device", phone)
-        second.engine.devices._lock = lambda profile: asyncio.sleep(0)  # type: ignore[assignment, method-assign, return-value]
+        second.engine.parts.watch._lock = lambda profile: asyncio.sleep(0)  # type: ignore[assignment, method-assign, return-value]
         await carry(first, second)
         await quiet(second)
         await second.restart()
@@ -495,7 +495,7 @@ def test_an_app_that_another_device_erases_is_empty_here(killed: bool) -> None:
         await first.approved(APP)
         spaces = {key.split("/")[2] for key in second.backend.disk.stored if key.startswith("space/")}
         if killed:
-            second.engine.devices._take_apps = lambda profile: asyncio.sleep(0)  # type: ignore[assignment, return-value]
+            second.engine.parts.watch._take_apps = lambda profile: asyncio.sleep(0)  # type: ignore[assignment, return-value]
         await carry(first, second)
         await quiet(second)
         if killed:
@@ -543,7 +543,7 @@ def test_the_relay_is_chosen_for_all_devices() -> None:
     async def story() -> None:
         first, second, page, other_page = await two()
         told: list[str] = []
-        second.engine.devices.listeners.append(lambda: told.append(second.engine.devices.relay))
+        second.engine.parts.sync.look = lambda: told.append(second.engine.parts.devices.relay)  # type: ignore[method-assign]
         assert await page.call("set_relay", RELAY) is None
         for bad in ("http://relay.example", "ws://relay.example", "relay", 5, "wss://a b"):
             assert (await page.call("set_relay", bad))[0] == "BadRelayAddress"
@@ -554,7 +554,7 @@ def test_the_relay_is_chosen_for_all_devices() -> None:
         await page.call("set_relay", "")
         await carry(first, second)
         assert (await other_page.call("overview"))["sync"]["relay"]["own"] == ""
-        second.engine.default_relay = "wss://store.example"
+        second.engine.parts.devices.default_relay = "wss://store.example"
         assert (await other_page.call("overview"))["sync"]["relay"]["url"] == ""
         await page.call("set_relay", None)
         await carry(first, second)
@@ -597,7 +597,7 @@ def test_when_a_device_was_last_seen() -> None:
             return device["seen_ms"], device["clock_off_ms"]
 
         start = second.now
-        note = second.engine.devices.note_seen
+        note = second.engine.parts.devices.note_seen
         await note(5)
         second.now += 1000
         await note(7)
@@ -678,15 +678,15 @@ def test_a_copy_in_the_same_browser_is_no_device_of_its_own() -> None:
         first, second, page, _ = await two()
         await first.approved(APP)
         profile = first.engine.profile
-        assert profile is not None and first.engine.devices.holding(APP) == 2
+        assert profile is not None and first.engine.parts.devices.holding(APP) == 2
         identity, _ = await draw_identity(first.crypto)
-        async with first.engine.changing:
-            await first.engine.devices.enrol(profile, identity, APP, "Firefox on Linux")
-        assert first.engine.devices.holding(APP) == 2
+        async with first.engine.parts.active.changing:
+            await first.engine.parts.devices.enrol(profile, identity, APP, "Firefox on Linux")
+        assert first.engine.parts.devices.holding(APP) == 2
         await carry(first, second)
-        assert second.engine.devices.holding(APP) == 2
+        assert second.engine.parts.devices.holding(APP) == 2
         own = next(each["id"] for each in (await page.call("overview"))["devices"] if not each["this"])
         await page.call("remove_device", own)
-        assert first.engine.devices.holding(APP) == 1
+        assert first.engine.parts.devices.holding(APP) == 1
 
     run(story())

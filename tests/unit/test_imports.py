@@ -1,4 +1,4 @@
-"""Who may import whom, read from the sources themselves; and how much JavaScript the store's site may hold."""
+"""Who may import whom, in no circle, read from the sources; and how much JavaScript the store's site may hold."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import house
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -65,8 +66,8 @@ FOLDERS = {
     "engine.enrolment": "engine.pairing engine.ports engine.storage core.enrolment core.space core.sync",
     "engine.partition": "engine.enrolment engine.pairing engine.ports engine.profile engine.relay "
     "engine.sessions engine.storage engine.sync engine.tasks core",
-    "engine.store": "engine.enrolment engine.pairing engine.ports engine.profile engine.relay "
-    "engine.sessions.idle engine.storage engine.sync core",
+    "engine.store": "engine.enrolment engine.pairing engine.ports engine.profile engine.relay engine.sessions "
+    "engine.storage engine.sync engine.tasks core",
     "engine.pages": "engine.ports engine.profile engine.sessions engine.storage engine.store core",
     "engine.engine": "engine.pages engine.ports engine.profile engine.relay engine.sessions engine.storage "
     "engine.store engine.tasks engine.trace core",
@@ -98,21 +99,6 @@ LAYERS: dict[str, set[str]] = {
     **{f"masq_store.{name}": BASE | _full(f"{name} {others}") for name, others in FOLDERS.items()},
 }
 """What of ours each part may import. `masq` may import itself only, and so may `masq_relay`."""
-
-TO_BE_CUT = {
-    "masq_store.engine.pages.commands": "engine.engine",
-    "masq_store.engine.pages.device_calls": "engine.engine",
-    "masq_store.engine.pages.overview": "engine.engine",
-    "masq_store.engine.pages.page_session": "engine.engine",
-    "masq_store.engine.store.auto_lock": "engine.engine",
-    "masq_store.engine.store.device_list": "engine.engine",
-    "masq_store.engine.store.device_pairing": "engine.engine",
-    "masq_store.engine.store.enrolments": "engine.engine engine.pages",
-    "masq_store.engine.store.expiry": "engine.engine",
-    "masq_store.engine.store.profile_sync": "engine.engine",
-    "masq_store.engine.store.rosters": "engine.engine",
-}
-"""What a module still imports against the rules. This list only ever gets shorter."""
 
 MAX_LINES, MAX_COLUMNS = 250, 100
 
@@ -156,7 +142,7 @@ def broken_rules(source: str, module: str, is_package: bool = False) -> list[str
     """Return a sentence for each import of `source` that the rules forbid."""
     found = []
     layer = layer_of(module)
-    allowed = LAYERS.get(layer, set()) | _full(TO_BE_CUT.get(module, ""))
+    allowed = LAYERS.get(layer, set())
     packages = {top for place, tops in THIRD_PARTY.items() if starts(module, place) for top in tops}
     for name, outer, line in imports(source, module, is_package):
         top = name.split(".")[0]
@@ -204,14 +190,12 @@ def test_imports(path: Path, module: str) -> None:
     assert broken_rules(path.read_text("utf-8"), module, path.name == "__init__.py") == []
 
 
-def test_what_is_to_be_cut_is_there() -> None:
-    """Each exception is one that its module needs: what has been cut is taken off the list."""
-    read = {name: (path.read_text("utf-8"), path.name == "__init__.py") for path, name in modules()}
-    for module, others in TO_BE_CUT.items():
-        source, is_package = read[module]
-        names = [name for name, _, _ in imports(source, module, is_package)]
-        for other in _full(others):
-            assert any(starts(name, other) for name in names), f"{module} no longer imports {other}"
+def test_no_circle_of_imports() -> None:
+    """No two files import each other in a circle, for type checkers neither."""
+    packages = ("client/masq", "store/masq_store", "relay/masq_relay")
+    files = [module for package in packages for module in house.modules_of(ROOT, package)]
+    circles = [each for each in house.components(house.imports(files, for_checkers=True)) if len(each) > 1]
+    assert circles == []
 
 
 @pytest.mark.parametrize(

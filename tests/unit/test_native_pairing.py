@@ -111,7 +111,7 @@ def test_a_profile_comes_by_a_link_with_its_data(tmp_path):
         for space in (one, two):
             while await space.get("n") != 21:
                 await asyncio.sleep(0.01)
-        names = {device["name"] for device in new.engine.devices.describe()}
+        names = {device["name"] for device in new.engine.parts.devices.describe()}
         assert names == {"Desk", "Lap"}
 
     scene(tmp_path, story)
@@ -142,7 +142,7 @@ def test_counts_survive_kill_9_of_one_device(tmp_path):
     async def story(old, new):
         assert await paired(old, new, Persons()) == ["Lap", "Ann"]
         one = await old.space(APP)
-        relay_url = new.engine.default_relay
+        relay_url = new.engine.parts.devices.default_relay
         await new.close()
         for more in (150, 10, 60):
             acknowledged = await count_and_kill(new.folder, relay_url, more)
@@ -192,7 +192,7 @@ def test_a_pairing_that_fails_leaves_nothing(tmp_path, wrong):
         kind = WrongPairingCode if wrong == "digits" else PairingRefused
         assert (type(given), type(taken)) == (kind, kind)
         assert new.profile is None and not new.locked
-        assert len(old.engine.devices.describe()) == 1
+        assert len(old.engine.parts.devices.describe()) == 1
 
     scene(tmp_path, story)
 

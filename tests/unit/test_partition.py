@@ -30,7 +30,7 @@ from masq_store.engine.partition import partition
 from masq_store.engine.partition.app_copy import Copy
 from masq_store.engine.profile.tickets import TICKET_SECONDS
 from masq_store.engine.storage import open_space as spaces
-from masq_store.engine.store.enrolments import HEAR_SECONDS
+from masq_store.engine.store.enrolment import HEAR_SECONDS
 from masq_store.native.memory import MemoryBackend
 from masq_store.native.websocket import NativeNetwork
 
@@ -90,7 +90,7 @@ async def synced_again(rig: Rig, apart: Apart, tab: Peer) -> None:
 
 def listed(rig: Rig) -> list[tuple[str | None, bool]]:
     """Return the copies that the pages show: the app of each, and whether it is in this browser."""
-    return [(copy["app"], copy["here"]) for copy in rig.engine.devices.describe_copies()]
+    return [(copy["app"], copy["here"]) for copy in rig.engine.parts.devices.describe_copies()]
 
 
 def test_a_partition_is_enrolled_and_counts() -> None:
@@ -164,7 +164,7 @@ def test_a_window_that_closes_just_after_it_has_knocked(how: str) -> None:
         rig.engine.page_gone(page)
         rig.engine.person.popup_gone(nonce)
         await tab.status(denied="closed")
-        assert rig.engine.requests.session(nonce) is None
+        assert rig.engine.parts.requests.session(nonce) is None
         apart.click(tab, rig.engine.page(Peer().port))
         assert await rig.engine.person.request(nonce)
         assert await rig.engine.person.answer(nonce, True)
@@ -776,8 +776,8 @@ def test_a_removed_copy_is_erased_and_asks_again() -> None:
         apart = await Apart(rig).start()
         tab = await connected(rig, apart)
         await in_step(rig, apart)
-        (copy,) = rig.engine.devices.describe_copies()
-        await rig.engine.devices.remove(copy["id"])
+        (copy,) = rig.engine.parts.devices.describe_copies()
+        await rig.engine.device_commands.remove(copy["id"])
         await tab.status(state="unregistered")
         await until(lambda: APP not in apart.partition.copies)
         assert listed(rig) == []
@@ -797,8 +797,8 @@ def test_all_copies_of_a_browser_are_removed_together() -> None:
         places = [await Apart(rig).start() for _ in range(3)]
         tabs = [await connected(rig, apart) for apart in places]
         assert listed(rig) == [(APP, True)]
-        (copy,) = rig.engine.devices.describe_copies()
-        await rig.engine.devices.remove(copy["id"])
+        (copy,) = rig.engine.parts.devices.describe_copies()
+        await rig.engine.device_commands.remove(copy["id"])
         for apart, tab in zip(places, tabs, strict=True):
             await tab.status(state="unregistered")
             await until(lambda apart=apart: APP not in apart.partition.copies)
@@ -813,21 +813,23 @@ def test_a_copy_is_listed_with_the_device_that_keeps_it() -> None:
     async def story() -> None:
         rig = await with_profile()
         engine, profile = rig.engine, rig.engine.profile
-        assert profile is not None and engine.devices.own is not None
+        assert profile is not None and engine.parts.devices.own is not None
         apart = await Apart(rig).start()
         far = [(await draw_identity(rig.crypto))[0] for _ in range(3)]
-        await engine.devices.add(profile, "Telephone", far[0])
+        await engine.parts.devices.add(profile, "Telephone", far[0])
         entries = [
             (DEVICE + of.id, partition_value("Tasks", of, rig.now, OTHER, host))
             for of, host in zip(far[1:], (far[0].id, "0" * 16), strict=True)
         ]
         await profile.write_home(entries, rig.now)
         await connected(rig, apart)
-        await engine.devices.rename(engine.devices.own.id, "Desk")
-        shown = [(copy["name"], copy["device"], copy["here"]) for copy in engine.devices.describe_copies()]
+        await engine.device_commands.rename(engine.parts.devices.own.id, "Desk")
+        shown = [
+            (copy["name"], copy["device"], copy["here"]) for copy in engine.parts.devices.describe_copies()
+        ]
         assert shown[0] == ("Counter", "Desk", True)
         assert sorted(shown[1:], key=str) == [("Tasks", "Telephone", False), ("Tasks", None, False)]
-        assert [device["name"] for device in engine.devices.describe()] == ["Desk", "Telephone"]
+        assert [device["name"] for device in engine.parts.devices.describe()] == ["Desk", "Telephone"]
 
     run(story)
 
@@ -841,7 +843,7 @@ def test_connecting_a_copy_is_using_the_app() -> None:
         tab = await connected(rig, apart)
         rig.now += 3 * 24 * 3600 * 1000
         await apart.connect(tab)
-        assert [app["used_ms"] for app in (await overview(rig.engine))["apps"]] == [rig.now]
+        assert [app["used_ms"] for app in (await overview(rig.engine.parts))["apps"]] == [rig.now]
 
     run(story)
 
@@ -1091,8 +1093,8 @@ def test_of_two_copies_in_one_browser_none_is_lost() -> None:
             tab = await connected(rig, apart)
             await in_step(rig, apart)
             if apart is removed:
-                (copy,) = rig.engine.devices.describe_copies()
-                await rig.engine.devices.remove(copy["id"])
+                (copy,) = rig.engine.parts.devices.describe_copies()
+                await rig.engine.device_commands.remove(copy["id"])
                 await tab.status(state="unregistered")
             apart.cut()
             if apart is not removed:
@@ -1139,8 +1141,8 @@ def test_a_stranger_at_the_port_gets_nothing() -> None:
             mine.listen(lambda text: None)
             rig.engine.enrolments.take(theirs, asked=True)
             mine.post(json.dumps({"masq": 1, "hello": hello}))
-            await until(lambda: not rig.engine.enrolments._here)
-            assert rig.engine.requests.session(nonce) is None
+            await until(lambda: not rig.engine.enrolments._here.all)
+            assert rig.engine.parts.requests.session(nonce) is None
         mine, theirs = channel()
         rig.engine.enrolments.take(theirs, asked=False)  # nobody was asked: it must be a device already
         mine.post(json.dumps({"masq": 1, "hello": {**good, "known": {"00": "ab" * 32}}}))
@@ -1221,7 +1223,7 @@ def test_what_is_written_in_one_profiles_copy_reaches_no_other_profile() -> None
         await synced_as(rig, apart, tab, "Ann")
         apart.come_back()  # the store gives its storage to another tab; this one works on the copy all the same
         await until(lambda: apart.partition.copies[APP].state == "live")
-        await rig.engine.person.lock(rested=True)
+        await rig.engine.rest.lock()
         assert await tab.call("set", "diary", "Ann's") is None  # the copy stays open, for it may
         await rig.engine.person.switch_profile(second["id"])
         await tab.status(profile="Ben")
@@ -1252,7 +1254,7 @@ def test_a_store_that_lets_go_keeps_no_copy_in_step(how: str) -> None:
         await tab.call("set", "x", 1)
         await tab.status(sync="live", waiting=0)
         if how == "has rested":
-            await rig.engine.person.lock(rested=True)
+            await rig.engine.rest.lock()
         else:
             await rig.page().call("create_profile", "Ben", "", True)
         await tab.status(sync="off", waiting=0)
@@ -1515,12 +1517,12 @@ def test_a_device_that_is_removed_is_removed_with_its_copies() -> None:
         assert profile is not None
         await rig.approved(APP)
         far, copy = [(await draw_identity(rig.crypto))[0] for _ in range(2)]
-        await engine.devices.add(profile, "Telephone", far)
+        await engine.parts.devices.add(profile, "Telephone", far)
         entry = partition_value("Counter", copy, rig.now, APP, far.id)
         await profile.write_home([(DEVICE + copy.id, entry), (ROSTER + APP, True)], rig.now)
-        await engine.devices.remove(far.id)
+        await engine.device_commands.remove(far.id)
         assert listed(rig) == []
-        assert engine.devices.was_removed(copy.id)
+        assert engine.parts.devices.was_removed(copy.id)
         roster = await profile.roster(APP)
         await until(lambda: roster.core.has(REMOVED + copy.id))
 
@@ -1538,8 +1540,8 @@ def test_a_copy_that_is_granted_again_outlives_its_removal() -> None:
         await in_step(rig, apart)
         copy, kept = apart.partition.copies[APP], dict[str, bytes]()
         copy.roster.listeners.append(lambda keys, source: kept.update(apart.backend.disk.stored))
-        (entry,) = rig.engine.devices.describe_copies()
-        await rig.engine.devices.remove(entry["id"])
+        (entry,) = rig.engine.parts.devices.describe_copies()
+        await rig.engine.device_commands.remove(entry["id"])
         await until(lambda: copy.ended)
         apart.backend.disk.stored = kept
         await apart.restart()
@@ -1566,7 +1568,7 @@ def test_a_window_hears_that_the_app_it_asks_about_has_gone() -> None:
         await asyncio.sleep(0.1)
         before = len(page.port.heard)
         apart.cut()
-        await until(lambda: rig.engine.requests.session(nonce) is None)
+        await until(lambda: rig.engine.parts.requests.session(nonce) is None)
         assert {"masq": 1, "events": [["overview"]]} in page.port.heard[before:]
 
     run(story)
@@ -1603,7 +1605,7 @@ def test_an_app_that_goes_while_it_is_let_in_keeps_no_space_open() -> None:
         apart = await Apart(rig).start()
         nonce = apart.click(apart.app())
         assert await rig.engine.person.request(nonce)
-        (enrolment,) = rig.engine.enrolments._here
+        (enrolment,) = rig.engine.enrolments._here.all
         store.prefix, store.seconds = "space/", 0.1
         answer = asyncio.ensure_future(rig.engine.person.answer(nonce, True))
         await asyncio.sleep(0.15)

@@ -87,9 +87,9 @@ def test_a_damaged_copy_is_no_dead_end(what: str, passphrase: str) -> None:
         await tab.status(state="locked" if passphrase else "ready")
         await apart.connect(tab)
         assert await tab.call("keys", "") == ["after", *wanted]
-        copies = rig.engine.devices.describe_copies()
+        copies = rig.engine.parts.devices.describe_copies()
         assert len(copies) == 1  # it is the device that it was
-        await rig.engine.devices.remove(copies[0]["id"])
+        await rig.engine.device_commands.remove(copies[0]["id"])
         await until(lambda: not any(key.startswith("space/") for key in apart.backend.disk.stored))
 
     run(story)

@@ -347,7 +347,7 @@ def test_what_nobody_foresaw_leaves_the_profile_open(
         kept = {key for key in rig.backend.disk.stored if key.startswith("profile/")}
         first = {"create": "create", "switch": "activate", "delete": "delete"}
         if where == "in the middle" and what != "delete":
-            monkeypatch.setattr(Rest, "begin", failing_once(Rest.begin))
+            monkeypatch.setattr(Rest, "opened", failing_once(Rest.opened))
         elif what == "renew":
             monkeypatch.setattr(renewal, "renew", failing_once(renewal.renew))
         else:
@@ -369,7 +369,9 @@ def test_what_nobody_foresaw_leaves_the_profile_open(
     run(scenario())
 
 
-@pytest.mark.parametrize("step", [(ProfileSync, "end"), (Writer, "idle"), (Profile, "close"), (Rest, "end")])
+@pytest.mark.parametrize(
+    "step", [(ProfileSync, "closing"), (Writer, "idle"), (Profile, "close"), (Rest, "closed")]
+)
 @pytest.mark.parametrize("what", ["create", "switch", "delete", "renew"])
 def test_a_profile_that_cannot_be_closed_is_opened_again(
     monkeypatch: pytest.MonkeyPatch, what: str, step: tuple[Any, str]
@@ -415,7 +417,7 @@ def test_a_lock_that_meets_what_nobody_foresaw_locks(monkeypatch: pytest.MonkeyP
     run(scenario())
 
 
-@pytest.mark.parametrize("step", [(Rest, "begin"), (Devices, "begin")])
+@pytest.mark.parametrize("step", [(Rest, "opened"), (Devices, "opened")])
 def test_a_profile_that_opens_by_half_is_closed(
     monkeypatch: pytest.MonkeyPatch, step: tuple[Any, str]
 ) -> None:
@@ -455,7 +457,7 @@ def test_what_nobody_foresaw_opens_no_profile_that_was_locked(
         await page.call("lock")
         asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)  # it is told, too
         if what in ("create", "switch"):
-            monkeypatch.setattr(Rest, "begin", failing_once(Rest.begin))
+            monkeypatch.setattr(Rest, "opened", failing_once(Rest.opened))
         else:
             monkeypatch.setattr(Vault, "delete", failing_once(Vault.delete))
         calls = {
@@ -466,14 +468,14 @@ def test_what_nobody_foresaw_opens_no_profile_that_was_locked(
         if what == "look":
             monkeypatch.setattr(Vault, "overdue", lambda vault, now_ms: [ann])
             with pytest.raises(ZeroDivisionError):
-                await rig.engine.expiry.look()
+                await rig.engine.parts.expiry.look()
         else:
             assert "nobody foresaw" in (await page.call(*calls[what]))[1]
         seen = (await page.call("overview"))["profile"]
         assert (seen["id"], seen["locked"]) == (bob, True)
         assert (await tab.call("get", "k"))[0] == "Locked"
         if what == "look":  # and where another profile is erased
-            await rig.engine.expiry.look()
+            await rig.engine.parts.expiry.look()
             after = await page.call("overview")
             assert [each["id"] for each in after["profiles"]] == [bob] and after["profile"]["locked"]
         await page.call("unlock", "a passphrase", True)
@@ -491,7 +493,7 @@ def test_a_new_profile_that_cannot_be_unmade_takes_no_place(monkeypatch: pytest.
         tab = await rig.approved(APP)
         await tab.call("set", "whose", "Bob's")
         asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)  # it is told, too
-        monkeypatch.setattr(Rest, "begin", failing_once(Rest.begin))
+        monkeypatch.setattr(Rest, "opened", failing_once(Rest.opened))
         monkeypatch.setattr(Vault, "delete", failing_once(Vault.delete))
         assert "nobody foresaw" in (await page.call("create_profile", "Cid", "", True))[1]
         assert (await page.call("overview"))["profile"]["id"] == bob

@@ -25,7 +25,6 @@ from masq_store.core.enrolment.roster import Policy
 from masq_store.core.space.clock import MAX_COUNTER, MAX_MS, Stamp
 from masq_store.core.space.register import Change, Register
 from masq_store.engine.enrolment.port_line import PortLine
-from masq_store.engine.pages.device_calls import DEVICE_METHODS
 from masq_store.engine.pages.overview import overview
 from masq_store.engine.pages.page_session import METHODS
 from masq_store.engine.partition.app_copy import Copy
@@ -345,7 +344,7 @@ def test_a_withdrawal_is_said_whatever_stands_in_the_roster(tmp_path: Path) -> N
             await rig.engine.person.withdraw(APP)
             await tab.status(state="unregistered")
             await until(lambda: not apart.partition.copies)
-            assert not any(each["unheard"] for each in (await overview(rig.engine))["copies"])
+            assert not any(each["unheard"] for each in (await overview(rig.engine.parts))["copies"])
             await rig.engine.stop()
             await apart.partition.stop()
 
@@ -394,15 +393,15 @@ def test_where_a_roster_has_no_room_the_person_is_told_who_has_not_heard() -> No
         assert (await rig.page().call("set_lock_minutes", 5))["profile"]["lock_minutes"] == 5
         copy = apart.partition.copies[APP]
         await until(lambda: copy.policy.minutes == 5)
-        assert [each["unheard"] for each in (await overview(rig.engine))["copies"]] == [False]
+        assert [each["unheard"] for each in (await overview(rig.engine.parts))["copies"]] == [False]
         await apart.connect(tab)
         await tab.status(state="ready")
         apart.cut()
-        await until(lambda: not rig.engine.enrolments._here)
-        assert [each["unheard"] for each in (await overview(rig.engine))["copies"]] == [True]
+        await until(lambda: not rig.engine.enrolments._here.all)
+        assert [each["unheard"] for each in (await overview(rig.engine.parts))["copies"]] == [True]
         space.core.max_keys = room
         await rig.page().call("set_lock_minutes", 6)
-        await until(lambda: not rig.engine.rosters.unheard(copy.identity, APP))
+        await until(lambda: not rig.engine.parts.rosters.unheard(copy.identity, APP))
         await rig.engine.person.withdraw(APP)
 
     run(story)
@@ -475,7 +474,7 @@ async def by_relay(
             network=NativeNetwork(), relay=running_url(running), **options
         )
         await closed(apart, copy)
-        await until(lambda: copy.state == "live" and rig.engine.sync.state(APP) == "live")
+        await until(lambda: copy.state == "live" and rig.engine.parts.sync.state(APP) == "live")
         await story(rig, apart, tab, copy, running)
         await rig.engine.stop()
         await apart.partition.stop()
@@ -532,7 +531,7 @@ def test_lock_now_does_not_wait_for_a_relay_that_is_away(tmp_path: Path) -> None
 
     async def story(rig: Rig, apart: Apart, tab: Peer, copy: Copy, running: Any) -> None:
         await running.relay.stop()
-        await until(lambda: rig.engine.sync.state(APP) == "offline")
+        await until(lambda: rig.engine.parts.sync.state(APP) == "offline")
         async with asyncio.timeout(seconds(2)):
             await rig.engine.person.lock()
         assert tab.statuses()[-1]["state"] == "ready"
@@ -550,7 +549,7 @@ def test_what_is_not_synced_here_leaves_the_copy_here_neither(tmp_path: Path) ->
         await tab.call("set", "private", 1)
         assert await tab.status(waiting=1)
         await page.call("set_sync", APP, True)
-        await until(lambda: rig.engine.sync.state(APP) == "live")
+        await until(lambda: rig.engine.parts.sync.state(APP) == "live")
         await asyncio.sleep(0.5)
         assert (await first_party(rig)).text("private") is None
         assert tab.statuses()[-1]["sync"] == "off"
@@ -605,7 +604,7 @@ NO_COPYS = {
 
 def test_it_is_known_how_each_setting_reaches_a_copy() -> None:
     """Each call of the store's pages is in a table: whoever adds one says whether a copy must hear of it, and how."""
-    assert SETTINGS.keys() | BY_A_WINDOW.keys() | NO_COPYS == METHODS.keys() | DEVICE_METHODS.keys()
+    assert SETTINGS.keys() | BY_A_WINDOW.keys() | NO_COPYS == METHODS.keys()
     assert not NO_COPYS & (SETTINGS.keys() | BY_A_WINDOW.keys())
 
 
@@ -679,7 +678,7 @@ def test_a_roster_holds_nothing_but_what_the_threat_model_lists() -> None:
         await rig.approved(OTHER)
         other = await Apart(rig).start()
         await other.connect(other.app())
-        await rig.engine.devices.remove(other.partition.copies[APP].identity)
+        await rig.engine.device_commands.remove(other.partition.copies[APP].identity)
         await rig.engine.person.withdraw(APP)
         await until(lambda: not apart.partition.copies and not other.partition.copies)
         rows = dict((await in_the_store(rig)).core.items(""))

@@ -96,7 +96,7 @@ class Window:
 
     def close(self) -> None:
         """Close it."""
-        [session] = [page for page in self.rig.engine._pages if page._port is self.peer.port]
+        [session] = [page for page in self.rig.engine.connected.pages if page._port is self.peer.port]
         self.rig.engine.page_gone(session)
         self.rig.engine.person.popup_gone(self.nonce)
 
@@ -166,7 +166,7 @@ def play(folder: Path, story: Any) -> None:
 def nothing_given(s: Scene) -> None:
     """Check that the partition has no copy, and the store lists none."""
     assert s.apart.partition.copies == {}
-    assert s.rig.engine.devices.describe_copies() == []
+    assert s.rig.engine.parts.devices.describe_copies() == []
 
 
 def test_a_copy_by_a_link(tmp_path: Path) -> None:
@@ -189,7 +189,9 @@ def test_a_copy_by_a_link(tmp_path: Path) -> None:
         assert profile is not None
         core = (await profile.space(APP)).core
         await until(lambda: core.text("count") == "1")
-        assert [(one["app"], one["here"]) for one in s.rig.engine.devices.describe_copies()] == [(APP, True)]
+        assert [(one["app"], one["here"]) for one in s.rig.engine.parts.devices.describe_copies()] == [
+            (APP, True)
+        ]
         assert page.tab.statuses()[-1]["state"] == "ready"  # the window that closes ends nothing
 
     play(tmp_path, story)
@@ -556,7 +558,7 @@ def test_the_window_closes_before_the_link_is_used(tmp_path: Path) -> None:
         page, window = await s.severed()
         link = await window.link()
         window.close()
-        await until(lambda: not s.rig.engine.enrolments._here)
+        await until(lambda: not s.rig.engine.enrolments._here.all)
         await page.paste(link)
         assert await page.ends() == "PairingExpired"
         window = Window(s.rig, page)
@@ -647,8 +649,8 @@ def test_a_copy_that_ends_while_its_page_is_open(tmp_path: Path, how: str) -> No
         if how == "locked":
             await s.apart.partition._copies.lock(APP)
         else:
-            [copy] = s.rig.engine.devices.describe_copies()
-            await s.rig.engine.devices.remove(copy["id"])
+            [copy] = s.rig.engine.parts.devices.describe_copies()
+            await s.rig.engine.device_commands.remove(copy["id"])
         await page.tab.status(state=how)
         assert await page.tab.call("severed") is None
         await page.shows("ask")
@@ -800,7 +802,7 @@ def test_a_newer_window_goes_on_with_the_question(tmp_path: Path) -> None:
     async def story(s: Scene) -> None:
         page, first = await s.asked()
         second = Window(s.rig, page)
-        [session] = [one for one in s.rig.engine._pages if one._port is first.peer.port]
+        [session] = [one for one in s.rig.engine.connected.pages if one._port is first.peer.port]
         s.rig.engine.page_gone(session)  # and not the last window about this request
         assert (await second.peer.call("request", second.nonce))["origin"] == APP
         assert await second.answer(True) is True

@@ -96,8 +96,14 @@ def test_a_paired_device_has_the_same_apps_and_data(tmp_path: Path) -> None:
                 await eventually(
                     lambda rig=rig: rig.page().call("overview"), lambda seen: len(seen["devices"]) == 2
                 )
-            assert [device["name"] for device in old.engine.devices.describe()] == ["Laptop", "Telephone"]
-            assert [device["name"] for device in new.engine.devices.describe()] == ["Telephone", "Laptop"]
+            assert [device["name"] for device in old.engine.parts.devices.describe()] == [
+                "Laptop",
+                "Telephone",
+            ]
+            assert [device["name"] for device in new.engine.parts.devices.describe()] == [
+                "Telephone",
+                "Laptop",
+            ]
             for tab in (counter, other):
                 await tab.status(sync="live", devices=2)
             await old.engine.stop()
@@ -144,7 +150,7 @@ def test_a_relay_that_keeps_devices_apart_shows_as_their_silence(tmp_path: Path)
             new.relay = f"ws://127.0.0.1:{two.port}"  # as a fork would: another log of the same rooms
             await new.restart()
             for rig, other in ((old, "Telephone"), (new, "Laptop")):
-                await rig.engine.devices.note_seen(0)
+                await rig.engine.parts.devices.note_seen(0)
                 seen = await eventually(
                     lambda rig=rig: heard(rig),
                     lambda seen, now=rig.now: max(filter(None, seen.values())) == now,
@@ -258,7 +264,7 @@ def test_another_relay_is_told_also_while_something_is_read(tmp_path: Path) -> N
                     lambda rig=rig: rig.page().call("overview"),
                     lambda seen: seen["sync"]["state"] == "live" and not seen["sync"]["waiting"],
                 )
-            home = old.engine.sync._home
+            home = old.engine.parts.sync._home
             assert home is not None
             home._merging = True  # as it is for a moment whenever something comes
             assert home.state == "catching-up"

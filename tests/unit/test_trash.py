@@ -62,7 +62,7 @@ def test_what_another_device_erases_waits_in_the_trash(way: str) -> None:
     async def story() -> None:
         first, second, tab = await holding()
         if way == "killed":
-            second.engine.devices._take_apps = lambda profile: asyncio.sleep(0)  # type: ignore[assignment, method-assign, return-value]
+            second.engine.parts.watch._take_apps = lambda profile: asyncio.sleep(0)  # type: ignore[assignment, method-assign, return-value]
         if way == "no room":
 
             async def full(trashed: Any) -> None:
@@ -172,7 +172,7 @@ def test_the_trash_is_emptied_after_30_days(way: str) -> None:
         await raised(first, second)
         (kept,) = await trash(second)
         second.now = kept["until_ms"] - 1
-        await second.engine.expiry.look()
+        await second.engine.parts.expiry.look()
         await second.restart()
         assert await trash(second) == [kept]
         second.now += 1
@@ -196,7 +196,7 @@ def test_what_is_in_use_again_is_not_emptied() -> None:
         await tab.status(state="ready")
         assert len(await tab.call("items", "")) == 2
         second.now = kept["until_ms"] + 1
-        await second.engine.expiry.look()
+        await second.engine.parts.expiry.look()
         await second.restart()
         tab = second.app(APP)
         await tab.status(state="ready")

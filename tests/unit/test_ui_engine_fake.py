@@ -19,7 +19,6 @@ from two_engines import NONCE, PASSPHRASE, STORE, Fake, Of, Step, kind_of, the_r
 
 from masq.errors import InvalidValue
 from masq_store.core.enrolment.link_machine import Granting
-from masq_store.engine.pages.device_calls import DEVICE_METHODS
 from masq_store.engine.pages.page_session import METHODS
 from masq_store.engine.store import device_pairing as pairing
 from masq_store.engine.store import profile_sync as sync
@@ -28,7 +27,7 @@ from masq_store.ui.app import NOTHING
 ROOT = Path(__file__).resolve().parents[2]
 UI = ROOT / "store" / "masq_store" / "ui"
 
-REAL: dict[str, Callable[..., Any]] = {**METHODS, **DEVICE_METHODS}
+REAL: dict[str, Callable[..., Any]] = METHODS
 FOR_TESTS = {"call", "called", "pairs"}
 """What of the fake is no page's call: the link, and what tests ask of it and do to it."""
 

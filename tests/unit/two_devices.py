@@ -27,7 +27,7 @@ async def carry(source: Rig, target: Rig) -> None:
 
 async def quiet(rig: Rig) -> None:
     """Return once everything that was begun is done."""
-    await until(lambda: not rig.engine._tasks and not rig.engine.writer.busy)
+    await until(lambda: not rig.engine.tasks and not rig.engine.writer.busy)
 
 
 async def two() -> tuple[Rig, Rig, Peer, Peer]:
@@ -37,7 +37,7 @@ async def two() -> tuple[Rig, Rig, Peer, Peer]:
     await first_page.call("create_profile", "Ann", "", True)
     secret = first.engine.profile.home_secret  # type: ignore[union-attr]
     drawn = await draw_identity(second.crypto)
-    await second.engine.person.take_profile(
+    await second.engine.parts.change.make(
         "Ann", "", True, home_secret=secret, drawn=drawn, arrival={"name": "Phone", "relay": None}
     )
     second.now += 1000

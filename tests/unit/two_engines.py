@@ -296,7 +296,7 @@ class Real(World):
 
     async def the_other_device_removes_this_one(self) -> None:
         """So it asks."""
-        own = self.rig.engine.devices.own
+        own = self.rig.engine.parts.devices.own
         assert own is not None
         await self._until(
             "overview", lambda seen: own.id in [device["id"] for device in seen["devices"]], self._there
@@ -312,7 +312,7 @@ class Real(World):
     async def nobody_decides_for_30_days(self) -> None:
         """So the profile goes."""
         self.rig.now += REMOVED_MS
-        await self.rig.engine.expiry.look()
+        await self.rig.engine.parts.expiry.look()
 
     async def a_browser_that_is_not_known_has_a_copy(self) -> None:
         """Its device has left the list."""

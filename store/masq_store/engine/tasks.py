@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
 from masq.errors import MasqError
@@ -43,6 +43,13 @@ class Tasks:
         else:
             context = {"message": f"{self._what} failed", "exception": error}
             asyncio.get_running_loop().call_exception_handler(context)
+
+    async def attempt(self, step: Callable[[], Awaitable[None]]) -> None:
+        """Do what must keep nothing after it from being done: if it fails, that is told, and not raised."""
+        try:
+            await step()
+        except Exception as error:
+            self.report(error)
 
     async def close(self, seconds: float) -> None:
         """Cancel what still runs but the task that calls this; return once all has ended, or after so long."""

@@ -24,7 +24,7 @@ async def take_profile(
 ) -> str:
     """Bring a profile here by a link from a device that has it; return its name. See `Device.take_profile`."""
     return await _driven(
-        lambda told: Pairing.join(engine, link, told),
+        lambda told: engine.parts.pairings.join(link, told),
         lambda steps: _take(steps, name, show_code, agree, passphrase, stay_unlocked),
     )
 
@@ -38,7 +38,7 @@ async def add_device(
 ) -> str:
     """Give the open profile to another device; return that one's name. See `Device.add_device`."""
     return await _driven(
-        lambda told: Pairing.invite(engine, store, told, passphrase),
+        lambda told: engine.parts.pairings.invite(store, told, passphrase),
         lambda steps: _give(steps, show_link, ask_code),
     )
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from masq.errors import Locked, NotRegistered, to_wire
+from masq.errors import NotRegistered, to_wire
 from masq_store.core.profile.registrations import Registration
-
-if TYPE_CHECKING:
-    from masq_store.engine.engine import Engine
-    from masq_store.engine.profile.profile import Profile
+from masq_store.engine.profile.profile import Profile
+from masq_store.engine.store.parts import Parts
 
 DAY_MS = 24 * 3600 * 1000
 
@@ -23,60 +21,58 @@ BACKUP_LASTS_MS = 30 * DAY_MS
 """After so long a backup has become old, if the store was used since."""
 
 
-async def overview(engine: Engine) -> dict[str, Any]:
+async def overview(parts: Parts) -> dict[str, Any]:
     """Return what every page of the store may show."""
-    async with engine.changing:  # nothing is shown of a profile that is just going
+    async with parts.active.changing:  # nothing is shown of a profile that is just going
         apps: list[dict[str, Any]] = []
         kept: list[dict[str, Any]] = []
-        profile = engine.profile
+        profile = parts.active.profile
         if profile:
             for origin, app in profile.apps().items():
-                about = await _describe(engine, profile, origin, app)
+                about = await _describe(parts, profile, origin, app)
                 if app["approved"]:
                     apps.append(about)
                 elif about["keys"]:
                     kept.append({name: about[name] for name in ("origin", "name", "icon", "keys", "bytes")})
         return {
-            "profile": _active(engine),
+            "profile": _active(parts),
             "profiles": [
                 {
                     "id": record["id"],
                     "name": record["name"],
-                    "active": record is engine.vault.active,
+                    "active": record is parts.services.vault.active,
                     "passphrase": bool(record["passphrase"]),
                 }
-                for record in engine.vault.profiles()
+                for record in parts.services.vault.profiles()
             ],
             "apps": sorted(apps, key=lambda app: -app["used_ms"]),
             "kept": sorted(kept, key=lambda app: str(app["name"])),
-            "backup": _backup(engine, profile, apps),
-            "sync": engine.sync.describe(),
-            "devices": engine.devices.describe(),
+            "backup": _backup(parts, profile, apps),
+            "sync": parts.sync.describe(),
+            "devices": parts.devices.describe(),
             "copies": [
-                {**copy, "unheard": engine.rosters.unheard(copy["id"], copy["app"])}
-                for copy in engine.devices.describe_copies()
+                {**copy, "unheard": parts.rosters.unheard(copy["id"], copy["app"])}
+                for copy in parts.devices.describe_copies()
             ],
-            "removed": _removed(engine),
+            "removed": _removed(parts),
             "trash": _trash(profile) if profile else [],
-            "keeps_keys": await engine.crypto.keeps_keys(),
-            "persistent": engine.persistent,
-            "version": engine.version,
-            "build": engine.build,
+            "keeps_keys": await parts.services.crypto.keeps_keys(),
+            "persistent": parts.access.persistent,
+            "version": parts.version,
+            "build": parts.build,
         }
 
 
-async def describe(engine: Engine, origin: str) -> dict[str, Any]:
+async def describe(parts: Parts, origin: str) -> dict[str, Any]:
     """Return what the pages show of one app. Raises NotRegistered or Locked."""
-    profile = engine.profile
-    if profile is None:
-        raise Locked()
+    profile = parts.active.get()
     app = profile.app(origin)
     if app is None:
         raise NotRegistered(origin)
-    return await _describe(engine, profile, origin, app)
+    return await _describe(parts, profile, origin, app)
 
 
-async def _describe(engine: Engine, profile: Profile, origin: str, app: Registration) -> dict[str, Any]:
+async def _describe(parts: Parts, profile: Profile, origin: str, app: Registration) -> dict[str, Any]:
     about = {
         "name": app["name"],
         "description": app["description"],
@@ -85,22 +81,22 @@ async def _describe(engine: Engine, profile: Profile, origin: str, app: Registra
         "used_ms": app["used_ms"],
     }
     size = await profile.size(origin)
-    at_work = {"tabs": engine.tabs(origin), "sync": engine.sync.describe_app(origin)}
+    at_work = {"tabs": parts.services.connected.tabs(origin), "sync": parts.sync.describe_app(origin)}
     return {"origin": origin, **about, **size, **at_work}
 
 
-def _active(engine: Engine) -> dict[str, Any] | None:
-    record = engine.vault.active
+def _active(parts: Parts) -> dict[str, Any] | None:
+    record = parts.services.vault.active
     if record is None:
         return None
     return {
         "id": record["id"],
         "name": record["name"],
-        "locked": engine.profile is None,
-        "failed": to_wire(engine.failure) if engine.failure else None,
-        "passphrase": engine.vault.has_passphrase,
-        "stays_unlocked": engine.vault.stays_unlocked,
-        "lock_minutes": engine.vault.lock_minutes,
+        "locked": parts.active.profile is None,
+        "failed": to_wire(parts.active.failure) if parts.active.failure else None,
+        "passphrase": parts.services.vault.has_passphrase,
+        "stays_unlocked": parts.services.vault.stays_unlocked,
+        "lock_minutes": parts.services.vault.lock_minutes,
     }
 
 
@@ -110,15 +106,15 @@ def _trash(profile: Profile) -> list[dict[str, Any]]:
     return [{name: each._asdict()[name] for name in shown} for each in profile.trash.listed()]
 
 
-def _removed(engine: Engine) -> dict[str, Any] | None:
+def _removed(parts: Parts) -> dict[str, Any] | None:
     """Say that another device has removed this one: from a profile that is erased by now, or from the active one.
 
     `state`: "erased", and to be read once; "ask", what is to become of it; or "kept", by the word of its person.
     """
-    vault, removal = engine.vault, engine.vault.removal
+    vault, removal = parts.services.vault, parts.services.vault.removal
     if vault.removed is not None:
         return {"profile": vault.removed, "state": "erased", "until_ms": None}
-    if removal is None and not engine.devices.held:
+    if removal is None and not parts.devices.held:
         return None
     assert vault.active is not None
     state = "kept" if removal and removal.kept else "ask"
@@ -129,10 +125,10 @@ def _removed(engine: Engine) -> dict[str, Any] | None:
     }
 
 
-def _backup(engine: Engine, profile: Profile | None, apps: list[dict[str, Any]]) -> dict[str, Any]:
+def _backup(parts: Parts, profile: Profile | None, apps: list[dict[str, Any]]) -> dict[str, Any]:
     """Say when the last backup was made, and whether it is time: there is something to lose, and only here."""
     note = profile.backup_note() if profile else {}
-    now, made = engine.now_ms(), note.get("made_ms")
+    now, made = parts.services.now_ms(), note.get("made_ms")
     if made is None:
         settled = any(app["keys"] and now - app["approved_ms"] >= SETTLED_MS for app in apps)
         due = settled or sum(app["keys"] for app in apps) >= MUCH

@@ -5,23 +5,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from masq import messages
 from masq.errors import InvalidValue, Locked, MasqError, NotRegistered, ProtocolError, to_wire
 from masq_store.core.space.space import Applied
-from masq_store.engine.pages.device_calls import DEVICE_METHODS, DeviceCalls
+from masq_store.engine.pages.commands import CHANGES, DECISIONS, Person
+from masq_store.engine.pages.device_commands import DEVICE_METHODS, DeviceCommands
 from masq_store.engine.pages.file_pieces import Files
 from masq_store.engine.pages.overview import describe, overview
+from masq_store.engine.pages.pairing_calls import PAIRING_METHODS, PairingCalls
 from masq_store.engine.ports import Port
 from masq_store.engine.profile import backup as backups
 from masq_store.engine.profile.profile import Profile
-from masq_store.engine.sessions.access_requests import FILING_SECONDS
 from masq_store.engine.storage.open_space import OpenSpace
 from masq_store.engine.storage.together import write_together
-
-if TYPE_CHECKING:
-    from masq_store.engine.engine import Engine
+from masq_store.engine.store.parts import Parts
 
 MOST_ENTRIES = 500
 """Entries that one `entries` call returns at most."""
@@ -33,15 +32,23 @@ ALIVE_SECONDS = 5
 class PageSession:
     """One open page of the store. Its methods are the page's own: no app can reach them."""
 
-    def __init__(self, engine: Engine, port: Port) -> None:
+    def __init__(self, parts: Parts, person: Person, devices: DeviceCommands, port: Port) -> None:
         self.closed = False
         self.nonce = ""
         """Of the request that the page was opened for, as a window of its own; "" for none."""
-        self._engine = engine
+        self._parts = parts
+        self._person = person
         self._port = port
         self._up = False  # it has said something
         self._files = Files()
-        self._devices = DeviceCalls(engine, self.tell)
+        self._pairing = PairingCalls(parts, self.tell)
+        self._tables: list[tuple[dict[str, Callable[..., Awaitable[Any]]], object]] = [
+            (_OWN, self),
+            (CHANGES, person),
+            (DECISIONS, person),
+            (DEVICE_METHODS, devices),
+            (PAIRING_METHODS, self._pairing),
+        ]
         self._seen: dict[str, tuple[Profile, OpenSpace, Callable[[list[str], object], None]]] = {}
         port.listen(self.receive)
 
@@ -50,13 +57,13 @@ class PageSession:
         if not self._up:
             self._up = True
             # Only now is there somebody to keep it: the page's Python starts late.
-            if self._engine.rest.ticket:
-                self.tell_ticket(self._engine.rest.ticket)
+            if self._parts.rest.ticket:
+                self.tell_ticket(self._parts.rest.ticket)
         try:
             message = messages.loads(text)
             calls = message.get("calls", []) if isinstance(message, dict) else []
             for number, method, *arguments in calls:
-                self._engine.soon(self._answer(number, method, arguments))
+                self._parts.services.tasks.start(self._answer(number, method, arguments))
         except (MasqError, TypeError, ValueError):
             self._post({"error": to_wire(ProtocolError("the page sent something that is no call"))})
 
@@ -75,7 +82,7 @@ class PageSession:
         if not self.closed:
             self.closed = True
             self.forget_spaces()
-            self._devices.close()
+            self._pairing.close()
             self._port.close()
 
     def forget_spaces(self) -> None:
@@ -95,12 +102,14 @@ class PageSession:
         alive = asyncio.get_running_loop().create_task(self._stay_alive())
         try:
             do = self._method(method)
-            if not self._engine.rest.used():
-                await self._engine.person.lock()
-            reply = [number, await do(*arguments)]
+            if not self._parts.rest.used():
+                await self._person.lock()
+            result = await do(*arguments)
+            reply = [number, await self._overview() if method in CHANGES else result]
         except MasqError as error:
             reply = [number, None, to_wire(error)]
-            asyncio.get_running_loop().call_soon(self._engine.heed, error)  # the page hears it first
+            heed = self._parts.services.writer.heed
+            asyncio.get_running_loop().call_soon(heed, error)  # the page hears it first
         except Exception as error:  # the page gets an answer all the same, and the console the traceback
             self._post({"replies": [[number, None, to_wire(ProtocolError(f"the store failed: {error!r}"))]]})
             raise
@@ -109,10 +118,9 @@ class PageSession:
         self._post({"replies": [reply]})
 
     def _method(self, name: Any) -> Callable[..., Awaitable[Any]]:
-        if name in METHODS:
-            return partial(METHODS[name], self)
-        if name in DEVICE_METHODS:
-            return partial(DEVICE_METHODS[name], self._devices)
+        for table, owner in self._tables:
+            if name in table:
+                return partial(table[name], owner)
         raise ProtocolError(f"the store's pages have no method {name!r}")
 
     async def _stay_alive(self) -> None:
@@ -121,76 +129,20 @@ class PageSession:
             self.tell(["busy"])
 
     async def _overview(self) -> dict[str, Any]:
-        return await overview(self._engine)
-
-    # Profiles and locks ------------------------------------------------------------------------------------
-
-    async def _create_profile(self, name: str, passphrase: str, stay_unlocked: bool) -> dict[str, Any]:
-        await self._engine.person.create_profile(name, passphrase, stay_unlocked)
-        return await self._overview()
-
-    async def _switch_profile(self, profile_id: str) -> dict[str, Any]:
-        await self._engine.person.switch_profile(profile_id)
-        return await self._overview()
-
-    async def _rename_profile(self, name: str) -> dict[str, Any]:
-        await self._engine.person.rename_profile(name)
-        return await self._overview()
-
-    async def _delete_profile(self, profile_id: str) -> dict[str, Any]:
-        await self._engine.person.delete_profile(profile_id)
-        return await self._overview()
-
-    async def _lock(self) -> dict[str, Any]:
-        await self._engine.person.lock()
-        return await self._overview()
-
-    async def _unlock(self, passphrase: str, stay_unlocked: bool) -> dict[str, Any]:
-        await self._engine.person.unlock(passphrase, stay_unlocked)
-        return await self._overview()
-
-    async def _change_passphrase(self, present: str, new: str, renew: bool = False) -> dict[str, Any]:
-        await self._engine.person.change_passphrase(present, new, renew)
-        return await self._overview()
-
-    async def _set_stay_unlocked(self, stay: bool, passphrase: str = "") -> dict[str, Any]:
-        await self._engine.person.set_stay_unlocked(stay, passphrase)
-        return await self._overview()
-
-    async def _set_lock_minutes(self, minutes: int, passphrase: str = "") -> dict[str, Any]:
-        await self._engine.person.set_lock_minutes(minutes, passphrase)
-        return await self._overview()
+        return await overview(self._parts)
 
     async def _used(self) -> None:
         """Somebody types: `_answer` has noted that the store is in use."""
 
-    async def _told_persistent(self, persistent: bool) -> None:
-        await self._engine.person.told_persistent(persistent)
-
     # Apps and their data -----------------------------------------------------------------------------------
-
-    async def _request(self, nonce: str, seconds: float = FILING_SECONDS) -> dict[str, Any] | None:
-        return await self._engine.person.request(nonce, seconds)
 
     async def _decide(self, nonce: str, allow: bool, origin: str) -> bool | None:
         """Answer the question about the app of `origin`, which is what the page has shown."""
-        return await self._engine.person.answer(nonce, allow, str(origin))
-
-    async def _withdraw(self, origin: str, erase: bool = False) -> None:
-        await self._engine.person.withdraw(origin, erase)
-
-    async def _erase(self, origin: str) -> None:
-        await self._engine.person.erase(origin)
-
-    async def _put_back(self, trashed: str) -> None:
-        await self._engine.person.put_back(trashed)
-
-    async def _erase_trash(self, trashed: str) -> None:
-        await self._engine.person.erase_trash(trashed)
+        return await self._person.answer(nonce, allow, str(origin))
 
     async def _app(self, origin: str) -> dict[str, Any]:
         await self._look_at(origin)
-        return await describe(self._engine, origin)
+        return await describe(self._parts, origin)
 
     async def _entries(
         self, origin: str, search: str, after: str, limit: int, profile_id: str = ""
@@ -201,7 +153,7 @@ class PageSession:
             raise InvalidValue("limit must be a positive int")
         limit = min(limit, MOST_ENTRIES)
         space = await self._look_at(origin)
-        profile = self._engine.profile
+        profile = self._parts.active.profile
         if profile_id and (profile is None or profile.id != profile_id):
             raise Locked()
         wanted = search.casefold()
@@ -224,26 +176,24 @@ class PageSession:
         return bool(before)
 
     async def _write(self, origin: str, key: str, text: str | None) -> None:
-        space, now = await self._look_at(origin), self._engine.now_ms()
+        space, now = await self._look_at(origin), self._parts.services.now_ms()
 
         def operation() -> Applied:
             applied: Applied = space.core.write([(key, text)], now)
             return applied
 
-        await write_together(self._engine.writer, [(space, operation)])
+        await write_together(self._parts.services.writer, [(space, operation)])
 
     async def _look_at(self, origin: str) -> OpenSpace:
         """Return the app's space, and tell the page from now on when its data changes."""
         if origin not in self._seen:
-            profile = self._engine.profile
-            if profile is None:
-                raise Locked()
+            profile = self._parts.active.get()
             if profile.app(origin) is None:
                 raise NotRegistered(origin)
             space = await profile.space(origin)
-            if self._engine.profile is not profile or profile.app(origin) is None:
+            if self._parts.active.profile is not profile or profile.app(origin) is None:
                 profile.release(origin)
-                raise Locked() if self._engine.profile is None else NotRegistered(origin)
+                raise Locked() if self._parts.active.profile is None else NotRegistered(origin)
             if self.closed or origin in self._seen:  # both can have come about during the wait
                 profile.release(origin)
             else:
@@ -261,7 +211,7 @@ class PageSession:
     async def _write_backup(
         self, passphrase: str, origin: str | None = None, present: str = ""
     ) -> dict[str, Any]:
-        return self._files.offer(await self._engine.person.write_backup(passphrase, origin, present))
+        return self._files.offer(await self._person.write_backup(passphrase, origin, present))
 
     async def _backup_piece(self, name: str, number: int) -> str:
         return self._files.piece(name, number)
@@ -276,58 +226,37 @@ class PageSession:
         self._files.drop(name)
 
     async def _read_backup(self, name: str, passphrase: str) -> dict[str, Any]:
-        backup = await self._engine.person.read_backup(self._files.content(name), passphrase)
+        backup = await self._person.read_backup(self._files.content(name), passphrase)
         self._files.keep(name, backup)
         apps = [
             {"origin": origin, "name": app["name"], "keys": len(backup.spaces[origin].items())}
             for origin, app in backup.apps().items()
             if origin in backup.spaces
         ]
-        profile = self._engine.profile
+        profile = self._parts.active.profile
         return {
             "name": backup.manifest.name,
             "made_ms": backup.manifest.made_ms,
             "whole": backup.manifest.whole,
-            "same": profile is not None and await backups.is_of(self._engine.crypto, backup, profile),
+            "same": profile is not None and await backups.is_of(self._parts.services.crypto, backup, profile),
             "apps": apps,
         }
 
     async def _restore(self, name: str, passphrase: str = "", stay_unlocked: bool = True) -> dict[str, Any]:
         backup = self._files.backup(name)
-        restored = await self._engine.person.restore(
-            backup, passphrase=passphrase, stay_unlocked=stay_unlocked
-        )
+        restored = await self._person.restore(backup, passphrase=passphrase, stay_unlocked=stay_unlocked)
         self._files.drop(name)
         return restored._asdict()
-
-    async def _remind_later(self) -> dict[str, Any]:
-        await self._engine.person.remind_later()
-        return await self._overview()
 
     def _post(self, message: dict[str, Any]) -> None:
         if not self.closed:
             self._port.post(messages.dumps({"masq": messages.PROTOCOL, **message}))
 
 
-METHODS: dict[str, Callable[..., Awaitable[Any]]] = {
+_OWN: dict[str, Callable[..., Awaitable[Any]]] = {
     "overview": PageSession._overview,
-    "create_profile": PageSession._create_profile,
-    "switch_profile": PageSession._switch_profile,
-    "rename_profile": PageSession._rename_profile,
-    "delete_profile": PageSession._delete_profile,
-    "lock": PageSession._lock,
-    "unlock": PageSession._unlock,
-    "change_passphrase": PageSession._change_passphrase,
-    "set_stay_unlocked": PageSession._set_stay_unlocked,
-    "set_lock_minutes": PageSession._set_lock_minutes,
-    "told_persistent": PageSession._told_persistent,
     "used": PageSession._used,
-    "request": PageSession._request,
     "answer": PageSession._decide,
-    "withdraw": PageSession._withdraw,
-    "erase": PageSession._erase,
-    "put_back": PageSession._put_back,
-    "erase_trash": PageSession._erase_trash,
     "app": PageSession._app,
     "entries": PageSession._entries,
     "set_entry": PageSession._set_entry,
@@ -339,5 +268,7 @@ METHODS: dict[str, Callable[..., Awaitable[Any]]] = {
     "drop_file": PageSession._drop_file,
     "read_backup": PageSession._read_backup,
     "restore": PageSession._restore,
-    "remind_later": PageSession._remind_later,
 }
+
+METHODS = {**_OWN, **CHANGES, **DECISIONS, **DEVICE_METHODS, **PAIRING_METHODS}
+"""All that a page may call."""

@@ -9,53 +9,54 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from masq.errors import MasqError, QuotaExceeded
+from masq.errors import MasqError, ProtocolError, QuotaExceeded
 from masq_store.core.crypto import key_schedule as keys
 from masq_store.engine.profile import tickets
+from masq_store.engine.profile.profile import Profile
 from masq_store.engine.profile.tickets import TICKET_SECONDS
 from masq_store.engine.sessions.idle import LOOK_SECONDS, Idle
-
-if TYPE_CHECKING:
-    from masq_store.engine.engine import Engine
+from masq_store.engine.store.active_profile import ActiveProfile, Follower
+from masq_store.engine.store.services import Services
 
 assert 2 * LOOK_SECONDS < TICKET_SECONDS
 
 
-class Rest:
+class Rest(Follower):
     """The open profile's lock time and ticket."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, services: Services, active: ActiveProfile) -> None:
         self.ticket: str | None = None
-        self._engine = engine
-        self._idle = Idle(engine.now_ms)
+        self._services = services
+        self._active = active
+        self._idle = Idle(services.now_ms)
         self._limit_ms = 0
         self._looking: asyncio.TimerHandle | None = None
         self._sweeping: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
 
-    async def begin(self, root: bytes) -> None:
+    async def opened(self, profile: Profile) -> None:
         """Begin for a profile that was opened just now."""
         self._idle.end()
         if self._sweeping:
             self._sweeping.cancel()
             self._sweeping = None
         self._look_later()
-        await self.issue(root)
+        await self.issue(profile.root)
 
     async def issue(self, root: bytes) -> None:
         """Give out a ticket, unless the profile stays unlocked anyway, or there is no room for one."""
         self.settings_changed()
-        vault = self._engine.vault
+        vault = self._services.vault
         with suppress(QuotaExceeded):
             if vault.stays_unlocked:
                 await self._withdraw_ticket()
             elif self.ticket is None:
-                self.ticket = await vault.write_ticket(root, self._engine.now_ms())
-                self._engine.tell_ticket(self.ticket)
+                self.ticket = await vault.write_ticket(root, self._services.now_ms())
+                self._services.connected.tell_ticket(self.ticket)
 
-    async def end(self) -> None:
+    async def closed(self) -> None:
         """The profile was locked, or another one comes: nothing opens it again but what the person does."""
         self.stop()
         self._limit_ms = 0
@@ -73,7 +74,7 @@ class Rest:
 
     def settings_changed(self) -> None:
         """Take up the profile's lock time; without a passphrase there is nothing to lock it with."""
-        vault = self._engine.vault
+        vault = self._services.vault
         self._limit_ms = vault.lock_minutes * 60_000 if vault.has_passphrase else 0
 
     @property
@@ -104,33 +105,45 @@ class Rest:
             self._sweeping.cancel()
             self._sweeping = None
         with suppress(QuotaExceeded):
-            left = await tickets.sweep(self._engine.backend, self._engine.now_ms())
-            if left and self._engine.profile is None:
+            left = await tickets.sweep(self._services.backend, self._services.now_ms())
+            if left and self._active.profile is None:
                 self._sweep_later()
 
     def _sweep_later(self) -> None:
         loop = asyncio.get_running_loop()
-        self._sweeping = loop.call_later(TICKET_SECONDS, lambda: self._engine.soon(self.sweep()))
+        self._sweeping = loop.call_later(TICKET_SECONDS, lambda: self._services.tasks.start(self.sweep()))
 
     def fits(self, ticket: Any) -> bool:
         """Say whether it is worth to `offer` this: the profile is closed, and it looks like a ticket."""
         return (
-            self._engine.profile is None
+            self._active.profile is None
             and isinstance(ticket, str)
             and 0 < len(ticket) < 4 * keys.SECRET_BYTES
         )
 
     async def offer(self, ticket: str) -> None:
         """Open the active profile with a ticket, if it fits."""
-        engine = self._engine
-        async with engine.changing:
-            if engine.profile is not None or engine.vault.active is None:
+        active, vault = self._active, self._services.vault
+        async with active.changing:
+            if active.profile is not None or vault.active is None:
                 return
-            opened = await engine.vault.unlock_by_ticket(ticket, engine.now_ms())
+            opened = await vault.unlock_by_ticket(ticket, self._services.now_ms())
             if opened:
                 secrets, self.ticket = opened
-                engine.tell_ticket(self.ticket)  # at once: the one that was used opens nothing any more
-                await engine.open_profile(secrets)
+                self._services.connected.tell_ticket(self.ticket)  # at once: the one before opens nothing now
+                await active.open(secrets)
+
+    async def lock(self) -> None:
+        """Lock the open profile, which nobody has used for long. Raises ProtocolError where it has no passphrase.
+
+        The copies that this browser keeps apart are used by themselves, and lock after a rest of their own.
+        """
+        async with self._active.changing:
+            if self._active.profile is None:
+                return
+            if not self._services.vault.has_passphrase:
+                raise ProtocolError("a profile without a passphrase cannot be locked")
+            await self._active.lock()
 
     @property
     def _rested(self) -> bool:
@@ -139,9 +152,9 @@ class Rest:
     async def _withdraw_ticket(self) -> None:
         if self.ticket is not None:
             self.ticket = None
-            self._engine.tell_ticket(None)
-        if self._engine.vault.active:
-            await self._engine.vault.drop_ticket()
+            self._services.connected.tell_ticket(None)
+        if self._services.vault.active:
+            await self._services.vault.drop_ticket()
 
     def _look_later(self) -> None:
         if self._looking:
@@ -153,12 +166,11 @@ class Rest:
             self._task = asyncio.get_running_loop().create_task(self._see())
 
     async def _see(self) -> None:
-        engine = self._engine
         try:
             if self._rested:
-                await engine.person.lock(rested=True)
+                await self.lock()
             elif self.ticket is not None:
-                await engine.vault.renew_ticket(engine.now_ms())
+                await self._services.vault.renew_ticket(self._services.now_ms())
             await self.sweep()
         except MasqError:
             pass  # a full disk, or another engine's by now: the ticket runs out by itself

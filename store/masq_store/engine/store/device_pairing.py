@@ -8,15 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from masq.errors import InvalidValue, Locked, MasqError, ProtocolError, StorageUnavailable, to_wire
 from masq_store.core.crypto.key_schedule import LINK_BYTES
-from masq_store.core.errors import (
-    NoRelay,
-    ProfileHere,
-    ProfileNotKept,
-)
+from masq_store.core.errors import NoRelay, PairingHere, PairingUsedTwice, ProfileHere, ProfileNotKept
 from masq_store.core.pairing.device_pairing import (
     Action,
     AskCode,
@@ -33,9 +29,12 @@ from masq_store.core.profile.home_layout import Identity, draw_identity, identit
 from masq_store.engine.pairing.meeting import Encounter
 from masq_store.engine.profile.profile import Profile
 from masq_store.engine.relay.link import RelayLink
-
-if TYPE_CHECKING:
-    from masq_store.engine.engine import Engine
+from masq_store.engine.store.active_profile import ActiveProfile, Follower
+from masq_store.engine.store.device_list import Devices
+from masq_store.engine.store.passphrase_proof import PassphraseProof
+from masq_store.engine.store.profile_change import ProfileChange
+from masq_store.engine.store.profile_sync import ProfileSync
+from masq_store.engine.store.services import Services
 
 MAX_STORE = 1024  # characters of the store's address in a link
 
@@ -73,7 +72,7 @@ class Pairing(Encounter):
 
     def __init__(
         self,
-        engine: Engine,
+        pairings: Pairings,
         side: Inviting | Joining,
         link: RelayLink,
         told: Callable[[], None],
@@ -82,9 +81,10 @@ class Pairing(Encounter):
         text: str | None = None,
     ) -> None:
         """`told` is called when the state has changed; `profile` and `text` (the link) are the old device's."""
-        super().__init__(side, link, engine.now_ms)
+        super().__init__(side, link, pairings.services.now_ms)
         self.role = "old" if isinstance(side, Inviting) else "new"
-        self._engine = engine
+        self._pairings = pairings
+        self._services = pairings.services
         self._side = side
         self._relay = link.url
         self._told = told
@@ -98,43 +98,10 @@ class Pairing(Encounter):
         self._other: str | None = None
         self._shown: dict[str, Any] = {}
 
-    @classmethod
-    async def invite(
-        cls, engine: Engine, store: object, told: Callable[[], None], passphrase: str = ""
-    ) -> Pairing:
-        """Begin as the old device; `store`: the address of the store's page. Raises Locked, NoRelay.
-
-        Needs the profile's passphrase, see `Person.prove`.
-        """
-        if not isinstance(store, str) or len(store) > MAX_STORE:
-            raise InvalidValue("the store's address is not one")
-        profile = engine.profile
-        if profile is None:
-            raise Locked()
-        link = _reach(engine, engine.devices.relay)
-        async with engine.changing:
-            await engine.person.prove(passphrase)
-        secret = engine.crypto.random(LINK_BYTES)
-        side = await Inviting.begin(engine.crypto, secret, profile.name, profile.home_secret, engine.now_ms())
-        if engine.profile is not profile:
-            raise Locked()
-        named = link.url if link.url != engine.default_relay else None
-        text = write_link(store.partition("#")[0], Invitation(secret, named))
-        return cls(engine, side, link, told, profile=profile, text=text)._begin()
-
-    @classmethod
-    async def join(cls, engine: Engine, text: object, told: Callable[[], None]) -> Pairing:
-        """Begin as the new device, by a link. Raises BadPairingLink, NoRelay, PairingHere, PairingUsedTwice."""
-        invitation = read_link(text)
-        link = _reach(engine, invitation.relay or engine.default_relay)
-        side = await Joining.begin(engine.crypto, invitation.secret, engine.now_ms())
-        return cls(engine, side, link, told)._begin()
-
-    def _begin(self) -> Pairing:
-        self._engine.pairings.add(self)
+    def begin(self) -> None:
+        """Meet the other device, in the background."""
         self._shown = self.describe()
-        self._engine.soon(self._run())
-        return self
+        self._services.tasks.start(self._run())
 
     def describe(self) -> dict[str, Any]:
         """Return what the page shows."""
@@ -148,7 +115,7 @@ class Pairing(Encounter):
             "again": self._again,
             "profile": self._profile.name if self._profile else self._offered,
             "device": self._other,
-            "name": self._engine.device_name,
+            "name": self._services.device_name,
             "error": to_wire(self.error) if self.error else None,
         }
 
@@ -174,9 +141,9 @@ class Pairing(Encounter):
         if not isinstance(passphrase, str):
             raise InvalidValue("a passphrase must be text")
         cleaned = check_device_name(name)
-        if not passphrase and await self._engine.crypto.device_key() is None:
+        if not passphrase and await self._services.crypto.device_key() is None:
             raise StorageUnavailable("it cannot keep a key, so this profile needs a passphrase")
-        drawn = await draw_identity(self._engine.crypto)
+        drawn = await draw_identity(self._services.crypto)
         if self._wish is None:  # else a second click came in between
             self._wish = _Wish(cleaned, passphrase, bool(stay_unlocked), drawn)
             await self._later(partial(self._side.accept, cleaned, drawn[0].public)).wait()
@@ -198,16 +165,16 @@ class Pairing(Encounter):
                 self._offered = name
                 await self._check_new(name, home_secret)
             case DeviceAdded(name, public):
-                self._engine.soon(self._list(name, public))
+                self._services.tasks.start(self._list(name, public))
             case ProfileTaken(name, home_secret):
-                self._engine.soon(self._keep(name, home_secret))
+                self._services.tasks.start(self._keep(name, home_secret))
 
     def _left(self) -> None:
-        self._engine.pairings.drop(self)
+        self._pairings.drop(self)
 
     async def _check_new(self, name: str, home_secret: bytes) -> None:
         """End it where this device holds that very profile already, as far as can be seen."""
-        profile = self._engine.profile
+        profile = self._pairings.active.profile
         if profile is not None and profile.home_secret == home_secret:
             await self._refuse_now(ProfileHere(name))
 
@@ -215,19 +182,20 @@ class Pairing(Encounter):
         assert self._profile is not None
         self._other = name
         try:
-            identity = await identity_of(self._engine.crypto, public)
-            await self._engine.devices.add(self._profile, name, identity)
+            identity = await identity_of(self._services.crypto, public)
+            async with self._pairings.active.changing:
+                await self._pairings.devices.add(self._profile, name, identity)
         except MasqError as error:  # the disk is full, or the profile was closed: the new device lists itself
-            self._engine.heed(error)
+            self._services.writer.heed(error)
         self._done = True
         self._changed()
 
     async def _keep(self, name: str, home_secret: bytes) -> None:
         wish, self._wish = self._wish, None
         assert wish is not None
-        relay = self._relay if self._relay != self._engine.default_relay else None
+        relay = self._relay if self._relay != self._pairings.devices.default_relay else None
         try:
-            await self._engine.person.take_profile(
+            await self._pairings.change.make(
                 name,
                 wish.passphrase,
                 wish.stay_unlocked,
@@ -237,9 +205,9 @@ class Pairing(Encounter):
             )
         except MasqError as error:
             self._end(ProfileNotKept(error.sentence))
-            self._engine.heed(error)
+            self._services.writer.heed(error)
             return
-        await self._engine.first_copy()
+        await self._pairings.sync.first_copy()
         self._done = True
         self._changed()
 
@@ -261,8 +229,80 @@ class Pairing(Encounter):
             self._told()
 
 
-def _reach(engine: Engine, relay: str) -> RelayLink:
-    """Return the link to the relay at which to meet. Raises NoRelay, BadRelayAddress."""
-    if engine.relays is None or not relay:
-        raise NoRelay()
-    return engine.relays.get(relay)
+class Pairings(Follower):
+    """The pairings that go on in this engine, each driven by one page, by the room in which the two devices meet."""
+
+    def __init__(
+        self,
+        services: Services,
+        active: ActiveProfile,
+        change: ProfileChange,
+        devices: Devices,
+        sync: ProfileSync,
+        proof: PassphraseProof,
+    ) -> None:
+        self.services = services
+        self.active = active
+        self.change = change
+        self.devices = devices
+        self.sync = sync
+        self._proof = proof
+        self._running: dict[bytes, Pairing] = {}
+
+    async def invite(self, store: object, told: Callable[[], None], passphrase: str = "") -> Pairing:
+        """Begin as the old device; `store`: the address of the store's page. Raises Locked, NoRelay.
+
+        Needs the profile's passphrase, see `PassphraseProof.prove`.
+        """
+        if not isinstance(store, str) or len(store) > MAX_STORE:
+            raise InvalidValue("the store's address is not one")
+        profile = self.active.get()
+        link = self._reach(self.devices.relay)
+        async with self.active.changing:
+            await self._proof.prove(passphrase)
+        crypto, now = self.services.crypto, self.services.now_ms()
+        secret = crypto.random(LINK_BYTES)
+        side = await Inviting.begin(crypto, secret, profile.name, profile.home_secret, now)
+        if self.active.profile is not profile:
+            raise Locked()
+        named = link.url if link.url != self.devices.default_relay else None
+        text = write_link(store.partition("#")[0], Invitation(secret, named))
+        return self._begin(Pairing(self, side, link, told, profile=profile, text=text))
+
+    async def join(self, text: object, told: Callable[[], None]) -> Pairing:
+        """Begin as the new device, by a link. Raises BadPairingLink, NoRelay, PairingHere, PairingUsedTwice."""
+        invitation = read_link(text)
+        link = self._reach(invitation.relay or self.devices.default_relay)
+        side = await Joining.begin(self.services.crypto, invitation.secret, self.services.now_ms())
+        return self._begin(Pairing(self, side, link, told))
+
+    def _begin(self, pairing: Pairing) -> Pairing:
+        """Raises PairingHere where a page of this very device is in that room already."""
+        present = self._running.get(pairing.room)
+        if present is not None:
+            raise PairingUsedTwice() if present.over else PairingHere(present.role)
+        self._running[pairing.room] = pairing
+        pairing.begin()
+        return pairing
+
+    def drop(self, pairing: Pairing) -> None:
+        """Forget a pairing that has left its room."""
+        if self._running.get(pairing.room) is pairing:
+            del self._running[pairing.room]
+
+    async def closing(self) -> None:
+        """End those that would give the open profile away."""
+        for pairing in list(self._running.values()):
+            if pairing.role == "old":
+                await pairing.refuse()
+
+    async def end(self) -> None:
+        """End all of them: the engine stops."""
+        for pairing in list(self._running.values()):
+            await pairing.refuse()
+
+    def _reach(self, relay: str) -> RelayLink:
+        """Return the link to the relay at which to meet. Raises NoRelay, BadRelayAddress."""
+        if self.services.relays is None or not relay:
+            raise NoRelay()
+        return self.services.relays.get(relay)

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from masq.errors import QuotaExceeded
-
-if TYPE_CHECKING:
-    from masq_store.engine.engine import Engine
+from masq_store.engine.store.active_profile import ActiveProfile
+from masq_store.engine.store.profile_change import ProfileChange
+from masq_store.engine.store.services import Services
 
 LOOK_SECONDS = 3600.0
 """How often it is looked whether something is over."""
@@ -21,8 +20,10 @@ LOOK_SECONDS = 3600.0
 class Expiry:
     """Erases what has waited for its person in vain."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, services: Services, active: ActiveProfile, change: ProfileChange) -> None:
+        self._services = services
+        self._active = active
+        self._change = change
         self._looking: asyncio.TimerHandle | None = None
 
     def begin(self) -> None:
@@ -37,36 +38,35 @@ class Expiry:
 
     async def look(self) -> None:
         """Erase what is over, and go on with what is left."""
-        engine = self._engine
-        async with engine.changing:
-            before = engine.standing()
+        active, tell_pages = self._active, self._services.connected.tell_pages
+        async with active.changing:
+            before = self._change.standing()
             try:
                 erased = await self.erase()
             except Exception:
-                await engine.open_as(before)
+                await self._change.open_as(before)
                 raise
             if erased:
-                await engine.open_as(before)
-                engine.tell_pages(["overview"])
-            if engine.profile is not None:
-                await engine.profile.tidy(engine.now_ms())
-                engine.tell_pages(["overview"])
+                await self._change.open_as(before)
+                tell_pages(["overview"])
+            if active.profile is not None:
+                await active.profile.tidy(self._services.now_ms())
+                tell_pages(["overview"])
 
     async def erase(self) -> bool:
         """Erase the profiles that this device was removed from and nobody here has kept. Holds `changing`.
 
         Returns whether there were any.
         """
-        engine = self._engine
-        overdue = engine.vault.overdue(engine.now_ms())
-        active = engine.vault.active
-        if active is not None and active["id"] in overdue:
-            await engine.close_profile()
+        vault = self._services.vault
+        overdue = vault.overdue(self._services.now_ms())
+        if vault.active is not None and vault.active["id"] in overdue:
+            await self._active.close()
         for profile in overdue:
             with suppress(QuotaExceeded):  # a disk too full for the word about it: at the next look
-                await engine.vault.delete(profile, removed=True)
+                await vault.delete(profile, removed=True)
         return bool(overdue)
 
     def _look(self) -> None:
         self.begin()
-        self._engine.soon(self.look())
+        self._services.tasks.start(self.look())

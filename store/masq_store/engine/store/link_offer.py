@@ -6,7 +6,7 @@ The person pastes it into the app's page, see `engine.partition.link_request`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -26,18 +26,15 @@ from masq_store.core.pairing.link import ENROL, Invitation, write_link
 from masq_store.core.pairing.machine import Action, Requested
 from masq_store.core.profile import claims as access
 from masq_store.engine.enrolment.link_line import LinkLine, Said
-from masq_store.engine.ports import Crypto
 from masq_store.engine.relay.link import RelayLink
-from masq_store.engine.relay.relays import Relays
 from masq_store.engine.storage.open_space import OpenSpace
 from masq_store.engine.storage.writer import Writer
+from masq_store.engine.store.services import Services
 
 DELIVER_SECONDS = 20.0
 """How long a window waits until the relay has what it grants."""
 
 MAX_STORE = 1024  # characters of the store's address in a link
-
-Soon = Callable[[Coroutine[Any, Any, None]], object]
 
 
 class LinkOffer(LinkLine):
@@ -47,17 +44,16 @@ class LinkOffer(LinkLine):
         self,
         side: Granting,
         link: RelayLink,
-        now_ms: Callable[[], int],
-        soon: Soon,
+        services: Services,
         *,
         text: str,
         nonce: str,
         origin: str,
         told: Callable[[], None],
     ) -> None:
-        super().__init__(side, link, now_ms)
+        super().__init__(side, link, services.now_ms)
         self._side = side
-        self._soon = soon
+        self._tasks = services.tasks
         self._text = text
         self._nonce, self._origin = nonce, origin
         self._told = told
@@ -67,11 +63,8 @@ class LinkOffer(LinkLine):
     @classmethod
     async def offer(
         cls,
-        crypto: Crypto,
-        relays: Relays | None,
+        services: Services,
         relay: str,
-        now_ms: Callable[[], int],
-        soon: Soon,
         *,
         store: object,
         nonce: object,
@@ -81,9 +74,7 @@ class LinkOffer(LinkLine):
         """Make a link for the app that opened the window. It can be used once somebody is attached to the line.
 
         Args:
-            crypto, relays, now_ms: the device's.
             relay: the address of the relay at which the two meet; "": there is none.
-            soon: begins what is done in the room.
             store: the address of the store's page.
             nonce: what the window shares with the app's page.
             origin: of the page that has opened the window, as the browser tells it.
@@ -95,18 +86,18 @@ class LinkOffer(LinkLine):
             raise InvalidValue("the store's address is not one")
         access.check_nonce(nonce)
         access.check_origin(origin)
-        if relays is None or not relay:
+        if services.relays is None or not relay:
             raise NoRelay()
-        secret = crypto.random(LINK_BYTES)
-        side = await Granting.begin(crypto, secret, str(nonce), now_ms())
+        secret = services.crypto.random(LINK_BYTES)
+        side = await Granting.begin(services.crypto, secret, str(nonce), services.now_ms())
         text = write_link(store.partition("#")[0], Invitation(secret, relay), ENROL)
-        link = relays.get(relay)
-        return cls(side, link, now_ms, soon, text=text, nonce=str(nonce), origin=str(origin), told=told)
+        link = services.relays.get(relay)
+        return cls(side, link, services, text=text, nonce=str(nonce), origin=str(origin), told=told)
 
     def attach(self, *, said: Said, gone: Callable[[], None], changed: Callable[[], None]) -> None:
         """Take whose end it is, and begin to wait in the room."""
         super().attach(said=said, gone=gone, changed=changed)
-        self._soon(self._run())
+        self._tasks.start(self._run())
 
     def describe(self) -> dict[str, Any]:
         """Return what the page shows."""

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from masq.errors import MasqError, QuotaExceeded, to_wire
 from masq_store.core.crypto import key_schedule as keys
 from masq_store.engine.profile.profile import Profile
 from masq_store.engine.relay.link import RelayLink
 from masq_store.engine.storage.open_space import OpenSpace
+from masq_store.engine.store.active_profile import Follower
+from masq_store.engine.store.device_list import Devices
+from masq_store.engine.store.rosters import Rosters
+from masq_store.engine.store.services import Services
 from masq_store.engine.sync.presence import Presence
 from masq_store.engine.sync.room_keys import RoomKeys
 from masq_store.engine.sync.room_sync import SpaceSync
-
-if TYPE_CHECKING:
-    from masq_store.engine.engine import Engine
 
 FAREWELL_SECONDS = 10.0
 """How long the old relay may take to get the news that this profile meets elsewhere now."""
@@ -45,32 +47,35 @@ class _App(NamedTuple):
     sync: SpaceSync
 
 
-class ProfileSync:
+class ProfileSync(Follower):
     """Which spaces are in step, at which relay, and how that stands."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, services: Services, devices: Devices, rosters: Rosters) -> None:
+        self.listeners: list[Callable[[], None]] = []
+        """Called when what apps may know of it may have changed."""
+        self._services = services
+        self._devices = devices
+        self._rosters = rosters
         self._profile: Profile | None = None
         self._link: RelayLink | None = None
         self._home: SpaceSync | None = None
         self._apps: dict[str, _App] = {}  # by origin
-        self._rosters: dict[str, SpaceSync] = {}  # likewise
+        self._roster_rooms: dict[str, SpaceSync] = {}  # likewise
         self._looking: asyncio.Task[None] | None = None
         self._look_again = False
         self._turn = asyncio.Lock()  # held while a space's sync begins or ends
         self._telling: asyncio.TimerHandle | None = None
         self._told: Any = None
         self._seen: asyncio.TimerHandle | None = None
-        engine.devices.listeners.append(self.look)
 
     # A profile opens and closes ----------------------------------------------------------------------------
 
-    def begin(self, profile: Profile) -> None:
+    async def opened(self, profile: Profile) -> None:
         """Bring a profile that was just opened in step, in the background."""
         self._profile = profile
         self.look()
 
-    async def end(self) -> None:
+    async def closing(self) -> None:
         """Leave all rooms: the profile closes. Nothing holds its spaces afterwards."""
         self._profile = None
         if self._looking is not None:
@@ -87,7 +92,7 @@ class ProfileSync:
         with suppress(TimeoutError):
             async with asyncio.timeout(FIRST_COPY_SECONDS) as limit:
                 before = None
-                while self._profile is not None and self._engine.relays and self._engine.devices.relay:
+                while self._profile is not None and self._services.relays and self._devices.relay:
                     spaces = self._spaces()
                     missing = self._wanted(self._profile).keys() - self._apps.keys()
                     if self._home and not missing and all(space.state == "live" for space in spaces):
@@ -100,7 +105,7 @@ class ProfileSync:
 
     def _wanted(self, profile: Profile) -> dict[str, int]:
         """Return which apps' data is to be in step, and the generation of each."""
-        syncs = self._engine.devices.syncs
+        syncs = self._devices.syncs
         return {origin: profile.generation(origin) for origin in profile.approved() if syncs(origin)}
 
     def _starting(self) -> bool:
@@ -114,7 +119,7 @@ class ProfileSync:
     def look(self) -> None:
         """Bring what is in step to what the person has decided, here or on another device."""
         self._look_again = True
-        if self._profile is None or self._engine.relays is None:
+        if self._profile is None or self._services.relays is None:
             return
         if not self._starting():
             self._looking = asyncio.get_running_loop().create_task(self._look())
@@ -134,26 +139,25 @@ class ProfileSync:
         while self._look_again and self._profile is not None:
             self._look_again = False
             profile = self._profile
-            devices = self._engine.devices
-            await self._meet_at("" if devices.removed else devices.relay)
+            await self._meet_at("" if self._devices.removed else self._devices.relay)
             if self._link is None:
                 continue
             if self._home is None:
                 async with self._turn:
-                    secret = await self._engine.crypto.hkdf(profile.home_secret, keys.home_space_info())
+                    secret = await self._services.crypto.hkdf(profile.home_secret, keys.home_space_info())
                     self._home = await self._start(profile.home, secret, self._link, home=True)
             wanted = self._wanted(profile) if self._profile is profile else {}
             for origin, app in list(self._apps.items()):
                 if wanted.get(origin) != app.generation:
                     await self.leave(origin)
-            for origin in self._engine.rosters.origins() if self._profile is profile else ():
-                if origin not in self._rosters:
+            for origin in self._rosters.origins() if self._profile is profile else ():
+                if origin not in self._roster_rooms:
                     try:
                         await self._start_roster(profile, origin)
                     except MasqError as error:
-                        self._engine.heed(error)
+                        self._services.writer.heed(error)
             # What is in use comes first: opening a space may take a while.
-            for origin in sorted(wanted, key=lambda origin: -self._engine.tabs(origin)):
+            for origin in sorted(wanted, key=lambda origin: -self._services.connected.tabs(origin)):
                 if self._look_again or self._profile is not profile:
                     break
                 if origin not in self._apps:
@@ -162,7 +166,7 @@ class ProfileSync:
                     except QuotaExceeded:
                         asyncio.get_running_loop().call_later(AGAIN_SECONDS, self.look)
                     except MasqError as error:  # damaged or from a newer version: its app and page say so
-                        self._engine.heed(error)
+                        self._services.writer.heed(error)
         self._changed()
 
     async def farewell(self, seconds: float) -> None:
@@ -175,7 +179,7 @@ class ProfileSync:
 
     def _leaving(self) -> bool:
         """Whether something that was decided here has not left this device yet."""
-        return any(space.waiting for space in [self._home, *self._rosters.values()] if space)
+        return any(space.waiting for space in [self._home, *self._roster_rooms.values()] if space)
 
     async def _meet_at(self, url: str) -> None:
         """Meet the other devices at this relay, and at no other any more; "": at none."""
@@ -184,8 +188,8 @@ class ProfileSync:
         await self.farewell(FAREWELL_SECONDS)
         async with self._turn:
             await self._stop_all()
-            if url and self._engine.relays is not None:
-                self._link = self._engine.relays.get(url)
+            if url and self._services.relays is not None:
+                self._link = self._services.relays.get(url)
                 self._link.listeners.append(self._changed)
 
     async def _start_app(self, profile: Profile, origin: str, generation: int) -> None:
@@ -195,7 +199,7 @@ class ProfileSync:
             space = await profile.space(origin, generation)
             try:
                 info = keys.space_secret_info(origin, generation)
-                secret = await self._engine.crypto.hkdf(profile.home_secret, info)
+                secret = await self._services.crypto.hkdf(profile.home_secret, info)
                 found = await self._start(space, secret, self._link)
                 self._apps[origin] = _App(profile, generation, found)
             except BaseException:
@@ -205,20 +209,20 @@ class ProfileSync:
     async def _start_roster(self, profile: Profile, origin: str) -> None:
         async with self._turn:
             if self._profile is profile and self._link is not None:
-                secret = await self._engine.crypto.hkdf(profile.home_secret, keys.roster_info(origin))
-                self._rosters[origin] = await self._start(await profile.roster(origin), secret, self._link)
+                secret = await self._services.crypto.hkdf(profile.home_secret, keys.roster_info(origin))
+                self._roster_rooms[origin] = await self._start(
+                    await profile.roster(origin), secret, self._link
+                )
 
     async def _start(
         self, space: OpenSpace, secret: bytes, link: RelayLink, *, home: bool = False
     ) -> SpaceSync:
-        engine = self._engine
-        room_keys = await RoomKeys.derive(engine.crypto, secret)
-        found = SpaceSync(
-            space, room_keys, link, engine.writer, engine.crypto, changed=self._changed, now_ms=engine.now_ms
-        )
-        own = engine.devices.own
+        writer, crypto, now_ms = self._services.writer, self._services.crypto, self._services.now_ms
+        room_keys = await RoomKeys.derive(crypto, secret)
+        found = SpaceSync(space, room_keys, link, writer, crypto, changed=self._changed, now_ms=now_ms)
+        own = self._devices.own
         if home and own is not None:
-            found.presence = Presence(own.id, found.say, engine.devices.online, self._presence_changed)
+            found.presence = Presence(own.id, found.say, self._devices.online, self._presence_changed)
         await found.start()
         return found
 
@@ -229,8 +233,8 @@ class ProfileSync:
     async def _stop_all(self) -> None:
         for origin in list(self._apps):
             await self._stop(origin)
-        while self._rosters:
-            await self._rosters.popitem()[1].stop()
+        while self._roster_rooms:
+            await self._roster_rooms.popitem()[1].stop()
         if self._home is not None:
             home, self._home = self._home, None
             await home.stop()
@@ -248,14 +252,14 @@ class ProfileSync:
 
     def state(self, origin: str) -> str:
         """Return how an app's data stands: "live", "catching-up", "offline", or "off"."""
-        if self._link is None or not self._engine.devices.syncs(origin):
+        if self._link is None or not self._devices.syncs(origin):
             return "off"
         return self._apps[origin].sync.state if origin in self._apps else "offline"
 
     def describe_app(self, origin: str) -> dict[str, Any]:
         """Return what the pages show of an app's sync."""
         found = self._apps[origin].sync if origin in self._apps else None
-        devices = self._engine.devices
+        devices = self._devices
         return {
             "on": devices.syncs(origin),
             "state": self.state(origin),
@@ -273,7 +277,7 @@ class ProfileSync:
         return now
 
     def _describe(self) -> dict[str, Any]:
-        engine, link, spaces = self._engine, self._link, self._spaces()
+        devices, link, spaces = self._devices, self._link, self._spaces()
         problem = link.problem if link else None
         if problem is None:
             problem = next((space.problem for space in spaces if space.problem), None)
@@ -284,9 +288,9 @@ class ProfileSync:
         return {
             "state": self._state(spaces),
             "relay": {
-                "url": engine.devices.relay,
-                "default": engine.default_relay,
-                "own": engine.devices.own_relay,
+                "url": devices.relay,
+                "default": devices.default_relay,
+                "own": devices.own_relay,
                 "problem": to_wire(problem) if problem else None,
             },
             "last_ms": min(known) if known and len(known) == len(times) else None,
@@ -315,14 +319,16 @@ class ProfileSync:
 
     def _tell(self) -> None:
         self._telling = None
-        engine = self._engine
         if self._home is not None and self._home.state == "live" and self._seen is None:
             self._note_seen()
-        engine.refresh_statuses()  # in any case: an app may have been told, for another reason, what came between
+        for (
+            listener
+        ) in self.listeners:  # in any case: an app may have been told, for another reason, what came between
+            listener()
         told = self._telling_of(self._describe())
         if told != self._told:
             self._told = told
-            engine.tell_pages(["overview"])
+            self._services.connected.tell_pages(["overview"])
 
     def _telling_of(self, now: dict[str, Any]) -> Any:
         """Return what is worth telling the pages when it changes."""
@@ -335,4 +341,4 @@ class ProfileSync:
         self._seen = asyncio.get_running_loop().call_later(SEEN_SECONDS, self._note_seen)
         if self._link is not None and self._link.state == "open":
             off = None if self._link.offset_ms is None else -self._link.offset_ms
-            self._engine.soon(self._engine.devices.note_seen(off))
+            self._services.tasks.start(self._devices.note_seen(off))

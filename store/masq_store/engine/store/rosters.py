@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 from masq import messages
 from masq.errors import Disconnected, Locked, MasqError, QuotaExceeded
@@ -20,10 +19,10 @@ from masq_store.core.profile import home_layout as layout
 from masq_store.engine.profile.profile import Profile
 from masq_store.engine.storage.open_space import OpenSpace
 from masq_store.engine.storage.together import write_together
-
-if TYPE_CHECKING:
-    from masq_store.engine.engine import Engine
-    from masq_store.engine.store.enrolments import Enrolment
+from masq_store.engine.store.active_profile import Follower
+from masq_store.engine.store.device_list import Devices
+from masq_store.engine.store.enrolment import Enrolment, PartitionsHere
+from masq_store.engine.store.services import Services
 
 AGAIN_SECONDS = 10.0
 """After somebody has written something looser, until it is said again: whoever keeps writing gets no answer a word."""
@@ -32,11 +31,13 @@ ASIDE_BYTES = 8
 """Of what stands behind a key, where that itself cannot be written any more."""
 
 
-class Rosters:
+class Rosters(Follower):
     """Keeps each roster at what the home space says, whoever changed that."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, services: Services, devices: Devices, here: PartitionsHere) -> None:
+        self._services = services
+        self._devices = devices
+        self._here = here
         self._profile: Profile | None = None
         self._telling = False
         self._again = False
@@ -44,14 +45,13 @@ class Rosters:
         self._listening: dict[OpenSpace, partial[None]] = {}
         self._saying_again: asyncio.TimerHandle | None = None
 
-    def begin(self, profile: Profile) -> None:
+    async def opened(self, profile: Profile) -> None:
         """Take up a profile that was just opened."""
-        self.end()
         self._profile = profile
         profile.home.listeners.append(self._heard)
         self.look()
 
-    def end(self) -> None:
+    async def closing(self) -> None:
         """Let the profile go."""
         if self._profile is not None:
             self._profile.home.listeners.remove(self._heard)
@@ -73,13 +73,13 @@ class Rosters:
         self._again = True
         if not self._telling and self._profile is not None:
             self._telling = True
-            self._engine.soon(self._tell_all())
+            self._services.tasks.start(self._tell_all())
 
     def unheard(self, copy: str, origin: str) -> bool:
         """Whether a copy cannot have heard what was decided last: no word of that gets into its app's roster."""
         return origin in self._unsaid and copy not in {
             each.identity.id
-            for each in (self._engine.enrolments.granted(self._profile, origin) if self._profile else ())
+            for each in (self._here.granted(self._profile, origin) if self._profile else ())
             if each.identity is not None and each.told is not None
         }
 
@@ -89,7 +89,7 @@ class Rosters:
         They lock as the profile does here, and send nothing where this device does not: because its person does not
         want that, or because there is no relay.
         """
-        vault, devices = self._engine.vault, self._engine.devices
+        vault, devices = self._services.vault, self._devices
         return roster.Policy(
             stay=vault.stays_unlocked,
             minutes=vault.lock_minutes if vault.has_passphrase else 0,
@@ -113,15 +113,15 @@ class Rosters:
             raise
         except MasqError:  # no room, or written by a newer version: at the next change, or opening
             unsaid = True
-        for enrolment in self._engine.enrolments.granted(profile, origin):
+        for enrolment in self._here.granted(profile, origin):
             self.tell_line(profile, enrolment, space)
         if unsaid is not (origin in self._unsaid):
             self._unsaid ^= {origin}
-            self._engine.tell_pages(["overview"])
+            self._services.connected.tell_pages(["overview"])
 
     async def tell_copies_here(self) -> bool:
         """Tell the copies that this browser keeps apart what they must know; return whether there are any."""
-        here = [origin for origin in self.origins() if any(self._engine.devices.copies(origin).values())]
+        here = [origin for origin in self.origins() if any(self._devices.copies(origin).values())]
         for origin in here:
             if self._profile is not None:
                 await self.tell(self._profile, origin)
@@ -129,13 +129,13 @@ class Rosters:
 
     def tell_line(self, profile: Profile, enrolment: Enrolment, space: OpenSpace | None) -> None:
         """Tell a copy that is there what it must know, unless it was told that already. `space`: its roster."""
-        engine, origin, identity = self._engine, enrolment.origin, enrolment.identity
+        origin, identity = enrolment.origin, enrolment.identity
         if identity is None:
             return
         ended = (
             profile.app(origin) is None
             or profile.generation(origin) != enrolment.generation
-            or engine.devices.was_removed(identity.id)
+            or self._devices.was_removed(identity.id)
         )
         wanted, over = self._wanted(profile, origin), {}
         if space is not None:
@@ -148,7 +148,7 @@ class Rosters:
         told = Told(
             **self.policy(origin)._asdict(),
             profile=profile.name,
-            relay=engine.devices.relay,
+            relay=self._devices.relay,
             ended=ended,
             over=over,
         )
@@ -158,7 +158,7 @@ class Rosters:
 
     def _wanted(self, profile: Profile, origin: str) -> dict[str, str]:
         """Return what the roster of an app is to say, as canonical texts."""
-        devices = self._engine.devices
+        devices = self._devices
         facts = roster.Facts(
             approved=profile.app(origin) is not None,
             generation=profile.generation(origin),
@@ -177,7 +177,7 @@ class Rosters:
     async def _write(self, profile: Profile, origin: str, space: OpenSpace) -> None:
         """Bring a roster to what it is to say. Raises QuotaExceeded."""
         wanted = self._wanted(profile, origin)
-        others = {roster.POLICY + id for id in self._engine.devices.copies(origin)}  # of other browsers, too
+        others = {roster.POLICY + id for id in self._devices.copies(origin)}  # of other browsers, too
         present = [(key, text, roster.subject_of(key)) for key, text in space.core.items("")]
         said = {subject for _, text, subject in present if subject and text == wanted.get(subject)}
         entries: list[tuple[str, str | None]] = [each for each in wanted.items() if each[0] not in said]
@@ -202,12 +202,12 @@ class Rosters:
             await self._put(space, [(key, text)])
         except QuotaExceeded:
             if text is not None:
-                aside = self._engine.crypto.random(ASIDE_BYTES).hex()
+                aside = self._services.crypto.random(ASIDE_BYTES).hex()
                 await self._put(space, [(f"{key}/{aside}", text)])
 
     async def _put(self, space: OpenSpace, entries: list[tuple[str, str | None]]) -> None:
-        now = self._engine.now_ms()
-        await write_together(self._engine.writer, [(space, lambda: space.core.write(entries, now))])
+        now = self._services.now_ms()
+        await write_together(self._services.writer, [(space, lambda: space.core.write(entries, now))])
 
     async def _tell_all(self) -> None:
         try:
@@ -217,7 +217,7 @@ class Rosters:
                     try:
                         await self.tell(profile, origin)
                     except MasqError as error:  # closed meanwhile: at the next opening
-                        self._engine.heed(error)
+                        self._services.writer.heed(error)
         finally:
             self._telling = False
 

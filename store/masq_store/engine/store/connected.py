@@ -1,0 +1,51 @@
+"""Who has a port to the store's engine just now: sessions of apps, and the store's own pages."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from masq_store.engine.sessions.app_session import AppSession
+
+
+class Page(Protocol):
+    """One open page of the store. `nonce`: of the request that it was opened for, "" for none."""
+
+    nonce: str
+    closed: bool
+
+    def tell(self, event: list[str]) -> None:
+        """Send the page an event."""
+
+    def tell_ticket(self, ticket: str | None) -> None:
+        """Have the page keep a ticket, or none any more."""
+
+    def forget_space(self, origin: str) -> None:
+        """Let go of an app's space, if the page was looking at its data."""
+
+    def forget_spaces(self) -> None:
+        """Let go of all that the page was looking at."""
+
+
+class Connected:
+    """The sessions of apps and pages."""
+
+    def __init__(self) -> None:
+        self.apps: set[AppSession] = set()
+        self.pages: set[Page] = set()
+
+    def tabs(self, origin: str) -> int:
+        """Return how many sessions an app has."""
+        return sum(1 for session in self.apps if session.origin == origin and not session.closed)
+
+    def tell_pages(self, event: list[str]) -> None:
+        """Send every page of the store an event."""
+        for page in self.pages:
+            page.tell(event)
+
+    def tell_ticket(self, ticket: str | None) -> None:
+        """Have every page, and every frame of an app in use, keep a ticket, or none any more."""
+        for page in self.pages:
+            page.tell_ticket(ticket)
+        for session in self.apps:
+            if session.space or ticket is None:
+                session.on_ticket(ticket)

@@ -1,0 +1,110 @@
+"""Who goes along with the active profile: each is told in its turn, whatever becomes of the others."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from engine_rig import Rig
+from test_engine import run
+
+from masq_store.engine.profile.profile import Profile
+from masq_store.engine.profile.vault import Unlocked
+from masq_store.engine.store.active_profile import ActiveProfile, Follower
+
+
+class Told(Follower):
+    """Writes down what it is told, and fails where that is `fails`."""
+
+    def __init__(self, name: str, active: ActiveProfile, heard: list[str], fails: str = "") -> None:
+        self.name, self.active, self.heard, self.fails = name, active, heard, fails
+
+    async def opened(self, profile: Profile) -> None:
+        """Note it."""
+        assert self.active.profile is profile
+        self._note("opened")
+
+    async def closing(self) -> None:
+        """Note it, while the spaces are there."""
+        assert self.active.profile is not None
+        self._note("closing")
+
+    async def closed(self) -> None:
+        """Note it, once they are not."""
+        assert self.active.profile is None
+        self._note("closed")
+
+    async def left_closed(self) -> None:
+        """Note it."""
+        assert self.active.profile is None
+        self._note("left")
+
+    def _note(self, what: str) -> None:
+        self.heard.append(f"{self.name} {what}")
+        if what == self.fails:
+            raise ZeroDivisionError("what nobody foresaw")
+
+
+async def followed(heard: list[str], fails: str = "") -> tuple[ActiveProfile, Unlocked, list[Any]]:
+    """Return a profile that is closed, with two followers, what opens it, and what is told of defects."""
+    rig = await Rig().start()
+    await rig.page().call("create_profile", "Ann", "words", True)
+    parts, profile = rig.engine.parts, rig.engine.profile
+    assert profile is not None
+    await parts.active.close()
+    active, told = ActiveProfile(parts.services), []
+    a, b = Told("a", active, heard, fails), Told("b", active, heard)
+    active.follow(opening=(a, b), closing=(b, a))
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: told.append(context["exception"]))
+    return active, profile.secrets, told
+
+
+CLOSE = ["b closing", "a closing", "b closed", "a closed"]
+
+
+def test_followers_are_told_in_their_orders() -> None:
+    """They hear of the opening in one order, of the closing in another, and at last that it is left closed."""
+
+    async def scenario() -> None:
+        heard: list[str] = []
+        active, secrets, _ = await followed(heard)
+        await active.open(secrets)
+        await active.lock()
+        assert heard == ["a opened", "b opened", *CLOSE, "b left", "a left"]
+        heard.clear()
+        await active.close()
+        assert heard == []  # there was nothing to close
+
+    run(scenario())
+
+
+def test_who_fails_to_open_closes_it_for_all() -> None:
+    """Where one cannot take the profile up, those after it are not asked to, and all hear that it closes."""
+
+    async def scenario() -> None:
+        heard: list[str] = []
+        active, secrets, told = await followed(heard, "opened")
+        with pytest.raises(ZeroDivisionError):
+            await active.open(secrets)
+        assert heard == ["a opened", *CLOSE]
+        assert active.profile is None and told == []
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("fails", ["closing", "closed"])
+def test_who_fails_to_close_keeps_nobody_from_it(fails: str) -> None:
+    """Where one cannot let the profile go, the others do, it is locked, and the defect is raised."""
+
+    async def scenario() -> None:
+        heard: list[str] = []
+        active, secrets, told = await followed(heard, fails)
+        await active.open(secrets)
+        heard.clear()
+        with pytest.raises(ZeroDivisionError):
+            await active.lock()
+        assert heard == [*CLOSE, "b left", "a left"]
+        assert active.profile is None and told == []
+
+    run(scenario())
