@@ -230,10 +230,10 @@ def test_a_roster_moves_no_copy(tmp_path: Path) -> None:
             await tab.call("set", "k", 1)
             core = await first_party(rig)
             await until(lambda: core.text("k") == "1")
-            assert copy.secrets.grant.relay == running_url(running) and not evil.relay.rooms
+            assert copy.secrets.grant.relay == running_url(running) and not evil.relay.rooms.by_key
             await apart.connect(tab)
             await rig.page().call("set_relay", running_url(evil))
-            await until(lambda: copy.secrets.grant.relay == running_url(evil) and evil.relay.rooms)
+            await until(lambda: copy.secrets.grant.relay == running_url(evil) and evil.relay.rooms.by_key)
             await rig.page().call("rename_profile", "Anna")
             await tab.status(profile="Anna")
 
