@@ -128,35 +128,29 @@ class StoreRequests:
     async def _take(
         self, asked: StoreRequest, grant: wire.Grant, identity: Identity, over: Collection[str]
     ) -> None:
-        try:
-            await self._granted(asked, grant, identity, over)
-        except MasqError as error:  # there is no room for it, say
-            self._sessions.failed(asked.origin, error)
-
-    async def _granted(
-        self, asked: StoreRequest, grant: wire.Grant, identity: Identity, over: Collection[str]
-    ) -> None:
         """Take what the store gives: open the copy anew or again, and bring it in step.
 
         `over`: see `EnrolmentRecords.take`.
         """
-        async with self._services.changing:
-            if grant.origin != asked.origin or not asked.line.open or self._stopping:
-                return
-            copy = await self._copies.grant(grant, identity, asked.private, over)
-            asked.copy = copy
-            if copy.was_damaged:
-                copy.was_damaged = False
-                asked.line.post(damaged=True)
-            if (
-                isinstance(asked.line, PortLine) and asked.grant is grant
-            ):  # else another one is about to follow
-                copy.line = asked.line
-                asked.line.sync(copy.data, copy.roster, self._services.writer)
-            for session in self._sessions.of(grant.origin):
-                self._sessions.on_met(session)
-                self._copies.refresh(session)
-                session.go_on()  # what waits for a lock that does not come
+        try:
+            async with self._services.changing:
+                if grant.origin != asked.origin or not asked.line.open or self._stopping:
+                    return
+                copy = asked.copy = await self._copies.grant(grant, identity, asked.private, over)
+                if copy.was_damaged:
+                    copy.was_damaged = False
+                    asked.line.post(damaged=True)
+                if (
+                    isinstance(asked.line, PortLine) and asked.grant is grant
+                ):  # else another is about to follow
+                    copy.line = asked.line
+                    asked.line.sync(copy.data, copy.roster, self._services.writer)
+                for session in self._sessions.of(grant.origin):
+                    self._sessions.on_met(session)
+                    self._copies.refresh(session)
+                    session.go_on()  # what waits for a lock that does not come
+        except MasqError as error:  # there is no room for it, say
+            self._sessions.failed(asked.origin, error)
 
     async def _told(self, asked: StoreRequest, told: wire.Told) -> None:
         """Take what a window says since it has granted a copy."""
