@@ -67,7 +67,7 @@ FOLDERS = {
     "engine.partition": "engine.enrolment engine.pairing engine.ports engine.profile engine.relay "
     "engine.sessions engine.storage engine.sync engine.tasks core",
     "engine.store": "engine.enrolment engine.pairing engine.ports engine.profile engine.relay engine.sessions "
-    "engine.storage engine.sync engine.tasks core",
+    "engine.storage engine.sync engine.tasks engine.trace core",
     "engine.pages": "engine.ports engine.profile engine.sessions engine.storage engine.store core",
     "engine.engine": "engine.pages engine.ports engine.profile engine.relay engine.sessions engine.storage "
     "engine.store engine.tasks engine.trace core",

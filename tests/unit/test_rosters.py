@@ -596,7 +596,7 @@ NO_COPYS = {
     "create_profile", "switch_profile", "unlock", "answer", "set_entry", "delete_entry", "rename_device",
     "write_backup", "backup_piece", "begin_file", "file_piece", "drop_file", "read_backup", "restore",
     "invite", "join", "confirm_code", "take", "end_pairing", "offer_link",
-    "keep_removed", "erase_trash", "put_back",
+    "keep_removed", "erase_trash", "put_back", "trace",
     "erase",  # data of a withdrawn app: its copies have ended by then
 }  # fmt: skip
 """What shows something, or decides nothing that a copy in this browser goes by."""

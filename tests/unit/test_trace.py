@@ -30,9 +30,9 @@ def secrets_of(*devices: Any) -> list[str]:
         found += [
             profile.id,
             profile.home_secret.hex(),
-            *(each["id"] for each in device.engine.devices.describe()),
+            *(each["id"] for each in device.engine.parts.devices.describe()),
         ]
-        for sync in device.engine.sync._spaces():
+        for sync in device.engine.parts.sync._spaces():
             found += [sync.room.hex(), sync.token.hex(), sync.space.core.replica, *sync.space.core.vector]
     return found
 

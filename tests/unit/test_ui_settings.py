@@ -20,6 +20,7 @@ from ui_rig import (
     until,
 )
 
+from masq.errors import MasqError
 from masq_store.ui import app as ui_app
 from masq_store.ui.text import translation as words
 
@@ -198,6 +199,52 @@ async def test_language_and_theme_are_remembered_and_said():
         assert screen.kept["masq/theme"] == "dark" and screen.looks[-1] == ("fr", "dark")
         await choose(app, screen, "theme", "")
         assert screen.kept["masq/theme"] == "" and screen.looks[-1] == ("fr", "")
+
+
+@run
+async def test_what_happened_lately_is_shown_and_copied_where_it_is_noted():
+    """A box of this browser switches it on; before anything has happened the page says so."""
+    with french():
+        words.use("en")
+        engine = two()
+        app, screen = await opened(engine, "#/settings")
+        assert screen.has("What happened lately") and not screen.has("trace-lines")
+        assert engine.called("trace") == [(False,)]
+        engine.happened = []
+        await choose(app, screen, "trace", True)
+        assert screen.kept["masq/trace"] == "on" and engine.called("trace")[-1] == (True,)
+        assert (
+            screen.has("Nothing yet.")
+            and screen.has('id="trace" type="checkbox"')
+            and not screen.has("copy-trace")
+        )
+        engine.happened = ["     0.000 relay: open failures=0", "     1.500 room: refused code=6"]
+        await app.fetch()
+        assert screen.has("room: refused code=6") and not screen.has("Nothing yet.")
+        await press(app, "copy-trace")
+        assert screen.copied == "\n".join(engine.happened) and screen.has("What happened lately is copied.")
+        screen.copies = False
+        await press(app, "copy-trace")
+        assert screen.has("Select the text") and screen.focused == "trace-lines"
+        await choose(app, screen, "language", "fr")
+        assert screen.has("Ce qui s’est passé récemment") and screen.has("Noter ce qui se passe")
+        await choose(app, screen, "trace", False)
+        assert screen.kept["masq/trace"] == "" and engine.called("trace")[-1] == (False,)
+        assert not screen.has("trace-lines")
+
+
+@run
+async def test_a_window_says_that_a_trace_is_wanted():
+    """The engine may have begun since it was switched on, and the settings need not be open."""
+    engine = two()
+    app, screen = await opened(engine)
+    await app.tell_traced()
+    assert not engine.called("trace")
+    screen.kept["masq/trace"] = "on"
+    await app.tell_traced()
+    assert engine.called("trace") == [(True,)]
+    engine.broken = MasqError("gone")
+    await app.tell_traced()
 
 
 @run

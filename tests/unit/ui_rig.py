@@ -116,6 +116,7 @@ class Engine:
         self.due = False
         self.backup_ms = None
         self.persistent = False
+        self.happened = ["     0.000 relay: open failures=0"]
         self.keeps_keys = "kept"
         self.files = {}
         self.made = False
@@ -285,6 +286,10 @@ class Engine:
 
     def used(self):
         """Somebody types."""
+
+    def trace(self, on):
+        """What happened lately."""
+        return list(self.happened) if on else []
 
     # ---- apps
 

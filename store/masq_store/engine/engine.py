@@ -84,6 +84,7 @@ class Engine:
             tasks=self.tasks,
             connected=self.connected,
             device_name=device_name,
+            trace=self.trace,
         )
         self.parts = Parts(services, default_relay, persistent, version, build)
         self.rest = self.parts.rest

@@ -374,6 +374,12 @@ class App:
             with suppress(MasqError):  # locked meanwhile, say: the next page tells it
                 await self.link.call("told_persistent", persisted)
 
+    async def tell_traced(self) -> None:
+        """Have the engine keep a trace, where that was chosen in this browser: it may have begun since."""
+        if preferences.traced(self.screen):
+            with suppress(MasqError):  # the settings say it again
+                await self.link.call("trace", True)
+
 
 def trouble(error: Exception) -> Page:
     """The page for an engine that failed. Some errors' own sentences are written for programmers."""
@@ -409,4 +415,5 @@ async def start(link: Link, popup_nonce: str | None = None, done: Callable[[bool
         app.failed(error)
         raise
     app.start(app.tell_persistent())
+    app.start(app.tell_traced())
     return app

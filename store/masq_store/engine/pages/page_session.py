@@ -134,6 +134,12 @@ class PageSession:
     async def _used(self) -> None:
         """Somebody types: `_answer` has noted that the store is in use."""
 
+    async def _trace(self, on: bool) -> list[str]:
+        """Return what happened lately, once that is noted."""
+        trace = self._parts.services.trace
+        trace.switch(bool(on))
+        return trace.lines()
+
     # Apps and their data -----------------------------------------------------------------------------------
 
     async def _decide(self, nonce: str, allow: bool, origin: str) -> bool | None:
@@ -256,6 +262,7 @@ class PageSession:
 _OWN: dict[str, Callable[..., Awaitable[Any]]] = {
     "overview": PageSession._overview,
     "used": PageSession._used,
+    "trace": PageSession._trace,
     "answer": PageSession._decide,
     "app": PageSession._app,
     "entries": PageSession._entries,

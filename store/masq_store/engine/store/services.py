@@ -11,6 +11,7 @@ from masq_store.engine.relay.relays import Relays
 from masq_store.engine.storage.writer import Writer
 from masq_store.engine.store.connected import Connected
 from masq_store.engine.tasks import Tasks
+from masq_store.engine.trace import Trace
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,7 @@ class Services:
     """The leaves of the store's engine: none of them knows who uses it.
 
     now_ms: the device's clock. relays: None where there is no network. tasks: run in the background, and end with the
-    engine. device_name: what this device is called until the person says otherwise.
+    engine. device_name: what this device is called until the person says otherwise. trace: of what happens lately.
     """
 
     backend: Backend
@@ -30,3 +31,4 @@ class Services:
     tasks: Tasks
     connected: Connected
     device_name: str
+    trace: Trace

@@ -12,7 +12,7 @@ NAMES = (
     "parts.html", "top.html", "message.html",
     "create.html", "unlock.html", "failed.html", "connect.html",
     "apps.html", "trash.html", "app.html", "entries.html", "withdraw.html",
-    "settings.html", "profiles.html", "passphrase.html", "storage.html",
+    "settings.html", "profiles.html", "passphrase.html", "storage.html", "trace.html",
     "backup.html", "restore.html",
     "devices.html", "device.html", "copies.html", "invite.html", "pair.html", "take.html", "removed.html",
     "severed.html", "strip.html",

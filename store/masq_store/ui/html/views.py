@@ -93,6 +93,8 @@ class Look(NamedTuple):
     used: int = 0
     quota: int = 0
     persisted: bool = False
+    traced: bool = False
+    trace: Sequence[str] = ()
 
 
 CALM = Moment()

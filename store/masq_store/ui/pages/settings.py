@@ -30,18 +30,22 @@ class Settings(Visit):
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self.room = Room()
+        self.trace: list[str] = []
 
-    async def load(self) -> Room:
-        """Ask the browser how much room there is."""
-        return await self.shell.screen.room()
+    async def load(self) -> tuple[Room, list[str]]:
+        """Ask the browser how much room there is, and the engine what happened lately, if that is noted."""
+        trace = await self.shell.link.call("trace", preferences.traced(self.shell.screen))
+        return await self.shell.screen.room(), trace
 
-    def take(self, loaded: Room) -> None:
+    def take(self, loaded: tuple[Room, list[str]]) -> None:
         """Keep it."""
-        self.room = loaded
+        self.room, self.trace = loaded
 
     def page(self) -> views.Page:
         """Return the page."""
-        look = views.Look(language(), preferences.theme(self.shell.screen), *self.room)
+        screen = self.shell.screen
+        traced = preferences.traced(screen)
+        look = views.Look(language(), preferences.theme(screen), *self.room, traced=traced, trace=self.trace)
         return views.settings(self.shell.overview, look, self.shell.moment)
 
     def acts(self) -> dict[str, Act]:
@@ -59,6 +63,7 @@ class Settings(Visit):
             "no-relay": lambda _: self._set_relay("no-relay", ""),
             "default-relay": lambda _: self._set_relay("default-relay", None),
             "persist": self._persist,
+            "copy-trace": self._copy_trace,
         }
 
     def choices(self) -> dict[str, Choice]:
@@ -68,6 +73,7 @@ class Settings(Visit):
             "lock-minutes": self._lock_minutes,
             "language": self._language,
             "theme": self._theme,
+            "trace": self._trace,
         }
 
     # ---- profiles
@@ -242,3 +248,15 @@ class Settings(Visit):
     async def _theme(self) -> None:
         preferences.choose_theme(self.shell.screen, self.text("theme"))
         self.shell.draw()
+
+    async def _trace(self) -> None:
+        preferences.choose_traced(self.shell.screen, self.ticked("trace"))
+        await self.shell.fetch()
+
+    async def _copy_trace(self, _subject: str) -> None:
+        copied = await self.shell.screen.copy("\n".join(self.trace))
+        if copied:
+            self.shell.close(_("What happened lately is copied."))
+        else:
+            self.shell.close(_("The browser did not copy it. Select the text and copy it by hand."))
+        self.shell.screen.focus("copy-trace" if copied else "trace-lines")

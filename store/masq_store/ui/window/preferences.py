@@ -1,13 +1,14 @@
-"""Language and theme: they belong to the browser, not to a profile, and hold before Python is up.
+"""Language, theme and whether to keep a trace: they belong to the browser, not to a profile.
 
-They stand in localStorage as plain words, because the boot script reads the theme there: `masq/theme` is
-"light" or "dark" and absent for the device's own, `masq/language` is "en" or "fr" and absent for the browser's.
+They stand in localStorage as plain words, because the boot script reads the theme there, before Python is up:
+`masq/theme` is "light" or "dark" and absent for the device's own, `masq/language` is "en" or "fr" and absent for the
+browser's, `masq/trace` is "on" or absent.
 """
 
 from masq_store.ui.text import translation
 from masq_store.ui.window.screen import Screen
 
-THEME, LANGUAGE = "masq/theme", "masq/language"
+THEME, LANGUAGE, TRACE = "masq/theme", "masq/language", "masq/trace"
 THEMES = ("light", "dark")
 
 
@@ -33,3 +34,13 @@ def choose_theme(screen: Screen, chosen: str) -> None:
     """Show `chosen` from now on in this browser: "light", "dark", or "" for the device's."""
     screen.remember(THEME, chosen)
     apply(screen)
+
+
+def traced(screen: Screen) -> bool:
+    """Say whether the engine is to keep a trace: see `masq_store.engine.trace`."""
+    return screen.remembered(TRACE) == "on"
+
+
+def choose_traced(screen: Screen, chosen: bool) -> None:
+    """Have the engine keep a trace from now on, or no more, whenever a page of this browser is open."""
+    screen.remember(TRACE, "on" if chosen else "")
