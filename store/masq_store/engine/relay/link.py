@@ -146,7 +146,8 @@ class RelayLink:
 
     def post(self, member: Member, ref: int, envelope: bytes) -> bool:
         """Have an envelope kept and sent to the others. Returns False where the room is not joined now."""
-        return self._send(member, ref, frames.POST_HEADER, envelope, frames.post, ref, envelope)
+        size = frames.POST_HEADER + len(envelope)
+        return self._send(member, ref, size, lambda channel: frames.post(channel, ref, envelope))
 
     def snapshot(
         self,
@@ -161,11 +162,13 @@ class RelayLink:
     ) -> bool:
         """Have a part of a snapshot kept. Returns False where the room is not joined now."""
         said = (ref, set_, part, of, number, tag, envelope)
-        return self._send(member, ref, frames.SNAPSHOT_HEADER, envelope, frames.snapshot, *said)
+        size = frames.SNAPSHOT_HEADER + len(envelope)
+        return self._send(member, ref, size, lambda channel: frames.snapshot(channel, *said))
 
     def cast(self, member: Member, envelope: bytes) -> bool:
         """Send an envelope to the others who are there. Returns False where the room is not joined now."""
-        return self._send(member, 0, frames.CAST_HEADER, envelope, frames.cast, envelope)
+        size = frames.CAST_HEADER + len(envelope)
+        return self._send(member, 0, size, lambda channel: frames.cast(channel, envelope))
 
     def close(self) -> None:
         """End for good. Members that were in their rooms hear that they are lost."""
@@ -173,24 +176,17 @@ class RelayLink:
         self._stop()
         self._places.clear()
 
-    def _send(
-        self,
-        member: Member,
-        ref: int,
-        header: int,
-        envelope: bytes,
-        write: Callable[..., bytes],
-        *fields: Any,
-    ) -> bool:
+    def _send(self, member: Member, ref: int, size: int, frame: Callable[[int], bytes]) -> bool:
+        """Send a frame, made for the room's channel; `size`: its bytes."""
         place = self._places.get(id(member))
         if place is None or place.channel is None or not place.joined or self._conversation is None:
             return False
-        if header + len(envelope) > self.max_frame:  # sent, it would cost the connection
+        if size > self.max_frame:  # sent, it would cost the connection
             sentence = f"A frame has at most {self.max_frame} bytes at this relay."
             error = frames.Error(place.channel, ref, Code.FRAME_TOO_LARGE, sentence)
             self._loop.call_soon(self._refuse, place, error)
         else:
-            self._conversation.send(write(place.channel, *fields))
+            self._conversation.send(frame(place.channel))
         return True
 
     def _refuse(self, place: _Place, error: frames.Error) -> None:

@@ -203,9 +203,9 @@ class SpaceSync:
                 self._lost()
             case Others(others=count):
                 self._others(count)
-            case Stored(ref=ref) if self._snapshot and self._snapshot.stored(ref):
+            case Stored(ref=ref) if self._snapshot and self._snapshot.answered(ref, True):
                 pass
-            case Error(ref=ref) if self._snapshot and self._snapshot.refused(ref):
+            case Error(ref=ref) if self._snapshot and self._snapshot.answered(ref, False):
                 pass
             case Cast() if self.presence is None:
                 pass

@@ -79,15 +79,11 @@ class Snapshot:
         if self._task is not None:
             self._task.cancel()
 
-    def stored(self, ref: int) -> bool:
-        """Note that a part is on the relay's disk; False where `ref` is not a part's."""
-        return self._answered(ref, True)
+    def answered(self, ref: int, kept: bool) -> bool:
+        """Note that a part is on the relay's disk, or was not taken, as when somebody else is writing a snapshot.
 
-    def refused(self, ref: int) -> bool:
-        """Note that a part was not taken, as when somebody else is writing a snapshot; False as for `stored`."""
-        return self._answered(ref, False)
-
-    def _answered(self, ref: int, kept: bool) -> bool:
+        Returns False where `ref` is not a part's.
+        """
         if ref == self._ref and self._answer is not None and not self._answer.done():
             self._answer.set_result(kept)
         return ref >= FIRST_REF
