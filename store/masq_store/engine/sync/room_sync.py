@@ -99,9 +99,8 @@ class SpaceSync:
         """Other connections in the room."""
         self.presence: Presence | None = None
         """Told who is in the room, where somebody wants to know."""
-        self._keys, self._link, self._writer, self._crypto = room_keys, link, writer, crypto
-        self._changed, self._now_ms = changed, now_ms
-        self._trace = link.trace
+        self._keys, self._link, self._trace = room_keys, link, link.trace
+        self._writer, self._crypto, self._changed, self._now_ms = writer, crypto, changed, now_ms
         self._source = FromDevices()
         self._kept = RoomLog().encode()  # the log as it was when all that was read of it was on the disk
         self._repeated = 0
