@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, TypeVar
 
 from masq.errors import from_wire
@@ -93,7 +93,7 @@ class _Steps:
         self.pairing = pairing
         self._news = news
 
-    async def reach(self, *states: str) -> dict[str, Any]:
+    async def reach(self, *states: str) -> Mapping[str, Any]:
         """Return the pairing's description once it is in one of these states. Raises what has ended it."""
         while True:
             self._news.clear()

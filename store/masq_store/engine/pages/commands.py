@@ -11,6 +11,7 @@ from typing import Any
 
 from masq.errors import InvalidValue, Locked, MasqError, ProtocolError, QuotaExceeded
 from masq_store.core.backup.contents import Backup
+from masq_store.core.pages.schema import AccessRequest
 from masq_store.core.profile import claims as access
 from masq_store.engine.profile import backup as backups
 from masq_store.engine.profile import key_renewal as renewal
@@ -206,7 +207,7 @@ class Person:
 
     # Apps --------------------------------------------------------------------------------------------------
 
-    async def request(self, nonce: str, seconds: float = FILING_SECONDS) -> dict[str, Any] | None:
+    async def request(self, nonce: str, seconds: float = FILING_SECONDS) -> AccessRequest | None:
         """Return which app asks under `nonce`, or None where nobody does within `seconds`, or nobody does any more."""
         session = await self._parts.requests.wait(nonce, seconds)
         if session is None:
@@ -222,8 +223,16 @@ class Person:
             registered = False  # its copy here was removed: it does not come back without a word
         other = await self._parts.enrolments.other_data(session) if isinstance(session, Enrolment) else None
         registered = registered and other is None
-        how = {"registered": registered, "apart": apart, "linked": linked, "other": other}
-        return {"origin": session.origin, **session.app, **how}
+        return {
+            "origin": session.origin,
+            "name": session.app["name"],
+            "description": session.app["description"],
+            "icon": session.app["icon"],
+            "registered": registered,
+            "apart": apart,
+            "linked": linked,
+            "other": other,
+        }
 
     async def answer(self, nonce: str, allow: bool, origin: str | None = None) -> bool | None:
         """Take the person's answer to the app that asks under `nonce`. `origin`: the one that the person was shown.

@@ -9,6 +9,7 @@ from typing import Any
 
 from masq.errors import ProtocolError
 from masq_store.core.backup.contents import Backup
+from masq_store.core.pages.schema import OfferedFile
 
 PIECE_BYTES = 1024 * 1024
 
@@ -25,7 +26,7 @@ class Files:
         self._coming: dict[str, bytearray] = {}
         self._read: dict[str, Backup] = {}
 
-    def offer(self, content: bytes) -> dict[str, Any]:
+    def offer(self, content: bytes) -> OfferedFile:
         """Take a file for the page to fetch; return its id, its size in bytes, and how many pieces it has."""
         name = str(next(self._names))
         self._going[name] = content

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from masq.errors import NotRegistered, to_wire
+from masq_store.core.pages.schema import (
+    BackupReminder,
+    CurrentProfile,
+    KeptApp,
+    ListedApp,
+    Overview,
+    RemovedDevice,
+    TrashedApp,
+)
 from masq_store.core.profile.registrations import Registration
 from masq_store.engine.profile.profile import Profile
 from masq_store.engine.store.parts import Parts
@@ -21,11 +28,11 @@ BACKUP_LASTS_MS = 30 * DAY_MS
 """After so long a backup has become old, if the store was used since."""
 
 
-async def overview(parts: Parts) -> dict[str, Any]:
+async def overview(parts: Parts) -> Overview:
     """Return what every page of the store may show."""
     async with parts.active.changing:  # nothing is shown of a profile that is just going
-        apps: list[dict[str, Any]] = []
-        kept: list[dict[str, Any]] = []
+        apps: list[ListedApp] = []
+        kept: list[KeptApp] = []
         profile = parts.active.profile
         if profile:
             for origin, app in profile.apps().items():
@@ -33,7 +40,15 @@ async def overview(parts: Parts) -> dict[str, Any]:
                 if app["approved"]:
                     apps.append(about)
                 elif about["keys"]:
-                    kept.append({name: about[name] for name in ("origin", "name", "icon", "keys", "bytes")})
+                    kept.append(
+                        {
+                            "origin": origin,
+                            "name": about["name"],
+                            "icon": about["icon"],
+                            "keys": about["keys"],
+                            "bytes": about["bytes"],
+                        }
+                    )
         return {
             "profile": _active(parts),
             "profiles": [
@@ -46,7 +61,7 @@ async def overview(parts: Parts) -> dict[str, Any]:
                 for record in parts.services.vault.profiles()
             ],
             "apps": sorted(apps, key=lambda app: -app["used_ms"]),
-            "kept": sorted(kept, key=lambda app: str(app["name"])),
+            "kept": sorted(kept, key=lambda app: app["name"]),
             "backup": _backup(parts, profile, apps),
             "sync": parts.sync.describe(),
             "devices": parts.devices.describe(),
@@ -63,7 +78,7 @@ async def overview(parts: Parts) -> dict[str, Any]:
         }
 
 
-async def describe(parts: Parts, origin: str) -> dict[str, Any]:
+async def describe(parts: Parts, origin: str) -> ListedApp:
     """Return what the pages show of one app. Raises NotRegistered or Locked."""
     profile = parts.active.get()
     app = profile.app(origin)
@@ -72,20 +87,23 @@ async def describe(parts: Parts, origin: str) -> dict[str, Any]:
     return await _describe(parts, profile, origin, app)
 
 
-async def _describe(parts: Parts, profile: Profile, origin: str, app: Registration) -> dict[str, Any]:
-    about = {
+async def _describe(parts: Parts, profile: Profile, origin: str, app: Registration) -> ListedApp:
+    size = await profile.size(origin)
+    return {
+        "origin": origin,
         "name": app["name"],
         "description": app["description"],
         "icon": app["icon"],
         "approved_ms": app["approved_ms"],
         "used_ms": app["used_ms"],
+        "keys": size["keys"],
+        "bytes": size["bytes"],
+        "tabs": parts.services.connected.tabs(origin),
+        "sync": parts.sync.describe_app(origin),
     }
-    size = await profile.size(origin)
-    at_work = {"tabs": parts.services.connected.tabs(origin), "sync": parts.sync.describe_app(origin)}
-    return {"origin": origin, **about, **size, **at_work}
 
 
-def _active(parts: Parts) -> dict[str, Any] | None:
+def _active(parts: Parts) -> CurrentProfile | None:
     record = parts.services.vault.active
     if record is None:
         return None
@@ -100,13 +118,23 @@ def _active(parts: Parts) -> dict[str, Any] | None:
     }
 
 
-def _trash(profile: Profile) -> list[dict[str, Any]]:
+def _trash(profile: Profile) -> list[TrashedApp]:
     """Return what other devices have erased and is still here."""
-    shown = ("id", "origin", "name", "keys", "bytes", "ms", "until_ms")
-    return [{name: each._asdict()[name] for name in shown} for each in profile.trash.listed()]
+    return [
+        {
+            "id": each.id,
+            "origin": each.origin,
+            "name": each.name,
+            "keys": each.keys,
+            "bytes": each.bytes,
+            "ms": each.ms,
+            "until_ms": each.until_ms,
+        }
+        for each in profile.trash.listed()
+    ]
 
 
-def _removed(parts: Parts) -> dict[str, Any] | None:
+def _removed(parts: Parts) -> RemovedDevice | None:
     """Say that another device has removed this one: from a profile that is erased by now, or from the active one.
 
     `state`: "erased", and to be read once; "ask", what is to become of it; or "kept", by the word of its person.
@@ -117,15 +145,14 @@ def _removed(parts: Parts) -> dict[str, Any] | None:
     if removal is None and not parts.devices.held:
         return None
     assert vault.active is not None
-    state = "kept" if removal and removal.kept else "ask"
     return {
         "profile": vault.active["name"],
-        "state": state,
+        "state": "kept" if removal and removal.kept else "ask",
         "until_ms": removal.until_ms if removal else None,
     }
 
 
-def _backup(parts: Parts, profile: Profile | None, apps: list[dict[str, Any]]) -> dict[str, Any]:
+def _backup(parts: Parts, profile: Profile | None, apps: list[ListedApp]) -> BackupReminder:
     """Say when the last backup was made, and whether it is time: there is something to lose, and only here."""
     note = profile.backup_note() if profile else {}
     now, made = parts.services.now_ms(), note.get("made_ms")

@@ -9,6 +9,15 @@ from typing import Any
 
 from masq import messages
 from masq.errors import InvalidValue, Locked, MasqError, NotRegistered, ProtocolError, to_wire
+from masq_store.core.pages.schema import (
+    BackedUpApp,
+    FoundBackup,
+    FoundEntries,
+    ListedApp,
+    OfferedFile,
+    Overview,
+    RestoredBackup,
+)
 from masq_store.core.space.space import Applied
 from masq_store.engine.pages.commands import CHANGES, DECISIONS, Person
 from masq_store.engine.pages.device_commands import DEVICE_METHODS, DeviceCommands
@@ -128,7 +137,7 @@ class PageSession:
             await asyncio.sleep(ALIVE_SECONDS)
             self.tell(["busy"])
 
-    async def _overview(self) -> dict[str, Any]:
+    async def _overview(self) -> Overview:
         return await overview(self._parts)
 
     async def _used(self) -> None:
@@ -146,13 +155,13 @@ class PageSession:
         """Answer the question about the app of `origin`, which is what the page has shown."""
         return await self._person.answer(nonce, allow, str(origin))
 
-    async def _app(self, origin: str) -> dict[str, Any]:
+    async def _app(self, origin: str) -> ListedApp:
         await self._look_at(origin)
         return await describe(self._parts, origin)
 
     async def _entries(
         self, origin: str, search: str, after: str, limit: int, profile_id: str = ""
-    ) -> dict[str, Any]:
+    ) -> FoundEntries:
         """Return some of an app's entries. `profile_id`: Locked where another profile is open by now."""
         messages.check_prefix(search)
         if not isinstance(limit, int) or limit < 1:
@@ -164,11 +173,11 @@ class PageSession:
             raise Locked()
         wanted = search.casefold()
         keys = [key for key in space.core.keys("") if key > after and wanted in key.casefold()]
-        entries = []
+        entries: list[tuple[str, Any]] = []
         for key in keys[:limit]:
             text = space.core.text(key)
             if text is not None:
-                entries.append([key, messages.loads(text)])
+                entries.append((key, messages.loads(text)))
         return {"entries": entries, "more": len(keys) > limit}
 
     async def _set_entry(self, origin: str, key: str, packed: Any) -> None:
@@ -216,7 +225,7 @@ class PageSession:
 
     async def _write_backup(
         self, passphrase: str, origin: str | None = None, present: str = ""
-    ) -> dict[str, Any]:
+    ) -> OfferedFile:
         return self._files.offer(await self._person.write_backup(passphrase, origin, present))
 
     async def _backup_piece(self, name: str, number: int) -> str:
@@ -231,10 +240,10 @@ class PageSession:
     async def _drop_file(self, name: str) -> None:
         self._files.drop(name)
 
-    async def _read_backup(self, name: str, passphrase: str) -> dict[str, Any]:
+    async def _read_backup(self, name: str, passphrase: str) -> FoundBackup:
         backup = await self._person.read_backup(self._files.content(name), passphrase)
         self._files.keep(name, backup)
-        apps = [
+        apps: list[BackedUpApp] = [
             {"origin": origin, "name": app["name"], "keys": len(backup.spaces[origin].items())}
             for origin, app in backup.apps().items()
             if origin in backup.spaces
@@ -248,11 +257,11 @@ class PageSession:
             "apps": apps,
         }
 
-    async def _restore(self, name: str, passphrase: str = "", stay_unlocked: bool = True) -> dict[str, Any]:
+    async def _restore(self, name: str, passphrase: str = "", stay_unlocked: bool = True) -> RestoredBackup:
         backup = self._files.backup(name)
         restored = await self._person.restore(backup, passphrase=passphrase, stay_unlocked=stay_unlocked)
         self._files.drop(name)
-        return restored._asdict()
+        return {"merged": restored.merged, "skipped": restored.skipped, "moved": restored.moved}
 
     def _post(self, message: dict[str, Any]) -> None:
         if not self.closed:

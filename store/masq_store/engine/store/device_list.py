@@ -11,6 +11,7 @@ from typing import Any
 
 from masq import messages
 from masq.errors import Locked, QuotaExceeded
+from masq_store.core.pages.schema import CopyRecord, ListedDevice
 from masq_store.core.profile import home_layout as layout
 from masq_store.core.profile.home_layout import DEVICE, QUIET, RELAY, REMOVED, SEEN, Device, Identity
 from masq_store.engine.profile.profile import Profile
@@ -77,10 +78,10 @@ class Devices(Follower):
         """Return the devices of the open profile, the oldest first."""
         return layout.listed(self._profile.home_items()) if self._profile else []
 
-    def describe(self) -> list[dict[str, Any]]:
+    def describe(self) -> list[ListedDevice]:
         """Return what the pages show of each device, this one first."""
         own = self.own.id if self.own else ""
-        shown = [
+        shown: list[ListedDevice] = [
             {
                 "id": device.id,
                 "name": device.name,
@@ -95,11 +96,11 @@ class Devices(Follower):
         ]
         return sorted(shown, key=lambda device: not device["this"])
 
-    def describe_copies(self) -> list[dict[str, Any]]:
+    def describe_copies(self) -> list[CopyRecord]:
         """Return what the pages show of the copies of single apps' data in partitions, those of this browser first."""
         own, listed = self.own.id if self.own else "", self.listed()
         names = {device.id: device.name for device in listed if device.app is None}
-        shown = [
+        shown: list[CopyRecord] = [
             {
                 "id": device.id,
                 "name": device.name,

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Literal, NamedTuple
 
 from masq.errors import InvalidValue, Locked, MasqError, ProtocolError, StorageUnavailable, to_wire
 from masq_store.core.crypto.key_schedule import LINK_BYTES
 from masq_store.core.errors import NoRelay, PairingHere, PairingUsedTwice, ProfileHere, ProfileNotKept
+from masq_store.core.pages.schema import PairingProgress, PairingState
 from masq_store.core.pairing.device_pairing import (
     Action,
     AskCode,
@@ -38,7 +39,7 @@ from masq_store.engine.store.services import Services
 
 MAX_STORE = 1024  # characters of the store's address in a link
 
-_STATES = {
+_STATES: dict[str, dict[str, PairingState]] = {
     "old": {
         "waiting": "waiting",
         "answered": "answered",
@@ -82,7 +83,7 @@ class Pairing(Encounter):
     ) -> None:
         """`told` is called when the state has changed; `profile` and `text` (the link) are the old device's."""
         super().__init__(side, link, pairings.services.now_ms)
-        self.role = "old" if isinstance(side, Inviting) else "new"
+        self.role: Literal["old", "new"] = "old" if isinstance(side, Inviting) else "new"
         self._pairings = pairings
         self._services = pairings.services
         self._side = side
@@ -96,14 +97,14 @@ class Pairing(Encounter):
         self._again = False
         self._offered: str | None = None
         self._other: str | None = None
-        self._shown: dict[str, Any] = {}
+        self._shown: PairingProgress | None = None
 
     def begin(self) -> None:
         """Meet the other device, in the background."""
         self._shown = self.describe()
         self._services.tasks.start(self._run())
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> PairingProgress:
         """Return what the page shows."""
         state = self._state()
         return {
@@ -211,7 +212,7 @@ class Pairing(Encounter):
         self._done = True
         self._changed()
 
-    def _state(self) -> str:
+    def _state(self) -> PairingState:
         if self.error or self._side.state == "ended":
             return "ended"
         if self._done:

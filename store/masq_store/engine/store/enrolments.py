@@ -12,6 +12,7 @@ from typing import Any
 from masq.errors import MasqError, ProtocolError
 from masq_store.core.crypto import key_schedule as keys
 from masq_store.core.enrolment import messages as wire
+from masq_store.core.pages.schema import OtherData
 from masq_store.core.profile.home_layout import identity_of
 from masq_store.engine.enrolment.port_line import PortLine
 from masq_store.engine.ports import Port
@@ -125,7 +126,7 @@ class Enrolments(Follower):
         for enrolment in list(self._here.all):
             self.drop(enrolment)
 
-    async def other_data(self, enrolment: Enrolment) -> dict[str, Any] | None:
+    async def other_data(self, enrolment: Enrolment) -> OtherData | None:
         """Return what a partition has of the app's data that is not the data in use here; None: nothing to ask about.
 
         `newer`: the store was restored from an older backup. Else it is data that was erased, and that the partition

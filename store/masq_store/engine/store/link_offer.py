@@ -22,6 +22,7 @@ from masq_store.core.errors import (
     PairingGone,
     PairingOffline,
 )
+from masq_store.core.pages.schema import LinkProgress, LinkState
 from masq_store.core.pairing.link import ENROL, Invitation, write_link
 from masq_store.core.pairing.machine import Action, Requested
 from masq_store.core.profile import claims as access
@@ -35,6 +36,16 @@ DELIVER_SECONDS = 20.0
 """How long a window waits until the relay has what it grants."""
 
 MAX_STORE = 1024  # characters of the store's address in a link
+
+_STATES: dict[str, LinkState] = {
+    "waiting": "waiting",
+    "answered": "answered",
+    "agreed": "answered",
+    "asking": "asking",
+    "done": "done",
+    "ended": "ended",
+}
+"""What the page calls the machine's states."""
 
 
 class LinkOffer(LinkLine):
@@ -57,7 +68,7 @@ class LinkOffer(LinkLine):
         self._text = text
         self._nonce, self._origin = nonce, origin
         self._told = told
-        self._shown: dict[str, Any] = {}
+        self._shown: LinkProgress | None = None
         self._delivered = asyncio.Event()
 
     @classmethod
@@ -99,7 +110,7 @@ class LinkOffer(LinkLine):
         super().attach(said=said, gone=gone, changed=changed)
         self._tasks.start(self._run())
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> LinkProgress:
         """Return what the page shows."""
         state = self._state()
         return {
@@ -169,10 +180,10 @@ class LinkOffer(LinkLine):
         if self.error is None:
             self._gone()
 
-    def _state(self) -> str:
+    def _state(self) -> LinkState:
         if self.error:
             return "ended"
-        return self._side.state.replace("agreed", "answered") if self.entered else "connecting"
+        return _STATES[self._side.state] if self.entered else "connecting"
 
     def _changed(self) -> None:
         shown = self.describe()

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from masq.errors import MasqError, QuotaExceeded, to_wire
 from masq_store.core.crypto import key_schedule as keys
+from masq_store.core.pages.schema import AppSyncStatus, SyncState, SyncStatus
 from masq_store.engine.profile.profile import Profile
 from masq_store.engine.relay.link import RelayLink
 from masq_store.engine.storage.open_space import OpenSpace
@@ -35,7 +36,7 @@ TELL_SECONDS = 0.1
 SEEN_SECONDS = 15 * 60.0
 """How often this device says that it is there."""
 
-RANKS = ("off", "offline", "catching-up", "live")
+RANKS: tuple[SyncState, ...] = ("off", "offline", "catching-up", "live")
 """From the least to the most that can be said of a space."""
 
 
@@ -250,13 +251,13 @@ class ProfileSync(Follower):
 
     # How it stands -----------------------------------------------------------------------------------------
 
-    def state(self, origin: str) -> str:
+    def state(self, origin: str) -> SyncState:
         """Return how an app's data stands: "live", "catching-up", "offline", or "off"."""
         if self._link is None or not self._devices.syncs(origin):
             return "off"
         return self._apps[origin].sync.state if origin in self._apps else "offline"
 
-    def describe_app(self, origin: str) -> dict[str, Any]:
+    def describe_app(self, origin: str) -> AppSyncStatus:
         """Return what the pages show of an app's sync."""
         found = self._apps[origin].sync if origin in self._apps else None
         devices = self._devices
@@ -268,7 +269,7 @@ class ProfileSync(Follower):
             "devices": devices.holding(origin),
         }
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> SyncStatus:
         """Return what the pages show of the sync of all."""
         now = self._describe()
         if self._told != self._telling_of(now):
@@ -276,7 +277,7 @@ class ProfileSync(Follower):
             self._told = None
         return now
 
-    def _describe(self) -> dict[str, Any]:
+    def _describe(self) -> SyncStatus:
         devices, link, spaces = self._devices, self._link, self._spaces()
         problem = link.problem if link else None
         if problem is None:
@@ -308,7 +309,7 @@ class ProfileSync(Follower):
         spaces = [app.sync for app in self._apps.values()]
         return spaces if self._home is None else [self._home, *spaces]
 
-    def _state(self, spaces: list[SpaceSync]) -> str:
+    def _state(self, spaces: list[SpaceSync]) -> SyncState:
         if self._link is None:
             return "off"
         return min((space.state for space in spaces), key=RANKS.index, default="offline")
@@ -330,7 +331,7 @@ class ProfileSync(Follower):
             self._told = told
             self._services.connected.tell_pages(["overview"])
 
-    def _telling_of(self, now: dict[str, Any]) -> Any:
+    def _telling_of(self, now: SyncStatus) -> Any:
         """Return what is worth telling the pages when it changes."""
         minute = now["last_ms"] // 60_000 if now["last_ms"] else None
         apps = {origin: (app.sync.state, app.sync.waiting) for origin, app in self._apps.items()}

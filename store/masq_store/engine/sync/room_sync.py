@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from typing import Literal
 
 from masq.errors import MasqError, QuotaExceeded
 from masq_store.core.crypto import key_schedule as keys
@@ -154,7 +155,7 @@ class SpaceSync:
     # What others may know ----------------------------------------------------------------------------------
 
     @property
-    def state(self) -> str:
+    def state(self) -> Literal["offline", "catching-up", "live"]:
         """ "offline", "catching-up", or "live"."""
         if self._sync.state in ("away", "joining") or self.problem is not self._newer:
             return "offline"
