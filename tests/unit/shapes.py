@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints, is_typeddict
 
 from masq.errors import MasqError, from_wire, to_wire
 
@@ -28,6 +29,35 @@ def shape_of_error(error: MasqError) -> Shape:
     """Return the shape of what comes in the answer's place: the code counts, and the fields; the sentence does not."""
     travelled = from_wire(to_wire(error))
     return merged({"": {f"refused: {travelled.code}"}}, shape(travelled.fields, " fields"))
+
+
+ANYTHING = "anything"
+
+
+def shape_of_type(kind: Any, place: str = "") -> Shape:
+    """Return the shape of all that a type allows: of TypedDicts, lists, unions and plain values. Any is anything."""
+    origin, inner = get_origin(kind), get_args(kind)
+    if is_typeddict(kind):
+        keys = get_type_hints(kind)
+        kinds = {place: {"dict of " + ", ".join(sorted(keys))}}
+        return merged(kinds, *(shape_of_type(each, f"{place}.{key}") for key, each in keys.items()))
+    if origin in (Union, UnionType):
+        return merged(*(shape_of_type(each, place) for each in inner))
+    if origin is Literal:
+        return {place: {type(each).__name__ for each in inner}}
+    if origin is list and Any not in inner:
+        return merged({place: {"list"}}, shape_of_type(inner[0], f"{place}[]"))
+    return {place: {ANYTHING if kind is Any or origin else kind.__name__}}
+
+
+def outside(found: Shape, allowed: Shape) -> list[str]:
+    """Return a sentence for each place at which an answer has what its type does not allow."""
+    free = tuple(place for place, kinds in allowed.items() if ANYTHING in kinds)
+    return [
+        f"{place or 'the answer'}: {', '.join(sorted(kinds))}"
+        for place, kinds in sorted(found.items())
+        if not place.startswith(free) and not kinds <= allowed.get(place, set())
+    ]
 
 
 def merged(*shapes: Shape) -> Shape:

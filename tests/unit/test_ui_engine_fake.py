@@ -9,16 +9,18 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 import ui_rig
 from relay_rig import run
-from shapes import Shape, differences, merged, never_alike, shape
+from shapes import Shape, differences, merged, never_alike, outside, shape, shape_of_type
 from two_engines import NONCE, PASSPHRASE, STORE, Fake, Of, Step, kind_of, the_real
 
 from masq.errors import InvalidValue
 from masq_store.core.enrolment.link_machine import Granting
+from masq_store.core.pages.schema import OfferedFile
+from masq_store.engine.pages.commands import CHANGES
 from masq_store.engine.pages.page_session import METHODS
 from masq_store.engine.store import device_pairing as pairing
 from masq_store.engine.store import profile_sync as sync
@@ -28,6 +30,13 @@ ROOT = Path(__file__).resolve().parents[2]
 UI = ROOT / "store" / "masq_store" / "ui"
 
 REAL: dict[str, Callable[..., Any]] = METHODS
+
+
+def told_by(method: str) -> Any:
+    """Return the type of what a page is answered: what a change returns is the overview as it is after it."""
+    return get_type_hints(REAL["overview" if method in CHANGES else method])["return"]
+
+
 FOR_TESTS = {"call", "called", "pairs"}
 """What of the fake is no page's call: the link, and what tests ask of it and do to it."""
 
@@ -490,6 +499,27 @@ def test_nothing_that_is_only_in_one(kind: str, played: Played) -> None:
 def test_every_call_is_played() -> None:
     """No method is left out of the scenes."""
     assert {call[0] for scene in SCENES.values() for call in calls(scene)} == set(REAL)
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_the_declared_answers(name: str, played: Played) -> None:
+    """What the engine answers has the keys and kinds that core/pages/schema.py says, and no others."""
+    for (method, *_), answer in zip(calls(SCENES[name]), played[name][0], strict=True):
+        if not any(kind.startswith("refused") for kind in answer[""]):
+            assert outside(answer, shape_of_type(told_by(method))) == [], method
+
+
+def test_an_answer_that_is_not_declared_is_found() -> None:
+    """A key too many, one too few and another kind of value are outside of what a type allows."""
+    allowed = shape_of_type(OfferedFile)
+    made: dict[str, Any] = {"id": "1", "size": 2, "pieces": 3}
+    assert outside(shape(made), allowed) == []
+    assert outside(shape(made | {"more": 1}), allowed) == [
+        "the answer: dict of id, more, pieces, size",
+        ".more: int",
+    ]
+    assert outside(shape({"id": "1", "size": 2}), allowed) == ["the answer: dict of id, size"]
+    assert outside(shape(made | {"size": "2"}), allowed) == [".size: str"]
 
 
 # Events -----------------------------------------------------------------------------------------------------

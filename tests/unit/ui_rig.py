@@ -6,6 +6,7 @@ What the engine here answers is checked against the real one's answers by test_u
 import asyncio
 from base64 import b64decode, b64encode
 from functools import wraps
+from typing import get_args
 
 from masq import messages
 from masq.errors import InvalidValue, Locked, NotRegistered, ProtocolError, to_wire
@@ -18,6 +19,7 @@ from masq_store.core.errors import (
     WrongBackupPassphrase,
     WrongPassphrase,
 )
+from masq_store.core.pages.schema import LinkState, PairingState, SyncState
 from masq_store.core.pairing.device_pairing import read_code
 from masq_store.core.pairing.link import read_link
 from masq_store.core.profile import claims as access
@@ -65,12 +67,9 @@ PAIRING = {
     "profile": None, "device": None, "name": "Chromium on Linux", "error": None,
 }  # fmt: skip
 OFFER = {"state": "connecting", "link": None, "until_ms": None, "error": None}
-PAIRING_STATES = {
-    "connecting", "waiting", "answered", "ask-code", "given", "show-code", "ask-take", "agreed", "copying", "asking",
-    "done", "ended",
-}  # fmt: skip
+PAIRING_STATES = {*get_args(PairingState), *get_args(LinkState)}
 OVER = ("done", "ended")
-SYNC_STATES = ("off", "offline", "catching-up", "live")
+SYNC_STATES = get_args(SyncState)
 UNTIL_MS = 1_800_000_000_000
 REMOVED = {"profile": "Ann", "state": "ask", "until_ms": UNTIL_MS}
 
