@@ -27,6 +27,8 @@ MAX_STRANGER_CHARACTERS = 1 << 10
 LOOK_EVERY = 8
 """So many `QUICK` calls are carried out between two looks at the clock."""
 
+_method = METHODS.get  # bound once: this is the hot path
+
 
 class Calls(Outbox):
     """The working half of a session; whoever puts a message into it lets it go on."""
@@ -165,7 +167,7 @@ class Calls(Outbox):
         try:
             if self.space is None and call[1] not in FOR_STRANGERS:
                 raise self._refusal or Disconnected("the session has ended")
-            method = METHODS.get(call[1])
+            method = _method(call[1])
             if method is None:
                 raise ProtocolError(f"the store knows no method {str(call[1])[:64]!r}")
             result = method(self, number, *call[2:])
