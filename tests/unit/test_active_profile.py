@@ -108,3 +108,21 @@ def test_who_fails_to_close_keeps_nobody_from_it(fails: str) -> None:
         assert active.profile is None and told == []
 
     run(scenario())
+
+
+def test_what_is_heard_while_a_profile_closes_is_not_known_of_the_next() -> None:
+    """The sync and the writer end after the parts that they tell: those begin anew when a profile opens."""
+
+    async def scene() -> None:
+        rig = await Rig().start()
+        await rig.page().call("create_profile", "Ann", "words", True)
+        parts, profile = rig.engine.parts, rig.engine.profile
+        assert profile is not None
+        await parts.active.close()
+        parts.devices.online.add("0123456789abcdef")  # as its presence does at a word that comes now
+        parts.rosters._unsaid.add("https://counter.example")  # as a write that fails now
+        await parts.active.open(profile.secrets)
+        assert not parts.devices.online and not parts.rosters._unsaid
+        await rig.engine.stop()
+
+    run(scene())

@@ -292,6 +292,21 @@ def test_a_step_that_fails_ends_all() -> None:
     run(story())
 
 
+def test_a_room_that_cannot_be_entered_ends_all() -> None:
+    """Whoever ends the pairing then, or begins another, does not wait for it."""
+
+    async def story() -> None:
+        link = create_autospec(RelayLink, instance=True, trace=OFF)
+        link.enter.side_effect = ZeroDivisionError
+        driven = Encounter(await old_side(), link, lambda: T)
+        with pytest.raises(ZeroDivisionError):
+            await driven._run()
+        await driven.refuse()
+        assert driven.over and type(driven.error) is PairingBroken
+
+    run(story())
+
+
 def test_the_code_may_be_typed_as_people_do() -> None:
     """Spaces, dashes and other scripts' digits count; what is not six digits costs no try."""
     assert read_code(" 012 345 ") == read_code("012-345") == read_code("٠١٢٣٤٥") == "012345"

@@ -221,11 +221,14 @@ async def test_what_happened_lately_is_shown_and_copied_where_it_is_noted():
         engine.happened = ["     0.000 relay: open failures=0", "     1.500 room: refused code=6"]
         await app.fetch()
         assert screen.has("room: refused code=6") and not screen.has("Nothing yet.")
+        await press(app, "open-change-passphrase")
         await press(app, "copy-trace")
         assert screen.copied == "\n".join(engine.happened) and screen.has("What happened lately is copied.")
+        assert screen.focused == "notice"  # it stands at the top of a long page
         screen.copies = False
         await press(app, "copy-trace")
-        assert screen.has("Select the text") and screen.focused == "trace-lines"
+        assert screen.has("Select the text") and screen.focused == "notice"
+        assert app.moment.panel.name == "change-passphrase"  # the form that was open still is
         await choose(app, screen, "language", "fr")
         assert screen.has("Ce qui s’est passé récemment") and screen.has("Noter ce qui se passe")
         await choose(app, screen, "trace", False)

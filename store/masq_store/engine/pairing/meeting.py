@@ -122,7 +122,6 @@ class Encounter:
     async def _run(self) -> None:
         self._trace.note(Kind.PAIRING_BEGAN)
         try:
-            self._room.enter()
             await self._take_steps()
             if self.entered:
                 await self._room.settled(LINGER_SECONDS)
@@ -137,6 +136,7 @@ class Encounter:
     async def _take_steps(self) -> None:
         step: _Step | None = None
         try:
+            self._room.enter()
             while not self.over:
                 step = await self._next_step()
                 await self._do(await self._machine.tick(self._now_ms()))

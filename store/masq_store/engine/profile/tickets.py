@@ -8,6 +8,7 @@ that files copied later hold none.
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 
 from masq_store.core.crypto import key_schedule as keys
 from masq_store.core.errors import DamagedData
@@ -58,8 +59,10 @@ class Tickets:
     async def drop(self, owner: str) -> None:
         """Let no ticket open it any more."""
         name = disk.ticket(owner)
-        if await self._backend.read(name) is not None:
-            await self._backend.write([], [(name, name + "\0")])
+        with suppress(DamagedData):  # what cannot be read goes, too
+            if await self._backend.read(name) is None:
+                return
+        await self._backend.write([], [(name, name + "\0")])
 
     async def _write(self, owner: str, wrapped: Sealed, now_ms: int) -> None:
         record = json.dumps({**wrapped, "at_ms": now_ms}).encode()

@@ -43,6 +43,7 @@ class Devices(Follower):
     async def opened(self, profile: Profile) -> None:
         """Take up a profile that was just opened: list this device in it, unless another one has removed it."""
         self._profile = profile
+        self.online.clear()  # the sync may have heard of somebody after `closing`, while it ended
         with suppress(QuotaExceeded):  # then at the next opening: it must not keep the profile closed
             own = await self._vault.keep_identity(profile.secrets)
             if not self.removed:

@@ -322,9 +322,8 @@ class ProfileSync(Follower):
         self._telling = None
         if self._home is not None and self._home.state == "live" and self._seen is None:
             self._note_seen()
-        for (
-            listener
-        ) in self.listeners:  # in any case: an app may have been told, for another reason, what came between
+        # In any case: an app may have been told, for another reason, what came between.
+        for listener in self.listeners:
             listener()
         told = self._telling_of(self._describe())
         if told != self._told:

@@ -48,6 +48,7 @@ class Rosters(Follower):
     async def opened(self, profile: Profile) -> None:
         """Take up a profile that was just opened."""
         self._profile = profile
+        self._unsaid.clear()  # a write may have ended after `closing`
         profile.home.listeners.append(self._heard)
         self.look()
 

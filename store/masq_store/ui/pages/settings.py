@@ -255,8 +255,10 @@ class Settings(Visit):
 
     async def _copy_trace(self, _subject: str) -> None:
         copied = await self.shell.screen.copy("\n".join(self.trace))
-        if copied:
-            self.shell.close(_("What happened lately is copied."))
-        else:
-            self.shell.close(_("The browser did not copy it. Select the text and copy it by hand."))
-        self.shell.screen.focus("copy-trace" if copied else "trace-lines")
+        # Not `close`: a form of this page that somebody fills in stays open.
+        said = _("What happened lately is copied.")
+        if not copied:
+            said = _("The browser did not copy it. Select the text and copy it by hand.")
+        self.shell.moment = self.shell.moment._replace(problem=None, notice=views.Notice(said))
+        self.shell.draw()
+        self.shell.screen.focus("notice")
