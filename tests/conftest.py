@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import asynchronous
 import hypothesis
 import patience
 import pytest
@@ -220,11 +221,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Note how tests go in which surroundings, and how long they take. Measure how quick this machine is."""
+    """Note how tests go in which surroundings, and how long they take. Run the async ones. Time this machine."""
     patience.factor()  # the processes that run tests get it from here
     config.stash[OUTCOMES] = Outcomes(CACHE / "matrix.json", written=not hasattr(config, "workerinput"))
     config.pluginmanager.register(config.stash[OUTCOMES])
     config.pluginmanager.register(Summary())
+    config.pluginmanager.register(asynchronous)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -15,6 +15,10 @@ class _Skipping(selectors.DefaultSelector):  # type: ignore[misc, valid-type]
 
     seconds = 0.0
 
+    def register(self, *arguments: Any) -> Any:
+        assert not self.get_map(), "no socket and no program in virtual time: mark the test real_time"
+        return super().register(*arguments)
+
     def select(self, timeout: float | None = None) -> Any:
         assert timeout is not None, "nothing will ever happen"
         self.seconds += timeout
@@ -31,6 +35,10 @@ class SkippingLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         """Return the seconds that have been jumped over."""
         return self._skipping.seconds
+
+    def run_in_executor(self, *arguments: Any) -> Any:
+        """Refuse: a thread would take its time."""
+        raise AssertionError("no thread in virtual time: mark the test real_time")
 
     def skip(self, seconds: float) -> None:
         """Put the clock on without doing what is due."""

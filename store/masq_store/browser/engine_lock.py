@@ -146,5 +146,5 @@ class EngineLock:
 
 def _pass_on(granted: asyncio.Future[locks.Held | None]) -> None:
     """Give back a lock that still comes to us though we no longer wait for it."""
-    if not granted.exception() and (held := granted.result()):
+    if not granted.cancelled() and not granted.exception() and (held := granted.result()):
         held.release()
