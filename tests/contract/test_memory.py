@@ -1,6 +1,5 @@
 """The memory backend and pyca's cryptography keep the contracts, and fail when told to."""
 
-import asyncio
 import json
 from pathlib import Path
 
@@ -27,31 +26,27 @@ async def make_crypto():
 
 
 @pytest.mark.parametrize("rule", backend.CONTRACT, ids=lambda rule: rule.__name__)
-def test_memory_keeps_the_backend_contract(rule):
+async def test_memory_keeps_the_backend_contract(rule):
     """Each rule of the backend contract holds for memory."""
-    asyncio.run(rule(make_backend))
+    await rule(make_backend)
 
 
 @pytest.mark.parametrize("rule", crypto.CONTRACT, ids=lambda rule: rule.__name__)
-def test_native_keeps_the_crypto_contract(rule):
+async def test_native_keeps_the_crypto_contract(rule):
     """Each rule of the crypto contract holds for pyca/cryptography."""
-    asyncio.run(rule(make_crypto, VECTORS))
+    await rule(make_crypto, VECTORS)
 
 
-def test_a_failed_write_changes_nothing():
+async def test_a_failed_write_changes_nothing():
     """An injected failure and a full disk raise, keep what was there, and the next write passes."""
-
-    async def story():
-        memory = MemoryBackend(quota=10)
-        await memory.write([("a", b"12345")])
-        memory.fail_next(QuotaExceeded("disk"))
-        with pytest.raises(QuotaExceeded):
-            await memory.write([("a", b"")], [("a", "b")])
-        with pytest.raises(QuotaExceeded):
-            await memory.write([("b", b"12345")])
-        assert await memory.scan("") == [("a", b"12345")]
-        await memory.write([("b", b"12345")], [("a", "b")])
-        assert await memory.scan("") == [("b", b"12345")]
-        assert memory.writes == 2
-
-    asyncio.run(story())
+    memory = MemoryBackend(quota=10)
+    await memory.write([("a", b"12345")])
+    memory.fail_next(QuotaExceeded("disk"))
+    with pytest.raises(QuotaExceeded):
+        await memory.write([("a", b"")], [("a", "b")])
+    with pytest.raises(QuotaExceeded):
+        await memory.write([("b", b"12345")])
+    assert await memory.scan("") == [("a", b"12345")]
+    await memory.write([("b", b"12345")], [("a", "b")])
+    assert await memory.scan("") == [("b", b"12345")]
+    assert memory.writes == 2

@@ -16,6 +16,8 @@ from masq_store.core.errors import DamagedData, NewerData
 from masq_store.native.device_folder import FolderUnavailable
 from masq_store.native.sqlite import SQLite
 
+pytestmark = pytest.mark.real_time(loop=asyncio.new_event_loop)
+
 ROOT = Path(__file__).resolve().parents[2]
 PATHS = os.pathsep.join(str(ROOT / part) for part in ("client", "store"))
 
@@ -42,22 +44,22 @@ asyncio.run(main())
 
 
 @pytest.mark.parametrize("rule", backend.CONTRACT, ids=lambda rule: rule.__name__)
-def test_sqlite_keeps_the_backend_contract(rule, tmp_path):
+async def test_sqlite_keeps_the_backend_contract(rule, tmp_path):
     """Each rule of the backend contract holds for SQLite."""
 
     async def make(other=None):
         return await SQLite.open(other.path if other else tmp_path / "masq.sqlite3")
 
-    asyncio.run(rule(make))
+    await rule(make)
 
 
-def test_what_was_acknowledged_survives_kill_9(tmp_path):
+async def test_what_was_acknowledged_survives_kill_9(tmp_path):
     """A program that is killed while it writes leaves every acknowledged batch, and none in part."""
     path = tmp_path / "masq.sqlite3"
     first = 0
     for more in (60, 7, 150):
         acknowledged = kill_while_writing(path, first, more)
-        first = asyncio.run(see_whole(path, acknowledged)) + 1
+        first = await see_whole(path, acknowledged) + 1
 
 
 def kill_while_writing(path, first, batches):
@@ -87,27 +89,23 @@ async def see_whole(path, acknowledged):
     return last
 
 
-def test_a_full_disk_refuses_and_changes_nothing(tmp_path):
+async def test_a_full_disk_refuses_and_changes_nothing(tmp_path):
     """A batch for which there is no room raises QuotaExceeded, single records too; smaller ones pass then."""
-
-    async def story():
-        disk = await SQLite.open(tmp_path / "masq.sqlite3", max_bytes=1 << 20)
-        await disk.claim()
-        await disk.write([("a", b"1" * 300_000), ("z", b"small")])
-        for puts in ([("b", bytes(800_000))], [("a", b"2"), ("b", bytes(1 << 20))]):
-            with pytest.raises(QuotaExceeded) as caught:
-                await disk.write(puts, [("z", "zz")] if len(puts) > 1 else ())
-            assert "disk is full" in str(caught.value)
-            assert await disk.scan("") == [("a", b"1" * 300_000), ("z", b"small")]
-        await disk.write([("b", bytes(300_000))])
-        await disk.write([("b", bytes(500_000))], [("a", "b")])
-        assert [key for key, _ in await disk.scan("")] == ["b", "z"]
-        await disk.close()
-
-    asyncio.run(story())
+    disk = await SQLite.open(tmp_path / "masq.sqlite3", max_bytes=1 << 20)
+    await disk.claim()
+    await disk.write([("a", b"1" * 300_000), ("z", b"small")])
+    for puts in ([("b", bytes(800_000))], [("a", b"2"), ("b", bytes(1 << 20))]):
+        with pytest.raises(QuotaExceeded) as caught:
+            await disk.write(puts, [("z", "zz")] if len(puts) > 1 else ())
+        assert "disk is full" in str(caught.value)
+        assert await disk.scan("") == [("a", b"1" * 300_000), ("z", b"small")]
+    await disk.write([("b", bytes(300_000))])
+    await disk.write([("b", bytes(500_000))], [("a", "b")])
+    assert [key for key, _ in await disk.scan("")] == ["b", "z"]
+    await disk.close()
 
 
-def test_what_was_dropped_is_overwritten(tmp_path):
+async def test_what_was_dropped_is_overwritten(tmp_path):
     """Once closed, the file no longer holds what was dropped."""
     path = tmp_path / "masq.sqlite3"
 
@@ -117,14 +115,14 @@ def test_what_was_dropped_is_overwritten(tmp_path):
         await disk.write([], [("a", "c")])
         await disk.close()
 
-    asyncio.run(story())
+    await story()
     content = b"".join(file.read_bytes() for file in tmp_path.iterdir())
     assert b"kept" in content
     assert b"found again" not in content
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such rights")
-def test_the_file_is_for_its_user_only(tmp_path):
+async def test_the_file_is_for_its_user_only(tmp_path):
     """Folder and files can be read by nobody else, whatever the umask."""
     folder = tmp_path / "new" / "device"
 
@@ -137,13 +135,13 @@ def test_the_file_is_for_its_user_only(tmp_path):
 
     before = os.umask(0)
     try:
-        assert asyncio.run(story()) == {0o600}
+        assert await story() == {0o600}
     finally:
         os.umask(before)
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
-def test_files_that_are_not_ours_are_left_alone(tmp_path):
+async def test_files_that_are_not_ours_are_left_alone(tmp_path):
     """Another program's file, a database of another kind, and one from a later version are refused and untouched."""
 
     async def refused(path, error):
@@ -153,28 +151,25 @@ def test_files_that_are_not_ours_are_left_alone(tmp_path):
         assert path.read_bytes() == before
         return str(caught.value)
 
-    async def story():
-        text = tmp_path / "text"
-        text.write_bytes(b"no database at all, but long enough to be read as one" * 100)
-        assert "not a database" in await refused(text, FolderUnavailable)
-        other = tmp_path / "other"
-        with sqlite3.connect(other) as sql:
-            sql.execute("CREATE TABLE things (name)")
-        sql.close()
-        assert "other there belongs to another program" in await refused(other, FolderUnavailable)
-        later = tmp_path / "later"
-        await (await SQLite.open(later)).close()
-        with sqlite3.connect(later) as sql:
-            sql.execute("PRAGMA user_version = 2")
-        sql.close()
-        await refused(later, NewerData)
-        with pytest.raises(FolderUnavailable, match=r"text cannot keep .* Not a directory|text cannot keep"):
-            await SQLite.open(text / "inside")
-
-    asyncio.run(story())
+    text = tmp_path / "text"
+    text.write_bytes(b"no database at all, but long enough to be read as one" * 100)
+    assert "not a database" in await refused(text, FolderUnavailable)
+    other = tmp_path / "other"
+    with sqlite3.connect(other) as sql:
+        sql.execute("CREATE TABLE things (name)")
+    sql.close()
+    assert "other there belongs to another program" in await refused(other, FolderUnavailable)
+    later = tmp_path / "later"
+    await (await SQLite.open(later)).close()
+    with sqlite3.connect(later) as sql:
+        sql.execute("PRAGMA user_version = 2")
+    sql.close()
+    await refused(later, NewerData)
+    with pytest.raises(FolderUnavailable, match=r"text cannot keep .* Not a directory|text cannot keep"):
+        await SQLite.open(text / "inside")
 
 
-def test_damage_is_named(tmp_path):
+async def test_damage_is_named(tmp_path):
     """A file whose pages were overwritten raises DamagedData where it is read, with the file's name."""
     path = tmp_path / "masq.sqlite3"
 
@@ -190,66 +185,54 @@ def test_damage_is_named(tmp_path):
         finally:
             await disk.close()
 
-    asyncio.run(fill())
+    await fill()
     page = 4096
     content = path.read_bytes()
     path.write_bytes(content[:page] + b"\x7f" * (len(content) - page))
     with pytest.raises(DamagedData, match="masq.sqlite3"):
-        asyncio.run(read())
+        await read()
 
 
-def test_the_loop_goes_on_while_the_disk_is_busy(tmp_path):
+async def test_the_loop_goes_on_while_the_disk_is_busy(tmp_path):
     """A write that waits for another program's lock holds up nothing but itself, and then is done."""
-
-    async def story():
-        disk = await SQLite.open(tmp_path / "masq.sqlite3")
-        stranger = sqlite3.connect(disk.path, isolation_level=None)
-        stranger.execute("BEGIN IMMEDIATE")
-        writing = asyncio.ensure_future(disk.write([("a", b"1")]))
-        for _ in range(100):  # each turn of the loop would wait for seconds if the write did
-            await asyncio.sleep(0.001)
-        assert not writing.done()
-        stranger.execute("COMMIT")
-        await writing
-        assert await disk.read("a") == b"1"
-        await disk.close()
-        stranger.close()
-
-    asyncio.run(story())
+    disk = await SQLite.open(tmp_path / "masq.sqlite3")
+    stranger = sqlite3.connect(disk.path, isolation_level=None)
+    stranger.execute("BEGIN IMMEDIATE")
+    writing = asyncio.ensure_future(disk.write([("a", b"1")]))
+    for _ in range(100):  # each turn of the loop would wait for seconds if the write did
+        await asyncio.sleep(0.001)
+    assert not writing.done()
+    stranger.execute("COMMIT")
+    await writing
+    assert await disk.read("a") == b"1"
+    await disk.close()
+    stranger.close()
 
 
-def test_a_disk_that_fails_is_named(tmp_path, monkeypatch):
+async def test_a_disk_that_fails_is_named(tmp_path, monkeypatch):
     """What is neither room nor damage raises Disconnected: here another program that does not let go."""
     monkeypatch.setattr("masq_store.native.sqlite.BUSY_SECONDS", 0.05)
-
-    async def story():
-        disk = await SQLite.open(tmp_path / "masq.sqlite3")
-        stranger = sqlite3.connect(disk.path, isolation_level=None)
-        stranger.execute("BEGIN IMMEDIATE")
-        for drops in ((), [("x", "y")]):
-            with pytest.raises(Disconnected, match="locked"):
-                await disk.write([("a", b"1")], drops)
-        stranger.execute("ROLLBACK")
-        await disk.write([("a", b"1")])
-        await disk.close()
-        stranger.close()
-
-    asyncio.run(story())
+    disk = await SQLite.open(tmp_path / "masq.sqlite3")
+    stranger = sqlite3.connect(disk.path, isolation_level=None)
+    stranger.execute("BEGIN IMMEDIATE")
+    for drops in ((), [("x", "y")]):
+        with pytest.raises(Disconnected, match="locked"):
+            await disk.write([("a", b"1")], drops)
+    stranger.execute("ROLLBACK")
+    await disk.write([("a", b"1")])
+    await disk.close()
+    stranger.close()
 
 
-def test_closing_waits_for_what_is_being_written(tmp_path):
+async def test_closing_waits_for_what_is_being_written(tmp_path):
     """Writes that were begun before `close` are on disk after it; later ones raise."""
-
-    async def story():
-        disk = await SQLite.open(tmp_path / "masq.sqlite3")
-        writes = [asyncio.ensure_future(disk.write([(f"{n:02}", b"x")])) for n in range(20)]
-        await asyncio.sleep(0)
-        await disk.close()
-        await asyncio.gather(*writes)
-        with pytest.raises(RuntimeError):
-            await disk.write([("a", b"1")])
-        again = await SQLite.open(disk.path)
-        assert len(await again.scan("")) == 20
-        await again.close()
-
-    asyncio.run(story())
+    disk = await SQLite.open(tmp_path / "masq.sqlite3")
+    writes = [asyncio.ensure_future(disk.write([(f"{n:02}", b"x")])) for n in range(20)]
+    await asyncio.sleep(0)
+    await disk.close()
+    await asyncio.gather(*writes)
+    with pytest.raises(RuntimeError):
+        await disk.write([("a", b"1")])
+    again = await SQLite.open(disk.path)
+    assert len(await again.scan("")) == 20
+    await again.close()

@@ -7,11 +7,12 @@ import http.server
 import ssl
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import network
 import pytest
 import relay_rig
+from asynchronous import until
 from free_ports import free_port
 from patience import seconds
 from picows import WSListener, WSMsgType, ws_create_server
@@ -19,6 +20,8 @@ from picows import WSListener, WSMsgType, ws_create_server
 from masq_store.core.errors import RelayUnreachable
 from masq_store.native import websocket
 from masq_store.native.websocket import NativeNetwork
+
+pytestmark = pytest.mark.real_time(loop=asyncio.new_event_loop)
 
 
 def nobody() -> str:
@@ -36,28 +39,24 @@ def serving(handler: type[http.server.BaseHTTPRequestHandler]) -> Iterator[str]:
     server.server_close()
 
 
-def test_a_redirection_is_not_followed(tmp_path):
+async def test_a_redirection_is_not_followed(tmp_path):
     """A server that sends us on to another address is no relay, as in a browser."""
+    async with relay_rig.relay(tmp_path) as running:
 
-    async def scene():
-        async with relay_rig.relay(tmp_path) as running:
+        class Elsewhere(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
 
-            class Elsewhere(http.server.BaseHTTPRequestHandler):
-                protocol_version = "HTTP/1.1"
+            def do_GET(self):
+                self.send_response(302)
+                self.send_header("Location", f"ws://127.0.0.1:{running.port}/")
+                self.send_header("Content-Length", "0")
+                self.end_headers()
 
-                def do_GET(self):
-                    self.send_response(302)
-                    self.send_header("Location", f"ws://127.0.0.1:{running.port}/")
-                    self.send_header("Content-Length", "0")
-                    self.end_headers()
+            def log_message(self, *_):
+                pass
 
-                def log_message(self, *_):
-                    pass
-
-            with serving(Elsewhere) as url, pytest.raises(RelayUnreachable):
-                await NativeNetwork().open(url, print, print)
-
-    asyncio.run(asyncio.wait_for(scene(), seconds(60)))
+        with serving(Elsewhere) as url, pytest.raises(RelayUnreachable):
+            await NativeNetwork().open(url, print, print)
 
 
 @pytest.fixture
@@ -76,15 +75,11 @@ async def make_network():
 
 
 @pytest.mark.parametrize("rule", network.CONTRACT, ids=lambda rule: rule.__name__)
-def test_native_keeps_the_network_contract(rule, tmp_path, page):
+async def test_native_keeps_the_network_contract(rule, tmp_path, page):
     """Each rule of the network contract holds for picows."""
-
-    async def scene():
-        async with relay_rig.relay(tmp_path) as running:
-            await rule(make_network, f"ws://127.0.0.1:{running.port}/", nobody(), page)
-            await relay_rig.until(lambda: not running.relay.connections, "the last connection's end")
-
-    asyncio.run(asyncio.wait_for(scene(), seconds(120)))
+    async with relay_rig.relay(tmp_path) as running:
+        await rule(make_network, f"ws://127.0.0.1:{running.port}/", nobody(), page)
+        await until(lambda: not running.relay.connections, "the last connection's end")
 
 
 class Odd(WSListener):
@@ -121,25 +116,21 @@ def texts(transport):
     [(fragments, [b"one and all", b"next"]), (texts, [b"", b"", b"bytes"])],
     ids=lambda case: getattr(case, "__name__", ""),
 )
-def test_messages_in_pieces_and_text(say, heard):
+async def test_messages_in_pieces_and_text(say, heard):
     """A message comes whole however it was cut, and text comes as what is no frame."""
-
-    async def scene():
-        server = await ws_create_server(lambda request: Odd(say), "127.0.0.1", 0)
-        got, reasons = [], []
-        address = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
-        found = await NativeNetwork().open(address, got.append, reasons.append)
-        found.send(b"go")
-        await relay_rig.until(lambda: len(got) == len(heard))
-        assert got == heard
-        found.close()
-        await relay_rig.until(lambda: reasons)
-        server.close()
-
-    asyncio.run(asyncio.wait_for(scene(), seconds(60)))
+    server = await ws_create_server(lambda request: Odd(say), "127.0.0.1", 0)
+    got, reasons = [], []
+    address = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    found = await NativeNetwork().open(address, got.append, reasons.append)
+    found.send(b"go")
+    await until(lambda: len(got) == len(heard))
+    assert got == heard
+    found.close()
+    await until(lambda: reasons)
+    server.close()
 
 
-def test_a_relay_that_does_not_read(monkeypatch):
+async def test_a_relay_that_does_not_read(monkeypatch):
     """What nobody reads keeps no closed connection open: the rest is dropped after a while."""
     monkeypatch.setattr(websocket, "CLOSE_SECONDS", 0.0)
     sent, taken, gone = 64 << 20, [0], asyncio.Event()
@@ -157,72 +148,58 @@ def test_a_relay_that_does_not_read(monkeypatch):
             gone.set()
 
     listeners = []
-
-    async def scene():
-        server = await ws_create_server(lambda request: Lazy(), "127.0.0.1", 0, max_frame_size=1 << 21)
-        reasons = []
-        address = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
-        found = await NativeNetwork().open(address, print, reasons.append)
-        await relay_rig.until(lambda: listeners)
-        for _ in range(64):
-            found.send(bytes(1 << 20))
-        assert found.waiting > 0
-        found.close()
-        await relay_rig.until(lambda: reasons)
-        await asyncio.sleep(0)
-        listeners[0].under.resume_reading()
-        await gone.wait()
-        assert taken[0] < sent
-        server.close()
-
-    asyncio.run(asyncio.wait_for(scene(), seconds(60)))
+    server = await ws_create_server(lambda request: Lazy(), "127.0.0.1", 0, max_frame_size=1 << 21)
+    reasons = []
+    address = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    found = await NativeNetwork().open(address, print, reasons.append)
+    await until(lambda: listeners)
+    for _ in range(64):
+        found.send(bytes(1 << 20))
+    assert found.waiting > 0
+    found.close()
+    await until(lambda: reasons)
+    await asyncio.sleep(0)
+    listeners[0].under.resume_reading()
+    await gone.wait()
+    assert taken[0] < sent
+    server.close()
 
 
-def test_a_machine_that_says_nothing(monkeypatch):
+async def test_a_machine_that_says_nothing(monkeypatch):
     """Who takes a connection and never answers is given up after a while."""
     monkeypatch.setattr(websocket, "OPEN_SECONDS", 0.05)
 
-    async def scene():
-        async def silent(reader, writer):
+    async def silent(reader, writer):
+        with suppress(asyncio.CancelledError):  # the end of the test
             await reader.read()
-            writer.close()
+        writer.close()
 
-        server = await asyncio.start_server(silent, "127.0.0.1", 0)
-        address = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
-        with pytest.raises(RelayUnreachable) as caught:
-            await NativeNetwork().open(address, print, print)
-        assert caught.value.fields["reason"] == "it does not answer"
-        server.close()
-
-    asyncio.run(asyncio.wait_for(scene(), seconds(60)))
+    server = await asyncio.start_server(silent, "127.0.0.1", 0)
+    address = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    with pytest.raises(RelayUnreachable) as caught:
+        await NativeNetwork().open(address, print, print)
+    assert caught.value.fields["reason"] == "it does not answer"
+    server.close()
 
 
-def test_certificates(tmp_path):
+async def test_certificates(tmp_path):
     """Over wss a relay whose certificate is trusted is reached; another one is not, and the reason is said."""
     file = relay_rig.certificate(tmp_path)
     command = relay_rig.Command(tmp_path / "data", "--certfile", str(file))
-
-    async def scene():
+    try:
         url = f"wss://localhost:{command.port}/"
         trusting = NativeNetwork(ssl.create_default_context(cafile=str(file)))
         found, ears = await network.connect(trusting, url)
         found.close()
-        await relay_rig.until(lambda: ears.reasons)
+        await until(lambda: ears.reasons)
         with pytest.raises(RelayUnreachable, match="certificate"):
             await NativeNetwork().open(url, print, print)
-
-    try:
-        asyncio.run(asyncio.wait_for(scene(), seconds(60)))
     finally:
         command.kill()
 
 
-def test_what_is_no_address():
+async def test_what_is_no_address():
     """An address that picows cannot read raises RelayUnreachable too."""
-
-    async def scene():
-        for address in ("", "ws://", "http://127.0.0.1/", "ws://127.0.0.1:99999/", "ws://no such host/"):
-            with pytest.raises(RelayUnreachable):
-                await NativeNetwork().open(address, print, print)
-
-    asyncio.run(asyncio.wait_for(scene(), seconds(60)))
+    for address in ("", "ws://", "http://127.0.0.1/", "ws://127.0.0.1:99999/", "ws://no such host/"):
+        with pytest.raises(RelayUnreachable):
+            await NativeNetwork().open(address, print, print)

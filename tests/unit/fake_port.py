@@ -2,10 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from typing import Any
-
-from skipping import skipping
 
 from masq.channel import Channel
 from masq.errors import InvalidValue, MasqError, NotRegistered, ProtocolError, to_wire
@@ -155,8 +153,3 @@ def opened(timeout: float = 5.0) -> tuple[Store, FakeStore]:
     channel = Channel(fake.post, asyncio.get_running_loop().call_soon, timeout)
     fake.send = channel.receive
     return Store(channel, READY), fake
-
-
-def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
-    """Run a test's coroutine, with waits that take no time; nothing in these tests may take ten seconds."""
-    return skipping(coroutine, 10)

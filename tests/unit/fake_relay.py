@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from typing import Any
 
-from skipping import DAY, SkippingLoop
+from skipping import SkippingLoop
 
 from masq_relay import frames as relay_frames
 from masq_store.core.errors import RelayUnreachable
@@ -37,24 +37,6 @@ NAMES = {
     Lost: "lost",
 }
 """What a test calls the events that a member hears."""
-
-
-def run(scene: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Run a scene in which waiting takes no time, for at most a day of it; what a loop reports fails the test."""
-    problems: list[dict[str, Any]] = []
-    with asyncio.Runner(loop_factory=SkippingLoop) as runner:
-        runner.get_loop().set_exception_handler(lambda loop, context: problems.append(context))
-        runner.run(asyncio.wait_for(scene(), DAY))
-    assert problems == expected_problems(problems)
-
-
-def expected_problems(problems: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return those that a test has caused on purpose."""
-    return [context for context in problems if isinstance(context.get("exception"), OnPurpose)]
-
-
-class OnPurpose(Exception):
-    """What a member raises in a test."""
 
 
 def now() -> float:
@@ -230,9 +212,13 @@ class FakeMember:
             self.then[told[0]]()
 
 
+MEMBER_FAILED = f"a member of {URL} failed"
+"""What the loop's exception handler is told then."""
+
+
 def raising() -> None:
     """Raise what a test expects."""
-    raise OnPurpose()
+    raise ZeroDivisionError()
 
 
 def make_link(network: FakeNetwork, draw: bytes = b"\x80\0\0\0") -> RelayLink:

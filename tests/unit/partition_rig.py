@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from typing import Any
 
+from asynchronous import until
 from engine_rig import APP, Peer, Rig
-from patience import seconds
-from skipping import skipping
 
 from masq_store.engine.pages.page_session import PageSession
 from masq_store.engine.partition.partition import Partition
@@ -18,18 +17,6 @@ from masq_store.native.crypto import NativeCrypto
 from masq_store.native.memory import MemoryBackend
 
 CLAIMS = {"name": "Counter", "description": "", "icon": None}
-
-
-def run(story: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Run a story in which all speak in memory, and waiting takes no time."""
-    skipping(story())
-
-
-async def until(condition: Callable[[], Any]) -> None:
-    """Wait until it holds."""
-    async with asyncio.timeout(seconds(30)):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 class JoinedPort:

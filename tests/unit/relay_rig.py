@@ -9,8 +9,7 @@ import os
 import struct
 import subprocess
 import sys
-import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -26,24 +25,6 @@ ROOT = Path(__file__).resolve().parents[2]
 ROOM, TOKEN = b"the room of test", b"a token of thirty-two bytes here"
 BEGINNING = (0, bytes(16))
 PATIENCE = seconds(20)  # seconds until a test gives up waiting; nothing waits this long when all is well
-
-
-def run(scene: Callable[[], Coroutine[None, None, None]]) -> None:
-    """Run a scene on the event loop that the relay uses."""
-    try:
-        from uvloop import new_event_loop
-    except ImportError:
-        new_event_loop = asyncio.new_event_loop
-    with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        runner.run(asyncio.wait_for(scene(), seconds(120)))
-
-
-async def until(condition: Callable[[], object], what: str = "the condition") -> None:
-    """Wait until it holds."""
-    end = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < end, f"{what} never held"
-        await asyncio.sleep(0.002)
 
 
 def tag(envelope: bytes) -> bytes:

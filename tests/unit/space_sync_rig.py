@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from relay_rig import until
+from asynchronous import until
 from spaces import state
 
 from masq import messages

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 from engine_rig import Rig
-from test_engine import run
 
 from masq_store.engine.profile.profile import Profile
 from masq_store.engine.profile.vault import Unlocked
 from masq_store.engine.store.active_profile import ActiveProfile, Follower
+
+pytestmark = pytest.mark.within(60)
 
 
 class Told(Follower):
@@ -63,66 +64,50 @@ async def followed(heard: list[str], fails: str = "") -> tuple[ActiveProfile, Un
 CLOSE = ["b closing", "a closing", "b closed", "a closed"]
 
 
-def test_followers_are_told_in_their_orders() -> None:
+async def test_followers_are_told_in_their_orders() -> None:
     """They hear of the opening in one order, of the closing in another, and at last that it is left closed."""
-
-    async def scenario() -> None:
-        heard: list[str] = []
-        active, secrets, _ = await followed(heard)
-        await active.open(secrets)
-        await active.lock()
-        assert heard == ["a opened", "b opened", *CLOSE, "b left", "a left"]
-        heard.clear()
-        await active.close()
-        assert heard == []  # there was nothing to close
-
-    run(scenario())
+    heard: list[str] = []
+    active, secrets, _ = await followed(heard)
+    await active.open(secrets)
+    await active.lock()
+    assert heard == ["a opened", "b opened", *CLOSE, "b left", "a left"]
+    heard.clear()
+    await active.close()
+    assert heard == []  # there was nothing to close
 
 
-def test_who_fails_to_open_closes_it_for_all() -> None:
+async def test_who_fails_to_open_closes_it_for_all() -> None:
     """Where one cannot take the profile up, those after it are not asked to, and all hear that it closes."""
-
-    async def scenario() -> None:
-        heard: list[str] = []
-        active, secrets, told = await followed(heard, "opened")
-        with pytest.raises(ZeroDivisionError):
-            await active.open(secrets)
-        assert heard == ["a opened", *CLOSE]
-        assert active.profile is None and told == []
-
-    run(scenario())
+    heard: list[str] = []
+    active, secrets, told = await followed(heard, "opened")
+    with pytest.raises(ZeroDivisionError):
+        await active.open(secrets)
+    assert heard == ["a opened", *CLOSE]
+    assert active.profile is None and told == []
 
 
 @pytest.mark.parametrize("fails", ["closing", "closed"])
-def test_who_fails_to_close_keeps_nobody_from_it(fails: str) -> None:
+async def test_who_fails_to_close_keeps_nobody_from_it(fails: str) -> None:
     """Where one cannot let the profile go, the others do, it is locked, and the defect is raised."""
-
-    async def scenario() -> None:
-        heard: list[str] = []
-        active, secrets, told = await followed(heard, fails)
-        await active.open(secrets)
-        heard.clear()
-        with pytest.raises(ZeroDivisionError):
-            await active.lock()
-        assert heard == [*CLOSE, "b left", "a left"]
-        assert active.profile is None and told == []
-
-    run(scenario())
+    heard: list[str] = []
+    active, secrets, told = await followed(heard, fails)
+    await active.open(secrets)
+    heard.clear()
+    with pytest.raises(ZeroDivisionError):
+        await active.lock()
+    assert heard == [*CLOSE, "b left", "a left"]
+    assert active.profile is None and told == []
 
 
-def test_what_is_heard_while_a_profile_closes_is_not_known_of_the_next() -> None:
+async def test_what_is_heard_while_a_profile_closes_is_not_known_of_the_next() -> None:
     """The sync and the writer end after the parts that they tell: those begin anew when a profile opens."""
-
-    async def scene() -> None:
-        rig = await Rig().start()
-        await rig.page().call("create_profile", "Ann", "words", True)
-        parts, profile = rig.engine.parts, rig.engine.profile
-        assert profile is not None
-        await parts.active.close()
-        parts.devices.online.add("0123456789abcdef")  # as its presence does at a word that comes now
-        parts.rosters._unsaid.add("https://counter.example")  # as a write that fails now
-        await parts.active.open(profile.secrets)
-        assert not parts.devices.online and not parts.rosters._unsaid
-        await rig.engine.stop()
-
-    run(scene())
+    rig = await Rig().start()
+    await rig.page().call("create_profile", "Ann", "words", True)
+    parts, profile = rig.engine.parts, rig.engine.profile
+    assert profile is not None
+    await parts.active.close()
+    parts.devices.online.add("0123456789abcdef")  # as its presence does at a word that comes now
+    parts.rosters._unsaid.add("https://counter.example")  # as a write that fails now
+    await parts.active.open(profile.secrets)
+    assert not parts.devices.online and not parts.rosters._unsaid
+    await rig.engine.stop()

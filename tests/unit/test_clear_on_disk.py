@@ -6,12 +6,14 @@ import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import pytest
 from engine_rig import APP, Rig
 from partition_rig import Apart
-from test_locks import run
 
 from masq_store.engine.profile.backup import read_backup
 from masq_store.engine.storage import disk_keys as disk
+
+pytestmark = pytest.mark.within(60)
 
 SAID = (Path(__file__).parents[2] / "docs" / "threat-model.md").read_text("utf-8").split("In clear stand:")[1]
 
@@ -78,29 +80,25 @@ def clear(stored: Mapping[str, bytes]) -> Iterator[str]:
                     yield f"{place} {name}.{part}"
 
 
-def test_what_stands_in_clear_is_what_the_document_says() -> None:
+async def test_what_stands_in_clear_is_what_the_document_says() -> None:
     """In a store and in a partition, with a passphrase and without one, after a removal, with a ticket."""
-
-    async def scenario() -> None:
-        rig = await Rig(relay="wss://relay.of.host").start()
-        page = rig.page()
-        for name, passphrase in (("Ann", "pass"), ("Bob", ""), ("Cid", "pass")):
-            await page.call("create_profile", name, passphrase, not passphrase)
-        vault = rig.engine.vault
-        await page.call("switch_profile", vault.profiles()[0]["id"])
-        await vault.delete(vault.profiles()[1]["id"], removed=True)
-        await page.call("unlock", "pass", False)
-        await rig.approved(APP)
-        await rig.backend.write([(disk.DEFAULT_RELAY, b'"wss://relay.of.host"')])
-        apart = await Apart(rig).start()
-        await apart.connect(apart.app())
-        found = {*clear(rig.backend.disk.stored), *clear(apart.backend.disk.stored)}
-        assert found <= set(CLEAR), "docs/threat-model.md does not name it"
-        assert {"removed", "profile/ identity.public", "ticket/ at_ms", "copy/ app", "partition"} <= found
-        await apart.partition.stop()
-        await rig.engine.stop()
-
-    run(scenario())
+    rig = await Rig(relay="wss://relay.of.host").start()
+    page = rig.page()
+    for name, passphrase in (("Ann", "pass"), ("Bob", ""), ("Cid", "pass")):
+        await page.call("create_profile", name, passphrase, not passphrase)
+    vault = rig.engine.vault
+    await page.call("switch_profile", vault.profiles()[0]["id"])
+    await vault.delete(vault.profiles()[1]["id"], removed=True)
+    await page.call("unlock", "pass", False)
+    await rig.approved(APP)
+    await rig.backend.write([(disk.DEFAULT_RELAY, b'"wss://relay.of.host"')])
+    apart = await Apart(rig).start()
+    await apart.connect(apart.app())
+    found = {*clear(rig.backend.disk.stored), *clear(apart.backend.disk.stored)}
+    assert found <= set(CLEAR), "docs/threat-model.md does not name it"
+    assert {"removed", "profile/ identity.public", "ticket/ at_ms", "copy/ app", "partition"} <= found
+    await apart.partition.stop()
+    await rig.engine.stop()
 
 
 def test_the_document_names_each() -> None:
@@ -109,17 +107,13 @@ def test_the_document_names_each() -> None:
     assert {place for place, words in CLEAR.items() if words not in said} == set()
 
 
-def test_a_backup_of_the_whole_profile_holds_what_the_document_says() -> None:
+async def test_a_backup_of_the_whole_profile_holds_what_the_document_says() -> None:
     """With its passphrase the secret of all devices comes out of it; out of an app's backup that does not."""
-
-    async def scenario() -> None:
-        rig = await Rig().start()
-        await rig.approved(APP)
-        profile = rig.engine.profile
-        assert profile is not None
-        whole, one = [await rig.engine.person.write_backup("words", origin) for origin in (None, APP)]
-        assert (await read_backup(rig.crypto, whole, "words")).manifest.home_secret == profile.home_secret
-        assert (await read_backup(rig.crypto, one, "words")).manifest.home_secret is None
-        assert "the secret that the profile's devices share" in " ".join(SAID.split())
-
-    run(scenario())
+    rig = await Rig().start()
+    await rig.approved(APP)
+    profile = rig.engine.profile
+    assert profile is not None
+    whole, one = [await rig.engine.person.write_backup("words", origin) for origin in (None, APP)]
+    assert (await read_backup(rig.crypto, whole, "words")).manifest.home_secret == profile.home_secret
+    assert (await read_backup(rig.crypto, one, "words")).manifest.home_secret is None
+    assert "the secret that the profile's devices share" in " ".join(SAID.split())

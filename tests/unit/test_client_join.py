@@ -3,12 +3,14 @@
 import asyncio
 
 import pytest
-from fake_port import READY, FakeStore, run
+from fake_port import READY, FakeStore
 
 import masq
 from masq import button
 from masq import frame as window
 from masq import joining as session
+
+pytestmark = pytest.mark.within(10)
 
 URL = "https://store.example"
 APART = READY | {"access": "partitioned", "waiting": 0}
@@ -106,170 +108,136 @@ async def refused(task, kind):
     return caught.value
 
 
-def test_a_registered_app_is_connected():
+async def test_a_registered_app_is_connected():
     """An approved app gets its Store, and says who it is."""
-
-    async def scene():
-        task, frame = await started(description="Counts", icon="data:image/png;base64,AA==", timeout=5)
-        frame.store.say(status=READY)
-        store = await task
-        assert frame.attached == [
-            {"name": "Test", "description": "Counts", "icon": "data:image/png;base64,AA=="}
-        ]
-        assert store.status.profile == "Ann"
-        assert await store.increment("n") == 1
-        await store.close()
-        assert frame.closed
-
-    run(scene())
+    task, frame = await started(description="Counts", icon="data:image/png;base64,AA==", timeout=5)
+    frame.store.say(status=READY)
+    store = await task
+    assert frame.attached == [{"name": "Test", "description": "Counts", "icon": "data:image/png;base64,AA=="}]
+    assert store.status.profile == "Ann"
+    assert await store.increment("n") == 1
+    await store.close()
+    assert frame.closed
 
 
 @pytest.mark.parametrize(("state", "kind"), [("unregistered", masq.NotRegistered), ("locked", masq.Locked)])
-def test_without_a_button_it_raises_at_once(state, kind):
+async def test_without_a_button_it_raises_at_once(state, kind):
     """Where the user would have to act, and there is no button, connect raises."""
-
-    async def scene():
-        task, frame = await started()
-        frame.store.say(status={"state": state})
-        error = await refused(task, kind)
-        if kind is masq.NotRegistered:
-            assert error.origin == "https://app.example"
-
-    run(scene())
+    task, frame = await started()
+    frame.store.say(status={"state": state})
+    error = await refused(task, kind)
+    if kind is masq.NotRegistered:
+        assert error.origin == "https://app.example"
 
 
-def test_the_button_shows_the_way():
+async def test_the_button_shows_the_way():
     """Progress, invitation, waiting, connected: the button shows each, and a click opens the window."""
-
-    async def scene():
-        task, frame = await started(button="#connect")
-        frame.say(frame="progress", loaded=25, total=100)
-        frame.store.say(status={"state": "unregistered"})
-        await asyncio.sleep(0.01)
-        assert not task.done()
-        FakeButton.last.click()
-        assert frame.popups == 1
-        await asyncio.sleep(0.01)
-        FakeButton.last.click()
-        assert frame.popups == 2
-        await asyncio.sleep(0.01)
-        frame.store.say(status=READY)
-        store = await task
-        assert FakeButton.last.states == [
-            "connecting",
-            "connecting 25 %",
-            "connect",
-            "waiting",
-            "waiting",
-            "connected",
-        ]
-        assert FakeButton.last.released
-        await store.close()
-        assert FakeButton.last.states[-1] == "closed"
-
-    run(scene())
+    task, frame = await started(button="#connect")
+    frame.say(frame="progress", loaded=25, total=100)
+    frame.store.say(status={"state": "unregistered"})
+    await asyncio.sleep(0.01)
+    assert not task.done()
+    FakeButton.last.click()
+    assert frame.popups == 1
+    await asyncio.sleep(0.01)
+    FakeButton.last.click()
+    assert frame.popups == 2
+    await asyncio.sleep(0.01)
+    frame.store.say(status=READY)
+    store = await task
+    assert FakeButton.last.states == [
+        "connecting",
+        "connecting 25 %",
+        "connect",
+        "waiting",
+        "waiting",
+        "connected",
+    ]
+    assert FakeButton.last.released
+    await store.close()
+    assert FakeButton.last.states[-1] == "closed"
 
 
 @pytest.mark.parametrize("sync", ["off", "offline"])
-def test_a_copy_that_is_out_of_touch_offers_to_sync_now(sync):
+async def test_a_copy_that_is_out_of_touch_offers_to_sync_now(sync):
     """The button says how many changes wait there, and stays in use: each click opens the store's window."""
-
-    async def scene():
-        task, frame = await started(button="#connect")
-        frame.store.say(status=APART | {"sync": sync, "waiting": 2})
-        store = await task
-        drawn = FakeButton.last
-        assert drawn.states[-1] == "apart (2)" and store.status.waiting == 2
-        frame.store.say(status=APART | {"sync": sync, "waiting": 3})
-        assert drawn.states[-1] == "apart (3)"
-        drawn.click()
-        frame.blocked = True
-        drawn.click()
-        assert frame.popups == 2 and drawn.states[-1] == "apart (3)" and not drawn.released
-        frame.store.say(status=APART | {"sync": "live"})
-        assert drawn.states[-1] == "connected"
-        frame.store.say(status=APART | {"sync": sync})
-        assert drawn.states[-1] == ("apart" if sync == "off" else "connected")
-        assert await store.increment("n") == 1
-        await store.close()
-        assert drawn.states[-1] == "closed" and drawn.released
-
-    run(scene())
+    task, frame = await started(button="#connect")
+    frame.store.say(status=APART | {"sync": sync, "waiting": 2})
+    store = await task
+    drawn = FakeButton.last
+    assert drawn.states[-1] == "apart (2)" and store.status.waiting == 2
+    frame.store.say(status=APART | {"sync": sync, "waiting": 3})
+    assert drawn.states[-1] == "apart (3)"
+    drawn.click()
+    frame.blocked = True
+    drawn.click()
+    assert frame.popups == 2 and drawn.states[-1] == "apart (3)" and not drawn.released
+    frame.store.say(status=APART | {"sync": "live"})
+    assert drawn.states[-1] == "connected"
+    frame.store.say(status=APART | {"sync": sync})
+    assert drawn.states[-1] == ("apart" if sync == "off" else "connected")
+    assert await store.increment("n") == 1
+    await store.close()
+    assert drawn.states[-1] == "closed" and drawn.released
 
 
-def test_a_copy_that_the_store_locks_or_takes_back_can_be_asked_for():
+async def test_a_copy_that_the_store_locks_or_takes_back_can_be_asked_for():
     """Its button says so, and a click opens the store's window; allowed or unlocked there, it goes on."""
-
-    async def scene():
-        task, frame = await started(button="#connect")
-        frame.store.say(status=APART | {"sync": "live"})
-        store = await task
-        drawn = FakeButton.last
-        assert drawn.states[-1] == "connected"
-        for state, shown in (("locked", "locked"), ("unregistered", "connect")):
-            frame.store.say(status={"state": state})
-            assert drawn.states[-1] == shown
-            drawn.click()
-            frame.store.say(status=APART)
-            assert drawn.states[-1] == "apart" and await store.get("n", 7) == 7
-        assert frame.popups == 2
-        await store.close()
-        assert drawn.states[-1] == "closed"
-
-    run(scene())
-
-
-def test_what_waits_is_told_to_the_app():
-    """A number of waiting changes is a new status, and 0 where the store itself has the data."""
-
-    async def scene():
-        task, frame = await started()
+    task, frame = await started(button="#connect")
+    frame.store.say(status=APART | {"sync": "live"})
+    store = await task
+    drawn = FakeButton.last
+    assert drawn.states[-1] == "connected"
+    for state, shown in (("locked", "locked"), ("unregistered", "connect")):
+        frame.store.say(status={"state": state})
+        assert drawn.states[-1] == shown
+        drawn.click()
         frame.store.say(status=APART)
-        store = await task
-        statuses = store.watch_status()
-        seen = [(await anext(statuses)).waiting]
-        for waiting in (1, 2):
-            frame.store.say(status=APART | {"waiting": waiting})
-            seen.append((await anext(statuses)).waiting)
-        frame.store.say(status=READY)
+        assert drawn.states[-1] == "apart" and await store.get("n", 7) == 7
+    assert frame.popups == 2
+    await store.close()
+    assert drawn.states[-1] == "closed"
+
+
+async def test_what_waits_is_told_to_the_app():
+    """A number of waiting changes is a new status, and 0 where the store itself has the data."""
+    task, frame = await started()
+    frame.store.say(status=APART)
+    store = await task
+    statuses = store.watch_status()
+    seen = [(await anext(statuses)).waiting]
+    for waiting in (1, 2):
+        frame.store.say(status=APART | {"waiting": waiting})
         seen.append((await anext(statuses)).waiting)
-        assert seen == [0, 1, 2, 0]
-        await store.close()
+    frame.store.say(status=READY)
+    seen.append((await anext(statuses)).waiting)
+    assert seen == [0, 1, 2, 0]
+    await store.close()
 
-    run(scene())
 
-
-def test_in_the_store_itself_a_connected_button_is_left_alone():
+async def test_in_the_store_itself_a_connected_button_is_left_alone():
     """Whatever the sync does, nothing is drawn any more: the app may use the element for something else."""
-
-    async def scene():
-        task, frame = await started(button="#connect")
-        frame.store.say(status=READY | {"sync": "off"})
-        store = await task
-        drawn = len(FakeButton.last.states)
-        for sync in ("offline", "live", "off"):
-            frame.store.say(status=READY | {"sync": sync})
-        assert len(FakeButton.last.states) == drawn and FakeButton.last.released
-        await store.close()
-
-    run(scene())
+    task, frame = await started(button="#connect")
+    frame.store.say(status=READY | {"sync": "off"})
+    store = await task
+    drawn = len(FakeButton.last.states)
+    for sync in ("offline", "live", "off"):
+        frame.store.say(status=READY | {"sync": sync})
+    assert len(FakeButton.last.states) == drawn and FakeButton.last.released
+    await store.close()
 
 
 @pytest.mark.parametrize("reason", ["refused", "closed"])
-def test_a_no_is_an_answer(reason):
+async def test_a_no_is_an_answer(reason):
     """Refused and closed windows raise AccessDenied with the reason, within a moment."""
-
-    async def scene():
-        task, frame = await started(button="#connect")
-        frame.store.say(status={"state": "unregistered"})
-        await asyncio.sleep(0.01)
-        FakeButton.last.click()
-        frame.store.say(status={"state": "unregistered", "denied": reason})
-        error = await refused(task, masq.AccessDenied)
-        assert error.reason == reason
-        assert FakeButton.last.states[-1] == "denied"
-
-    run(scene())
+    task, frame = await started(button="#connect")
+    frame.store.say(status={"state": "unregistered"})
+    await asyncio.sleep(0.01)
+    FakeButton.last.click()
+    frame.store.say(status={"state": "unregistered", "denied": reason})
+    error = await refused(task, masq.AccessDenied)
+    assert error.reason == reason
+    assert FakeButton.last.states[-1] == "denied"
 
 
 async def told_of(frame, calls):
@@ -282,218 +250,174 @@ async def told_of(frame, calls):
     assert [call[1] for call in frame.store.calls()] == calls
 
 
-def test_a_window_that_was_in_reach_and_closed_is_told_as_that(monkeypatch):
+async def test_a_window_that_was_in_reach_and_closed_is_told_as_that(monkeypatch):
     """The store hears that it has closed, so nothing else is offered."""
     monkeypatch.setattr(session, "WINDOW_SECONDS", 0.005)
-
-    async def scene():
-        task, frame = await started(button="#connect")
-        frame.store.say(status={"state": "unregistered"})
-        FakeButton.last.click()
-        await told_of(frame, [])
-        frame.seen = "closed"
-        await told_of(frame, ["severed"])
-        assert frame.store.calls()[-1][1:] == ["severed", True]
-        frame.store.say(status={"state": "unregistered", "denied": "closed"})
-        assert (await refused(task, masq.AccessDenied)).reason == "closed"
-
-    run(scene())
+    task, frame = await started(button="#connect")
+    frame.store.say(status={"state": "unregistered"})
+    FakeButton.last.click()
+    await told_of(frame, [])
+    frame.seen = "closed"
+    await told_of(frame, ["severed"])
+    assert frame.store.calls()[-1][1:] == ["severed", True]
+    frame.store.say(status={"state": "unregistered", "denied": "closed"})
+    assert (await refused(task, masq.AccessDenied)).reason == "closed"
 
 
-def test_a_window_that_cannot_be_reached_is_told_once(monkeypatch):
+async def test_a_window_that_cannot_be_reached_is_told_once(monkeypatch):
     """Opened and out of reach: the store hears of it once for each window, and the frame is shown while it asks."""
     monkeypatch.setattr(session, "WINDOW_SECONDS", 0.005)
-
-    async def scene():
-        task, frame = await started(button="#connect")
-        frame.store.say(status={"state": "unregistered"})
-        await asyncio.sleep(0.03)
-        frame.seen = "severed"
-        await told_of(frame, [])  # no window was opened
-        for clicks in (1, 2):
-            FakeButton.last.click()
-            await told_of(frame, ["severed"] * clicks)
-        frame.say(frame="strip", shown=True)
-        frame.say(frame="strip", shown=False)
-        assert frame.shown == [True, False]
-        frame.store.say(status=READY)
-        store = await task
+    task, frame = await started(button="#connect")
+    frame.store.say(status={"state": "unregistered"})
+    await asyncio.sleep(0.03)
+    frame.seen = "severed"
+    await told_of(frame, [])  # no window was opened
+    for clicks in (1, 2):
         FakeButton.last.click()
-        await told_of(frame, ["severed"] * 2)
-        await store.close()
+        await told_of(frame, ["severed"] * clicks)
+    frame.say(frame="strip", shown=True)
+    frame.say(frame="strip", shown=False)
+    assert frame.shown == [True, False]
+    frame.store.say(status=READY)
+    store = await task
+    FakeButton.last.click()
+    await told_of(frame, ["severed"] * 2)
+    await store.close()
 
-    run(scene())
 
-
-def test_a_connected_button_tells_of_a_window_that_cannot_be_reached(monkeypatch):
+async def test_a_connected_button_tells_of_a_window_that_cannot_be_reached(monkeypatch):
     """Locked, taken back or out of touch: each window that its click opens is told of once, and none afterwards."""
     monkeypatch.setattr(session, "WINDOW_SECONDS", 0.005)
-
-    async def scene():
-        task, frame = await started(button="#connect")
-        frame.store.say(status=APART | {"sync": "live"})
-        store = await task
-        frame.seen = "severed"
-        await asyncio.sleep(0.03)
-        told = []
-        for status in ({"state": "locked"}, {"state": "locked"}, {"state": "unregistered"}, APART):
-            frame.store.say(status=status)
-            await told_of(frame, told)  # no window was opened
-            frame.blocked = True
-            FakeButton.last.click()
-            await told_of(frame, told)
-            frame.blocked = False
-            FakeButton.last.click()
-            told.append("severed")
-            await told_of(frame, told)
-        frame.seen = ""
-        FakeButton.last.click()
-        await store.close()
-        frame.seen = "severed"
-        await told_of(frame, told)
-
-    run(scene())
-
-
-def test_a_blocked_window_is_an_answer():
-    """A browser that opens no window: PopupBlocked."""
-
-    async def scene():
-        task, frame = await started(button="#connect")
+    task, frame = await started(button="#connect")
+    frame.store.say(status=APART | {"sync": "live"})
+    store = await task
+    frame.seen = "severed"
+    await asyncio.sleep(0.03)
+    told = []
+    for status in ({"state": "locked"}, {"state": "locked"}, {"state": "unregistered"}, APART):
+        frame.store.say(status=status)
+        await told_of(frame, told)  # no window was opened
         frame.blocked = True
-        frame.store.say(status={"state": "locked"})
-        await asyncio.sleep(0.01)
         FakeButton.last.click()
-        await refused(task, masq.PopupBlocked)
-        assert "locked" in FakeButton.last.states
-        assert FakeButton.last.states[-1] == "blocked"
+        await told_of(frame, told)
+        frame.blocked = False
+        FakeButton.last.click()
+        told.append("severed")
+        await told_of(frame, told)
+    frame.seen = ""
+    FakeButton.last.click()
+    await store.close()
+    frame.seen = "severed"
+    await told_of(frame, told)
 
-    run(scene())
+
+async def test_a_blocked_window_is_an_answer():
+    """A browser that opens no window: PopupBlocked."""
+    task, frame = await started(button="#connect")
+    frame.blocked = True
+    frame.store.say(status={"state": "locked"})
+    await asyncio.sleep(0.01)
+    FakeButton.last.click()
+    await refused(task, masq.PopupBlocked)
+    assert "locked" in FakeButton.last.states
+    assert FakeButton.last.states[-1] == "blocked"
 
 
-def test_silence_is_a_connection_timeout():
+async def test_silence_is_a_connection_timeout():
     """A frame that never speaks, and one whose store never does, end after `timeout` seconds."""
-
-    async def scene():
-        task = asyncio.create_task(masq.connect(URL, name="Test", timeout=0.1))
-        await asyncio.sleep(0)
-        error = await refused(task, masq.ConnectionTimeout)
-        assert error.waiting_for == "the store's frame"
-        task, frame = await started(timeout=0.1)
-        error = await refused(task, masq.ConnectionTimeout)
-        assert error.waiting_for != "the store's frame"
-
-    run(scene())
+    task = asyncio.create_task(masq.connect(URL, name="Test", timeout=0.1))
+    await asyncio.sleep(0)
+    error = await refused(task, masq.ConnectionTimeout)
+    assert error.waiting_for == "the store's frame"
+    task, frame = await started(timeout=0.1)
+    error = await refused(task, masq.ConnectionTimeout)
+    assert error.waiting_for != "the store's frame"
 
 
-def test_progress_puts_the_timeout_off():
+async def test_progress_puts_the_timeout_off():
     """While the frame loads, however slowly, nothing runs out; waiting for the person does not either."""
-
-    async def scene():
-        task, frame = await started(timeout=0.1, button="#connect")
-        for loaded in range(6):
-            await asyncio.sleep(0.04)
-            frame.say(frame="progress", loaded=loaded, total=10)
-        frame.store.say(status={"state": "unregistered"})
-        await asyncio.sleep(0.3)
-        assert not task.done()
-        frame.store.say(status=READY)
-        await (await task).close()
-
-    run(scene())
+    task, frame = await started(timeout=0.1, button="#connect")
+    for loaded in range(6):
+        await asyncio.sleep(0.04)
+        frame.say(frame="progress", loaded=loaded, total=10)
+    frame.store.say(status={"state": "unregistered"})
+    await asyncio.sleep(0.3)
+    assert not task.done()
+    frame.store.say(status=READY)
+    await (await task).close()
 
 
-def test_a_frame_that_the_page_removes_is_not_waited_for(monkeypatch):
+async def test_a_frame_that_the_page_removes_is_not_waited_for(monkeypatch):
     """Taken out while the person is asked: connect and register raise Disconnected, and can be called again."""
     monkeypatch.setattr(session, "WINDOW_SECONDS", 0.005)
-
-    async def scene():
-        for begin in (
-            lambda: masq.connect(URL, name="Test", button="#connect"),
-            lambda: masq.register(URL, name="Test"),
-        ):
-            task = asyncio.create_task(begin())
-            await asyncio.sleep(0.01)
-            frames[-1].say(frame="ready")
-            frames[-1].store.say(status={"state": "unregistered"})
-            await asyncio.sleep(0.03)
-            assert not task.done()
-            frames[-1].removed = True
-            await refused(asyncio.wait_for(task, 1), masq.Disconnected)
-
-    run(scene())
-
-
-def test_the_frame_can_say_no():
-    """No storage, another version: each has its error."""
-
-    async def scene():
-        task, frame = await started()
-        frame.say(frame="unavailable", reason="no storage", setting="allow cookies")
-        error = await refused(task, masq.StorageUnavailable)
-        assert (error.reason, error.setting) == ("no storage", "allow cookies")
-        task, frame = await started()
-        frame.say(masq=2, frame="ready")
-        assert "version 2" in str(await refused(task, masq.ProtocolError))
-        task, frame = await started()
-        frame.fault(masq.ProtocolError("the frame shows another page"))
-        await refused(task, masq.ProtocolError)
-
-    run(scene())
-
-
-def test_a_second_connect_while_one_is_pending_is_refused():
-    """The second raises ProtocolError at once; after the first has returned another is fine."""
-
-    async def scene():
-        task, frame = await started()
-        with pytest.raises(masq.ProtocolError, match="already connecting"):
-            await masq.connect(URL + "/", name="Test")
-        assert len(frames) == 1
-        frame.store.say(status=READY)
-        first = await task
-        task, frame = await started()
-        frame.store.say(status=READY)
-        await (await task).close()
-        await first.close()
-
-    run(scene())
-
-
-def test_cancelling_removes_everything():
-    """A cancelled connect leaves no frame, and the button as it was."""
-
-    async def scene():
-        task, frame = await started(button="#connect")
-        task.cancel()
-        await refused(task, asyncio.CancelledError)
-        assert FakeButton.last.released
-        assert FakeButton.last.states[-1] == "closed"
-
-    run(scene())
-
-
-def test_register_opens_the_window_before_anything_is_awaited():
-    """The window opens in the call itself, as browsers demand, and the answer decides."""
-
-    async def scene():
-        coroutine = masq.register(URL, name="Test")
-        assert frames[-1].popups == 1
-        task = asyncio.create_task(coroutine)
-        await asyncio.sleep(0.01)
-        frame = frames[-1]
-        frame.say(frame="ready")
-        frame.store.say(status={"state": "unregistered"})
-        await asyncio.sleep(0.01)
-        frame.store.say(status=READY)
-        await (await task).close()
-        task = asyncio.create_task(masq.register(URL, name="Test"))
+    for begin in (
+        lambda: masq.connect(URL, name="Test", button="#connect"),
+        lambda: masq.register(URL, name="Test"),
+    ):
+        task = asyncio.create_task(begin())
         await asyncio.sleep(0.01)
         frames[-1].say(frame="ready")
-        frames[-1].store.say(status={"state": "unregistered", "denied": "closed"})
-        await refused(task, masq.AccessDenied)
+        frames[-1].store.say(status={"state": "unregistered"})
+        await asyncio.sleep(0.03)
+        assert not task.done()
+        frames[-1].removed = True
+        await refused(asyncio.wait_for(task, 1), masq.Disconnected)
 
-    run(scene())
+
+async def test_the_frame_can_say_no():
+    """No storage, another version: each has its error."""
+    task, frame = await started()
+    frame.say(frame="unavailable", reason="no storage", setting="allow cookies")
+    error = await refused(task, masq.StorageUnavailable)
+    assert (error.reason, error.setting) == ("no storage", "allow cookies")
+    task, frame = await started()
+    frame.say(masq=2, frame="ready")
+    assert "version 2" in str(await refused(task, masq.ProtocolError))
+    task, frame = await started()
+    frame.fault(masq.ProtocolError("the frame shows another page"))
+    await refused(task, masq.ProtocolError)
+
+
+async def test_a_second_connect_while_one_is_pending_is_refused():
+    """The second raises ProtocolError at once; after the first has returned another is fine."""
+    task, frame = await started()
+    with pytest.raises(masq.ProtocolError, match="already connecting"):
+        await masq.connect(URL + "/", name="Test")
+    assert len(frames) == 1
+    frame.store.say(status=READY)
+    first = await task
+    task, frame = await started()
+    frame.store.say(status=READY)
+    await (await task).close()
+    await first.close()
+
+
+async def test_cancelling_removes_everything():
+    """A cancelled connect leaves no frame, and the button as it was."""
+    task, frame = await started(button="#connect")
+    task.cancel()
+    await refused(task, asyncio.CancelledError)
+    assert FakeButton.last.released
+    assert FakeButton.last.states[-1] == "closed"
+
+
+async def test_register_opens_the_window_before_anything_is_awaited():
+    """The window opens in the call itself, as browsers demand, and the answer decides."""
+    coroutine = masq.register(URL, name="Test")
+    assert frames[-1].popups == 1
+    task = asyncio.create_task(coroutine)
+    await asyncio.sleep(0.01)
+    frame = frames[-1]
+    frame.say(frame="ready")
+    frame.store.say(status={"state": "unregistered"})
+    await asyncio.sleep(0.01)
+    frame.store.say(status=READY)
+    await (await task).close()
+    task = asyncio.create_task(masq.register(URL, name="Test"))
+    await asyncio.sleep(0.01)
+    frames[-1].say(frame="ready")
+    frames[-1].store.say(status={"state": "unregistered", "denied": "closed"})
+    await refused(task, masq.AccessDenied)
 
 
 @pytest.mark.parametrize(
@@ -506,96 +430,76 @@ def test_register_opens_the_window_before_anything_is_awaited():
         {"name": "x", "timeout": "1"},
     ],
 )
-def test_wrong_arguments_make_no_frame(options):
+async def test_wrong_arguments_make_no_frame(options):
     """Wrong arguments raise InvalidValue, and nothing is put into the page."""
-
-    async def scene():
-        with pytest.raises(masq.InvalidValue):
-            await masq.connect(URL, **options)
-        assert frames == []
-
-    run(scene())
+    with pytest.raises(masq.InvalidValue):
+        await masq.connect(URL, **options)
+    assert frames == []
 
 
-def test_calls_of_the_first_moment_after_back_wait_for_the_store():
+async def test_calls_of_the_first_moment_after_back_wait_for_the_store():
     """What is called before the page's frame is there again is carried out there, once; what was sent before is not."""
-
-    async def scene():
-        task, frame = await started()
-        frame.store.say(status=READY)
-        store = await task
-        await store.set("a", 1)
-        frame.store.mute = True
-        before = store.increment("a")
-        await asyncio.sleep(0)
-        sent = len(frame.store.messages)
-        frame.on_reload()  # the browser shows the page again
-        calls = [store.increment("b"), store.get("a"), store.set("c", 3), store.watch("d")]
-        await asyncio.sleep(0.05)
-        assert len(frame.store.messages) == sent
-        frame.store.mute = False
-        frame.say(frame="ready")
-        frame.store.say(status=READY)
-        assert await calls[0] == 1
-        assert await calls[1] == 1
-        await calls[2]
-        with pytest.raises(masq.Disconnected):
-            await before
-        await store.set("d", 1)
-        assert (await anext(calls[3])).key == "d"
-        assert frame.store.data["b"] == 1 and frame.store.data["c"] == 3
-        await store.close()
-
-    run(scene())
+    task, frame = await started()
+    frame.store.say(status=READY)
+    store = await task
+    await store.set("a", 1)
+    frame.store.mute = True
+    before = store.increment("a")
+    await asyncio.sleep(0)
+    sent = len(frame.store.messages)
+    frame.on_reload()  # the browser shows the page again
+    calls = [store.increment("b"), store.get("a"), store.set("c", 3), store.watch("d")]
+    await asyncio.sleep(0.05)
+    assert len(frame.store.messages) == sent
+    frame.store.mute = False
+    frame.say(frame="ready")
+    frame.store.say(status=READY)
+    assert await calls[0] == 1
+    assert await calls[1] == 1
+    await calls[2]
+    with pytest.raises(masq.Disconnected):
+        await before
+    await store.set("d", 1)
+    assert (await anext(calls[3])).key == "d"
+    assert frame.store.data["b"] == 1 and frame.store.data["c"] == 3
+    await store.close()
 
 
-def test_calls_that_wait_for_a_store_that_does_not_come_end():
+async def test_calls_that_wait_for_a_store_that_does_not_come_end():
     """They raise Disconnected after the time-out, as the session does."""
-
-    async def scene():
-        task, frame = await started(timeout=0.2)
-        frame.store.say(status=READY)
-        store = await task
-        frame.on_reload()
-        with pytest.raises(masq.Disconnected, match="did not come back"):
-            await store.set("a", 1)
-        assert frame.closed
-
-    run(scene())
+    task, frame = await started(timeout=0.2)
+    frame.store.say(status=READY)
+    store = await task
+    frame.on_reload()
+    with pytest.raises(masq.Disconnected, match="did not come back"):
+        await store.set("a", 1)
+    assert frame.closed
 
 
-def test_a_lost_store_is_attached_again():
+async def test_a_lost_store_is_attached_again():
     """After "lost" a new port goes to the same frame, and the session goes on."""
-
-    async def scene():
-        task, frame = await started()
-        frame.store.say(status=READY)
-        store = await task
-        frame.say(frame="lost")
-        assert len(frame.attached) == 2
-        frame.store.say(status=READY)
-        assert await store.increment("n") == 1
-        await store.close()
-
-    run(scene())
+    task, frame = await started()
+    frame.store.say(status=READY)
+    store = await task
+    frame.say(frame="lost")
+    assert len(frame.attached) == 2
+    frame.store.say(status=READY)
+    assert await store.increment("n") == 1
+    await store.close()
 
 
-def test_a_store_that_stays_lost_ends_the_session():
+async def test_a_store_that_stays_lost_ends_the_session():
     """After `timeout` seconds without a word, watches and calls raise Disconnected."""
-
-    async def scene():
-        task, frame = await started(timeout=0.1)
-        frame.store.say(status=READY)
-        store = await task
-        watch = store.watch()
+    task, frame = await started(timeout=0.1)
+    frame.store.say(status=READY)
+    store = await task
+    watch = store.watch()
+    await store.get("a")
+    frame.store.mute = True
+    frame.say(frame="lost")
+    with pytest.raises((masq.Disconnected, masq.ConnectionTimeout)):
+        await watch.__anext__()
+    await asyncio.sleep(0.05)
+    with pytest.raises(masq.Disconnected):
         await store.get("a")
-        frame.store.mute = True
-        frame.say(frame="lost")
-        with pytest.raises((masq.Disconnected, masq.ConnectionTimeout)):
-            await watch.__anext__()
-        await asyncio.sleep(0.05)
-        with pytest.raises(masq.Disconnected):
-            await store.get("a")
-        assert frame.closed
-
-    run(scene())
+    assert frame.closed

@@ -4,140 +4,114 @@ import asyncio
 import gc
 
 import pytest
-from fake_port import opened, run
+from fake_port import opened
 
 from masq.errors import InvalidValue
 
+pytestmark = pytest.mark.within(10)
 
-def test_a_reply_is_what_asyncio_takes():
+
+async def test_a_reply_is_what_asyncio_takes():
     """create_task, gather, wait_for, shield, ensure_future and TaskGroup take a call."""
-
-    async def scene():
-        store, _ = opened()
-        await store.set("a", 1)
-        assert await asyncio.create_task(store.get("a")) == 1
-        assert await asyncio.gather(store.get("a"), store.get("a")) == [1, 1]
-        assert await asyncio.wait_for(store.get("a"), 1) == 1
-        assert await asyncio.shield(store.get("a")) == 1
-        assert await asyncio.ensure_future(store.get("a")) == 1
-        async with asyncio.TaskGroup() as group:
-            task = group.create_task(store.get("a"))
-        assert task.result() == 1
-
-    run(scene())
+    store, _ = opened()
+    await store.set("a", 1)
+    assert await asyncio.create_task(store.get("a")) == 1
+    assert await asyncio.gather(store.get("a"), store.get("a")) == [1, 1]
+    assert await asyncio.wait_for(store.get("a"), 1) == 1
+    assert await asyncio.shield(store.get("a")) == 1
+    assert await asyncio.ensure_future(store.get("a")) == 1
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(store.get("a"))
+    assert task.result() == 1
 
 
-def test_a_reply_may_be_awaited_more_than_once():
+async def test_a_reply_may_be_awaited_more_than_once():
     """Several tasks may await one call, before and after its answer."""
+    store, _ = opened()
+    call = store.increment("n")
 
-    async def scene():
-        store, _ = opened()
-        call = store.increment("n")
+    async def wait():
+        return await call
 
-        async def wait():
-            return await call
-
-        assert await asyncio.gather(wait(), wait(), call) == [1, 1, 1]
-        assert await call == 1
-
-    run(scene())
+    assert await asyncio.gather(wait(), wait(), call) == [1, 1, 1]
+    assert await call == 1
 
 
-def test_errors_reach_tasks_and_gather():
+async def test_errors_reach_tasks_and_gather():
     """An error is raised where the call is awaited, however it got there."""
-
-    async def scene():
-        store, fake = opened()
-        fake.error = InvalidValue("no")
-        with pytest.raises(InvalidValue):
-            await asyncio.create_task(store.get("a"))
-        results = await asyncio.gather(store.get("a"), store.get("b"), return_exceptions=True)
-        assert [type(result) for result in results] == [InvalidValue, InvalidValue]
-
-    run(scene())
+    store, fake = opened()
+    fake.error = InvalidValue("no")
+    with pytest.raises(InvalidValue):
+        await asyncio.create_task(store.get("a"))
+    results = await asyncio.gather(store.get("a"), store.get("b"), return_exceptions=True)
+    assert [type(result) for result in results] == [InvalidValue, InvalidValue]
 
 
-def test_cancelling_a_task_ends_its_wait():
+async def test_cancelling_a_task_ends_its_wait():
     """A cancelled task stops waiting at once, and the late answer disturbs nobody."""
+    store, fake = opened()
+    fake.mute = True
 
-    async def scene():
-        store, fake = opened()
-        fake.mute = True
+    async def wait():
+        await store.get("a")
 
-        async def wait():
-            await store.get("a")
-
-        task = asyncio.create_task(wait())
-        await asyncio.sleep(0.01)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        with pytest.raises(TimeoutError):
-            await asyncio.wait_for(store.get("a"), 0.01)
-        fake.say(replies=[[1, [1]], [2, [1]]])
-        fake.mute = False
-        assert await store.get("a", 3) == 3
-
-    run(scene())
+    task = asyncio.create_task(wait())
+    await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(store.get("a"), 0.01)
+    fake.say(replies=[[1, [1]], [2, [1]]])
+    fake.mute = False
+    assert await store.get("a", 3) == 3
 
 
-def test_an_error_that_nobody_sees_is_reported():
+async def test_an_error_that_nobody_sees_is_reported():
     """A `set` without `await` that fails is told to the loop's exception handler; an awaited one is not."""
-
-    async def scene():
-        reports = []
-        asyncio.get_running_loop().set_exception_handler(lambda loop, context: reports.append(context))
-        store, fake = opened()
-        fake.error = InvalidValue("no")
-        store.set("a", 1)
-        with pytest.raises(InvalidValue):
-            await store.set("b", 1)
-        await asyncio.sleep(0.01)
-        gc.collect()
-        assert [type(report["exception"]) for report in reports] == [InvalidValue]
-
-    run(scene())
+    reports = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: reports.append(context))
+    store, fake = opened()
+    fake.error = InvalidValue("no")
+    store.set("a", 1)
+    with pytest.raises(InvalidValue):
+        await store.set("b", 1)
+    await asyncio.sleep(0.01)
+    gc.collect()
+    assert [type(report["exception"]) for report in reports] == [InvalidValue]
 
 
-def test_waiters_run_in_the_message_handler():
+async def test_waiters_run_in_the_message_handler():
     """Who awaits is resumed before `receive` returns, and what it calls next is sent by then."""
+    store, fake = opened()
+    fake.mute = True
+    seen = []
 
-    async def scene():
-        store, fake = opened()
-        fake.mute = True
-        seen = []
+    async def wait():
+        seen.append(await store.get("a"))
+        await store.get("b")
 
-        async def wait():
-            seen.append(await store.get("a"))
-            await store.get("b")
+    task = asyncio.create_task(wait())
+    await asyncio.sleep(0.01)
 
-        task = asyncio.create_task(wait())
-        await asyncio.sleep(0.01)
+    def arrive():
+        fake.say(replies=[[1, [5]]])
+        seen.append([call[2] for call in fake.calls()])
 
-        def arrive():
-            fake.say(replies=[[1, [5]]])
-            seen.append([call[2] for call in fake.calls()])
-
-        asyncio.get_running_loop().call_soon(arrive)
-        await asyncio.sleep(0.01)
-        assert seen == [5, ["a", "b"]]
-        task.cancel()
-
-    run(scene())
+    asyncio.get_running_loop().call_soon(arrive)
+    await asyncio.sleep(0.01)
+    assert seen == [5, ["a", "b"]]
+    task.cancel()
 
 
-def test_a_failing_waiter_does_not_stop_the_others():
+async def test_a_failing_waiter_does_not_stop_the_others():
     """An exception in one task's code leaves the replies after it untouched."""
+    store, _ = opened()
 
-    async def scene():
-        store, _ = opened()
+    async def fails():
+        await store.get("a")
+        raise RuntimeError("mine")
 
-        async def fails():
-            await store.get("a")
-            raise RuntimeError("mine")
-
-        results = await asyncio.gather(fails(), store.get("b", 2), return_exceptions=True)
-        assert isinstance(results[0], RuntimeError)
-        assert results[1] == 2
-
-    run(scene())
+    results = await asyncio.gather(fails(), store.get("b", 2), return_exceptions=True)
+    assert isinstance(results[0], RuntimeError)
+    assert results[1] == 2

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from asynchronous import until
 from engine_rig import APP, Rig
 from patience import seconds
-from relay_rig import Running, relay, run, until
+from relay_rig import Running, relay
 
 from masq.errors import QuotaExceeded
 from masq_store.core.pairing.link import read_link
@@ -24,6 +25,8 @@ from masq_store.core.profile.home_layout import REMOVED_MS
 from masq_store.engine.pairing import meeting as encounter
 from masq_store.native.crypto import NativeCrypto
 from masq_store.native.websocket import NativeNetwork
+
+pytestmark = pytest.mark.real_time
 
 STORE = "http://store.localhost:8000/"
 
@@ -134,560 +137,444 @@ def kept(person: Person) -> set[str]:
     return {key.split("/")[1] for key in person.rig.backend.disk.stored if "/" in key}
 
 
-def play(folder: Path, story: Any, **limits: Any) -> None:
-    """Run a story on the scene."""
-
-    async def whole() -> None:
-        async with scene(folder, **limits) as set_up:
-            await story(set_up)
-
-    run(whole)
+@pytest.fixture
+def s(tmp_path: Path) -> AbstractAsyncContextManager[Scene]:
+    """The scene, set when the test begins."""
+    return scene(tmp_path)
 
 
 # The good way
 
 
-def test_a_device_is_added(tmp_path: Path) -> None:
+async def test_a_device_is_added(s: Scene) -> None:
     """Link, six digits, yes: the new device holds the profile and its secret, and the old one lists it by its name."""
-
-    async def story(s: Scene) -> None:
-        await s.offered()
-        assert (await s.new.call("pairing"))["name"] == "Chrome on Android"
-        await s.new.call("take", " My  phone ", "", True)
-        assert (await s.new.sees("done"))["error"] is None
-        assert (await s.old.sees("done"))["device"] == "My phone"
-        assert await s.old.devices() == ["Firefox on Linux", "My phone"]
-        await s.new.lists("My phone", "Firefox on Linux")
-        mine, theirs = (person.rig.engine.profile for person in (s.old, s.new))
-        assert mine is not None and theirs is not None
-        assert (theirs.name, theirs.home_secret) == ("Ann", mine.home_secret)
-        assert theirs.root != mine.root and theirs.id != mine.id
-        listed = mine.home_value(f"device/{theirs.secrets.identity.id}")  # type: ignore[union-attr]
-        assert listed["identity"] == theirs.secrets.identity.public.hex()  # type: ignore[union-attr]
-        assert await s.new.call("end_pairing") is None
-        assert await s.old.call("end_pairing") is None
-
-    play(tmp_path, story)
+    await s.offered()
+    assert (await s.new.call("pairing"))["name"] == "Chrome on Android"
+    await s.new.call("take", " My  phone ", "", True)
+    assert (await s.new.sees("done"))["error"] is None
+    assert (await s.old.sees("done"))["device"] == "My phone"
+    assert await s.old.devices() == ["Firefox on Linux", "My phone"]
+    await s.new.lists("My phone", "Firefox on Linux")
+    mine, theirs = (person.rig.engine.profile for person in (s.old, s.new))
+    assert mine is not None and theirs is not None
+    assert (theirs.name, theirs.home_secret) == ("Ann", mine.home_secret)
+    assert theirs.root != mine.root and theirs.id != mine.id
+    listed = mine.home_value(f"device/{theirs.secrets.identity.id}")  # type: ignore[union-attr]
+    assert listed["identity"] == theirs.secrets.identity.public.hex()  # type: ignore[union-attr]
+    assert await s.new.call("end_pairing") is None
+    assert await s.old.call("end_pairing") is None
 
 
-def test_the_new_device_sets_its_own_passphrase(tmp_path: Path) -> None:
+async def test_the_new_device_sets_its_own_passphrase(s: Scene) -> None:
     """What opens the profile there is chosen there; a profile that was open there stays beside it."""
-
-    async def story(s: Scene) -> None:
-        await s.new.call("create_profile", "Work", "", True)
-        await s.offered()
-        await s.new.call("take", "Phone", "correct horse", False)
-        await s.new.sees("done")
-        seen = await s.new.call("lock")
-        assert seen["profile"]["name"] == "Ann" and seen["profile"]["locked"]
-        assert (await s.new.call("unlock", "wrong", False))[0] == "WrongPassphrase"
-        assert (await s.new.call("unlock", "correct horse", False))["profile"]["locked"] is False
-        assert await s.new.profiles() == ["Work", "Ann"]
-
-    play(tmp_path, story)
+    await s.new.call("create_profile", "Work", "", True)
+    await s.offered()
+    await s.new.call("take", "Phone", "correct horse", False)
+    await s.new.sees("done")
+    seen = await s.new.call("lock")
+    assert seen["profile"]["name"] == "Ann" and seen["profile"]["locked"]
+    assert (await s.new.call("unlock", "wrong", False))[0] == "WrongPassphrase"
+    assert (await s.new.call("unlock", "correct horse", False))["profile"]["locked"] is False
+    assert await s.new.profiles() == ["Work", "Ann"]
 
 
-def test_the_link_names_a_relay_that_is_not_the_stores_own(tmp_path: Path) -> None:
+async def test_the_link_names_a_relay_that_is_not_the_stores_own(s: Scene) -> None:
     """The new device meets the old one there, and its profile goes on with that relay."""
-
-    async def story(s: Scene) -> None:
-        address = s.old.rig.engine.parts.devices.default_relay
-        s.old.rig.engine.parts.devices.default_relay = s.new.rig.engine.parts.devices.default_relay = (
-            "ws://127.0.0.1:1/"
-        )
-        await s.old.call("set_relay", address)
-        await s.offered()
-        await s.new.call("take", "Phone", "", True)
-        await s.new.sees("done")
-        seen = (await s.new.call("overview"))["sync"]["relay"]
-        assert (seen["url"], seen["own"]) == (address, address)
-
-    play(tmp_path, story)
+    address = s.old.rig.engine.parts.devices.default_relay
+    s.old.rig.engine.parts.devices.default_relay = s.new.rig.engine.parts.devices.default_relay = (
+        "ws://127.0.0.1:1/"
+    )
+    await s.old.call("set_relay", address)
+    await s.offered()
+    await s.new.call("take", "Phone", "", True)
+    await s.new.sees("done")
+    seen = (await s.new.call("overview"))["sync"]["relay"]
+    assert (seen["url"], seen["own"]) == (address, address)
 
 
-def test_the_store_own_relay_is_not_named(tmp_path: Path) -> None:
+async def test_the_store_own_relay_is_not_named(s: Scene) -> None:
     """A link is as short as can be, has no other fragment, and says until when it is good."""
-
-    async def story(s: Scene) -> None:
-        await s.old.call("invite", STORE + "#/devices")
-        found = await s.old.sees("waiting")
-        assert found["link"].startswith(STORE + "#pair=") and len(found["link"]) == len(STORE) + 6 + 22
-        assert found["until_ms"] == s.old.rig.now + LINK_MS
-        assert read_link(found["link"]).relay is None
-
-    play(tmp_path, story)
+    await s.old.call("invite", STORE + "#/devices")
+    found = await s.old.sees("waiting")
+    assert found["link"].startswith(STORE + "#pair=") and len(found["link"]) == len(STORE) + 6 + 22
+    assert found["until_ms"] == s.old.rig.now + LINK_MS
+    assert read_link(found["link"]).relay is None
 
 
-def test_digits_as_people_type_them(tmp_path: Path) -> None:
+async def test_digits_as_people_type_them(s: Scene) -> None:
     """Spaces do no harm, what are not six digits costs no try and is said, and a second click neither."""
-
-    async def story(s: Scene) -> None:
-        code = await s.met()
-        assert (await s.old.call("confirm_code", "12"))["again"] is True
-        assert (await s.old.call("confirm_code", 12))[0] == "InvalidValue"
-        await s.old.page.calls(("confirm_code", f" {code[:3]} {code[3:]} "), ("confirm_code", code))
-        await s.new.sees("ask-take")
-
-    play(tmp_path, story)
+    code = await s.met()
+    assert (await s.old.call("confirm_code", "12"))["again"] is True
+    assert (await s.old.call("confirm_code", 12))[0] == "InvalidValue"
+    await s.old.page.calls(("confirm_code", f" {code[:3]} {code[3:]} "), ("confirm_code", code))
+    await s.new.sees("ask-take")
 
 
 # Every other end
 
 
-def test_a_wrong_code(tmp_path: Path) -> None:
+async def test_a_wrong_code(s: Scene) -> None:
     """One wrong try ends it on both devices."""
-
-    async def story(s: Scene) -> None:
-        code = await s.met()
-        await s.old.call("confirm_code", f"{(int(code) + 1) % 10**6:06}")
-        assert (await s.old.error(), await s.new.error()) == ("WrongPairingCode", "WrongPairingCode")
-        await s.nothing_came()
-
-    play(tmp_path, story)
+    code = await s.met()
+    await s.old.call("confirm_code", f"{(int(code) + 1) % 10**6:06}")
+    assert (await s.old.error(), await s.new.error()) == ("WrongPairingCode", "WrongPairingCode")
+    await s.nothing_came()
 
 
 @pytest.mark.parametrize("who", ["old", "new"])
 @pytest.mark.parametrize("when", ["met", "offered"])
 @pytest.mark.parametrize("how", ["refused", "closed"])
-def test_a_refusal_on_either_device(tmp_path: Path, who: str, when: str, how: str) -> None:
+async def test_a_refusal_on_either_device(s: Scene, who: str, when: str, how: str) -> None:
     """No, or the page closed, on one device: both end, and each says where."""
-
-    async def story(s: Scene) -> None:
-        await (s.met() if when == "met" else s.offered())
-        one, other = (s.old, s.new) if who == "old" else (s.new, s.old)
-        if how == "refused":
-            await one.call("end_pairing")
-            assert await one.error() == "PairingRefused"
-            assert (await one.call("pairing"))["error"][2] == {"where": "here"}
-        else:
-            (session,) = one.rig.engine.connected.pages
-            one.rig.engine.page_gone(session)
-        assert await other.error() == "PairingRefused"
-        assert (await other.call("pairing"))["error"][2] == {"where": "there"}
-        one.page = one.rig.page()
-        await s.nothing_came()
-
-    play(tmp_path, story)
+    await (s.met() if when == "met" else s.offered())
+    one, other = (s.old, s.new) if who == "old" else (s.new, s.old)
+    if how == "refused":
+        await one.call("end_pairing")
+        assert await one.error() == "PairingRefused"
+        assert (await one.call("pairing"))["error"][2] == {"where": "here"}
+    else:
+        (session,) = one.rig.engine.connected.pages
+        one.rig.engine.page_gone(session)
+    assert await other.error() == "PairingRefused"
+    assert (await other.call("pairing"))["error"][2] == {"where": "there"}
+    one.page = one.rig.page()
+    await s.nothing_came()
 
 
-def test_a_link_that_nobody_uses(tmp_path: Path) -> None:
+async def test_a_link_that_nobody_uses(s: Scene) -> None:
     """After ten minutes it is over, and who comes then hears why."""
-
-    async def story(s: Scene) -> None:
-        link = await s.invited()
-        s.pass_ms(LINK_MS)
-        assert await s.old.error() == "PairingExpired"
-        await s.new.call("join", link)
-        assert await s.new.error() == "PairingExpired"
-        await s.nothing_came()
-
-    play(tmp_path, story)
+    link = await s.invited()
+    s.pass_ms(LINK_MS)
+    assert await s.old.error() == "PairingExpired"
+    await s.new.call("join", link)
+    assert await s.new.error() == "PairingExpired"
+    await s.nothing_came()
 
 
 @pytest.mark.parametrize("when", ["met", "offered"])
-def test_somebody_takes_too_long(tmp_path: Path, when: str) -> None:
+async def test_somebody_takes_too_long(s: Scene, when: str) -> None:
     """The digits are not typed, or the question is not answered, for ten minutes: both end."""
-
-    async def story(s: Scene) -> None:
-        await (s.met() if when == "met" else s.offered())
-        s.pass_ms(PERSON_MS)
-        assert (await s.old.error(), await s.new.error()) == ("PairingExpired", "PairingExpired")
-        await s.nothing_came()
-
-    play(tmp_path, story)
+    await (s.met() if when == "met" else s.offered())
+    s.pass_ms(PERSON_MS)
+    assert (await s.old.error(), await s.new.error()) == ("PairingExpired", "PairingExpired")
+    await s.nothing_came()
 
 
 @pytest.mark.parametrize("when", ["met", "offered"])
-def test_a_link_that_a_second_device_uses(tmp_path: Path, when: str) -> None:
+async def test_a_link_that_a_second_device_uses(s: Scene, when: str) -> None:
     """All three end: somebody else has the link."""
-
-    async def story(s: Scene) -> None:
-        link = await s.invited()
-        await s.new.call("join", link)
-        await s.old.sees("ask-code")
-        if when == "offered":
-            await s.old.call("confirm_code", (await s.new.sees("show-code"))["code"])
-            await s.new.sees("ask-take")
-        rig = await Rig(network=NativeNetwork(), relay=s.new.rig.relay).start()
-        third = Person(rig)
-        await third.call("join", link)
-        assert await third.error() == "PairingUsedTwice"
-        assert (await s.old.error(), await s.new.error()) == ("PairingUsedTwice", "PairingUsedTwice")
-        await s.nothing_came()
-        assert await third.profiles() == []
-        await rig.engine.stop()
-
-    play(tmp_path, story)
-
-
-def test_a_link_that_was_used_before(tmp_path: Path) -> None:
-    """It has served its purpose: whoever opens it later gets nothing, and the two devices keep what they have."""
-
-    async def story(s: Scene) -> None:
-        link = await s.invited()
-        await s.new.call("join", link)
-        await s.old.sees("ask-code")
+    link = await s.invited()
+    await s.new.call("join", link)
+    await s.old.sees("ask-code")
+    if when == "offered":
         await s.old.call("confirm_code", (await s.new.sees("show-code"))["code"])
         await s.new.sees("ask-take")
-        await s.new.call("take", "Phone", "", True)
-        await s.new.sees("done")
-        await s.old.sees("done")
-        rig = await Rig(network=NativeNetwork(), relay=s.new.rig.relay).start()
-        third = Person(rig)
-        await third.call("join", link)
-        assert await third.error() == "PairingUsedTwice"
-        assert await s.old.devices() == ["Firefox on Linux", "Phone"]
-        assert (await s.old.call("pairing"))["state"] == "done"
-        await rig.engine.stop()
+    rig = await Rig(network=NativeNetwork(), relay=s.new.rig.relay).start()
+    third = Person(rig)
+    await third.call("join", link)
+    assert await third.error() == "PairingUsedTwice"
+    assert (await s.old.error(), await s.new.error()) == ("PairingUsedTwice", "PairingUsedTwice")
+    await s.nothing_came()
+    assert await third.profiles() == []
+    await rig.engine.stop()
 
-    play(tmp_path, story)
+
+async def test_a_link_that_was_used_before(s: Scene) -> None:
+    """It has served its purpose: whoever opens it later gets nothing, and the two devices keep what they have."""
+    link = await s.invited()
+    await s.new.call("join", link)
+    await s.old.sees("ask-code")
+    await s.old.call("confirm_code", (await s.new.sees("show-code"))["code"])
+    await s.new.sees("ask-take")
+    await s.new.call("take", "Phone", "", True)
+    await s.new.sees("done")
+    await s.old.sees("done")
+    rig = await Rig(network=NativeNetwork(), relay=s.new.rig.relay).start()
+    third = Person(rig)
+    await third.call("join", link)
+    assert await third.error() == "PairingUsedTwice"
+    assert await s.old.devices() == ["Firefox on Linux", "Phone"]
+    assert (await s.old.call("pairing"))["state"] == "done"
+    await rig.engine.stop()
 
 
 @pytest.mark.parametrize("when", ["met", "offered", "agreed"])
-def test_the_relay_goes_midway(tmp_path: Path, when: str) -> None:
+async def test_the_relay_goes_midway(s: Scene, when: str) -> None:
     """Gone for a minute, it ends both; the new device says so where the old one may list it already."""
-
-    async def story(s: Scene) -> None:
-        await (s.met() if when == "met" else s.offered())
-        await s.running.relay.stop()
-        links = [rig.engine.relays._links.values() for rig in (s.old.rig, s.new.rig)]  # type: ignore[union-attr]
-        await until(
-            lambda: not [x for each in links for x in each if x.state == "open"], "the relay is missed"
-        )
-        if when == "agreed":
-            await s.new.call("take", "Phone", "", True)
-            await s.new.sees("agreed")
-        s.pass_ms(GONE_MS)
-        assert (await s.old.error(), await s.new.error()) == ("PairingOffline", "PairingOffline")
-        assert (await s.new.call("pairing"))["error"][2] == {"maybe_listed": when == "agreed"}
-        await s.nothing_came()
-
-    play(tmp_path, story)
+    await (s.met() if when == "met" else s.offered())
+    await s.running.relay.stop()
+    links = [rig.engine.relays._links.values() for rig in (s.old.rig, s.new.rig)]  # type: ignore[union-attr]
+    await until(lambda: not [x for each in links for x in each if x.state == "open"], "the relay is missed")
+    if when == "agreed":
+        await s.new.call("take", "Phone", "", True)
+        await s.new.sees("agreed")
+    s.pass_ms(GONE_MS)
+    assert (await s.old.error(), await s.new.error()) == ("PairingOffline", "PairingOffline")
+    assert (await s.new.call("pairing"))["error"][2] == {"maybe_listed": when == "agreed"}
+    await s.nothing_came()
 
 
 @pytest.mark.parametrize(
     "when", ["before the link is used", "before the code", "after the code", "after the yes"]
 )
-def test_the_relay_is_away_for_a_moment(tmp_path: Path, when: str) -> None:
+async def test_the_relay_is_away_for_a_moment(s: Scene, when: str) -> None:
     """Every connection breaks, and whatever was said meanwhile is said again: the pairing goes its way."""
 
-    async def story(s: Scene) -> None:
-        def break_all(now: str) -> None:
-            for rig in (s.old.rig, s.new.rig) if now == when else ():
-                for link in rig.engine.relays._links.values():  # type: ignore[union-attr]
-                    link._conversation.end("a test broke it")  # type: ignore[union-attr]
+    def break_all(now: str) -> None:
+        for rig in (s.old.rig, s.new.rig) if now == when else ():
+            for link in rig.engine.relays._links.values():  # type: ignore[union-attr]
+                link._conversation.end("a test broke it")  # type: ignore[union-attr]
 
-        link = await s.invited()
-        break_all("before the link is used")
-        await s.new.call("join", link)
-        await s.old.sees("ask-code")
-        code = (await s.new.sees("show-code"))["code"]
-        break_all("before the code")
-        await s.old.call("confirm_code", code)
-        break_all("after the code")
-        await s.new.sees("ask-take")
-        await s.new.call("take", "Phone", "", True)
-        break_all("after the yes")
-        await s.new.sees("done")
-        await s.old.sees("done")
-        assert await s.old.devices() == ["Firefox on Linux", "Phone"]
-
-    play(tmp_path, story)
+    link = await s.invited()
+    break_all("before the link is used")
+    await s.new.call("join", link)
+    await s.old.sees("ask-code")
+    code = (await s.new.sees("show-code"))["code"]
+    break_all("before the code")
+    await s.old.call("confirm_code", code)
+    break_all("after the code")
+    await s.new.sees("ask-take")
+    await s.new.call("take", "Phone", "", True)
+    break_all("after the yes")
+    await s.new.sees("done")
+    await s.old.sees("done")
+    assert await s.old.devices() == ["Firefox on Linux", "Phone"]
 
 
-def test_a_device_whose_worker_is_killed(tmp_path: Path) -> None:
+async def test_a_device_whose_worker_is_killed(s: Scene) -> None:
     """Its connection ends without a word: the other device says after a minute that it is gone."""
-
-    async def story(s: Scene) -> None:
-        await s.offered()
-        s.new.rig.engine.relays.close()  # type: ignore[union-attr]
-        async with asyncio.timeout(seconds(20)):
-            while (await s.old.call("pairing"))["state"] != "ended":
-                s.pass_ms(GONE_MS // 4)
-                await asyncio.sleep(0.3)
-        assert await s.old.error() == "PairingGone"
-        await s.new.rig.restart()
-        s.new.page = s.new.rig.page()
-        assert await s.new.call("pairing") is None
-        await s.nothing_came()
-
-    play(tmp_path, story)
+    await s.offered()
+    s.new.rig.engine.relays.close()  # type: ignore[union-attr]
+    async with asyncio.timeout(seconds(20)):
+        while (await s.old.call("pairing"))["state"] != "ended":
+            s.pass_ms(GONE_MS // 4)
+            await asyncio.sleep(0.3)
+    assert await s.old.error() == "PairingGone"
+    await s.new.rig.restart()
+    s.new.page = s.new.rig.page()
+    assert await s.new.call("pairing") is None
+    await s.nothing_came()
 
 
 @pytest.mark.parametrize("kill", range(1, 9))
-def test_a_device_that_is_killed_while_it_takes_the_profile(tmp_path: Path, kill: int) -> None:
+async def test_a_device_that_is_killed_while_it_takes_the_profile(s: Scene, kill: int) -> None:
     """Whenever it dies, it has the whole profile afterwards, listed and with its own identity, or none of it."""
+    await s.offered()
+    rig = s.new.rig
+    real, writes = rig.backend.write, 0
 
-    async def story(s: Scene) -> None:
-        await s.offered()
-        rig = s.new.rig
-        real, writes = rig.backend.write, 0
+    async def write(puts: Any, drops: Any = ()) -> None:
+        nonlocal writes
+        writes += 1
+        if writes >= kill:
+            await asyncio.Event().wait()  # for ever: the process is gone
+        await real(puts, drops)
 
-        async def write(puts: Any, drops: Any = ()) -> None:
-            nonlocal writes
-            writes += 1
-            if writes >= kill:
-                await asyncio.Event().wait()  # for ever: the process is gone
-            await real(puts, drops)
-
-        rig.backend.write = write  # type: ignore[method-assign]
-        await s.new.call("take", "Phone", "", True)
-        assert (await s.old.sees("done"))["device"] == "Phone"
-        async with asyncio.timeout(seconds(20)):
-            while writes < kill and (await s.new.call("pairing"))["state"] != "done":
-                await asyncio.sleep(0.01)
-        rig.engine.relays.close()  # type: ignore[union-attr]
-        await rig.restart()
-        s.new.page = rig.page()
-        if kill == 1:
-            assert await s.new.profiles() == []
-            stored = rig.backend.disk.stored
-            assert [key for key in stored if key not in ("schema", "generation")] == []
-        else:
-            await s.new.lists("Phone", "Firefox on Linux")
-            mine, theirs = s.old.rig.engine.profile, rig.engine.profile
-            assert mine is not None and theirs is not None and theirs.home_secret == mine.home_secret
-            listed = [d["id"] for d in (await s.old.call("overview"))["devices"]]
-            assert (await s.new.call("overview"))["devices"][0]["id"] in listed
-
-    play(tmp_path, story)
-
-
-def test_no_room_on_the_new_device(tmp_path: Path) -> None:
-    """The profile does not fit: nothing of it stays, the one before is open, and the sentence says what is listed."""
-
-    async def story(s: Scene) -> None:
-        await s.new.call("create_profile", "Work", "", True)
-        before = kept(s.new)
-        await s.offered()
-        real = s.new.rig.backend.write
-
-        async def write(puts: Any, drops: Any = ()) -> None:
-            if any(
-                "/checkpoint/" in key for key, _ in puts
-            ):  # the record went through, the home space does not
-                raise QuotaExceeded("this device's storage is full", 1)
-            await real(puts, drops)
-
-        s.new.rig.backend.write = write  # type: ignore[method-assign]
-        await s.new.call("take", "Phone", "", True)
-        assert await s.new.error() == "ProfileNotKept"
-        sentence = (await s.new.call("pairing"))["error"][1]
-        assert "storage is full" in sentence and "remove it there" in sentence
-        assert await s.new.profiles() == ["Work"]
-        assert kept(s.new) == before
-        assert (await s.new.call("overview"))["profile"]["locked"] is False
-
-    play(tmp_path, story)
-
-
-def test_a_browser_that_keeps_no_key_asks_for_a_passphrase_first(tmp_path: Path) -> None:
-    """Before the old device hears of the yes; with a passphrase it goes on. A name that cannot be one likewise."""
-
-    async def story(s: Scene) -> None:
-        await s.offered()
-
-        async def none() -> None:
-            return None
-
-        s.new.rig.crypto.device_key = none  # type: ignore[method-assign]
-        assert (await s.new.call("take", "Phone", "", True))[0] == "StorageUnavailable"
-        assert (await s.new.call("take", " ", "secret", False))[0] == "InvalidValue"
-        assert (await s.new.call("take", "Phone", None, False))[0] == "InvalidValue"
-        assert (await s.new.call("pairing"))["state"] == "ask-take"
-        await s.new.call("take", "Phone", "secret", True)
-        await s.new.sees("done")
-
-    play(tmp_path, story)
-
-
-def test_a_second_click_on_yes(tmp_path: Path) -> None:
-    """It changes nothing: the device is listed once, under the identity that it keeps."""
-
-    async def story(s: Scene) -> None:
-        await s.offered()
-        quick = s.new.rig.crypto.x25519_public
-
-        async def slow(private: bytes) -> bytes:
-            await asyncio.sleep(0.01)  # as in a browser, where both clicks are at work at once
-            return await quick(private)
-
-        s.new.rig.crypto.x25519_public = slow  # type: ignore[method-assign]
-        await s.new.page.calls(*2 * [("take", "Phone", "", True)])
-        await s.new.sees("done")
-        await s.old.sees("done")
-        own = (await s.new.call("overview"))["devices"][0]["id"]
-        assert own == (await s.old.call("overview"))["devices"][1]["id"]
-
-    play(tmp_path, story)
-
-
-def test_a_no_without_the_relay(tmp_path: Path) -> None:
-    """The device that said no has ended at once, and the other one hears of it when both have the relay again."""
-
-    async def story(s: Scene) -> None:
-        await s.offered()
-        (link,) = s.old.rig.engine.relays._links.values()  # type: ignore[union-attr]
-        link._conversation.end("a test broke it")  # type: ignore[union-attr]
-        await s.old.call("end_pairing")
-        assert await s.old.error() == "PairingRefused"
-        assert await s.new.error() == "PairingRefused"
-
-    play(tmp_path, story)
-
-
-def test_a_page_that_closes_after_the_yes(tmp_path: Path) -> None:
-    """The person has agreed on both devices: it comes to its end without the page."""
-
-    async def story(s: Scene) -> None:
-        await s.offered()
-        (session,) = s.new.rig.engine.connected.pages
-        await s.new.call("take", "Phone", "", True)
-        s.new.rig.engine.page_gone(session)
-        await s.old.sees("done")
-        s.new.page = s.new.rig.page()
-        async with asyncio.timeout(seconds(20)):
-            while await s.new.profiles() != ["Ann"]:
-                await asyncio.sleep(0.01)
-        await s.new.lists("Phone", "Firefox on Linux")
-
-    play(tmp_path, story)
-
-
-def test_two_links_at_once(tmp_path: Path) -> None:
-    """Two pages of one store add two devices side by side; each gets what is its own."""
-
-    async def story(s: Scene) -> None:
-        rig = await Rig(name="Safari on Mac", network=NativeNetwork(), relay=s.new.rig.relay).start()
-        second_page, third = Person(s.old.rig), Person(rig)
-        first_link = await s.invited()
-        await second_page.call("invite", STORE)
-        second_link = (await second_page.sees("waiting"))["link"]
-        assert first_link != second_link
-        await s.new.call("join", second_link)
-        await third.call("join", first_link)
-        await second_page.sees("ask-code")
-        await s.old.sees("ask-code")
-        await second_page.call("confirm_code", (await s.new.sees("show-code"))["code"])
-        await s.old.call("confirm_code", (await third.sees("show-code"))["code"])
-        for person, name in ((s.new, "Phone"), (third, "Mac")):
-            await person.sees("ask-take")
-            await person.call("take", name, "", True)
-            await person.sees("done")
-        assert (await s.old.sees("done"))["device"] == "Mac"
-        assert (await second_page.sees("done"))["device"] == "Phone"
-        assert sorted(await s.old.devices()) == ["Firefox on Linux", "Mac", "Phone"]
-        await rig.engine.stop()
-
-    play(tmp_path, story)
-
-
-def test_a_new_link_ends_the_one_before(tmp_path: Path) -> None:
-    """One page has one pairing: who holds the old link is told, and the new one works."""
-
-    async def story(s: Scene) -> None:
-        await s.met()
-        link = await s.invited()
-        assert await s.new.error() == "PairingRefused"
-        await s.new.call("join", link)
-        await s.new.sees("show-code")
-        await s.old.sees("ask-code")
-
-    play(tmp_path, story)
-
-
-def test_a_link_opened_on_the_device_that_made_it(tmp_path: Path) -> None:
-    """It is refused with what to do instead, and stays good; likewise in a second page of the new device."""
-
-    async def story(s: Scene) -> None:
-        link = await s.invited()
-        code, _, fields = await Person(s.old.rig).call("join", link)
-        assert (code, fields) == ("PairingHere", {"role": "old"})
-        await s.new.call("join", link)
-        await s.new.sees("show-code")
-        code, _, fields = await Person(s.new.rig).call("join", link)
-        assert (code, fields) == ("PairingHere", {"role": "new"})
-        assert (await s.new.call("pairing"))["state"] == "show-code"
-        await s.old.sees("ask-code")
-
-    play(tmp_path, story)
-
-
-def test_a_profile_that_the_device_has_already(tmp_path: Path) -> None:
-    """It is not brought a second time; both devices are told."""
-
-    async def story(s: Scene) -> None:
-        await s.offered()
-        await s.new.call("take", "Phone", "", True)
-        await s.new.sees("done")
-        await s.old.sees("done")
-        await s.old.call("confirm_code", await s.met())
-        assert await s.new.error() == "ProfileHere"
-        assert await s.old.error() == "PairingRefused"
-        assert await s.new.profiles() == ["Ann"]
-
-    play(tmp_path, story)
-
-
-def test_a_profile_that_closes_ends_its_links(tmp_path: Path) -> None:
-    """Locked or left for another one, it is not given away any more."""
-
-    async def story(s: Scene) -> None:
-        await s.met()
-        await s.old.call("create_profile", "Bob", "", True)
-        assert (await s.old.error(), await s.new.error()) == ("PairingRefused", "PairingRefused")
+    rig.backend.write = write  # type: ignore[method-assign]
+    await s.new.call("take", "Phone", "", True)
+    assert (await s.old.sees("done"))["device"] == "Phone"
+    async with asyncio.timeout(seconds(20)):
+        while writes < kill and (await s.new.call("pairing"))["state"] != "done":
+            await asyncio.sleep(0.01)
+    rig.engine.relays.close()  # type: ignore[union-attr]
+    await rig.restart()
+    s.new.page = rig.page()
+    if kill == 1:
         assert await s.new.profiles() == []
+        stored = rig.backend.disk.stored
+        assert [key for key in stored if key not in ("schema", "generation")] == []
+    else:
+        await s.new.lists("Phone", "Firefox on Linux")
+        mine, theirs = s.old.rig.engine.profile, rig.engine.profile
+        assert mine is not None and theirs is not None and theirs.home_secret == mine.home_secret
+        listed = [d["id"] for d in (await s.old.call("overview"))["devices"]]
+        assert (await s.new.call("overview"))["devices"][0]["id"] in listed
 
-    play(tmp_path, story)
+
+async def test_no_room_on_the_new_device(s: Scene) -> None:
+    """The profile does not fit: nothing of it stays, the one before is open, and the sentence says what is listed."""
+    await s.new.call("create_profile", "Work", "", True)
+    before = kept(s.new)
+    await s.offered()
+    real = s.new.rig.backend.write
+
+    async def write(puts: Any, drops: Any = ()) -> None:
+        if any("/checkpoint/" in key for key, _ in puts):  # the record went through, the home space does not
+            raise QuotaExceeded("this device's storage is full", 1)
+        await real(puts, drops)
+
+    s.new.rig.backend.write = write  # type: ignore[method-assign]
+    await s.new.call("take", "Phone", "", True)
+    assert await s.new.error() == "ProfileNotKept"
+    sentence = (await s.new.call("pairing"))["error"][1]
+    assert "storage is full" in sentence and "remove it there" in sentence
+    assert await s.new.profiles() == ["Work"]
+    assert kept(s.new) == before
+    assert (await s.new.call("overview"))["profile"]["locked"] is False
 
 
-def test_no_relay(tmp_path: Path) -> None:
+async def test_a_browser_that_keeps_no_key_asks_for_a_passphrase_first(s: Scene) -> None:
+    """Before the old device hears of the yes; with a passphrase it goes on. A name that cannot be one likewise."""
+    await s.offered()
+
+    async def none() -> None:
+        return None
+
+    s.new.rig.crypto.device_key = none  # type: ignore[method-assign]
+    assert (await s.new.call("take", "Phone", "", True))[0] == "StorageUnavailable"
+    assert (await s.new.call("take", " ", "secret", False))[0] == "InvalidValue"
+    assert (await s.new.call("take", "Phone", None, False))[0] == "InvalidValue"
+    assert (await s.new.call("pairing"))["state"] == "ask-take"
+    await s.new.call("take", "Phone", "secret", True)
+    await s.new.sees("done")
+
+
+async def test_a_second_click_on_yes(s: Scene) -> None:
+    """It changes nothing: the device is listed once, under the identity that it keeps."""
+    await s.offered()
+    quick = s.new.rig.crypto.x25519_public
+
+    async def slow(private: bytes) -> bytes:
+        await asyncio.sleep(0.01)  # as in a browser, where both clicks are at work at once
+        return await quick(private)
+
+    s.new.rig.crypto.x25519_public = slow  # type: ignore[method-assign]
+    await s.new.page.calls(*2 * [("take", "Phone", "", True)])
+    await s.new.sees("done")
+    await s.old.sees("done")
+    own = (await s.new.call("overview"))["devices"][0]["id"]
+    assert own == (await s.old.call("overview"))["devices"][1]["id"]
+
+
+async def test_a_no_without_the_relay(s: Scene) -> None:
+    """The device that said no has ended at once, and the other one hears of it when both have the relay again."""
+    await s.offered()
+    (link,) = s.old.rig.engine.relays._links.values()  # type: ignore[union-attr]
+    link._conversation.end("a test broke it")  # type: ignore[union-attr]
+    await s.old.call("end_pairing")
+    assert await s.old.error() == "PairingRefused"
+    assert await s.new.error() == "PairingRefused"
+
+
+async def test_a_page_that_closes_after_the_yes(s: Scene) -> None:
+    """The person has agreed on both devices: it comes to its end without the page."""
+    await s.offered()
+    (session,) = s.new.rig.engine.connected.pages
+    await s.new.call("take", "Phone", "", True)
+    s.new.rig.engine.page_gone(session)
+    await s.old.sees("done")
+    s.new.page = s.new.rig.page()
+    async with asyncio.timeout(seconds(20)):
+        while await s.new.profiles() != ["Ann"]:
+            await asyncio.sleep(0.01)
+    await s.new.lists("Phone", "Firefox on Linux")
+
+
+async def test_two_links_at_once(s: Scene) -> None:
+    """Two pages of one store add two devices side by side; each gets what is its own."""
+    rig = await Rig(name="Safari on Mac", network=NativeNetwork(), relay=s.new.rig.relay).start()
+    second_page, third = Person(s.old.rig), Person(rig)
+    first_link = await s.invited()
+    await second_page.call("invite", STORE)
+    second_link = (await second_page.sees("waiting"))["link"]
+    assert first_link != second_link
+    await s.new.call("join", second_link)
+    await third.call("join", first_link)
+    await second_page.sees("ask-code")
+    await s.old.sees("ask-code")
+    await second_page.call("confirm_code", (await s.new.sees("show-code"))["code"])
+    await s.old.call("confirm_code", (await third.sees("show-code"))["code"])
+    for person, name in ((s.new, "Phone"), (third, "Mac")):
+        await person.sees("ask-take")
+        await person.call("take", name, "", True)
+        await person.sees("done")
+    assert (await s.old.sees("done"))["device"] == "Mac"
+    assert (await second_page.sees("done"))["device"] == "Phone"
+    assert sorted(await s.old.devices()) == ["Firefox on Linux", "Mac", "Phone"]
+    await rig.engine.stop()
+
+
+async def test_a_new_link_ends_the_one_before(s: Scene) -> None:
+    """One page has one pairing: who holds the old link is told, and the new one works."""
+    await s.met()
+    link = await s.invited()
+    assert await s.new.error() == "PairingRefused"
+    await s.new.call("join", link)
+    await s.new.sees("show-code")
+    await s.old.sees("ask-code")
+
+
+async def test_a_link_opened_on_the_device_that_made_it(s: Scene) -> None:
+    """It is refused with what to do instead, and stays good; likewise in a second page of the new device."""
+    link = await s.invited()
+    code, _, fields = await Person(s.old.rig).call("join", link)
+    assert (code, fields) == ("PairingHere", {"role": "old"})
+    await s.new.call("join", link)
+    await s.new.sees("show-code")
+    code, _, fields = await Person(s.new.rig).call("join", link)
+    assert (code, fields) == ("PairingHere", {"role": "new"})
+    assert (await s.new.call("pairing"))["state"] == "show-code"
+    await s.old.sees("ask-code")
+
+
+async def test_a_profile_that_the_device_has_already(s: Scene) -> None:
+    """It is not brought a second time; both devices are told."""
+    await s.offered()
+    await s.new.call("take", "Phone", "", True)
+    await s.new.sees("done")
+    await s.old.sees("done")
+    await s.old.call("confirm_code", await s.met())
+    assert await s.new.error() == "ProfileHere"
+    assert await s.old.error() == "PairingRefused"
+    assert await s.new.profiles() == ["Ann"]
+
+
+async def test_a_profile_that_closes_ends_its_links(s: Scene) -> None:
+    """Locked or left for another one, it is not given away any more."""
+    await s.met()
+    await s.old.call("create_profile", "Bob", "", True)
+    assert (await s.old.error(), await s.new.error()) == ("PairingRefused", "PairingRefused")
+    assert await s.new.profiles() == []
+
+
+async def test_no_relay(s: Scene) -> None:
     """Without one, with one that does not answer, or without a network: each says so within its time."""
-
-    async def story(s: Scene) -> None:
-        link = await s.invited()
-        await s.old.call("end_pairing")
-        await s.old.call("set_relay", "")
-        assert (await s.old.call("invite", STORE))[0] == "NoRelay"
-        await s.old.call("set_relay", "ws://127.0.0.1:1/")
-        assert (await s.old.call("invite", STORE))["state"] == "connecting"
-        s.pass_ms(encounter.CONNECT_MS)
-        assert await s.old.error() == "PairingOffline"
-        bare = await Rig().start()
-        assert (await bare.page().call("join", link))[0] == "NoRelay"
-
-    play(tmp_path, story)
+    link = await s.invited()
+    await s.old.call("end_pairing")
+    await s.old.call("set_relay", "")
+    assert (await s.old.call("invite", STORE))[0] == "NoRelay"
+    await s.old.call("set_relay", "ws://127.0.0.1:1/")
+    assert (await s.old.call("invite", STORE))["state"] == "connecting"
+    s.pass_ms(encounter.CONNECT_MS)
+    assert await s.old.error() == "PairingOffline"
+    bare = await Rig().start()
+    assert (await bare.page().call("join", link))[0] == "NoRelay"
 
 
-def test_what_is_no_link(tmp_path: Path) -> None:
+async def test_what_is_no_link(s: Scene) -> None:
     """It is refused at once, and whatever a page calls out of turn too."""
-
-    async def story(s: Scene) -> None:
-        for link in (
-            "",
-            "hello",
-            STORE,
-            STORE + "#pair=abc",
-            None,
-            STORE + "#pair=" + "A" * 22 + "&relay=http://x",
-        ):
-            assert (await s.new.call("join", link))[0] == "BadPairingLink"
-        for store in (None, 5, "x" * 5000):
-            assert (await s.old.call("invite", store))[0] == "InvalidValue"
-        assert await s.new.call("pairing") is None and await s.new.call("end_pairing") is None
-        assert (await s.new.call("take", "Phone", "", True))[0] == "ProtocolError"
-        assert (await s.old.call("confirm_code", "123456"))[0] == "ProtocolError"
-        await s.invited()
-        assert (await s.old.call("confirm_code", "123456"))[0] == "ProtocolError"
-        assert (await s.old.call("take", "Phone", "", True))[0] == "ProtocolError"
-
-    play(tmp_path, story)
+    for link in (
+        "",
+        "hello",
+        STORE,
+        STORE + "#pair=abc",
+        None,
+        STORE + "#pair=" + "A" * 22 + "&relay=http://x",
+    ):
+        assert (await s.new.call("join", link))[0] == "BadPairingLink"
+    for store in (None, 5, "x" * 5000):
+        assert (await s.old.call("invite", store))[0] == "InvalidValue"
+    assert await s.new.call("pairing") is None and await s.new.call("end_pairing") is None
+    assert (await s.new.call("take", "Phone", "", True))[0] == "ProtocolError"
+    assert (await s.old.call("confirm_code", "123456"))[0] == "ProtocolError"
+    await s.invited()
+    assert (await s.old.call("confirm_code", "123456"))[0] == "ProtocolError"
+    assert (await s.old.call("take", "Phone", "", True))[0] == "ProtocolError"
 
 
-def test_a_relay_that_refuses(tmp_path: Path) -> None:
+async def test_a_relay_that_refuses(tmp_path: Path) -> None:
     """It has as many in this room as it takes: the pairing ends with the relay's own words."""
-
-    async def story(s: Scene) -> None:
+    async with scene(tmp_path, members=2) as s:
         link = await s.invited()
         secret = read_link(link).secret
         meeting = await meet(NativeCrypto(), secret)
@@ -697,72 +584,58 @@ def test_a_relay_that_refuses(tmp_path: Path) -> None:
         await s.new.call("join", link)
         assert await s.new.error() == "PairingNotServed"
 
-    play(tmp_path, story, members=2)
 
-
-def test_what_somebody_else_says_in_the_room(tmp_path: Path) -> None:
+async def test_what_somebody_else_says_in_the_room(s: Scene) -> None:
     """Whoever posts there without the link's secret ends the pairing, and gets nothing."""
-
-    async def story(s: Scene) -> None:
-        link = await s.invited()
-        meeting = await meet(NativeCrypto(), read_link(link).secret)
-        stranger = await s.running.client()
-        await stranger.join(room=meeting.room, token=meeting.token)
-        stranger.post(bytes(64))
-        assert await s.old.error() == "PairingBroken"
-        await s.new.call("join", link)
-        assert await s.new.error() in ("PairingBroken", "PairingUsedTwice")
-        await s.nothing_came()
-
-    play(tmp_path, story)
+    link = await s.invited()
+    meeting = await meet(NativeCrypto(), read_link(link).secret)
+    stranger = await s.running.client()
+    await stranger.join(room=meeting.room, token=meeting.token)
+    stranger.post(bytes(64))
+    assert await s.old.error() == "PairingBroken"
+    await s.new.call("join", link)
+    assert await s.new.error() in ("PairingBroken", "PairingUsedTwice")
+    await s.nothing_came()
 
 
-def test_nothing_of_a_pairing_goes_on_after_its_end(tmp_path: Path) -> None:
+async def test_nothing_of_a_pairing_goes_on_after_its_end(s: Scene) -> None:
     """Once both have ended, neither is in the room, and no work is left behind."""
-
-    async def story(s: Scene) -> None:
-        await s.met()
-        await s.new.call("end_pairing")
-        await s.old.error()
-        for rig in (s.old.rig, s.new.rig):
-            await until(lambda rig=rig: not rig.engine.parts.pairings._running, "the pairing is left")  # noqa: B023
-            await until(lambda rig=rig: not rig.engine.tasks, "no work is left")  # noqa: B023
-        assert (await s.old.rig.approved(APP)).port is not None
-
-    play(tmp_path, story)
+    await s.met()
+    await s.new.call("end_pairing")
+    await s.old.error()
+    for rig in (s.old.rig, s.new.rig):
+        await until(lambda rig=rig: not rig.engine.parts.pairings._running, "the pairing is left")  # noqa: B023
+        await until(lambda rig=rig: not rig.engine.tasks, "no work is left")  # noqa: B023
+    assert (await s.old.rig.approved(APP)).port is not None
 
 
 # And afterwards
 
 
-def test_what_one_device_decides_the_other_hears(tmp_path: Path) -> None:
+async def test_what_one_device_decides_the_other_hears(s: Scene) -> None:
     """Paired, both follow: an app approved on one is ready on the other, a new name is seen, a removal asks."""
-
-    async def story(s: Scene) -> None:
-        await s.offered()
-        await s.new.call("take", "Phone", "", True)
-        await s.new.sees("done")
-        await s.new.lists("Phone", "Firefox on Linux")
-        tab = s.new.rig.app(APP)
-        first = await s.old.rig.approved(APP)
-        assert await first.call("set", "k", "hello") is None
-        await tab.status(state="ready", devices=2)
-        async with asyncio.timeout(seconds(20)):
-            while await tab.call("get", "k") != ["hello"]:
-                await asyncio.sleep(0.01)
-        phone = (await s.new.call("overview"))["devices"][0]["id"]
-        await s.old.call("rename_device", phone, "Old phone")
-        await s.new.lists("Old phone", "Firefox on Linux")
-        await s.old.call("remove_device", phone)
-        await tab.status(state="locked")
-        removed = {"profile": "Ann", "state": "ask", "until_ms": s.new.rig.now + REMOVED_MS}
-        assert (await s.new.call("overview"))["removed"] == removed
-        assert (await s.new.profiles()) != []
-        mine = (await s.new.call("overview"))["profile"]["id"]
-        await s.new.call("delete_profile", mine)
-        assert [key for key in s.new.rig.backend.disk.stored if "/" in key] == []
-        assert await s.old.devices() == ["Firefox on Linux"]
-        await first.status(devices=1)
-        assert await first.call("get", "k") == ["hello"]
-
-    play(tmp_path, story)
+    await s.offered()
+    await s.new.call("take", "Phone", "", True)
+    await s.new.sees("done")
+    await s.new.lists("Phone", "Firefox on Linux")
+    tab = s.new.rig.app(APP)
+    first = await s.old.rig.approved(APP)
+    assert await first.call("set", "k", "hello") is None
+    await tab.status(state="ready", devices=2)
+    async with asyncio.timeout(seconds(20)):
+        while await tab.call("get", "k") != ["hello"]:
+            await asyncio.sleep(0.01)
+    phone = (await s.new.call("overview"))["devices"][0]["id"]
+    await s.old.call("rename_device", phone, "Old phone")
+    await s.new.lists("Old phone", "Firefox on Linux")
+    await s.old.call("remove_device", phone)
+    await tab.status(state="locked")
+    removed = {"profile": "Ann", "state": "ask", "until_ms": s.new.rig.now + REMOVED_MS}
+    assert (await s.new.call("overview"))["removed"] == removed
+    assert (await s.new.profiles()) != []
+    mine = (await s.new.call("overview"))["profile"]["id"]
+    await s.new.call("delete_profile", mine)
+    assert [key for key in s.new.rig.backend.disk.stored if "/" in key] == []
+    assert await s.old.devices() == ["Firefox on Linux"]
+    await first.status(devices=1)
+    assert await first.call("get", "k") == ["hello"]

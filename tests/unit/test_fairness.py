@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -20,16 +19,6 @@ from masq_store.engine.sessions.turns import QUIET_SECONDS, SHORT_SECONDS, Share
 from masq_store.engine.sessions.watches import Watches
 
 NONCE = "ab" * 16
-
-
-def scenario(test: Callable[[], Awaitable[None]]) -> Callable[[], None]:
-    """Make a test of a coroutine."""
-
-    def run() -> None:
-        asyncio.run(test())  # type: ignore[arg-type]
-
-    run.__name__, run.__doc__ = test.__name__, test.__doc__
-    return run
 
 
 class Ticking:
@@ -69,7 +58,6 @@ async def two_apps() -> tuple[Rig, Peer, Peer]:
 # What is sent ----------------------------------------------------------------------------------------------------
 
 
-@scenario
 async def test_a_message_that_is_too_long_ends_its_session() -> None:
     """It is not read; the app hears a named error, and the engine forgets the session. Others go on."""
     rig, tab, other = await two_apps()
@@ -82,7 +70,6 @@ async def test_a_message_that_is_too_long_ends_its_session() -> None:
     assert await (await rig.approved(APP)).call("get", "k") == []
 
 
-@scenario
 async def test_the_largest_message_is_taken() -> None:
     """What the protocol allows is carried out."""
     _, tab, _ = await two_apps()
@@ -91,7 +78,6 @@ async def test_the_largest_message_is_taken() -> None:
     assert len(await tab.call("keys", "")) == 15
 
 
-@scenario
 async def test_what_waits_for_a_space_has_a_bound_in_bytes() -> None:
     """Before it is known what an app may do it can leave no more than some megabytes."""
     rig = await Rig().start()
@@ -104,7 +90,6 @@ async def test_what_waits_for_a_space_has_a_bound_in_bytes() -> None:
     assert found(tab, "closed")[0][0] == "ProtocolError"
 
 
-@scenario
 async def test_short_messages_count_too() -> None:
     """An app cannot have the store keep any number of tiny messages either."""
     rig = await Rig().start()
@@ -116,7 +101,6 @@ async def test_short_messages_count_too() -> None:
     assert sent < 50_000
 
 
-@scenario
 async def test_a_strangers_long_message_is_refused_unread() -> None:
     """One NotRegistered answers it, even where it is no message at all; a short one's calls get one each."""
     rig = await Rig().start()
@@ -130,7 +114,6 @@ async def test_a_strangers_long_message_is_refused_unread() -> None:
     assert [answer[0] for answer in answers] == ["NotRegistered"] * 2
 
 
-@scenario
 async def test_what_a_stranger_says_is_kept_away_from_the_engine() -> None:
     """Its frame is told to refuse for the engine, also what came before; once allowed, or locked, calls come here."""
     rig = await Rig().start()
@@ -156,7 +139,6 @@ async def test_what_a_stranger_says_is_kept_away_from_the_engine() -> None:
 # Turns -----------------------------------------------------------------------------------------------------------
 
 
-@scenario
 async def test_a_long_message_lets_others_in_and_keeps_its_order() -> None:
     """Another app's call is answered while most of the calls of a long message still wait; those go on in order."""
     _, tab, other = await two_apps()
@@ -170,7 +152,6 @@ async def test_a_long_message_lets_others_in_and_keeps_its_order() -> None:
     assert reads == [[n, [n - 1]] for n in range(2, 4001, 2)]
 
 
-@scenario
 async def test_many_messages_let_others_in() -> None:
     """It is all the same whether an app sends its calls in one message or in many."""
     _, tab, other = await two_apps()
@@ -183,7 +164,6 @@ async def test_many_messages_let_others_in() -> None:
     assert [reply[0] for reply in replies(tab)] == list(range(1, 4001))
 
 
-@scenario
 async def test_a_call_sees_the_writes_before_it_across_turns() -> None:
     """A message that comes while a longer one waits is carried out after it."""
     _, tab, _ = await two_apps()
@@ -192,7 +172,6 @@ async def test_a_call_sees_the_writes_before_it_across_turns() -> None:
     assert await tab.reply(2001) == [2000]
 
 
-@scenario
 async def test_one_long_call_lets_others_in() -> None:
     """An `update`, `items`, `get_many` or `delete` of many keys stops for others; it is all or nothing all the same."""
     rig, tab, other = await two_apps()
@@ -218,7 +197,6 @@ async def test_one_long_call_lets_others_in() -> None:
     assert (await tab.reply(200))[0] == "InvalidKey"
 
 
-@scenario
 async def test_a_change_in_the_middle_of_a_long_answer_comes_behind_it() -> None:
     """What an answer holds is older than every change that is told after it began: whoever takes both ends up right."""
     rig, tab, _ = await two_apps()
@@ -238,7 +216,6 @@ async def test_a_change_in_the_middle_of_a_long_answer_comes_behind_it() -> None
     assert "changes" not in order[order.index("answer") : -1]
 
 
-@scenario
 async def test_what_was_answered_comes_before_the_error() -> None:
     """Where a long message cannot be read on, the calls before that place have their answers first."""
     _, tab, _ = await two_apps()
@@ -249,7 +226,6 @@ async def test_what_was_answered_comes_before_the_error() -> None:
     assert "error" in tab.port.heard[-1]
 
 
-@scenario
 async def test_a_long_call_meets_the_space_that_is_there_at_its_end() -> None:
     """A call whose profile closes in its middle shows nothing of it: it is done in the next, or refused as all are."""
     _, tab, _ = await two_apps()
@@ -261,7 +237,6 @@ async def test_a_long_call_meets_the_space_that_is_there_at_its_end() -> None:
     assert (await tab.reply(10))[0] == "NotRegistered"
 
 
-@scenario
 async def test_a_long_call_is_handed_over_whole() -> None:
     """An engine that steps down in the middle of a long call leaves it to the next one, with what is behind it."""
     rig, tab, _ = await two_apps()
@@ -299,7 +274,6 @@ class Busy:
         self._clock.now = until
 
 
-@scenario
 async def test_tabs_of_one_app_have_one_share() -> None:
     """Thirty tabs of one app get no more turns than the one tab of another."""
     clock, log = Ticking(), []
@@ -314,7 +288,6 @@ async def test_tabs_of_one_app_have_one_share() -> None:
     assert abs(log.count("many") - log.count("one")) < 40
 
 
-@scenario
 async def test_turns_are_longer_while_nobody_asks_for_anything() -> None:
     """They double up to a bound, and begin short again for each who asks."""
     clock, lengths = Ticking(), []
@@ -344,7 +317,6 @@ async def test_turns_are_longer_while_nobody_asks_for_anything() -> None:
     assert await flooded() == grown
 
 
-@scenario
 async def test_a_turn_that_fails_does_not_end_the_others() -> None:
     """A defect in one session's turn is the event loop's to tell of; the next in line is served."""
     clock, log, failures = Ticking(), [], []
@@ -365,7 +337,6 @@ async def test_a_turn_that_fails_does_not_end_the_others() -> None:
     assert failures
 
 
-@scenario
 async def test_what_waits_for_its_turn_is_handed_over() -> None:
     """An engine that steps down in the middle of a message gives the rest of it to the next one."""
     rig, tab, _ = await two_apps()
@@ -413,7 +384,6 @@ def test_each_watch_is_told_what_begins_with_its_prefix(seed: int) -> None:
     }
 
 
-@scenario
 async def test_watches_of_one_prefix_share_one_list() -> None:
     """What changed is sent once, however many watches of the session hear of it."""
     _, tab, other = await two_apps()
@@ -430,7 +400,6 @@ async def test_watches_of_one_prefix_share_one_list() -> None:
     assert [change[0] for _, told in changes for change in told] == [f"a{n}" for n in range(1000)]
 
 
-@scenario
 async def test_a_watch_begins_with_what_is_there_in_pieces() -> None:
     """However much there is, all of it comes, in messages of a bounded size, and before later calls' answers."""
     _, tab, _ = await two_apps()
@@ -473,7 +442,6 @@ class Silent:
             self._post(text)
 
 
-@scenario
 async def test_replies_that_nobody_reads_have_a_bound() -> None:
     """An app that asks for gigabytes in one short message gets some of it, and the rest as it reads."""
     _, tab, other = await two_apps()
@@ -490,7 +458,6 @@ async def test_replies_that_nobody_reads_have_a_bound() -> None:
     assert [reply[0] for reply in replies(tab)][-100:] == [first + n for n in range(100)]
 
 
-@scenario
 async def test_changes_that_nobody_reads_are_kept_by_key() -> None:
     """An app that does not read hears the newest state of each key when it does, whatever was written meanwhile."""
     _, tab, _ = await two_apps()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 
 import pytest
@@ -20,30 +19,22 @@ def test_the_table_counts_as_python_does(name: str) -> None:
     assert ARGUMENTS[name] == range(least, len(parameters) + 1)
 
 
-def test_a_call_with_too_many_or_too_few_arguments_is_refused_alone() -> None:
+async def test_a_call_with_too_many_or_too_few_arguments_is_refused_alone() -> None:
     """It is answered with an error that names its method, and the calls beside it are done."""
-
-    async def scene() -> None:
-        tab: Peer = await (await Rig().start()).approved()
-        few, ping, many = await tab.calls(("set", "k"), ("ping",), ("get", "k", "l"))
-        assert few[0] == "ProtocolError" and "set was called with arguments" in str(few)
-        assert many[0] == "ProtocolError" and "get was called with arguments" in str(many)
-        assert ping is None
-
-    asyncio.run(scene())
+    tab: Peer = await (await Rig().start()).approved()
+    few, ping, many = await tab.calls(("set", "k"), ("ping",), ("get", "k", "l"))
+    assert few[0] == "ProtocolError" and "set was called with arguments" in str(few)
+    assert many[0] == "ProtocolError" and "get was called with arguments" in str(many)
+    assert ping is None
 
 
-def test_a_defect_is_not_taken_for_a_wrong_call(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_defect_is_not_taken_for_a_wrong_call(monkeypatch: pytest.MonkeyPatch) -> None:
     """A TypeError of the store's own, in a method that was called as it should be, is seen."""
 
     def broken(session: methods.Session, number: int, key: str) -> str:
         raise TypeError("a defect")
 
     monkeypatch.setitem(METHODS, "get", broken)
-
-    async def scene() -> None:
-        tab = await (await Rig().start()).approved()
-        with pytest.raises(TypeError, match="a defect"):
-            tab.port.say('{"masq":1,"calls":[[1,"get","k"]]}')
-
-    asyncio.run(scene())
+    tab = await (await Rig().start()).approved()
+    with pytest.raises(TypeError, match="a defect"):
+        tab.port.say('{"masq":1,"calls":[[1,"get","k"]]}')

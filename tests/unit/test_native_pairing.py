@@ -3,13 +3,17 @@
 import asyncio
 import os
 import sys
+from contextlib import asynccontextmanager
 
 import pytest
-from relay_rig import PATIENCE, ROOT, relay, run, until
+from asynchronous import until
+from relay_rig import PATIENCE, ROOT, relay
 
 from masq_store.core.errors import NoRelay, PairingRefused, WrongPairingCode
 from masq_store.native.device import Device
 from masq_store.native.websocket import NativeNetwork
+
+pytestmark = pytest.mark.real_time
 
 APP = "https://counter.example"
 
@@ -71,31 +75,27 @@ async def opened(folder, url, name):
     return device
 
 
-def scene(tmp_path, story):
-    """Run `story(old, new)` with two devices at one relay; the old one has a profile and an app."""
-
-    async def played():
-        async with relay(tmp_path / "relay") as running:
-            url = f"ws://127.0.0.1:{running.port}"
-            old = await opened(tmp_path / "old", url, "Desk")
-            new = await opened(tmp_path / "new", url, "Lap")
-            try:
-                await old.create_profile("Ann")
-                await old.approve(APP, "Counter")
-                await (await old.space(APP)).update({"text": "é\x00😀", "n": 1})
-                async with asyncio.timeout(3 * PATIENCE):
-                    await story(old, new)
-            finally:
-                await new.close()
-                await old.close()
-
-    run(played)
+@asynccontextmanager
+async def scene(tmp_path):
+    """Two devices at one relay; the old one has a profile and an app."""
+    async with relay(tmp_path / "relay") as running:
+        url = f"ws://127.0.0.1:{running.port}"
+        old = await opened(tmp_path / "old", url, "Desk")
+        new = await opened(tmp_path / "new", url, "Lap")
+        try:
+            await old.create_profile("Ann")
+            await old.approve(APP, "Counter")
+            await (await old.space(APP)).update({"text": "é\x00😀", "n": 1})
+            async with asyncio.timeout(3 * PATIENCE):
+                yield old, new
+        finally:
+            await new.close()
+            await old.close()
 
 
-def test_a_profile_comes_by_a_link_with_its_data(tmp_path):
+async def test_a_profile_comes_by_a_link_with_its_data(tmp_path):
     """After pairing the new device has the profile, its apps and their data, and both hear of each other's writes."""
-
-    async def story(old, new):
+    async with scene(tmp_path) as (old, new):
         persons = Persons(typed=["12 34"])  # not six digits: asked again
         assert await paired(old, new, persons) == ["Lap", "Ann"]
         assert (persons.offered, persons.asked) == ("Ann", [False, True])
@@ -114,13 +114,10 @@ def test_a_profile_comes_by_a_link_with_its_data(tmp_path):
         names = {device["name"] for device in new.engine.parts.devices.describe()}
         assert names == {"Desk", "Lap"}
 
-    scene(tmp_path, story)
 
-
-def test_what_was_written_apart_meets_after_a_restart(tmp_path):
+async def test_what_was_written_apart_meets_after_a_restart(tmp_path):
     """What each device wrote while the other was closed is on both once both are open again."""
-
-    async def story(old, new):
+    async with scene(tmp_path) as (old, new):
         assert await paired(old, new, Persons()) == ["Lap", "Ann"]
         await old.close()
         await (await new.space(APP)).set("by", "Lap")
@@ -133,13 +130,10 @@ def test_what_was_written_apart_meets_after_a_restart(tmp_path):
             while not {"by", "and"} <= (await space.items()).keys():
                 await asyncio.sleep(0.01)
 
-    scene(tmp_path, story)
 
-
-def test_counts_survive_kill_9_of_one_device(tmp_path):
+async def test_counts_survive_kill_9_of_one_device(tmp_path):
     """A device that is killed while it sends loses no count that was acknowledged, and none counts twice."""
-
-    async def story(old, new):
+    async with scene(tmp_path) as (old, new):
         assert await paired(old, new, Persons()) == ["Lap", "Ann"]
         one = await old.space(APP)
         relay_url = new.engine.parts.devices.default_relay
@@ -157,8 +151,6 @@ def test_counts_survive_kill_9_of_one_device(tmp_path):
             await new.close()
         await new.open()  # for the scene to close
 
-    scene(tmp_path, story)
-
 
 async def count_and_kill(folder, url, counts):
     """Run the counting program, kill it after so many counts; return the last one that it was told of."""
@@ -174,10 +166,9 @@ async def count_and_kill(folder, url, counts):
 
 
 @pytest.mark.parametrize("wrong", ["digits", "no"])
-def test_a_pairing_that_fails_leaves_nothing(tmp_path, wrong):
+async def test_a_pairing_that_fails_leaves_nothing(tmp_path, wrong):
     """With wrong digits, or a no to the profile, both calls raise, and the new device has nothing."""
-
-    async def story(old, new):
+    async with scene(tmp_path) as (old, new):
         if wrong == "digits":
             persons = Persons()
             shown = persons.code
@@ -194,13 +185,10 @@ def test_a_pairing_that_fails_leaves_nothing(tmp_path, wrong):
         assert new.profile is None and not new.locked
         assert len(old.engine.parts.devices.describe()) == 1
 
-    scene(tmp_path, story)
 
-
-def test_a_person_who_stops_waiting_ends_it(tmp_path):
+async def test_a_person_who_stops_waiting_ends_it(tmp_path):
     """A call that is cancelled ends the pairing, and the other device is told."""
-
-    async def story(old, new):
+    async with scene(tmp_path) as (old, new):
         persons = Persons()
         giving = asyncio.ensure_future(
             old.add_device(show_link=persons.link.set_result, ask_code=persons.ask_code)
@@ -214,19 +202,13 @@ def test_a_person_who_stops_waiting_ends_it(tmp_path):
             await taking
         assert giving.cancelled()
 
-    scene(tmp_path, story)
 
-
-def test_without_a_relay_there_is_no_pairing(tmp_path):
+async def test_without_a_relay_there_is_no_pairing(tmp_path):
     """A device that knows no relay, or has no network, says so."""
-
-    async def story():
-        for network in (None, NativeNetwork()):
-            async with Device(tmp_path, network=network) as device:
-                if device.profile is None:
-                    await device.create_profile("Ann")
-                persons = Persons()
-                with pytest.raises(NoRelay):
-                    await device.add_device(show_link=persons.link.set_result, ask_code=persons.ask_code)
-
-    run(story)
+    for network in (None, NativeNetwork()):
+        async with Device(tmp_path, network=network) as device:
+            if device.profile is None:
+                await device.create_profile("Ann")
+            persons = Persons()
+            with pytest.raises(NoRelay):
+                await device.add_device(show_link=persons.link.set_result, ask_code=persons.ask_code)

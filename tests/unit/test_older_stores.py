@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from asynchronous import eventually
 from engine_rig import Peer, Rig
 from partition_rig import Apart
-from patience import seconds
-from relay_rig import relay, run
+from relay_rig import relay
 from test_native_pairing import Persons, paired
 
 from masq.errors import Locked, NotRegistered
@@ -33,7 +32,7 @@ BEFORE = {**VALUES, **{f"n/{n}": n for n in range(70)}}
 EVERYTHING = {**BEFORE, "alone": "laptop", "phone": "alone", "copy": "alone", "count": 11115}
 """What all of them hold once they have met: each has written something that nobody else had yet."""
 
-pytestmark = pytest.mark.parametrize("written", STORES, ids=lambda path: path.stem)
+pytestmark = [pytest.mark.parametrize("written", STORES, ids=lambda path: path.stem), pytest.mark.real_time]
 
 
 class Network:
@@ -70,17 +69,6 @@ def lay_out(written: Path, folder: Path) -> None:
             (folder / part / "device.key").chmod(0o600)
 
 
-async def eventually(read: Callable[[], Awaitable[Any]], wanted: Any) -> None:
-    """Return once it reads so (within 30 s)."""
-    found = None
-    try:
-        async with asyncio.timeout(seconds(30)):
-            while (found := await read()) != wanted:
-                await asyncio.sleep(0.02)
-    except TimeoutError:
-        assert found == wanted
-
-
 @asynccontextmanager
 async def copy_of(folder: Path, network: Network) -> AsyncIterator[tuple[Apart, Peer]]:
     """The partition's copy, with its app open; the store that granted it is not there."""
@@ -93,68 +81,56 @@ async def copy_of(folder: Path, network: Network) -> AsyncIterator[tuple[Apart, 
     assert apart.failures == []
 
 
-def test_a_locked_store_opens_with_everything(written: Path, tmp_path: Path) -> None:
+async def test_a_locked_store_opens_with_everything(written: Path, tmp_path: Path) -> None:
     """Its passphrase opens it, no other one does; profile, devices, apps and each value are as they were left."""
-
-    async def scene() -> None:
-        lay_out(written, tmp_path)
-        async with Device(tmp_path / "laptop", relay=RELAY) as laptop:
-            assert laptop.locked
-            with pytest.raises(Locked):  # an app that it knows hears so; a stranger does not
-                await laptop.space(COUNTER)
-            with pytest.raises(NotRegistered):
-                await laptop.space(TASKS)
-            with pytest.raises(WrongPassphrase):
-                await laptop.unlock("incorrect horse")
-            await laptop.unlock("correct horse")
-            page = Peer()
-            laptop.engine.page(page.port)
-            seen = await page.call("overview")
-            assert (seen["profile"]["name"], seen["profile"]["lock_minutes"]) == ("Ann", 5)
-            assert [device["name"] for device in seen["devices"]][:2] == ["laptop", "Phone"]
-            assert {app["origin"] for app in seen["apps"]} == {COUNTER, NOTES}
-            assert {app["origin"] for app in seen["kept"]} == {TASKS}
-            async with await laptop.space(COUNTER) as counter, await laptop.space(NOTES) as notes:
-                assert await counter.items() == {**BEFORE, "alone": "laptop", "count": 115}
-                assert await notes.items() == {}
-                assert await counter.increment("count") == 116
-            await laptop.approve(TASKS, "Tasks")
-            async with await laptop.space(TASKS) as tasks:
-                assert await tasks.items() == {"kept": "after a withdrawal"}
-
-    run(scene)
+    lay_out(written, tmp_path)
+    async with Device(tmp_path / "laptop", relay=RELAY) as laptop:
+        assert laptop.locked
+        with pytest.raises(Locked):  # an app that it knows hears so; a stranger does not
+            await laptop.space(COUNTER)
+        with pytest.raises(NotRegistered):
+            await laptop.space(TASKS)
+        with pytest.raises(WrongPassphrase):
+            await laptop.unlock("incorrect horse")
+        await laptop.unlock("correct horse")
+        page = Peer()
+        laptop.engine.page(page.port)
+        seen = await page.call("overview")
+        assert (seen["profile"]["name"], seen["profile"]["lock_minutes"]) == ("Ann", 5)
+        assert [device["name"] for device in seen["devices"]][:2] == ["laptop", "Phone"]
+        assert {app["origin"] for app in seen["apps"]} == {COUNTER, NOTES}
+        assert {app["origin"] for app in seen["kept"]} == {TASKS}
+        async with await laptop.space(COUNTER) as counter, await laptop.space(NOTES) as notes:
+            assert await counter.items() == {**BEFORE, "alone": "laptop", "count": 115}
+            assert await notes.items() == {}
+            assert await counter.increment("count") == 116
+        await laptop.approve(TASKS, "Tasks")
+        async with await laptop.space(TASKS) as tasks:
+            assert await tasks.items() == {"kept": "after a withdrawal"}
 
 
 @pytest.mark.parametrize("data", ["relay", "empty"], ids=["the relay they left", "a relay that lost the log"])
-def test_what_waited_goes_out(written: Path, tmp_path: Path, data: str) -> None:
+async def test_what_waited_goes_out(written: Path, tmp_path: Path, data: str) -> None:
     """Two devices and a copy, each with changes of its own: all get all of them, from each other if need be."""
-
-    async def scene() -> None:
-        lay_out(written, tmp_path)
-        async with relay(tmp_path / data) as running:
-            await all_meet(tmp_path, Network(running.port))
-
-    run(scene)
+    lay_out(written, tmp_path)
+    async with relay(tmp_path / data) as running:
+        await all_meet(tmp_path, Network(running.port))
 
 
-def test_a_new_device_reads_the_log_that_was_left(written: Path, tmp_path: Path) -> None:
+async def test_a_new_device_reads_the_log_that_was_left(written: Path, tmp_path: Path) -> None:
     """Who joins the profile today gets from the relay what the earlier commit had posted there."""
-
-    async def scene() -> None:
-        lay_out(written, tmp_path)
-        async with relay(tmp_path / "relay") as running:
-            network = Network(running.port)
-            phone = Device(tmp_path / "phone", network=network, name="phone", relay=RELAY)
-            new = Device(tmp_path / "new", network=network, name="new", relay=RELAY)
-            async with new:
-                async with phone:
-                    persons = Persons(agrees=True)
-                    assert await paired(phone, new, persons) == ["new", "Ann"]
-                async with await new.space(COUNTER) as space:
-                    found = await space.items()
-                    assert found.items() >= BEFORE.items() and found["count"] >= 15
-
-    run(scene)
+    lay_out(written, tmp_path)
+    async with relay(tmp_path / "relay") as running:
+        network = Network(running.port)
+        phone = Device(tmp_path / "phone", network=network, name="phone", relay=RELAY)
+        new = Device(tmp_path / "new", network=network, name="new", relay=RELAY)
+        async with new:
+            async with phone:
+                persons = Persons(agrees=True)
+                assert await paired(phone, new, persons) == ["new", "Ann"]
+            async with await new.space(COUNTER) as space:
+                found = await space.items()
+                assert found.items() >= BEFORE.items() and found["count"] >= 15
 
 
 async def all_meet(folder: Path, network: Network) -> None:
@@ -167,10 +143,10 @@ async def all_meet(folder: Path, network: Network) -> None:
         await tab.status(state="ready", access="partitioned")
         async with await laptop.space(COUNTER) as on_laptop, await phone.space(COUNTER) as on_phone:
             for space in (on_laptop, on_phone):
-                await eventually(space.items, EVERYTHING)
-            await eventually(lambda: tab.call("get", "count"), [EVERYTHING["count"]])
+                await eventually(space.items, lambda found: found == EVERYTHING)
+            await eventually(lambda: tab.call("get", "count"), lambda found: found == [EVERYTHING["count"]])
             assert len(await tab.call("keys", "")) == len(EVERYTHING)
             await tab.status(sync="live", waiting=0)
             await on_laptop.set("today", True)
-            await eventually(lambda: on_phone.get("today"), True)
-            await eventually(lambda: tab.call("get", "today"), [True])
+            await eventually(lambda: on_phone.get("today"), bool)
+            await eventually(lambda: tab.call("get", "today"), lambda found: found == [True])

@@ -15,7 +15,6 @@ import pytest
 from document_rig import rows
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from skipping import skipping
 
 from masq.errors import InvalidValue
 from masq_store.core.errors import (
@@ -51,6 +50,8 @@ from masq_store.engine.relay.link import RelayLink
 from masq_store.engine.trace import OFF
 from masq_store.native.crypto import NativeCrypto
 
+pytestmark = pytest.mark.within(60)
+
 SECRET, HOME = b"the link's 16 by", b"the home secret, 32 bytes of it!"
 NAME, DEVICE, IDENTITY = "Zoë's things", "Chromium on Linux", bytes(range(32))
 T = 1_700_000_000_000  # when these stories begin, in ms
@@ -66,11 +67,6 @@ class Seeded(NativeCrypto):
     def random(self, size: int) -> bytes:
         """Return `size` bytes."""
         return self._random.randbytes(size)
-
-
-def run(story: Any) -> Any:
-    """Run a coroutine within a minute."""
-    return skipping(story, 60)
 
 
 async def old_side(seed: int = 1, secret: bytes = SECRET) -> Inviting:
@@ -170,74 +166,62 @@ def both_end(room: Room, old: Any, new: Any) -> tuple[type, type]:
 
 
 @pytest.mark.parametrize("echo", [False, True])
-def test_a_pairing(echo: bool) -> None:
+async def test_a_pairing(echo: bool) -> None:
     """Six digits are shown and typed, the profile is asked about by name, and both end with what they need."""
-
-    async def story() -> None:
-        room, old, new = await paired(echo=echo)
-        code = room.heard[new][0].code
-        assert re.fullmatch(r"\d{6}", code)
-        assert room.heard[old] == [AskCode(), DeviceAdded(DEVICE, IDENTITY)]
-        assert room.heard[new] == [ShowCode(code), AskToTake(NAME), ProfileTaken(NAME, HOME)]
-        assert (old.state, new.state) == ("done", "done")
-        assert (old.room, old.token) == (new.room, new.token)
-        assert (len(old.room), len(old.token)) == (16, 32)
-        assert all(len(content) >= 36 for _, content in room.log)
-
-    run(story())
+    room, old, new = await paired(echo=echo)
+    code = room.heard[new][0].code
+    assert re.fullmatch(r"\d{6}", code)
+    assert room.heard[old] == [AskCode(), DeviceAdded(DEVICE, IDENTITY)]
+    assert room.heard[new] == [ShowCode(code), AskToTake(NAME), ProfileTaken(NAME, HOME)]
+    assert (old.state, new.state) == ("done", "done")
+    assert (old.room, old.token) == (new.room, new.token)
+    assert (len(old.room), len(old.token)) == (16, 32)
+    assert all(len(content) >= 36 for _, content in room.log)
 
 
-def test_the_new_device_may_come_first() -> None:
+async def test_the_new_device_may_come_first() -> None:
     """Whoever is in the room first: the log keeps the commitment for the old device."""
-
-    async def story() -> None:
-        old, new = await old_side(), await new_side()
-        room = Room(old, new)
-        room.did(new, await new.others(0, T))
-        room.did(new, await new.start(T))
-        assert not await room.step(new) or new.state == "promised"
-        room.did(old, await old.others(1, T))
-        await room.settle()
-        assert (old.state, new.state) == ("asking", "showing")
-
-    run(story())
+    old, new = await old_side(), await new_side()
+    room = Room(old, new)
+    room.did(new, await new.others(0, T))
+    room.did(new, await new.start(T))
+    assert not await room.step(new) or new.state == "promised"
+    room.did(old, await old.others(1, T))
+    await room.settle()
+    assert (old.state, new.state) == ("asking", "showing")
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_repetition_is_harmless(seed: int) -> None:
+async def test_repetition_is_harmless(seed: int) -> None:
     """Whatever was sent may come again, to anybody, at any time: the pairing goes its way."""
     chance = random.Random(seed)
-
-    async def story() -> None:
-        old, new = await old_side(), await new_side()
-        room = Room(old, new, echo=True)
-        answers = {
-            AskCode: lambda: old.confirm(next(a.code for a in room.heard[new] if type(a) is ShowCode), T),
-            AskToTake: lambda: new.accept(DEVICE, IDENTITY, T),
-        }
-        room.did(new, await new.start(T))
-        asked = 0
-        for _ in range(400):
-            side = chance.choice([old, new])
-            if room.log and chance.random() < 0.5:
-                past = room.log[: room.read[side]]  # a relay can repeat what it has delivered
-                if past:
-                    room.did(side, await side.receive(chance.choice(past)[1], T))
-            else:
-                await room.step(side)
-            waiting = [a for a in room.heard[old] + room.heard[new] if type(a) in answers][asked:]
-            if waiting and new.state != "promised":
-                asked += 1
-                who = old if type(waiting[0]) is AskCode else new
-                room.did(who, await answers[type(waiting[0])]())
-            if old.state == new.state == "done":
-                return
-        raise AssertionError((old, new))
-
-    run(story())
+    old, new = await old_side(), await new_side()
+    room = Room(old, new, echo=True)
+    answers = {
+        AskCode: lambda: old.confirm(next(a.code for a in room.heard[new] if type(a) is ShowCode), T),
+        AskToTake: lambda: new.accept(DEVICE, IDENTITY, T),
+    }
+    room.did(new, await new.start(T))
+    asked = 0
+    for _ in range(400):
+        side = chance.choice([old, new])
+        if room.log and chance.random() < 0.5:
+            past = room.log[: room.read[side]]  # a relay can repeat what it has delivered
+            if past:
+                room.did(side, await side.receive(chance.choice(past)[1], T))
+        else:
+            await room.step(side)
+        waiting = [a for a in room.heard[old] + room.heard[new] if type(a) in answers][asked:]
+        if waiting and new.state != "promised":
+            asked += 1
+            who = old if type(waiting[0]) is AskCode else new
+            room.did(who, await answers[type(waiting[0])]())
+        if old.state == new.state == "done":
+            return
+    raise AssertionError((old, new))
 
 
-def test_calls_may_overlap() -> None:
+async def test_calls_may_overlap() -> None:
     """Calls made at once are carried out one after the other, and no action is lost or doubled."""
 
     class Slow(Seeded):
@@ -268,106 +252,87 @@ def test_calls_may_overlap() -> None:
         assert [type(action) for action in found[2:]] == [Send, Ended] and again.over
         await running
 
-    run(story())
+    await story()
 
 
-def test_a_step_that_fails_ends_all() -> None:
+async def test_a_step_that_fails_ends_all() -> None:
     """Who waits for a later one waits no more, and the room is left."""
 
     async def broken(now_ms: int) -> list[Any]:
         raise ZeroDivisionError
 
-    async def story() -> None:
-        link = create_autospec(RelayLink, instance=True, trace=OFF)
-        driven = Encounter(await old_side(), link, lambda: T)
-        running = asyncio.create_task(driven._run())
-        driven._later(broken)
-        await driven.refuse()
-        with pytest.raises(ZeroDivisionError):
-            await running
-        await driven.refuse()
-        assert driven.over and type(driven.error) is PairingBroken
-        link.leave.assert_called_once()
-
-    run(story())
+    link = create_autospec(RelayLink, instance=True, trace=OFF)
+    driven = Encounter(await old_side(), link, lambda: T)
+    running = asyncio.create_task(driven._run())
+    driven._later(broken)
+    await driven.refuse()
+    with pytest.raises(ZeroDivisionError):
+        await running
+    await driven.refuse()
+    assert driven.over and type(driven.error) is PairingBroken
+    link.leave.assert_called_once()
 
 
-def test_a_room_that_cannot_be_entered_ends_all() -> None:
+async def test_a_room_that_cannot_be_entered_ends_all() -> None:
     """Whoever ends the pairing then, or begins another, does not wait for it."""
-
-    async def story() -> None:
-        link = create_autospec(RelayLink, instance=True, trace=OFF)
-        link.enter.side_effect = ZeroDivisionError
-        driven = Encounter(await old_side(), link, lambda: T)
-        with pytest.raises(ZeroDivisionError):
-            await driven._run()
-        await driven.refuse()
-        assert driven.over and type(driven.error) is PairingBroken
-
-    run(story())
+    link = create_autospec(RelayLink, instance=True, trace=OFF)
+    link.enter.side_effect = ZeroDivisionError
+    driven = Encounter(await old_side(), link, lambda: T)
+    with pytest.raises(ZeroDivisionError):
+        await driven._run()
+    await driven.refuse()
+    assert driven.over and type(driven.error) is PairingBroken
 
 
-def test_the_code_may_be_typed_as_people_do() -> None:
+async def test_the_code_may_be_typed_as_people_do() -> None:
     """Spaces, dashes and other scripts' digits count; what is not six digits costs no try."""
     assert read_code(" 012 345 ") == read_code("012-345") == read_code("٠١٢٣٤٥") == "012345"
     assert [read_code(text) for text in ("", "12345", "1234567", "12345a", "²23456", "1" * 10**6)] == [
         None
     ] * 6
-
-    async def story() -> None:
-        room, old, new = await paired("showing")
-        assert await old.confirm("12 34", T) == [AskCode(again=True)]
-        code = room.last(new).code
-        room.did(old, await old.confirm(f"{code[:3]} {code[3:]}", T))
-        assert old.state == "given"
-        assert await old.confirm(code, T) == []  # a second click
-
-    run(story())
+    room, old, new = await paired("showing")
+    assert await old.confirm("12 34", T) == [AskCode(again=True)]
+    code = room.last(new).code
+    room.did(old, await old.confirm(f"{code[:3]} {code[3:]}", T))
+    assert old.state == "given"
+    assert await old.confirm(code, T) == []  # a second click
 
 
-def test_answers_out_of_turn_change_nothing() -> None:
+async def test_answers_out_of_turn_change_nothing() -> None:
     """A yes, a code or a start that nobody asked for does nothing; a bad name is refused without an end."""
-
-    async def story() -> None:
-        room, old, new = await paired("promised")
-        assert await old.confirm("123456", T) == await new.accept(DEVICE, IDENTITY, T) == []
-        assert await new.start(T) == []
-        await room.settle()
-        room.did(old, await old.confirm(room.last(new).code, T))
-        await room.settle()
-        for name in ("", " ", "x" * 65):
-            with pytest.raises(InvalidValue):
-                await new.accept(name, IDENTITY, T)
-        with pytest.raises(ValueError, match="32 bytes"):
-            await new.accept(DEVICE, b"", T)
-        room.did(new, await new.accept(DEVICE, IDENTITY, T))
-        assert await new.accept("Another", IDENTITY, T) == []
-        await room.settle()
-        assert room.last(old) == DeviceAdded(DEVICE, IDENTITY)
-
-    run(story())
+    room, old, new = await paired("promised")
+    assert await old.confirm("123456", T) == await new.accept(DEVICE, IDENTITY, T) == []
+    assert await new.start(T) == []
+    await room.settle()
+    room.did(old, await old.confirm(room.last(new).code, T))
+    await room.settle()
+    for name in ("", " ", "x" * 65):
+        with pytest.raises(InvalidValue):
+            await new.accept(name, IDENTITY, T)
+    with pytest.raises(ValueError, match="32 bytes"):
+        await new.accept(DEVICE, b"", T)
+    room.did(new, await new.accept(DEVICE, IDENTITY, T))
+    assert await new.accept("Another", IDENTITY, T) == []
+    await room.settle()
+    assert room.last(old) == DeviceAdded(DEVICE, IDENTITY)
 
 
-def test_two_invitations_at_once_do_not_mix() -> None:
+async def test_two_invitations_at_once_do_not_mix() -> None:
     """Two links have two rooms; a message of one in the other's room ends that one, and gives nothing away."""
-
-    async def story() -> None:
-        other = SECRET[::-1]
-        old, new = await old_side(3, other), await new_side(4, other)
-        room, _, _ = await paired("showing")
-        assert old.room != next(iter(room.read)).room and old.token != next(iter(room.read)).token
-        second = Room(old, new)
-        second.did(new, await new.start(T))
-        await second.settle()
-        second.did(old, await old.confirm(second.last(new).code, T))
-        for _, content in room.log:
-            lost = await old_side(5, other)
-            [_, ended] = await lost.receive(content, T)
-            assert isinstance(ended.error, PairingBroken)
-        await second.settle()
-        assert second.last(new) == AskToTake(NAME)
-
-    run(story())
+    other = SECRET[::-1]
+    old, new = await old_side(3, other), await new_side(4, other)
+    room, _, _ = await paired("showing")
+    assert old.room != next(iter(room.read)).room and old.token != next(iter(room.read)).token
+    second = Room(old, new)
+    second.did(new, await new.start(T))
+    await second.settle()
+    second.did(old, await old.confirm(second.last(new).code, T))
+    for _, content in room.log:
+        lost = await old_side(5, other)
+        [_, ended] = await lost.receive(content, T)
+        assert isinstance(ended.error, PairingBroken)
+    await second.settle()
+    assert second.last(new) == AskToTake(NAME)
 
 
 # How it ends
@@ -377,36 +342,28 @@ def test_two_invitations_at_once_do_not_mix() -> None:
     ("until", "who"),
     [(until, who) for until in STEPS[:-1] for who in ("old", "new") if (until, who) != ("agreed", "new")],
 )
-def test_a_refusal(until: str, who: str) -> None:
+async def test_a_refusal(until: str, who: str) -> None:
     """A no on either device, at any time, ends both, and each says where it came from."""
-
-    async def story() -> None:
-        room, old, new = await paired(until)
-        side = old if who == "old" else new
-        room.did(side, await side.refuse(T))
-        await room.settle()
-        assert both_end(room, old, new) == (PairingRefused, PairingRefused)
-        assert room.last(side).error.where == "here"
-        assert {room.last(old).error.where, room.last(new).error.where} == {"here", "there"}
-        assert await old.refuse(T) == await new.refuse(T) == await old.tick(T) == []
-
-    run(story())
+    room, old, new = await paired(until)
+    side = old if who == "old" else new
+    room.did(side, await side.refuse(T))
+    await room.settle()
+    assert both_end(room, old, new) == (PairingRefused, PairingRefused)
+    assert room.last(side).error.where == "here"
+    assert {room.last(old).error.where, room.last(new).error.where} == {"here", "there"}
+    assert await old.refuse(T) == await new.refuse(T) == await old.tick(T) == []
 
 
-def test_a_no_after_the_yes() -> None:
+async def test_a_no_after_the_yes() -> None:
     """A new device that gives up while its yes is on its way keeps nothing, and says that the other may list it."""
-
-    async def story() -> None:
-        room, old, new = await paired("agreed")
-        room.did(new, await new.refuse(T))
-        await room.settle()
-        assert (old.state, room.error(new)) == ("done", PairingGone)
-        assert room.last(new).error.maybe_listed
-
-    run(story())
+    room, old, new = await paired("agreed")
+    room.did(new, await new.refuse(T))
+    await room.settle()
+    assert (old.state, room.error(new)) == ("done", PairingGone)
+    assert room.last(new).error.maybe_listed
 
 
-def test_the_link_is_good_for_ten_minutes() -> None:
+async def test_the_link_is_good_for_ten_minutes() -> None:
     """A commitment in the last millisecond counts; after it both devices say that the time is over."""
 
     async def story(late_ms: int) -> tuple[Room, Inviting, Joining]:
@@ -421,26 +378,22 @@ def test_the_link_is_good_for_ten_minutes() -> None:
         await room.settle()
         return room, old, new
 
-    room, old, new = run(story(-1))
+    room, old, new = await story(-1)
     assert (old.state, new.state) == ("asking", "showing")
-    room, old, new = run(story(0))
+    room, old, new = await story(0)
     assert both_end(room, old, new) == (PairingExpired, PairingExpired)
 
 
-def test_a_link_that_is_opened_too_late() -> None:
+async def test_a_link_that_is_opened_too_late() -> None:
     """The old device leaves its end in the room, and a new one that comes later says so without using the link."""
-
-    async def story() -> None:
-        old, new = await old_side(), await new_side()
-        room = Room(old, new)
-        room.did(old, await old.tick(T + LINK_MS - 1))
-        assert not old.over
-        room.did(old, await old.tick(T + LINK_MS))
-        await room.settle()
-        assert both_end(room, old, new) == (PairingExpired, PairingExpired)
-        assert await new.start(T) == []
-
-    run(story())
+    old, new = await old_side(), await new_side()
+    room = Room(old, new)
+    room.did(old, await old.tick(T + LINK_MS - 1))
+    assert not old.over
+    room.did(old, await old.tick(T + LINK_MS))
+    await room.settle()
+    assert both_end(room, old, new) == (PairingExpired, PairingExpired)
+    assert await new.start(T) == []
 
 
 @pytest.mark.parametrize(
@@ -453,175 +406,138 @@ def test_a_link_that_is_opened_too_late() -> None:
         ("given", "new", PERSON_MS, (PairingExpired, PairingExpired)),
     ],
 )
-def test_time_runs_out(until: str, who: str, limit: int, errors: tuple[type, type]) -> None:
+async def test_time_runs_out(until: str, who: str, limit: int, errors: tuple[type, type]) -> None:
     """Whoever waits too long ends both; `deadline_ms` says when."""
-
-    async def story() -> None:
-        room, old, new = await paired(until)
-        side = old if who == "old" else new
-        assert side.deadline_ms == T + limit
-        assert await side.tick(T + limit - 1) == []
-        room.did(side, await side.tick(T + limit))
-        await room.settle()
-        assert both_end(room, old, new) == errors
-
-    run(story())
+    room, old, new = await paired(until)
+    side = old if who == "old" else new
+    assert side.deadline_ms == T + limit
+    assert await side.tick(T + limit - 1) == []
+    room.did(side, await side.tick(T + limit))
+    await room.settle()
+    assert both_end(room, old, new) == errors
 
 
 @pytest.mark.parametrize("jump_ms", [-3_600_000, -1])
-def test_a_clock_that_is_set_back(jump_ms: int) -> None:
+async def test_a_clock_that_is_set_back(jump_ms: int) -> None:
     """A clock that jumps back in the midst of it makes the link good for no longer than ten minutes."""
-
-    async def story() -> None:
-        old = await old_side()
-        assert await old.tick(T + 1000) == await old.tick(T + 1000 + jump_ms) == []
-        assert old.deadline_ms == T + LINK_MS + jump_ms
-        assert await old.tick(T + LINK_MS + jump_ms - 1) == []
-        assert [type(action) for action in await old.tick(T + LINK_MS + jump_ms)] == [Send, Ended]
-
-    run(story())
+    old = await old_side()
+    assert await old.tick(T + 1000) == await old.tick(T + 1000 + jump_ms) == []
+    assert old.deadline_ms == T + LINK_MS + jump_ms
+    assert await old.tick(T + LINK_MS + jump_ms - 1) == []
+    assert [type(action) for action in await old.tick(T + LINK_MS + jump_ms)] == [Send, Ended]
 
 
-def test_time_runs_out_between_the_commitment_and_its_opening() -> None:
+async def test_time_runs_out_between_the_commitment_and_its_opening() -> None:
     """An old device that answered and hears no more ends as "gone"."""
-
-    async def story() -> None:
-        room, old, new = await paired("promised")
-        await room.settle(old)
-        assert (old.state, old.deadline_ms) == ("answered", T + ANSWER_MS)
-        room.did(old, await old.tick(T + ANSWER_MS))
-        await room.settle(new)
-        assert both_end(room, old, new) == (PairingGone, PairingGone)
-
-    run(story())
+    room, old, new = await paired("promised")
+    await room.settle(old)
+    assert (old.state, old.deadline_ms) == ("answered", T + ANSWER_MS)
+    room.did(old, await old.tick(T + ANSWER_MS))
+    await room.settle(new)
+    assert both_end(room, old, new) == (PairingGone, PairingGone)
 
 
 @pytest.mark.parametrize("wrong", ["next", "000000"])
-def test_a_wrong_code(wrong: str) -> None:
+async def test_a_wrong_code(wrong: str) -> None:
     """One wrong code ends both, and the right one comes too late."""
-
-    async def story() -> None:
-        room, old, new = await paired("showing")
-        code = room.last(new).code
-        typed = f"{(int(code) + 1) % 10**6:06}" if wrong == "next" else wrong
-        assert typed != code
-        room.did(old, await old.confirm(typed, T))
-        assert await old.confirm(code, T) == []
-        await room.settle()
-        assert both_end(room, old, new) == (WrongPairingCode, WrongPairingCode)
-
-    run(story())
+    room, old, new = await paired("showing")
+    code = room.last(new).code
+    typed = f"{(int(code) + 1) % 10**6:06}" if wrong == "next" else wrong
+    assert typed != code
+    room.did(old, await old.confirm(typed, T))
+    assert await old.confirm(code, T) == []
+    await room.settle()
+    assert both_end(room, old, new) == (WrongPairingCode, WrongPairingCode)
 
 
 @pytest.mark.parametrize("until", ["promised", "showing", "given"])
 @pytest.mark.parametrize("looks_first", [False, True])
-def test_a_second_use(until: str, looks_first: bool) -> None:
+async def test_a_second_use(until: str, looks_first: bool) -> None:
     """A second device with the same link ends all three, whether or not it reads the room before it begins."""
-
-    async def story() -> None:
-        room, old, new = await paired(until)
-        third = await new_side(7)
-        room.read[third], room.heard[third] = 0, []
-        if looks_first:
-            await room.settle(third)
-        room.did(third, await third.start(T))
-        await room.settle()
-        assert both_end(room, old, new) == (PairingUsedTwice, PairingUsedTwice)
-        assert room.error(third) is PairingUsedTwice
-
-    run(story())
+    room, old, new = await paired(until)
+    third = await new_side(7)
+    room.read[third], room.heard[third] = 0, []
+    if looks_first:
+        await room.settle(third)
+    room.did(third, await third.start(T))
+    await room.settle()
+    assert both_end(room, old, new) == (PairingUsedTwice, PairingUsedTwice)
+    assert room.error(third) is PairingUsedTwice
 
 
 @pytest.mark.parametrize("order", ["after", "before"])
-def test_a_second_use_while_the_last_messages_cross(order: str) -> None:
+async def test_a_second_use_while_the_last_messages_cross(order: str) -> None:
     """Whichever comes first in the room, the device's answer or a second use, both devices judge alike."""
-
-    async def story() -> None:
-        room, old, new = await paired("given")
-        second = await signed(wire.NEW, wire.COMMITMENT, bytes(32))
-        if order == "before":
-            room.log.append((None, second))
-        room.did(new, await new.accept(DEVICE, IDENTITY, T))
-        if order == "after":
-            room.log.append((None, second))
-            await room.settle()
-            assert (old.state, new.state) == ("done", "done")
-        else:
-            await room.settle()
-            assert both_end(room, old, new) == (PairingUsedTwice, PairingUsedTwice)
-
-    run(story())
-
-
-def test_a_used_link_after_all_is_done() -> None:
-    """Who opens the link later learns that it was used; the paired devices are left in peace."""
-
-    async def story() -> None:
-        room, old, new = await paired()
-        third = await new_side(7)
-        room.read[third], room.heard[third] = 0, []
+    room, old, new = await paired("given")
+    second = await signed(wire.NEW, wire.COMMITMENT, bytes(32))
+    if order == "before":
+        room.log.append((None, second))
+    room.did(new, await new.accept(DEVICE, IDENTITY, T))
+    if order == "after":
+        room.log.append((None, second))
         await room.settle()
-        assert room.error(third) is PairingUsedTwice
         assert (old.state, new.state) == ("done", "done")
+    else:
+        await room.settle()
+        assert both_end(room, old, new) == (PairingUsedTwice, PairingUsedTwice)
 
-    run(story())
+
+async def test_a_used_link_after_all_is_done() -> None:
+    """Who opens the link later learns that it was used; the paired devices are left in peace."""
+    room, old, new = await paired()
+    third = await new_side(7)
+    room.read[third], room.heard[third] = 0, []
+    await room.settle()
+    assert room.error(third) is PairingUsedTwice
+    assert (old.state, new.state) == ("done", "done")
 
 
 @pytest.mark.parametrize("until", STEPS[1:-1])
 @pytest.mark.parametrize("who", ["old", "new"])
 @pytest.mark.parametrize(("count", "error"), [(0, PairingGone), (None, PairingOffline)])
-def test_the_other_side_or_the_relay_is_gone(until: str, who: str, count: int | None, error: type) -> None:
+async def test_the_other_side_or_the_relay_is_gone(
+    until: str, who: str, count: int | None, error: type
+) -> None:
     """Who is alone, or without the relay, for a minute in the midst of it ends; who comes back in time goes on."""
-
-    async def story() -> None:
-        room, old, new = await paired(until)
-        side = old if who == "old" else new
-        if side.state == "waiting":
-            assert await side.others(count, T) == await side.tick(T + GONE_MS) == []
-            return
-        assert await side.others(count, T) == await side.others(count, T + 5) == []
-        assert side.deadline_ms == T + GONE_MS
-        assert await side.others(1, T + GONE_MS - 1) == await side.tick(T + GONE_MS) == []
-        room.did(side, await side.others(count, T + GONE_MS))
-        room.did(side, await side.tick(T + 2 * GONE_MS))
-        assert room.error(side) is error
-        assert room.last(side).error.maybe_listed is (until == "agreed" and who == "new")
-
-    run(story())
+    room, old, new = await paired(until)
+    side = old if who == "old" else new
+    if side.state == "waiting":
+        assert await side.others(count, T) == await side.tick(T + GONE_MS) == []
+        return
+    assert await side.others(count, T) == await side.others(count, T + 5) == []
+    assert side.deadline_ms == T + GONE_MS
+    assert await side.others(1, T + GONE_MS - 1) == await side.tick(T + GONE_MS) == []
+    room.did(side, await side.others(count, T + GONE_MS))
+    room.did(side, await side.tick(T + 2 * GONE_MS))
+    assert room.error(side) is error
+    assert room.last(side).error.maybe_listed is (until == "agreed" and who == "new")
 
 
-def test_the_last_message_is_lost() -> None:
+async def test_the_last_message_is_lost() -> None:
     """A new device that never hears the last word keeps nothing, and says that the other may list it."""
-
-    async def story() -> None:
-        room, old, new = await paired("agreed")
-        await room.settle(old)
-        assert (old.state, new.state) == ("done", "agreed")
-        room.did(new, await new.tick(T + ANSWER_MS))
-        assert room.error(new) is PairingGone
-        assert room.last(new).error.maybe_listed
-        assert "remove it there" in str(room.last(new).error)
-
-    run(story())
+    room, old, new = await paired("agreed")
+    await room.settle(old)
+    assert (old.state, new.state) == ("done", "agreed")
+    room.did(new, await new.tick(T + ANSWER_MS))
+    assert room.error(new) is PairingGone
+    assert room.last(new).error.maybe_listed
+    assert "remove it there" in str(room.last(new).error)
 
 
-def test_a_primitive_that_fails_leaves_nothing_half_done() -> None:
+async def test_a_primitive_that_fails_leaves_nothing_half_done() -> None:
     """If the browser's cryptography fails within a step, that error comes out and the pairing is over."""
 
     class Broken(Seeded):
         async def derive_key(self, secret: bytes, info: bytes) -> Any:
             raise RuntimeError("no")
 
-    async def story() -> None:
-        room, _, _ = await paired("showing")
-        old = await Inviting.begin(Broken(1), SECRET, NAME, HOME, T)
-        await old.receive(room.log[0][1], T)
-        with pytest.raises(RuntimeError):
-            await old.receive(room.log[2][1], T)
-        assert (old.state, old.over, old.deadline_ms) == ("ended", True, None)
-        assert await old.confirm("123456", T) == []
-
-    run(story())
+    room, _, _ = await paired("showing")
+    old = await Inviting.begin(Broken(1), SECRET, NAME, HOME, T)
+    await old.receive(room.log[0][1], T)
+    with pytest.raises(RuntimeError):
+        await old.receive(room.log[2][1], T)
+    assert (old.state, old.over, old.deadline_ms) == ("ended", True, None)
+    assert await old.confirm("123456", T) == []
 
 
 # Attackers
@@ -648,41 +564,33 @@ class Between:
 
 
 @pytest.mark.parametrize("old_first", [True, False])
-def test_somebody_in_between_is_found_by_the_code(old_first: bool) -> None:
+async def test_somebody_in_between_is_found_by_the_code(old_first: bool) -> None:
     """Who replaces both keys makes the new device show another code than the old one waits for: the profile stays."""
-
-    async def story() -> None:
-        for seed in range(0, 200, 4):
-            near, far, old, new = await Between(seed).meddle(old_first)
-            expected, shown = near.last(next(s for s in near.read if s is not old)).code, far.last(new).code
-            assert expected != shown  # these seeds are fixed; in general equal once in 10**6
-            near.did(old, await old.confirm(shown, T))
-            assert near.error(old) is WrongPairingCode
-            sealed = [content for _, content in near.log if content[2] == wire.PROFILE]
-            assert sealed == []
-
-    run(story())
+    for seed in range(0, 200, 4):
+        near, far, old, new = await Between(seed).meddle(old_first)
+        expected, shown = near.last(next(s for s in near.read if s is not old)).code, far.last(new).code
+        assert expected != shown  # these seeds are fixed; in general equal once in 10**6
+        near.did(old, await old.confirm(shown, T))
+        assert near.error(old) is WrongPairingCode
+        sealed = [content for _, content in near.log if content[2] == wire.PROFILE]
+        assert sealed == []
 
 
-def test_one_key_replaced_on_its_way() -> None:
+async def test_one_key_replaced_on_its_way() -> None:
     """Who replaces only the old device's key gets another code too, and no message that opens."""
-
-    async def story() -> None:
-        room, old, new = await paired("promised")
-        await room.settle(old)
-        other = await old_side(9)
-        [false_key] = await other.receive(room.log[0][1], T)
-        assert isinstance(false_key, Send)
-        room.did(new, await new.receive(false_key.content, T))
-        await room.settle(old)
-        shown = room.last(new).code
-        room.did(old, await old.confirm(shown, T))
-        assert room.error(old) is WrongPairingCode
-
-    run(story())
+    room, old, new = await paired("promised")
+    await room.settle(old)
+    other = await old_side(9)
+    [false_key] = await other.receive(room.log[0][1], T)
+    assert isinstance(false_key, Send)
+    room.did(new, await new.receive(false_key.content, T))
+    await room.settle(old)
+    shown = room.last(new).code
+    room.did(old, await old.confirm(shown, T))
+    assert room.error(old) is WrongPairingCode
 
 
-def test_a_commitment_binds() -> None:
+async def test_a_commitment_binds() -> None:
     """An opening with another key, or other random bytes, than was committed to ends both."""
 
     async def story(spoil: int) -> None:
@@ -700,36 +608,28 @@ def test_a_commitment_binds() -> None:
         assert room.error(new) in (PairingBroken, PairingUsedTwice)
 
     for spoil in (0, 31, 32, 47):
-        run(story(spoil))
+        await story(spoil)
 
 
-def test_a_guessed_commitment_is_caught() -> None:
+async def test_a_guessed_commitment_is_caught() -> None:
     """Who commits to nothing that it can open, to choose its key once it has seen the other one, is found out."""
-
-    async def story() -> None:
-        old = await old_side()
-        room = Room(old)
-        room.log.append((None, await signed(wire.NEW, wire.COMMITMENT, bytes(32))))
-        await room.settle()
-        assert old.state == "answered"
-        key = await NativeCrypto().x25519_public(bytes(range(32)))
-        room.log.append((None, await signed(wire.NEW, wire.OPENING, key + bytes(16))))
-        await room.settle()
-        assert room.error(old) is PairingBroken
-
-    run(story())
+    old = await old_side()
+    room = Room(old)
+    room.log.append((None, await signed(wire.NEW, wire.COMMITMENT, bytes(32))))
+    await room.settle()
+    assert old.state == "answered"
+    key = await NativeCrypto().x25519_public(bytes(range(32)))
+    room.log.append((None, await signed(wire.NEW, wire.OPENING, key + bytes(16))))
+    await room.settle()
+    assert room.error(old) is PairingBroken
 
 
 @pytest.mark.parametrize("public", [bytes(32), b"\1" + bytes(31)])
-def test_a_key_of_low_order_is_refused(public: bytes) -> None:
+async def test_a_key_of_low_order_is_refused(public: bytes) -> None:
     """A key that would give everybody the same shared secret ends the pairing."""
-
-    async def story() -> None:
-        _room, _old, new = await paired("promised")
-        actions = await new.receive(await signed(wire.OLD, wire.KEY, public), T)
-        assert isinstance(actions[-1], Ended) and isinstance(actions[-1].error, PairingBroken)
-
-    run(story())
+    _room, _old, new = await paired("promised")
+    actions = await new.receive(await signed(wire.OLD, wire.KEY, public), T)
+    assert isinstance(actions[-1], Ended) and isinstance(actions[-1].error, PairingBroken)
 
 
 async def sent(kind: int) -> tuple[Room, Inviting, Joining]:
@@ -753,21 +653,17 @@ async def sent(kind: int) -> tuple[Room, Inviting, Joining]:
 
 @pytest.mark.parametrize("kind", [wire.COMMITMENT, wire.KEY, wire.OPENING, wire.PROFILE, wire.DEVICE])
 @pytest.mark.parametrize("change", ["flip", "cut", "grow", "version", "sender", "kind", "MAC"])
-def test_altered_on_the_way(kind: int, change: str) -> None:
+async def test_altered_on_the_way(kind: int, change: str) -> None:
     """A relay that changes any message, in any part, ends both; nothing was given away."""
-
-    async def story() -> None:
-        room, old, new = await sent(kind)
-        author, content = room.log.pop()
-        room.log.append((author, _spoil(content, change)))
-        await room.settle()
-        assert both_end(room, old, new) == (PairingBroken, PairingBroken)
-
-    run(story())
+    room, old, new = await sent(kind)
+    author, content = room.log.pop()
+    room.log.append((author, _spoil(content, change)))
+    await room.settle()
+    assert both_end(room, old, new) == (PairingBroken, PairingBroken)
 
 
 @pytest.mark.parametrize("kind", [wire.KEY, wire.OPENING, wire.PROFILE, wire.DEVICE])
-def test_a_second_answer(kind: int) -> None:
+async def test_a_second_answer(kind: int) -> None:
     """Who has the link and answers too, before or after the true device, ends both."""
     sizes = {wire.KEY: 32, wire.OPENING: 48, wire.PROFILE: 272, wire.DEVICE: 272}
 
@@ -783,8 +679,8 @@ def test_a_second_answer(kind: int) -> None:
         errors = both_end(room, old, new)
         assert set(errors) <= {PairingBroken, PairingUsedTwice}
 
-    run(story(True))
-    run(story(False))
+    await story(True)
+    await story(False)
 
 
 def _spoil(content: bytes, change: str) -> bytes:
@@ -797,56 +693,44 @@ def _spoil(content: bytes, change: str) -> bytes:
     return bytes(changed)
 
 
-def test_an_altered_last_word_is_passed_over() -> None:
+async def test_an_altered_last_word_is_passed_over() -> None:
     """The old device has listed the new one by then: the true WELCOME still counts, whatever else comes before it."""
-
-    async def story() -> None:
-        room, old, new = await paired("agreed")
-        await room.settle(old)
-        welcome = room.log[-1][1]
-        forged = await signed(wire.OLD, wire.WELCOME, bytes(16))
-        for junk in (
-            _spoil(welcome, "flip"),
-            forged,
-            await signed(wire.OLD, wire.KEY, bytes(32)),
-            b"",
-            b"x" * 99,
-        ):
-            assert await new.receive(junk, T) == []
-        assert await new.receive(welcome, T) == [ProfileTaken(NAME, HOME)]
-
-    run(story())
+    room, old, new = await paired("agreed")
+    await room.settle(old)
+    welcome = room.log[-1][1]
+    forged = await signed(wire.OLD, wire.WELCOME, bytes(16))
+    for junk in (
+        _spoil(welcome, "flip"),
+        forged,
+        await signed(wire.OLD, wire.KEY, bytes(32)),
+        b"",
+        b"x" * 99,
+    ):
+        assert await new.receive(junk, T) == []
+    assert await new.receive(welcome, T) == [ProfileTaken(NAME, HOME)]
 
 
-def test_messages_in_another_order_give_nothing_away() -> None:
+async def test_messages_in_another_order_give_nothing_away() -> None:
     """Any message that comes before its turn ends the device that gets it."""
-
-    async def story() -> None:
-        room, _, _ = await paired()
-        for at, (author, content) in enumerate(room.log):
-            side = await new_side() if isinstance(author, Inviting) else await old_side()
-            if content[2] == wire.COMMITMENT:
-                continue
-            [_, ended] = await side.receive(content, T)
-            assert isinstance(ended.error, PairingBroken), at
-
-    run(story())
+    room, _, _ = await paired()
+    for at, (author, content) in enumerate(room.log):
+        side = await new_side() if isinstance(author, Inviting) else await old_side()
+        if content[2] == wire.COMMITMENT:
+            continue
+        [_, ended] = await side.receive(content, T)
+        assert isinstance(ended.error, PairingBroken), at
 
 
-def test_messages_of_an_earlier_pairing_do_not_open() -> None:
+async def test_messages_of_an_earlier_pairing_do_not_open() -> None:
     """With the same link and other keys, as no two pairings have, a recorded profile does not open."""
-
-    async def story() -> None:
-        earlier, _, _ = await paired("given")
-        profile = next(content for _, content in earlier.log if content[2] == wire.PROFILE)
-        old, new = await old_side(11), await new_side(12)
-        room = Room(old, new)
-        room.did(new, await new.start(T))
-        await room.settle()
-        room.did(new, await new.receive(profile, T))
-        assert room.error(new) is PairingBroken
-
-    run(story())
+    earlier, _, _ = await paired("given")
+    profile = next(content for _, content in earlier.log if content[2] == wire.PROFILE)
+    old, new = await old_side(11), await new_side(12)
+    room = Room(old, new)
+    room.did(new, await new.start(T))
+    await room.settle()
+    room.did(new, await new.receive(profile, T))
+    assert room.error(new) is PairingBroken
 
 
 def test_a_member_of_the_pairing_says_nonsense() -> None:
@@ -913,29 +797,25 @@ def test_any_bytes_are_a_message_or_a_clear_end(content: Any) -> None:
 
 @given(st.integers(wire.COMMITMENT, wire.END), st.sampled_from([1, 2]), st.binary(max_size=300), st.data())
 @settings(max_examples=150, deadline=None)
-def test_any_message_of_somebody_with_the_link(kind: int, sender: int, body: bytes, data: Any) -> None:
+async def test_any_message_of_somebody_with_the_link(kind: int, sender: int, body: bytes, data: Any) -> None:
     """Whatever somebody with the link says, at any time: a device ends or goes on, and nobody else gets the profile."""
     sizes = {wire.COMMITMENT: 32, wire.KEY: 32, wire.OPENING: 48, wire.PROFILE: 272, wire.DEVICE: 272}
     size = sizes.get(kind, {wire.WELCOME: 16, wire.END: 1}.get(kind, 0))
     body = (body + bytes(size))[:size]
-
-    async def story() -> None:
-        until = data.draw(st.sampled_from(STEPS[:-1]))
-        room, old, new = await paired(until)
-        forged = await signed(sender, kind, body)
-        for side in (old, new):
-            before = side.state
-            for action in await side.receive(forged, T):
-                assert isinstance(action, Send | Ended | ShowCode)
-            assert side.state in (before, "ended", "answered", "showing")
-
-    run(story())
+    until = data.draw(st.sampled_from(STEPS[:-1]))
+    room, old, new = await paired(until)
+    forged = await signed(sender, kind, body)
+    for side in (old, new):
+        before = side.state
+        for action in await side.receive(forged, T):
+            assert isinstance(action, Send | Ended | ShowCode)
+        assert side.state in (before, "ended", "answered", "showing")
 
 
 # Secrets
 
 
-def test_secrets_are_never_said() -> None:
+async def test_secrets_are_never_said() -> None:
     """No repr, no error and no traceback of a pairing holds a secret, in any of the usual spellings."""
 
     async def story() -> list[str]:
@@ -957,48 +837,41 @@ def test_secrets_are_never_said() -> None:
         assert all(code not in text for text in said)
         return said
 
-    said = run(story())
+    said = await story()
     secrets = [SECRET, HOME, Seeded(1).random(32), Seeded(2).random(32)]
     spellings = [s.hex() for s in secrets] + [repr(s)[2:-1] for s in secrets]
     spellings += [urlsafe_b64encode(s).decode().rstrip("=") for s in secrets]
     assert not [(text, spelling) for text in said for spelling in spellings if spelling in text]
 
 
-def test_what_is_over_holds_no_secret() -> None:
+async def test_what_is_over_holds_no_secret() -> None:
     """After its end, good or bad, a device's side has let go of the link's secret, its keys and the home secret."""
 
     def held(thing: Any) -> str:
         return repr({name: value for name, value in vars(thing).items() if name not in ("_crypto", "_known")})
 
-    async def story() -> None:
-        for until in STEPS:
-            room, old, new = await paired(until)
-            for side in (old, new):
-                room.did(side, await side.refuse(T))
-                inside = held(side) + repr(vars(side)["_meeting"].secret) + repr(side._meeting.mac_keys)
-                for secret in (SECRET, HOME, Seeded(1).random(32), Seeded(2).random(32)):
-                    assert repr(secret)[2:-1] not in inside
-                assert side._keys == {} and len(side.room) == 16
-
-    run(story())
+    for until in STEPS:
+        room, old, new = await paired(until)
+        for side in (old, new):
+            room.did(side, await side.refuse(T))
+            inside = held(side) + repr(vars(side)["_meeting"].secret) + repr(side._meeting.mac_keys)
+            for secret in (SECRET, HOME, Seeded(1).random(32), Seeded(2).random(32)):
+                assert repr(secret)[2:-1] not in inside
+            assert side._keys == {} and len(side.room) == 16
 
 
-def test_the_room_sees_no_name() -> None:
+async def test_the_room_sees_no_name() -> None:
     """Of names and secrets nothing is readable in the room, and the code is nowhere in it."""
-
-    async def story() -> None:
-        room, _, new = await paired()
-        seen = b"".join(content for _, content in room.log)
-        for text in (NAME.encode(), DEVICE.encode(), HOME, HOME.hex().encode(), SECRET, IDENTITY):
-            assert text not in seen
-        assert room.heard[new][0].code.encode() not in seen
-        sizes = [len(content) for _, content in room.log]
-        assert sizes == [67, 67, 83, 3 + 272 + 32, 3 + 272 + 32, 51]
-
-    run(story())
+    room, _, new = await paired()
+    seen = b"".join(content for _, content in room.log)
+    for text in (NAME.encode(), DEVICE.encode(), HOME, HOME.hex().encode(), SECRET, IDENTITY):
+        assert text not in seen
+    assert room.heard[new][0].code.encode() not in seen
+    sizes = [len(content) for _, content in room.log]
+    assert sizes == [67, 67, 83, 3 + 272 + 32, 3 + 272 + 32, 51]
 
 
-def test_codes_are_spread_evenly() -> None:
+async def test_codes_are_spread_evenly() -> None:
     """Codes have six digits with leading zeros, and every first digit is about as frequent."""
 
     async def story() -> list[str]:
@@ -1011,7 +884,7 @@ def test_codes_are_spread_evenly() -> None:
             codes.append(room.last(new).code)
         return codes
 
-    codes = run(story())
+    codes = await story()
     assert all(re.fullmatch(r"\d{6}", code) for code in codes)
     counts = [sum(code[0] == str(digit) for code in codes) for digit in range(10)]
     assert len(set(codes)) > 495 and min(counts) > 20, counts
@@ -1084,18 +957,14 @@ def test_any_text_is_a_link_or_none(text: str) -> None:
     assert pairing_link.read_link(pairing_link.write_link("https://s.example/", found)) == found
 
 
-def test_secrets_have_their_size() -> None:
+async def test_secrets_have_their_size() -> None:
     """A machine is not made with a secret of another size, nor for a profile without a name."""
-
-    async def story() -> None:
-        with pytest.raises(ValueError, match="16 bytes"):
-            await new_side(secret=b"short")
-        with pytest.raises(ValueError, match="32 bytes"):
-            await Inviting.begin(Seeded(), SECRET, NAME, b"", T)
-        with pytest.raises(InvalidValue):
-            await Inviting.begin(Seeded(), SECRET, " ", HOME, T)
-
-    run(story())
+    with pytest.raises(ValueError, match="16 bytes"):
+        await new_side(secret=b"short")
+    with pytest.raises(ValueError, match="32 bytes"):
+        await Inviting.begin(Seeded(), SECRET, NAME, b"", T)
+    with pytest.raises(InvalidValue):
+        await Inviting.begin(Seeded(), SECRET, " ", HOME, T)
 
 
 # The document

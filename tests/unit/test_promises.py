@@ -6,7 +6,6 @@ The table says which test would fail if the words were false.
 from __future__ import annotations
 
 import ast
-import asyncio
 from pathlib import Path
 
 import pytest
@@ -98,7 +97,7 @@ def test_a_promise_stands_and_is_tested(document: str, words: str, test: str) ->
     }
 
 
-def test_an_approved_app_is_told_no_more_than_the_threat_model_says() -> None:
+async def test_an_approved_app_is_told_no_more_than_the_threat_model_says() -> None:
     """A field that a status gains, shared or apart, is named there, or this test fails."""
 
     async def scene() -> None:
@@ -112,7 +111,7 @@ def test_an_approved_app_is_told_no_more_than_the_threat_model_says() -> None:
         await apart.partition.stop()
         await rig.engine.stop()
 
-    asyncio.run(scene())
+    await scene()
     _, _, section = flowing("docs/threat-model.md").partition("**An approved app.**")
     section = section.partition("**A partition of a browser**")[0]
     assert [words for words in SAID.values() if words not in section] == []

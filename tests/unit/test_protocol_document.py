@@ -1,12 +1,12 @@
 """docs/protocol.md names what the code has."""
 
-import asyncio
 import json
 import re
 from pathlib import Path
 
+import pytest
 from engine_rig import Rig
-from fake_port import READY, FakeStore, opened, run
+from fake_port import READY, FakeStore, opened
 
 import masq
 from masq import channel as rpc
@@ -47,7 +47,8 @@ def test_the_error_table_is_complete():
     assert {code: list(kind.names) for code, kind in public.items()} == rows
 
 
-def test_the_method_table_is_complete():
+@pytest.mark.within(10)
+async def test_the_method_table_is_complete():
     """The client calls exactly the methods of the table, but for `status` and `ping`, which it may, and `severed`."""
     rows = names([row[0] for row in table("3.", "method")])
 
@@ -72,7 +73,9 @@ def test_the_method_table_is_complete():
         await store.get("a")
         return [call[1] for call in fake.calls()]
 
-    called = [name for number, name in enumerate(run(scene())) if number < 12 or name in ("watch", "unwatch")]
+    called = [
+        name for number, name in enumerate(await scene()) if number < 12 or name in ("watch", "unwatch")
+    ]
     assert [*called, "status", "ping", "severed"] == rows
     assert set(rpc.READS) < set(rows)
 
@@ -124,25 +127,21 @@ def test_the_example_is_json():
     assert all(json.loads(line)["masq"] == messages.PROTOCOL for line in lines)
 
 
-def test_the_store_says_what_the_example_says():
+async def test_the_store_says_what_the_example_says():
     """The engine, told the example's app lines, answers with its store lines; sentences aside."""
-
-    async def scenario():
-        rig = await Rig().start()
-        tab = await rig.approved()
-        tab.port.heard.clear()
-        expected = []
-        for who, line in re.findall(r"^(\w+) +→ \w+\s+(\{.*\})$", TEXT[TEXT.index("## 7.") :], flags=re.M):
-            if who == "app":
-                tab.port.say(line)
-                await rig.engine.writer.idle()
-            else:
-                expected.append(json.loads(line))
-        heard = tab.port.heard
-        for message in heard:
-            for reply in message.get("replies", []):
-                if len(reply) == 3:
-                    reply[2][1] = "…"
-        assert heard == expected
-
-    asyncio.run(scenario())
+    rig = await Rig().start()
+    tab = await rig.approved()
+    tab.port.heard.clear()
+    expected = []
+    for who, line in re.findall(r"^(\w+) +→ \w+\s+(\{.*\})$", TEXT[TEXT.index("## 7.") :], flags=re.M):
+        if who == "app":
+            tab.port.say(line)
+            await rig.engine.writer.idle()
+        else:
+            expected.append(json.loads(line))
+    heard = tab.port.heard
+    for message in heard:
+        for reply in message.get("replies", []):
+            if len(reply) == 3:
+                reply[2][1] = "…"
+    assert heard == expected

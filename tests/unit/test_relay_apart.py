@@ -3,11 +3,14 @@
 import sqlite3
 
 import pytest
-from relay_rig import Clock, envelopes, relay, run, sealed, until
+from asynchronous import until
+from relay_rig import Clock, envelopes, relay, sealed
 
 from masq_relay.disk import records, room_numbers
 from masq_relay.disk.file import FILE, open_disk
 from masq_relay.disk.room_numbers import LAST_ENVELOPE, LAST_ROOM
+
+pytestmark = pytest.mark.real_time
 
 DAY_MS = 86_400_000
 
@@ -17,34 +20,30 @@ def work(key, size=32):
     return records.Work(key.ljust(16, b"."), b"T" * 32, None, 0, 0, [bytes(size)], [])
 
 
-def test_a_failed_room_takes_nothing_of_others_along(tmp_path):
+async def test_a_failed_room_takes_nothing_of_others_along(tmp_path):
     """Of rooms that are kept in one commit only the one that cannot be is refused; others' posts, parts, too."""
+    async with relay(tmp_path, tidy=3600.0) as r:
+        good, bad = await r.member(room=b"g" * 16), await r.member(room=b"b" * 16)
+        last = sealed()
+        assert await good.keep(sealed(), last) == [1, 2]
+        commit = r.relay._disk.commit
 
-    async def scene():
-        async with relay(tmp_path, tidy=3600.0) as r:
-            good, bad = await r.member(room=b"g" * 16), await r.member(room=b"b" * 16)
-            last = sealed()
-            assert await good.keep(sealed(), last) == [1, 2]
-            commit = r.relay._disk.commit
+        def broken(works, now):
+            for each in works:
+                if each.key == b"b" * 16:
+                    each.envelopes.append(None)
+            return commit(works, now)
 
-            def broken(works, now):
-                for each in works:
-                    if each.key == b"b" * 16:
-                        each.envelopes.append(None)
-                return commit(works, now)
-
-            r.relay._disk.commit = broken
-            for ref in range(3, 13):
-                bad.post(sealed(), ref)
-                good.post(sealed(), ref)
-            good.part(sealed(), 2, last[-16:], ref=13)
-            heard = [await good.next("STORED") for _ in range(11)]
-            assert [each[2:] for each in heard] == [*((n, n) for n in range(3, 13)), (13, 2)]
-            assert {(await bad.next("ERROR"))[3] for _ in range(10)} == {12}
-            assert r.relay.access.ok
-            assert '"room failed"' in r.said.getvalue()
-
-    run(scene)
+        r.relay._disk.commit = broken
+        for ref in range(3, 13):
+            bad.post(sealed(), ref)
+            good.post(sealed(), ref)
+        good.part(sealed(), 2, last[-16:], ref=13)
+        heard = [await good.next("STORED") for _ in range(11)]
+        assert [each[2:] for each in heard] == [*((n, n) for n in range(3, 13)), (13, 2)]
+        assert {(await bad.next("ERROR"))[3] for _ in range(10)} == {12}
+        assert r.relay.access.ok
+        assert '"room failed"' in r.said.getvalue()
 
 
 def test_room_numbers_are_given_again(tmp_path):
@@ -63,77 +62,65 @@ def test_room_numbers_are_given_again(tmp_path):
     one.close(), two.close()
 
 
-def test_all_numbers_in_use(tmp_path, monkeypatch):
+async def test_all_numbers_in_use(tmp_path, monkeypatch):
     """A relay whose room numbers are all in use refuses the new room, and only that, by code 6; a log's end too."""
     monkeypatch.setattr(room_numbers, "LAST_ROOM", 1)
-
-    async def scene():
-        async with relay(tmp_path) as r:
-            good, new = await r.member(room=b"g" * 16), await r.member(room=b"n" * 16)
-            assert await good.keep(sealed()) == [1]
-            for ref in range(1, 6):
-                new.post(sealed(), ref)
-                good.post(sealed(), ref)
-            assert [(await good.next("STORED"))[3] for _ in range(5)] == [2, 3, 4, 5, 6]
-            assert {(await new.next("ERROR"))[3] for _ in range(5)} == {6}
-            assert r.relay.access.ok
-            r.relay.rooms.by_key[b"g" * 16].head = LAST_ENVELOPE
-            good.post(sealed(), 9)
-            assert (await good.next("ERROR"))[1:4] == (1, 9, 6)
-
-    run(scene)
+    async with relay(tmp_path) as r:
+        good, new = await r.member(room=b"g" * 16), await r.member(room=b"n" * 16)
+        assert await good.keep(sealed()) == [1]
+        for ref in range(1, 6):
+            new.post(sealed(), ref)
+            good.post(sealed(), ref)
+        assert [(await good.next("STORED"))[3] for _ in range(5)] == [2, 3, 4, 5, 6]
+        assert {(await new.next("ERROR"))[3] for _ in range(5)} == {6}
+        assert r.relay.access.ok
+        r.relay.rooms.by_key[b"g" * 16].head = LAST_ENVELOPE
+        good.post(sealed(), 9)
+        assert (await good.next("ERROR"))[1:4] == (1, 9, 6)
 
 
 @pytest.mark.parametrize("jump", [91 * DAY_MS, -91 * DAY_MS])
-def test_a_date_that_jumps_makes_nothing_older(tmp_path, jump):
+async def test_a_date_that_jumps_makes_nothing_older(tmp_path, jump):
     """A wrong date for a while, in a run or at the start of one, forgets no room; time that passes does."""
-
-    async def scene():
-        date, elapsed = Clock(), Clock()
-        kept = [sealed() for _ in range(3)]
-        for _ in range(2):
-            async with relay(tmp_path, date, elapsed=elapsed, tidy=3600.0) as r:
-                member = await r.member()
-                if not envelopes(member.backlog):
-                    await member.keep(*kept)
-                await member.close()
-                await until(lambda r=r: not r.relay.rooms.by_key)
-                date.ms += jump
-                await r.relay.janitor.tidy()
-                member = await r.member()
-                assert [each[1] for each in envelopes(member.backlog)] == kept
-                await member.close()
-                await until(lambda r=r: not r.relay.rooms.by_key)
+    date, elapsed = Clock(), Clock()
+    kept = [sealed() for _ in range(3)]
+    for _ in range(2):
         async with relay(tmp_path, date, elapsed=elapsed, tidy=3600.0) as r:
-            for days, left in ((89, 1), (2, 0)):
-                elapsed.ms += days * DAY_MS
-                await r.relay.janitor.tidy()
-                assert r.relay.gauges()["rooms_stored"] == left
-
-    run(scene)
-
-
-def test_age_adds_up_over_runs(tmp_path):
-    """A room's age counts the time that relays ran, each run from where the one before stopped."""
-
-    async def scene():
-        elapsed = Clock()
-        for day in range(4):
-            async with relay(tmp_path, elapsed=elapsed, retention=3 * 86_400, tidy=3600.0) as r:
-                if day == 0:
-                    member = await r.member()
-                    await member.keep(sealed())
-                    await member.close()
-                    await until(lambda r=r: not r.relay.rooms.by_key)
-                await r.relay.janitor.tidy()
-                assert r.relay.gauges()["rooms_stored"] == 1
-                elapsed.ms += DAY_MS - 1_000
-            elapsed.ms += 50 * DAY_MS  # nobody was there to join
-        async with relay(tmp_path, elapsed=elapsed, retention=3 * 86_400, tidy=3600.0) as r:
+            member = await r.member()
+            if not envelopes(member.backlog):
+                await member.keep(*kept)
+            await member.close()
+            await until(lambda r=r: not r.relay.rooms.by_key)
+            date.ms += jump
             await r.relay.janitor.tidy()
-            assert r.relay.gauges()["rooms_stored"] == 0
+            member = await r.member()
+            assert [each[1] for each in envelopes(member.backlog)] == kept
+            await member.close()
+            await until(lambda r=r: not r.relay.rooms.by_key)
+    async with relay(tmp_path, date, elapsed=elapsed, tidy=3600.0) as r:
+        for days, left in ((89, 1), (2, 0)):
+            elapsed.ms += days * DAY_MS
+            await r.relay.janitor.tidy()
+            assert r.relay.gauges()["rooms_stored"] == left
 
-    run(scene)
+
+async def test_age_adds_up_over_runs(tmp_path):
+    """A room's age counts the time that relays ran, each run from where the one before stopped."""
+    elapsed = Clock()
+    for day in range(4):
+        async with relay(tmp_path, elapsed=elapsed, retention=3 * 86_400, tidy=3600.0) as r:
+            if day == 0:
+                member = await r.member()
+                await member.keep(sealed())
+                await member.close()
+                await until(lambda r=r: not r.relay.rooms.by_key)
+            await r.relay.janitor.tidy()
+            assert r.relay.gauges()["rooms_stored"] == 1
+            elapsed.ms += DAY_MS - 1_000
+        elapsed.ms += 50 * DAY_MS  # nobody was there to join
+    async with relay(tmp_path, elapsed=elapsed, retention=3 * 86_400, tidy=3600.0) as r:
+        await r.relay.janitor.tidy()
+        assert r.relay.gauges()["rooms_stored"] == 0
 
 
 def test_data_of_the_first_version_is_taken_over(tmp_path):

@@ -22,7 +22,6 @@ from relay_rig import (
     connect,
     envelopes,
     in_thread,
-    run,
     sealed,
     tag,
 )
@@ -31,6 +30,8 @@ from masq_relay.disk.file import FILE, open_disk
 from masq_relay.settings import BadSettings, parser, read
 from masq_relay.sockets.peers import forwarded, network
 from masq_relay.token_bucket import Bucket
+
+pytestmark = pytest.mark.real_time
 
 
 def ask(port, path):
@@ -140,94 +141,82 @@ def test_the_program_refuses_with_a_sentence(tmp_path):
     assert "newer relay" in refused("--port", "0", "--data", str(tmp_path / "e"))
 
 
-def test_health_and_metrics(tmp_path):
+async def test_health_and_metrics(tmp_path):
     """Both are answered over plain HTTP on the relay's port; anything else there is told what this is."""
-
-    async def scene():
-        command = await in_thread(lambda: Command(tmp_path))
-        assert command.line == f"masq-relay listens on ws://127.0.0.1:{command.port}"
-        client = await connect(command.port)
-        await client.join()
-        await client.take("CURRENT")
-        await client.keep(sealed(), sealed())
-        client.post(b"", ref=1)
-        await client.take("GONE")
-        assert await in_thread(lambda: ask(command.port, "/healthz")) == (200, "ok\n")
-        status, text = await in_thread(lambda: ask(command.port, "/metrics"))
-        assert status == 200
-        assert (await in_thread(lambda: ask(command.port, "/")))[0] == 426
-        await in_thread(command.end)
-        lines = [line for line in text.splitlines() if not line.startswith("#")]
-        values = dict(line.rsplit(" ", 1) for line in lines)
-        assert values["masq_relay_envelopes_stored_total"] == "2"
-        assert values["masq_relay_connections_total"] == "1"
-        assert values['masq_relay_errors_total{code="1"}'] == "1"
-        assert values["masq_relay_disk_ok"] == "1"
-        for line in text.splitlines():
-            assert line.startswith(("# HELP masq_relay_", "# TYPE masq_relay_", "masq_relay_"))
-
-    run(scene)
+    command = await in_thread(lambda: Command(tmp_path))
+    assert command.line == f"masq-relay listens on ws://127.0.0.1:{command.port}"
+    client = await connect(command.port)
+    await client.join()
+    await client.take("CURRENT")
+    await client.keep(sealed(), sealed())
+    client.post(b"", ref=1)
+    await client.take("GONE")
+    assert await in_thread(lambda: ask(command.port, "/healthz")) == (200, "ok\n")
+    status, text = await in_thread(lambda: ask(command.port, "/metrics"))
+    assert status == 200
+    assert (await in_thread(lambda: ask(command.port, "/")))[0] == 426
+    await in_thread(command.end)
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    values = dict(line.rsplit(" ", 1) for line in lines)
+    assert values["masq_relay_envelopes_stored_total"] == "2"
+    assert values["masq_relay_connections_total"] == "1"
+    assert values['masq_relay_errors_total{code="1"}'] == "1"
+    assert values["masq_relay_disk_ok"] == "1"
+    for line in text.splitlines():
+        assert line.startswith(("# HELP masq_relay_", "# TYPE masq_relay_", "masq_relay_"))
 
 
-def test_logs_show_no_contents_and_no_ids(tmp_path):
+async def test_logs_show_no_contents_and_no_ids(tmp_path):
     """Every line of the log is JSON; no room, token, envelope or address is in it in any usual spelling."""
+    command = await in_thread(lambda: Command(tmp_path, "--log", "debug"))
+    envelope = sealed("<a known text>")
+    client = await connect(command.port)
+    await client.join()
+    await client.take("CURRENT")
+    await client.keep(envelope)
+    client.ask(channel=2, token=bytes(32))
+    client.send(b"\xffnonsense")
+    await client.take("GONE")
+    status, said = await in_thread(command.end)
+    assert status == 0
+    events = [json.loads(line) for line in said.splitlines()]
+    assert [event["event"] for event in events] == ["listening", "cut off", "stopped"]
+    assert events[1]["code"] == 1
+    for secret in (ROOM, TOKEN, envelope, b"<a known text>", tag(envelope)):
+        for spelling in (secret.hex(), str(secret), repr(secret)[2:-1]):
+            assert spelling not in said
+    assert said.count("127.0.0.1") == 1  # where it listens
+    assert events[0]["host"] == "127.0.0.1"
 
-    async def scene():
-        command = await in_thread(lambda: Command(tmp_path, "--log", "debug"))
-        envelope = sealed("<a known text>")
+
+async def test_sigterm_stops_gracefully(tmp_path):
+    """What was posted before is kept and acknowledged; all hear code 11; the program ends with status 0, soon."""
+    command = await in_thread(lambda: Command(tmp_path))
+    clients = []
+    for _ in range(3):
         client = await connect(command.port)
         await client.join()
         await client.take("CURRENT")
-        await client.keep(envelope)
-        client.ask(channel=2, token=bytes(32))
-        client.send(b"\xffnonsense")
-        await client.take("GONE")
-        status, said = await in_thread(command.end)
-        assert status == 0
-        events = [json.loads(line) for line in said.splitlines()]
-        assert [event["event"] for event in events] == ["listening", "cut off", "stopped"]
-        assert events[1]["code"] == 1
-        for secret in (ROOM, TOKEN, envelope, b"<a known text>", tag(envelope)):
-            for spelling in (secret.hex(), str(secret), repr(secret)[2:-1]):
-                assert spelling not in said
-        assert said.count("127.0.0.1") == 1  # where it listens
-        assert events[0]["host"] == "127.0.0.1"
-
-    run(scene)
-
-
-def test_sigterm_stops_gracefully(tmp_path):
-    """What was posted before is kept and acknowledged; all hear code 11; the program ends with status 0, soon."""
-
-    async def scene():
-        command = await in_thread(lambda: Command(tmp_path))
-        clients = []
-        for _ in range(3):
-            client = await connect(command.port)
-            await client.join()
-            await client.take("CURRENT")
-            clients.append(client)
-        for ref in range(500):
-            clients[0].post(sealed(), ref)
-        while (await clients[0].next())[0] != "STORED":
-            pass
-        began = time.monotonic()
-        ending = asyncio.ensure_future(in_thread(command.end))
-        stored = 1
-        for client in clients:
-            heard = await client.take("GONE")
-            assert heard[-2][:4] == ("ERROR", 0xFFFF, 0, 11)
-            assert client.code == 1001
-            stored += sum(each[0] == "STORED" for each in heard)
-        assert (await ending)[0] == 0
-        assert time.monotonic() - began < seconds(15)
-        command = await in_thread(lambda: Command(tmp_path))
-        client = await connect(command.port)
-        assert (await client.join())[2] >= stored
-        await client.close()
-        await in_thread(command.end)
-
-    run(scene)
+        clients.append(client)
+    for ref in range(500):
+        clients[0].post(sealed(), ref)
+    while (await clients[0].next())[0] != "STORED":
+        pass
+    began = time.monotonic()
+    ending = asyncio.ensure_future(in_thread(command.end))
+    stored = 1
+    for client in clients:
+        heard = await client.take("GONE")
+        assert heard[-2][:4] == ("ERROR", 0xFFFF, 0, 11)
+        assert client.code == 1001
+        stored += sum(each[0] == "STORED" for each in heard)
+    assert (await ending)[0] == 0
+    assert time.monotonic() - began < seconds(15)
+    command = await in_thread(lambda: Command(tmp_path))
+    client = await connect(command.port)
+    assert (await client.join())[2] >= stored
+    await client.close()
+    await in_thread(command.end)
 
 
 def test_help_lists_every_option(capsys):
@@ -296,23 +285,19 @@ def test_a_bucket():
     assert bucket.take(0, 4.0) == 0.0  # a clock that went back takes nothing away
 
 
-def test_tls(tmp_path):
+async def test_tls(tmp_path):
     """With a certificate the relay speaks wss: large envelopes pass both ways, and a backlog arrives whole."""
     file = certificate(tmp_path)
-
-    async def scene():
-        command = await in_thread(lambda: Command(tmp_path / "data", "--certfile", str(file)))
-        assert command.line.startswith("masq-relay listens on wss://")
-        context = ssl.create_default_context(cafile=str(file))
-        clients = [await connect(command.port, tls=context) for _ in range(2)]
-        kept = [sealed(size=size) for size in (64, 100_000, 300_000)]
-        await clients[0].join()
-        await clients[0].take("CURRENT")
-        await clients[0].keep(*kept)
-        await clients[1].join()
-        assert envelopes(await clients[1].take("CURRENT")) == list(enumerate(kept, 1))
-        for client in clients:
-            await client.close()
-        assert (await in_thread(command.end))[0] == 0
-
-    run(scene)
+    command = await in_thread(lambda: Command(tmp_path / "data", "--certfile", str(file)))
+    assert command.line.startswith("masq-relay listens on wss://")
+    context = ssl.create_default_context(cafile=str(file))
+    clients = [await connect(command.port, tls=context) for _ in range(2)]
+    kept = [sealed(size=size) for size in (64, 100_000, 300_000)]
+    await clients[0].join()
+    await clients[0].take("CURRENT")
+    await clients[0].keep(*kept)
+    await clients[1].join()
+    assert envelopes(await clients[1].take("CURRENT")) == list(enumerate(kept, 1))
+    for client in clients:
+        await client.close()
+    assert (await in_thread(command.end))[0] == 0

@@ -9,10 +9,13 @@ import sys
 import threading
 
 import pytest
-from relay_rig import PATIENCE, ROOT, Clock, connect, in_thread, relay, run, sealed, until
+from asynchronous import until
+from relay_rig import PATIENCE, ROOT, Clock, connect, in_thread, relay, sealed
 
 from masq_relay.event_log import LINES_BURST, EventLog
 from masq_relay.log_lines import MOST_WAITING, LogLines
+
+pytestmark = pytest.mark.real_time
 
 
 class Broken:
@@ -37,109 +40,97 @@ FAILURES = [
 
 
 @pytest.mark.parametrize("error", FAILURES, ids=lambda error: type(error).__name__)
-def test_a_log_that_cannot_be_written(tmp_path, error):
+async def test_a_log_that_cannot_be_written(tmp_path, error):
     """Posts are answered while the disk fails, counts come back, members leave, and old rooms go as ever."""
+    elapsed = Clock()
+    async with relay(tmp_path, elapsed=elapsed, retention=60) as r:
+        r.relay.event_log._out = Broken(error)
+        client, idle = await r.member(), await r.member(room=b"i" * 16)
+        await idle.keep(sealed())
+        await idle.close()
+        commit = r.relay._disk.commit
 
-    async def scene():
-        elapsed = Clock()
-        async with relay(tmp_path, elapsed=elapsed, retention=60) as r:
-            r.relay.event_log._out = Broken(error)
-            client, idle = await r.member(), await r.member(room=b"i" * 16)
-            await idle.keep(sealed())
-            await idle.close()
-            commit = r.relay._disk.commit
+        def full(works, now):
+            for work in works:
+                work.envelopes.append(None)
+            return commit(works, now)
 
-            def full(works, now):
-                for work in works:
-                    work.envelopes.append(None)
-                return commit(works, now)
-
-            r.relay._disk.commit = full
-            for ref in (1, 2, 3):
-                client.post(sealed(), ref)
-                assert (await client.next("ERROR"))[1:4] == (1, ref, 12)
-            assert (r.relay.space.unsaved, r.relay.event_log.lost > 0) == (0, True)
-            r.relay._disk.commit = commit
-            assert await client.keep(sealed()) == [1]
-            stranger = await r.client()
-            stranger.send(b"\xff")
-            await stranger.take("GONE")
-            elapsed.ms += 61_000
-            await until(lambda: r.relay.metrics.counts["rooms_expired_total"] == 1, "the idle room's end")
-            await client.silence()
-
-    run(scene)
+        r.relay._disk.commit = full
+        for ref in (1, 2, 3):
+            client.post(sealed(), ref)
+            assert (await client.next("ERROR"))[1:4] == (1, ref, 12)
+        assert (r.relay.space.unsaved, r.relay.event_log.lost > 0) == (0, True)
+        r.relay._disk.commit = commit
+        assert await client.keep(sealed()) == [1]
+        stranger = await r.client()
+        stranger.send(b"\xff")
+        await stranger.take("GONE")
+        elapsed.ms += 61_000
+        await until(lambda: r.relay.metrics.counts["rooms_expired_total"] == 1, "the idle room's end")
+        await client.silence()
 
 
-def test_tidying_goes_on_after_any_failure(tmp_path):
+async def test_tidying_goes_on_after_any_failure(tmp_path):
     """Whatever one round of tidying raises, the next ones come."""
+    async with relay(tmp_path) as r:
+        size, rounds = r.relay._disk.size, []
 
-    async def scene():
-        async with relay(tmp_path) as r:
-            size, rounds = r.relay._disk.size, []
+        def odd():
+            rounds.append(1)
+            if len(rounds) < 3:
+                raise PermissionError(errno.EACCES, "denied")
+            return size()
 
-            def odd():
-                rounds.append(1)
-                if len(rounds) < 3:
-                    raise PermissionError(errno.EACCES, "denied")
-                return size()
-
-            r.relay._disk.size = odd
-            await until(lambda: len(rounds) > 4, "another round")
-
-    run(scene)
+        r.relay._disk.size = odd
+        await until(lambda: len(rounds) > 4, "another round")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pipe that breaks")
 @pytest.mark.parametrize("reader", ["gone", "asleep"])
-def test_a_program_whose_log_nobody_reads(tmp_path, reader):
+async def test_a_program_whose_log_nobody_reads(tmp_path, reader):
     """A relay whose standard error is a broken pipe, or one that nobody empties, serves and stops as ever."""
-
-    async def scene():
-        read, write = os.pipe()
-        if reader == "gone":
-            os.close(read)
-        else:
-            os.set_blocking(write, False)
-            with open(write, "wb", buffering=0, closefd=False) as full:
-                while full.write(bytes(4096)):
-                    pass
-            os.set_blocking(write, True)
-        command = [
-            sys.executable,
-            "-m",
-            "masq_relay",
-            "--port",
-            "0",
-            "--data",
-            str(tmp_path),
-            "--log",
-            "debug",
-        ]
-        program = subprocess.Popen(
-            command,
-            env=dict(os.environ, PYTHONPATH=str(ROOT / "relay")),
-            stdout=subprocess.PIPE,
-            stderr=write,
-            text=True,
-        )
-        os.close(write)
-        port = int((await in_thread(program.stdout.readline)).strip().rsplit(":", 1)[1])
-        for _ in range(3):
-            client = await connect(port)
-            client.send(b"\xff")
-            await client.take("GONE")
+    read, write = os.pipe()
+    if reader == "gone":
+        os.close(read)
+    else:
+        os.set_blocking(write, False)
+        with open(write, "wb", buffering=0, closefd=False) as full:
+            while full.write(bytes(4096)):
+                pass
+        os.set_blocking(write, True)
+    command = [
+        sys.executable,
+        "-m",
+        "masq_relay",
+        "--port",
+        "0",
+        "--data",
+        str(tmp_path),
+        "--log",
+        "debug",
+    ]
+    program = subprocess.Popen(
+        command,
+        env=dict(os.environ, PYTHONPATH=str(ROOT / "relay")),
+        stdout=subprocess.PIPE,
+        stderr=write,
+        text=True,
+    )
+    os.close(write)
+    port = int((await in_thread(program.stdout.readline)).strip().rsplit(":", 1)[1])
+    for _ in range(3):
         client = await connect(port)
-        await client.join()
-        await client.take("CURRENT")
-        assert await client.keep(sealed()) == [1]
-        program.terminate()
-        assert await in_thread(lambda: program.wait(PATIENCE)) == 0
-        program.stdout.close()
-        if reader == "asleep":
-            os.close(read)
-
-    run(scene)
+        client.send(b"\xff")
+        await client.take("GONE")
+    client = await connect(port)
+    await client.join()
+    await client.take("CURRENT")
+    assert await client.keep(sealed()) == [1]
+    program.terminate()
+    assert await in_thread(lambda: program.wait(PATIENCE)) == 0
+    program.stdout.close()
+    if reader == "asleep":
+        os.close(read)
 
 
 def test_a_log_is_not_flooded():

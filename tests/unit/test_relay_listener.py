@@ -12,13 +12,16 @@ import sys
 import time
 
 import pytest
+from asynchronous import until
 from patience import seconds
-from relay_rig import Command, certificate, connect, in_thread, relay, run, sealed, until
+from relay_rig import Command, certificate, connect, in_thread, relay, sealed
 
 from masq_relay.certificate import BadCertificate
 from masq_relay.certificate_renewal import certificate as served
 from masq_relay.disk import file
 from masq_relay.disk.file import FILE, UnusableData, open_disk
+
+pytestmark = pytest.mark.real_time
 
 PROXIED = "X-Forwarded-For"
 
@@ -65,121 +68,100 @@ UPGRADE = {
 
 
 @pytest.mark.parametrize("limit", ["peer_arriving", "arriving"])
-def test_sockets_that_say_nothing_are_few(tmp_path, limit):
+async def test_sockets_that_say_nothing_are_few(tmp_path, limit):
     """Of sockets that are no connections yet the oldest go, of an address as of all; who says what it wants is in."""
-
-    async def scene():
-        async with relay(tmp_path, **{limit: 4}) as r:
-            member = await r.member()
-            idle = [half_request(r.port) for _ in range(12)]
-            await until(lambda: r.relay.metrics.counts["turned_away_total"] == 8, "the oldest eight's end")
-            await until(
-                lambda: [ended(each) for each in idle] == [True] * 8 + [False] * 4, "their sockets' end"
-            )
-            assert r.relay.gauges()["arriving"] == 4
-            await (await r.client()).silence()
-            assert await member.keep(sealed()) == [1]
-            for each in idle:
-                each.close()
-            await until(lambda: r.relay.gauges()["arriving"] == 0)
-
-    run(scene)
+    async with relay(tmp_path, **{limit: 4}) as r:
+        member = await r.member()
+        idle = [half_request(r.port) for _ in range(12)]
+        await until(lambda: r.relay.metrics.counts["turned_away_total"] == 8, "the oldest eight's end")
+        await until(lambda: [ended(each) for each in idle] == [True] * 8 + [False] * 4, "their sockets' end")
+        assert r.relay.gauges()["arriving"] == 4
+        await (await r.client()).silence()
+        assert await member.keep(sealed()) == [1]
+        for each in idle:
+            each.close()
+        await until(lambda: r.relay.gauges()["arriving"] == 0)
 
 
-def test_sockets_beyond_the_connections_of_an_address(tmp_path):
+async def test_sockets_beyond_the_connections_of_an_address(tmp_path):
     """Who has all its connections, and as many that were refused and stay, gets no further socket."""
-
-    async def scene():
-        async with relay(tmp_path, peer_connections=2, peer_arriving=3, grace=30.0) as r:
-            clients = [await r.client(), await r.client()]
-            refused = []
-            for _ in range(3):
-                refused.append(await r.client(hello=False))
-                refused[-1].transport.underlying_transport.pause_reading()
-            more = [half_request(r.port) for _ in range(6)]
-            await until(lambda: all(map(ended, more)), "their end")
-            for each in more:
-                each.close()
-            for each in clients:
-                await each.silence()
-            for each in refused:
-                each.transport.underlying_transport.abort()
-            await until(lambda: len(r.relay.connections) == 2, "the end of those that were refused")
-
-    run(scene)
+    async with relay(tmp_path, peer_connections=2, peer_arriving=3, grace=30.0) as r:
+        clients = [await r.client(), await r.client()]
+        refused = []
+        for _ in range(3):
+            refused.append(await r.client(hello=False))
+            refused[-1].transport.underlying_transport.pause_reading()
+        more = [half_request(r.port) for _ in range(6)]
+        await until(lambda: all(map(ended, more)), "their end")
+        for each in more:
+            each.close()
+        for each in clients:
+            await each.silence()
+        for each in refused:
+            each.transport.underlying_transport.abort()
+        await until(lambda: len(r.relay.connections) == 2, "the end of those that were refused")
 
 
-def test_a_silent_socket_ends_with_tls_too(tmp_path):
+async def test_a_silent_socket_ends_with_tls_too(tmp_path):
     """Who never begins TLS has as long as who never asks."""
     file = certificate(tmp_path)
-
-    async def scene():
-        start = {"certificate": served(str(file), None)}
-        async with relay(tmp_path / "data", start=start, hello=0.3) as r:
-            began = time.monotonic()
-            silent = socket.create_connection(("127.0.0.1", r.port))
-            await until(lambda: ended(silent), "its end")
-            assert time.monotonic() - began < seconds(10)
-            await until(lambda: r.relay.gauges()["arriving"] == 0)
-            silent.close()
-
-    run(scene)
+    start = {"certificate": served(str(file), None)}
+    async with relay(tmp_path / "data", start=start, hello=0.3) as r:
+        began = time.monotonic()
+        silent = socket.create_connection(("127.0.0.1", r.port))
+        await until(lambda: ended(silent), "its end")
+        assert time.monotonic() - began < seconds(10)
+        await until(lambda: r.relay.gauges()["arriving"] == 0)
+        silent.close()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="has no limit of open files")
-def test_out_of_files(tmp_path):
+async def test_out_of_files(tmp_path):
     """A relay that gets no more sockets tries again now and then, serves who is in, and then who has waited."""
     import resource
 
-    async def scene():
-        async with relay(tmp_path) as r:
-            member = await r.member()
-            waiting = socket.socket()
-            soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-            next_file = os.dup(0)
-            os.close(next_file)
-            resource.setrlimit(resource.RLIMIT_NOFILE, (next_file, hard))
-            try:
-                waiting.connect(("127.0.0.1", r.port))
-                await until(lambda: r.relay.metrics.counts["accepts_failed_total"], "the first failure")
-                for _ in range(50):
-                    await member.keep(sealed())
-                assert r.relay.metrics.counts["accepts_failed_total"] < 20
-            finally:
-                resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-            waiting.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
-            waiting.settimeout(seconds(20))
-            assert (await in_thread(lambda: waiting.recv(100))).startswith(b"HTTP/1.1 200")
-            waiting.close()
-            lines = [json.loads(line) for line in r.said.getvalue().splitlines()]
-            assert [each["reason"] for each in lines if each["event"] == "no more sockets"][0] == "EMFILE"
-
-    run(scene)
+    async with relay(tmp_path) as r:
+        member = await r.member()
+        waiting = socket.socket()
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        next_file = os.dup(0)
+        os.close(next_file)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (next_file, hard))
+        try:
+            waiting.connect(("127.0.0.1", r.port))
+            await until(lambda: r.relay.metrics.counts["accepts_failed_total"], "the first failure")
+            for _ in range(50):
+                await member.keep(sealed())
+            assert r.relay.metrics.counts["accepts_failed_total"] < 20
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        waiting.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        waiting.settimeout(seconds(20))
+        assert (await in_thread(lambda: waiting.recv(100))).startswith(b"HTTP/1.1 200")
+        waiting.close()
+        lines = [json.loads(line) for line in r.said.getvalue().splitlines()]
+        assert [each["reason"] for each in lines if each["event"] == "no more sockets"][0] == "EMFILE"
 
 
-def test_the_counts_are_for_this_machine(tmp_path):
+async def test_the_counts_are_for_this_machine(tmp_path):
     """/metrics is refused to what a proxy passes on and to names that point here; a port of its own has it alone."""
-
-    async def scene():
-        async with relay(tmp_path) as r:
-            assert (await answer(r.port, "/metrics"))[0] == 200
-            assert (await answer(r.port, "/metrics", Host="localhost"))[0] == 200
-            assert (await answer(r.port, "/metrics", Host="rebound.evil.example"))[0] == 403
-            assert (await answer(r.port, "/metrics", X_Forwarded_For="192.0.2.7"))[0] == 403
-            assert (await answer(r.port, "/healthz", Host="relay.example"))[0] == 200
-        async with relay(tmp_path, start={"metrics_port": 0}) as r:
-            apart = r.relay.metrics_port
-            assert (await answer(r.port, "/metrics"))[0] == 403
-            assert (await answer(apart, "/metrics", Host="rebound.evil.example"))[0] == 403
-            status, text = await answer(apart, "/metrics")
-            assert (status, "masq_relay_connections_total" in text) == (200, True)
-            assert (await answer(apart, "/healthz"))[0] == 200
-            assert (await answer(apart, "/", **UPGRADE))[0] == 404
-
-    run(scene)
+    async with relay(tmp_path) as r:
+        assert (await answer(r.port, "/metrics"))[0] == 200
+        assert (await answer(r.port, "/metrics", Host="localhost"))[0] == 200
+        assert (await answer(r.port, "/metrics", Host="rebound.evil.example"))[0] == 403
+        assert (await answer(r.port, "/metrics", X_Forwarded_For="192.0.2.7"))[0] == 403
+        assert (await answer(r.port, "/healthz", Host="relay.example"))[0] == 200
+    async with relay(tmp_path, start={"metrics_port": 0}) as r:
+        apart = r.relay.metrics_port
+        assert (await answer(r.port, "/metrics"))[0] == 403
+        assert (await answer(apart, "/metrics", Host="rebound.evil.example"))[0] == 403
+        status, text = await answer(apart, "/metrics")
+        assert (status, "masq_relay_connections_total" in text) == (200, True)
+        assert (await answer(apart, "/healthz"))[0] == 200
+        assert (await answer(apart, "/", **UPGRADE))[0] == 404
 
 
-def test_pages_that_may_connect(tmp_path):
+async def test_pages_that_may_connect(tmp_path):
     """On this machine alone, pages of this machine may connect; behind a proxy all; where some are named, those."""
 
     async def asked(r, origin, **more):
@@ -210,45 +192,37 @@ def test_pages_that_may_connect(tmp_path):
         async with relay(tmp_path, behind_proxy=True) as r:
             assert await asked(r, "https://any.example", X_Forwarded_For="192.0.2.7") == 101
 
-    run(scene)
+    await scene()
 
 
-def test_peers_behind_a_proxy(tmp_path):
+async def test_peers_behind_a_proxy(tmp_path):
     """The last address of the last line is who counts, with a port or not; who is not named is refused, and said so."""
-
-    async def scene():
-        async with relay(tmp_path, behind_proxy=True, peer_connections=2) as r:
-            for lines in (
-                [(PROXIED, "9.9.9.1"), (PROXIED, "203.0.113.7")],
-                [(PROXIED, "9.9.9.2"), (PROXIED, "203.0.113.7:4711")],
-            ):
-                await (await r.client(headers=lines)).silence()
-            third = await r.client(hello=False, headers=[(PROXIED, "9.9.9.3, 203.0.113.7")])
-            assert (await third.take("GONE"))[-2][3] == 8
-            await (await r.client(headers=[(PROXIED, "203.0.113.8")])).silence()
-            for number in (1, 2):
-                await (await r.client(headers=[(PROXIED, f"2001:db8:0:{number}::1")])).silence()
-            fourth = await r.client(hello=False, headers=[(PROXIED, "2001:db8:0:ff::1")])
-            assert (await fourth.take("GONE"))[-2][3] == 8
-            assert (await answer(r.port, **UPGRADE))[0] == 400
-            assert (await answer(r.port, **UPGRADE, X_Forwarded_For="unknown"))[0] == 400
-            assert r.said.getvalue().count("proxy names no address") == 2
-            assert len(r.relay.peers) == 3
-
-    run(scene)
+    async with relay(tmp_path, behind_proxy=True, peer_connections=2) as r:
+        for lines in (
+            [(PROXIED, "9.9.9.1"), (PROXIED, "203.0.113.7")],
+            [(PROXIED, "9.9.9.2"), (PROXIED, "203.0.113.7:4711")],
+        ):
+            await (await r.client(headers=lines)).silence()
+        third = await r.client(hello=False, headers=[(PROXIED, "9.9.9.3, 203.0.113.7")])
+        assert (await third.take("GONE"))[-2][3] == 8
+        await (await r.client(headers=[(PROXIED, "203.0.113.8")])).silence()
+        for number in (1, 2):
+            await (await r.client(headers=[(PROXIED, f"2001:db8:0:{number}::1")])).silence()
+        fourth = await r.client(hello=False, headers=[(PROXIED, "2001:db8:0:ff::1")])
+        assert (await fourth.take("GONE"))[-2][3] == 8
+        assert (await answer(r.port, **UPGRADE))[0] == 400
+        assert (await answer(r.port, **UPGRADE, X_Forwarded_For="unknown"))[0] == 400
+        assert r.said.getvalue().count("proxy names no address") == 2
+        assert len(r.relay.peers) == 3
 
 
-def test_a_proxy_that_nobody_spoke_of(tmp_path):
+async def test_a_proxy_that_nobody_spoke_of(tmp_path):
     """A relay that is not told of the proxy before it says once that all its users count as one."""
-
-    async def scene():
-        async with relay(tmp_path) as r:
-            for number in range(3):
-                await (await r.client(headers=[(PROXIED, f"192.0.2.{number}")])).silence()
-            assert r.said.getvalue().count("no --behind-proxy") == 1
-            assert len(r.relay.peers) == 1
-
-    run(scene)
+    async with relay(tmp_path) as r:
+        for number in range(3):
+            await (await r.client(headers=[(PROXIED, f"192.0.2.{number}")])).silence()
+        assert r.said.getvalue().count("no --behind-proxy") == 1
+        assert len(r.relay.peers) == 1
 
 
 def has_ipv6():
@@ -260,18 +234,14 @@ def has_ipv6():
 
 
 @pytest.mark.skipif(not has_ipv6(), reason="needs IPv6")
-def test_several_hosts(tmp_path):
+async def test_several_hosts(tmp_path):
     """A relay listens at each --host, all at one port; the line that it prints names them."""
-
-    async def scene():
-        command = await in_thread(lambda: Command(tmp_path, "--host", "127.0.0.1", "--host", "::1"))
-        port = command.port
-        assert command.line == f"masq-relay listens on ws://127.0.0.1:{port} and ws://[::1]:{port}"
-        await (await connect(port)).close()
-        socket.create_connection(("::1", port)).close()
-        assert (await in_thread(command.end))[0] == 0
-
-    run(scene)
+    command = await in_thread(lambda: Command(tmp_path, "--host", "127.0.0.1", "--host", "::1"))
+    port = command.port
+    assert command.line == f"masq-relay listens on ws://127.0.0.1:{port} and ws://[::1]:{port}"
+    await (await connect(port)).close()
+    socket.create_connection(("::1", port)).close()
+    assert (await in_thread(command.end))[0] == 0
 
 
 def serial(port, file):
@@ -282,28 +252,24 @@ def serial(port, file):
         return secured.getpeercert(binary_form=True)
 
 
-def test_a_certificate_that_is_renewed(tmp_path):
+async def test_a_certificate_that_is_renewed(tmp_path):
     """New files are taken up by who connects from then on; files that do not fit are said, and the old one stays."""
     file = certificate(tmp_path)
-
-    async def scene():
-        start = {"certificate": served(str(file), None)}
-        async with relay(tmp_path / "data", start=start) as r:
-            tls = ssl.create_default_context(cafile=str(file))
-            before = await connect(r.port, tls=tls)
-            shown = [await in_thread(lambda: serial(r.port, file))]
-            certificate(tmp_path)
-            await until(lambda: '"certificate taken"' in r.said.getvalue(), "the new one")
-            shown.append(await in_thread(lambda: serial(r.port, file)))
-            content = file.read_bytes()
-            file.write_bytes(content[: content.index(b"-----BEGIN PRIVATE")])
-            await until(lambda: '"certificate not taken"' in r.said.getvalue(), "the refusal")
-            shown.append(await in_thread(lambda: serial(r.port, file)))
-            assert shown[0] != shown[1] == shown[2]
-            await before.silence()
-            assert r.said.getvalue().count("certificate not taken") == 1
-
-    run(scene)
+    start = {"certificate": served(str(file), None)}
+    async with relay(tmp_path / "data", start=start) as r:
+        tls = ssl.create_default_context(cafile=str(file))
+        before = await connect(r.port, tls=tls)
+        shown = [await in_thread(lambda: serial(r.port, file))]
+        certificate(tmp_path)
+        await until(lambda: '"certificate taken"' in r.said.getvalue(), "the new one")
+        shown.append(await in_thread(lambda: serial(r.port, file)))
+        content = file.read_bytes()
+        file.write_bytes(content[: content.index(b"-----BEGIN PRIVATE")])
+        await until(lambda: '"certificate not taken"' in r.said.getvalue(), "the refusal")
+        shown.append(await in_thread(lambda: serial(r.port, file)))
+        assert shown[0] != shown[1] == shown[2]
+        await before.silence()
+        assert r.said.getvalue().count("certificate not taken") == 1
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="needs SIGHUP")

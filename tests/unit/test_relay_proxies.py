@@ -10,10 +10,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from asynchronous import until
 from free_ports import free_port
 from patience import seconds
 from picows import ws_connect
-from relay_rig import Client, _Ears, in_thread, relay, run, sealed, until
+from relay_rig import Client, _Ears, in_thread, relay, sealed
+
+pytestmark = pytest.mark.real_time
 
 TEXT = (Path(__file__).parents[2] / "docs" / "relay.md").read_text(encoding="utf-8")
 NGINX = """
@@ -101,38 +104,34 @@ async def connected(port, address, **headers):
         for each in ("nginx", "haproxy")
     ],
 )
-def test_behind_a_real_proxy(tmp_path, name):
+async def test_behind_a_real_proxy(tmp_path, name):
     """Users of a proxy count each for themselves whatever they claim, large envelopes pass, and the counts do not."""
+    async with relay(tmp_path / "data", behind_proxy=True, peer_connections=2) as r:
+        with running(name, tmp_path, r.port) as port:
 
-    async def scene():
-        async with relay(tmp_path / "data", behind_proxy=True, peer_connections=2) as r:
-            with running(name, tmp_path, r.port) as port:
+            def listens():
+                with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+                    return True
 
-                def listens():
-                    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
-                        return True
-
-                await until(listens, f"{name} listening")
-                ours = [await connected(port, "127.0.0.1", claims=[f"9.9.9.{n}"]) for n in range(2)]
-                for each in ours:
-                    await each.next("WELCOME")
-                for claims in ([], ["127.0.0.2"], ["127.0.0.2", "203.0.113.1"]):
-                    third = await connected(port, "127.0.0.1", claims=claims)
-                    assert (await third.take("GONE"))[-2][3] == 8
-                other = await connected(port, "127.0.0.2", claims=["127.0.0.1"])
-                await other.next("WELCOME")
-                for each in (ours[0], other):
-                    each.ask()
-                    await each.take("CURRENT")
-                envelope = sealed(size=600_000)
-                assert await other.keep(envelope) == [1]
-                assert (await ours[0].take("ENVELOPE"))[-1][4] == envelope
-                assert sorted(r.relay.peers._known) == ["127.0.0.1", "127.0.0.2"]
-                with socket.create_connection(("127.0.0.1", port)) as found:
-                    found.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-                    assert b" 403 " in (await in_thread(lambda: found.recv(100)))
-                for each in (*ours, other):
-                    each.transport.disconnect(graceful=False)
-                await until(lambda: not r.relay.connections)
-
-    run(scene)
+            await until(listens, f"{name} listening")
+            ours = [await connected(port, "127.0.0.1", claims=[f"9.9.9.{n}"]) for n in range(2)]
+            for each in ours:
+                await each.next("WELCOME")
+            for claims in ([], ["127.0.0.2"], ["127.0.0.2", "203.0.113.1"]):
+                third = await connected(port, "127.0.0.1", claims=claims)
+                assert (await third.take("GONE"))[-2][3] == 8
+            other = await connected(port, "127.0.0.2", claims=["127.0.0.1"])
+            await other.next("WELCOME")
+            for each in (ours[0], other):
+                each.ask()
+                await each.take("CURRENT")
+            envelope = sealed(size=600_000)
+            assert await other.keep(envelope) == [1]
+            assert (await ours[0].take("ENVELOPE"))[-1][4] == envelope
+            assert sorted(r.relay.peers._known) == ["127.0.0.1", "127.0.0.2"]
+            with socket.create_connection(("127.0.0.1", port)) as found:
+                found.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+                assert b" 403 " in (await in_thread(lambda: found.recv(100)))
+            for each in (*ours, other):
+                each.transport.disconnect(graceful=False)
+            await until(lambda: not r.relay.connections)

@@ -13,48 +13,36 @@ from masq.errors import ProtocolError
 NONCE = "ab" * 16
 
 
-def test_allow_is_for_the_origin_that_was_shown() -> None:
+async def test_allow_is_for_the_origin_that_was_shown() -> None:
     """Where the request under a nonce is another app's than the one that the page has shown, nothing is allowed."""
-
-    async def scenario() -> None:
-        rig = await Rig().start()
-        page = rig.page()
-        await page.call("create_profile", "Ann", "", True)
-        rig.app(OTHER, NONCE)
-        answer: Any = await page.call("answer", NONCE, True, APP)
-        assert answer[0] == "ProtocolError"
-        assert rig.engine.profile is not None and rig.engine.profile.approved() == []
-        assert await page.call("answer", NONCE, True, OTHER) is True
-        assert rig.engine.profile.approved() == [OTHER]
-
-    asyncio.run(scenario())
+    rig = await Rig().start()
+    page = rig.page()
+    await page.call("create_profile", "Ann", "", True)
+    rig.app(OTHER, NONCE)
+    answer: Any = await page.call("answer", NONCE, True, APP)
+    assert answer[0] == "ProtocolError"
+    assert rig.engine.profile is not None and rig.engine.profile.approved() == []
+    assert await page.call("answer", NONCE, True, OTHER) is True
+    assert rig.engine.profile.approved() == [OTHER]
 
 
-def test_an_answer_that_names_no_origin_is_none() -> None:
+async def test_an_answer_that_names_no_origin_is_none() -> None:
     """A page must say which app it has shown."""
-
-    async def scenario() -> None:
-        rig = await Rig().start()
-        asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
-        page = rig.page()
-        await page.call("create_profile", "Ann", "", True)
-        rig.app(APP, NONCE)
-        answer: Any = await page.call("answer", NONCE, True)
-        assert answer[0] == "ProtocolError"
-        assert rig.engine.profile is not None and rig.engine.profile.approved() == []
-
-    asyncio.run(scenario())
+    rig = await Rig().start()
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
+    page = rig.page()
+    await page.call("create_profile", "Ann", "", True)
+    rig.app(APP, NONCE)
+    answer: Any = await page.call("answer", NONCE, True)
+    assert answer[0] == "ProtocolError"
+    assert rig.engine.profile is not None and rig.engine.profile.approved() == []
 
 
-def test_a_nonce_stays_its_first_apps() -> None:
+async def test_a_nonce_stays_its_first_apps() -> None:
     """After the app has gone, its nonce is no other app's, and its own again."""
-
-    async def scenario() -> None:
-        rig = await Rig().start()
-        tab = rig.app(APP, NONCE)
-        rig.engine.detach(tab.session)  # type: ignore[attr-defined]
-        with pytest.raises(ProtocolError):
-            rig.app(OTHER, NONCE)
-        rig.app(APP, NONCE)
-
-    asyncio.run(scenario())
+    rig = await Rig().start()
+    tab = rig.app(APP, NONCE)
+    rig.engine.detach(tab.session)  # type: ignore[attr-defined]
+    with pytest.raises(ProtocolError):
+        rig.app(OTHER, NONCE)
+    rig.app(APP, NONCE)

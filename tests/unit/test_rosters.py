@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from asynchronous import run, until
 from engine_rig import APP, OTHER, Peer, Rig
 from partition_rig import Apart
 from patience import seconds
 from relay_rig import relay
-from relay_rig import run as over_sockets
 from skipping import skipping
 from test_home_rows import VALUES
 
@@ -39,18 +40,6 @@ ROOT = Path(__file__).parents[2]
 PASSPHRASE = "correct horse"
 LOOSE = {"stay": True, "minutes": 0, "sync": True, "turn": 0}
 FACTS = {"approved": True, "generation": 0, "relay": "", "devices": 2}
-
-
-def run(story: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Run a story in which all speak in memory, and waiting takes no time."""
-    skipping(story())
-
-
-async def until(condition: Callable[[], Any], nominal: float = 30) -> None:
-    """Wait until it holds."""
-    async with asyncio.timeout(seconds(nominal)):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 async def connected(
@@ -114,30 +103,26 @@ def opens_by_itself(apart: Apart) -> bool:
 
 
 @pytest.mark.parametrize("what", VALUES)
-def test_no_row_of_a_roster_stops_a_copy(what: str) -> None:
+async def test_no_row_of_a_roster_stops_a_copy(what: str) -> None:
     """Rows that no device of this version writes come in: the copy goes on, starts anew, and hears the others."""
-
-    async def story() -> None:
-        rig, apart, tab, copy = await connected(stay=True)
-        failures: list[Any] = []
-        asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context))
-        assert await tab.call("set", "k", "v") is None
-        id, other = copy.identity, "d" * 16
-        keys = ["app", "app/", "app/x", "locks/zz", "x", *(f"{kind}/{of}{end}" for kind in ("removed", "policy")
-                for of in (id, other, "") for end in ("", "/", "/x"))]  # fmt: skip
-        await hostile(apart, copy, dict.fromkeys(keys, VALUES[what]))
-        assert await tab.call("get", "k") == ["v"]
-        await rig.engine.person.set_lock_minutes(7)
-        await until(lambda: copy.policy.minutes == 7)
-        apart.cut()
-        await apart.restart()
-        again = apart.app()
-        await again.status(state="ready")
-        assert await again.call("get", "k") == ["v"]
-        assert apart.partition.copies[APP].policy.minutes == 7
-        assert failures == []
-
-    run(story)
+    rig, apart, tab, copy = await connected(stay=True)
+    failures: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context))
+    assert await tab.call("set", "k", "v") is None
+    id, other = copy.identity, "d" * 16
+    keys = ["app", "app/", "app/x", "locks/zz", "x", *(f"{kind}/{of}{end}" for kind in ("removed", "policy")
+            for of in (id, other, "") for end in ("", "/", "/x"))]  # fmt: skip
+    await hostile(apart, copy, dict.fromkeys(keys, VALUES[what]))
+    assert await tab.call("get", "k") == ["v"]
+    await rig.engine.person.set_lock_minutes(7)
+    await until(lambda: copy.policy.minutes == 7)
+    apart.cut()
+    await apart.restart()
+    again = apart.app()
+    await again.status(state="ready")
+    assert await again.call("get", "k") == ["v"]
+    assert apart.partition.copies[APP].policy.minutes == 7
+    assert failures == []
 
 
 @pytest.mark.parametrize("what", VALUES)
@@ -182,62 +167,54 @@ def test_a_roster_says_the_strictest_of_what_is_in_it() -> None:
 # Stricter at once, looser and elsewhere only by a window ----------------------------------------------------
 
 
-def test_a_roster_takes_no_lock_off() -> None:
+async def test_a_roster_takes_no_lock_off() -> None:
     """What another copy writes makes no lock looser, neither of what was granted nor of what was heard since."""
-
-    async def story() -> None:
-        rig, apart, _, copy = await connected()
-        await rig.engine.person.set_lock_minutes(5)
-        await until(lambda: copy.policy.minutes == 5)
-        apart.cut()
-        await hostile(apart, copy, {f"policy/{copy.identity}": LOOSE, f"locks/{copy.identity}": LOOSE})
-        assert copy.policy == Policy(stay=False, minutes=5, sync=False, turn=0)
-        assert not opens_by_itself(apart)
-        await hostile(apart, copy, {f"policy/{copy.identity}": {**LOOSE, "minutes": 2}})
-        assert copy.policy.minutes == 2
-        await hostile(apart, copy, {f"policy/{copy.identity}": LOOSE})
-        assert copy.policy.minutes == 2
-        await apart.restart()
-        assert await apart.app().status() == {"state": "locked"}
-
-    run(story)
+    rig, apart, _, copy = await connected()
+    await rig.engine.person.set_lock_minutes(5)
+    await until(lambda: copy.policy.minutes == 5)
+    apart.cut()
+    await hostile(apart, copy, {f"policy/{copy.identity}": LOOSE, f"locks/{copy.identity}": LOOSE})
+    assert copy.policy == Policy(stay=False, minutes=5, sync=False, turn=0)
+    assert not opens_by_itself(apart)
+    await hostile(apart, copy, {f"policy/{copy.identity}": {**LOOSE, "minutes": 2}})
+    assert copy.policy.minutes == 2
+    await hostile(apart, copy, {f"policy/{copy.identity}": LOOSE})
+    assert copy.policy.minutes == 2
+    await apart.restart()
+    assert await apart.app().status() == {"state": "locked"}
 
 
-def test_a_window_makes_a_copy_looser_again() -> None:
+async def test_a_window_makes_a_copy_looser_again() -> None:
     """The person's own hand at the store's window counts at once, whatever the roster has made of the copy."""
-
-    async def story() -> None:
-        rig, apart, _, copy = await connected()
-        await hostile(apart, copy, {f"policy/{copy.identity}": {**LOOSE, "stay": False, "minutes": 1}})
-        assert copy.policy.minutes == 1
-        await rig.engine.person.set_stay_unlocked(True, PASSPHRASE)
-        await until(lambda: copy.policy.stay and copy.policy.minutes == 0)
-        assert opens_by_itself(apart)
-        apart.cut()
-        await apart.restart()
-        await apart.app().status(state="ready")
-
-    run(story)
+    rig, apart, _, copy = await connected()
+    await hostile(apart, copy, {f"policy/{copy.identity}": {**LOOSE, "stay": False, "minutes": 1}})
+    assert copy.policy.minutes == 1
+    await rig.engine.person.set_stay_unlocked(True, PASSPHRASE)
+    await until(lambda: copy.policy.stay and copy.policy.minutes == 0)
+    assert opens_by_itself(apart)
+    apart.cut()
+    await apart.restart()
+    await apart.app().status(state="ready")
 
 
-def test_a_roster_moves_no_copy(tmp_path: Path) -> None:
+@pytest.mark.real_time
+async def test_a_roster_moves_no_copy(tmp_path: Path) -> None:
     """A copy meets the others where a window has said; if the roster names another place, its app shows "off"."""
-
-    async def story(rig: Rig, apart: Apart, tab: Peer, copy: Copy, running: Any) -> None:
-        async with relay(tmp_path / "evil") as evil:
-            await hostile(apart, copy, {"app": {**FACTS, "relay": running_url(evil)}})
-            await tab.status(sync="off")
-            await tab.call("set", "k", 1)
-            core = await first_party(rig)
-            await until(lambda: core.text("k") == "1")
-            assert copy.secrets.grant.relay == running_url(running) and not evil.relay.rooms.by_key
-            await apart.connect(tab)
-            await rig.page().call("set_relay", running_url(evil))
-            await until(lambda: copy.secrets.grant.relay == running_url(evil) and evil.relay.rooms.by_key)
-            await rig.page().call("rename_profile", "Anna")
-            await tab.status(profile="Anna")
-
-    over_sockets(lambda: by_relay(tmp_path / "good", story))
+    async with (
+        by_relay(tmp_path / "good") as (rig, apart, tab, copy, running),
+        relay(tmp_path / "evil") as evil,
+    ):
+        await hostile(apart, copy, {"app": {**FACTS, "relay": running_url(evil)}})
+        await tab.status(sync="off")
+        await tab.call("set", "k", 1)
+        core = await first_party(rig)
+        await until(lambda: core.text("k") == "1")
+        assert copy.secrets.grant.relay == running_url(running) and not evil.relay.rooms.by_key
+        await apart.connect(tab)
+        await rig.page().call("set_relay", running_url(evil))
+        await until(lambda: copy.secrets.grant.relay == running_url(evil) and evil.relay.rooms.by_key)
+        await rig.page().call("rename_profile", "Anna")
+        await tab.status(profile="Anna")
 
 
 # Taken back: at once, and nothing that only the copy holds goes ---------------------------------------------
@@ -250,67 +227,55 @@ ENDINGS = {
 
 
 @pytest.mark.parametrize("how", ENDINGS)
-def test_a_roster_ends_the_access_and_destroys_nothing(how: str) -> None:
+async def test_a_roster_ends_the_access_and_destroys_nothing(how: str) -> None:
     """The app hears that it is none any more; what only the copy held is there again when the store grants it anew."""
-
-    async def story() -> None:
-        _, apart, tab, copy = await connected(stay=True)
-        await closed(apart, copy)
-        await tab.call("set", "only here", 1)
-        await hostile(apart, copy, ENDINGS[how](copy.identity))
-        await tab.status(state="unregistered")
-        assert (await tab.call("get", "only here"))[0] == "NotRegistered"
-        await until(lambda: not apart.partition.copies)
-        await until(lambda: not opens_by_itself(apart))
-        await apart.restart()
-        again = apart.app()
-        assert await again.status() == {"state": "unregistered"}
-        await apart.connect(again)
-        assert await again.call("get", "only here") == [1]
-        await until(lambda: apart.partition.copies[APP].line.together)  # type: ignore[union-attr]
-        assert again.statuses()[-1]["state"] == "ready"
-
-    run(story)
+    _, apart, tab, copy = await connected(stay=True)
+    await closed(apart, copy)
+    await tab.call("set", "only here", 1)
+    await hostile(apart, copy, ENDINGS[how](copy.identity))
+    await tab.status(state="unregistered")
+    assert (await tab.call("get", "only here"))[0] == "NotRegistered"
+    await until(lambda: not apart.partition.copies)
+    await until(lambda: not opens_by_itself(apart))
+    await apart.restart()
+    again = apart.app()
+    assert await again.status() == {"state": "unregistered"}
+    await apart.connect(again)
+    assert await again.call("get", "only here") == [1]
+    await until(lambda: apart.partition.copies[APP].line.together)  # type: ignore[union-attr]
+    assert again.statuses()[-1]["state"] == "ready"
 
 
-def test_a_copy_that_has_ended_is_erased_though_it_is_to_lock() -> None:
+async def test_a_copy_that_has_ended_is_erased_though_it_is_to_lock() -> None:
     """The store locks, or is gone, right after that it has taken the copy back: nothing of it stays on the disk."""
-
-    async def story() -> None:
-        _, apart, tab, copy = await connected()
-        await tab.call("set", "k", 1)
-        await until(lambda: copy.waiting == 0)
-        async with apart.partition._changing:
-            locking = asyncio.ensure_future(apart.partition._copies.lock(APP))
-            await hostile(apart, copy, ENDINGS["removed"](copy.identity))
-        await locking
-        await tab.status(state="unregistered")
-        await until(lambda: not _copies(apart))
-
-    run(story)
+    _, apart, tab, copy = await connected()
+    await tab.call("set", "k", 1)
+    await until(lambda: copy.waiting == 0)
+    async with apart.partition._changing:
+        locking = asyncio.ensure_future(apart.partition._copies.lock(APP))
+        await hostile(apart, copy, ENDINGS["removed"](copy.identity))
+    await locking
+    await tab.status(state="unregistered")
+    await until(lambda: not _copies(apart))
 
 
 def _copies(apart: Apart) -> list[str]:
     return [str(key) for key in apart.backend.disk.stored if str(key).startswith("copy/")]
 
 
-def test_what_an_ended_copy_held_is_erased_after_its_time() -> None:
+async def test_what_an_ended_copy_held_is_erased_after_its_time() -> None:
     """Nobody has granted it anew within thirty days: nothing of it stays."""
-
-    async def story() -> None:
-        rig, apart, tab, copy = await connected()
-        await closed(apart, copy)
-        await tab.call("set", "only here", 1)
-        await hostile(apart, copy, ENDINGS["removed"](copy.identity))
-        await until(lambda: not apart.partition.copies)
-        rig.now += KEPT_MS - 1
-        await apart.restart()
-        assert await apart.backend.scan("space/")
-        rig.now += 1
-        await apart.restart()
-        assert not await apart.backend.scan("space/") and not await apart.backend.scan("copy/")
-
-    run(story)
+    rig, apart, tab, copy = await connected()
+    await closed(apart, copy)
+    await tab.call("set", "only here", 1)
+    await hostile(apart, copy, ENDINGS["removed"](copy.identity))
+    await until(lambda: not apart.partition.copies)
+    rig.now += KEPT_MS - 1
+    await apart.restart()
+    assert await apart.backend.scan("space/")
+    rig.now += 1
+    await apart.restart()
+    assert not await apart.backend.scan("space/") and not await apart.backend.scan("copy/")
 
 
 # What cannot be said in a roster ----------------------------------------------------------------------------
@@ -327,28 +292,25 @@ async def poisoned(rig: Rig, apart: Apart, copy: Copy, rows: dict[str, Any]) -> 
     await asyncio.sleep(0.2)
 
 
-def test_a_withdrawal_is_said_whatever_stands_in_the_roster(tmp_path: Path) -> None:
+@pytest.mark.real_time
+async def test_a_withdrawal_is_said_whatever_stands_in_the_roster(tmp_path: Path) -> None:
     """With the last stamp under every key that the store writes, a copy without a window hears that its app is none."""
-
-    async def story() -> None:
-        async with relay(tmp_path) as running:
-            rig, apart, tab, copy = await connected(
-                network=NativeNetwork(), relay=f"ws://127.0.0.1:{running.port}"
-            )
-            await closed(apart, copy)
-            await until(lambda: copy.state == "live")
-            rows = {"app": FACTS | {"relay": running_url(running)}, f"policy/{copy.identity}": LOOSE}
-            await poisoned(rig, apart, copy, {**rows, f"removed/{copy.identity}": None})
-            await rig.engine.person.set_lock_minutes(5)
-            await until(lambda: copy.policy.minutes == 5)
-            await rig.engine.person.withdraw(APP)
-            await tab.status(state="unregistered")
-            await until(lambda: not apart.partition.copies)
-            assert not any(each["unheard"] for each in (await overview(rig.engine.parts))["copies"])
-            await rig.engine.stop()
-            await apart.partition.stop()
-
-    over_sockets(story)
+    async with relay(tmp_path) as running:
+        rig, apart, tab, copy = await connected(
+            network=NativeNetwork(), relay=f"ws://127.0.0.1:{running.port}"
+        )
+        await closed(apart, copy)
+        await until(lambda: copy.state == "live")
+        rows = {"app": FACTS | {"relay": running_url(running)}, f"policy/{copy.identity}": LOOSE}
+        await poisoned(rig, apart, copy, {**rows, f"removed/{copy.identity}": None})
+        await rig.engine.person.set_lock_minutes(5)
+        await until(lambda: copy.policy.minutes == 5)
+        await rig.engine.person.withdraw(APP)
+        await tab.status(state="unregistered")
+        await until(lambda: not apart.partition.copies)
+        assert not any(each["unheard"] for each in (await overview(rig.engine.parts))["copies"])
+        await rig.engine.stop()
+        await apart.partition.stop()
 
 
 def running_url(running: Any) -> str:
@@ -357,134 +319,115 @@ def running_url(running: Any) -> str:
 
 
 @pytest.mark.parametrize("how", ENDINGS)
-def test_a_copy_is_granted_whatever_stands_in_the_roster(how: str) -> None:
+async def test_a_copy_is_granted_whatever_stands_in_the_roster(how: str) -> None:
     """The last word of another copy is that this one has ended: the store's window says that it does not count."""
-
-    async def story() -> None:
-        rig, apart, _, copy = await connected()
-        await poisoned(rig, apart, copy, ENDINGS[how](copy.identity))
-        await until(lambda: not apart.partition.copies)
-        apart.cut()
-        again = apart.app()
-        await apart.connect(again)
-        await until(lambda: apart.partition.copies[APP].line.together)  # type: ignore[union-attr]
-        await asyncio.sleep(1)
-        assert again.statuses()[-1]["state"] == "ready"
-        wiped = await Apart(rig).start()  # and so does another browser's
-        fresh = wiped.app()
-        await wiped.connect(fresh)
-        await until(lambda: wiped.partition.copies[APP].line.together)  # type: ignore[union-attr]
-        await asyncio.sleep(1)
-        assert fresh.statuses()[-1]["state"] == "ready"
-
-    run(story)
+    rig, apart, _, copy = await connected()
+    await poisoned(rig, apart, copy, ENDINGS[how](copy.identity))
+    await until(lambda: not apart.partition.copies)
+    apart.cut()
+    again = apart.app()
+    await apart.connect(again)
+    await until(lambda: apart.partition.copies[APP].line.together)  # type: ignore[union-attr]
+    await asyncio.sleep(1)
+    assert again.statuses()[-1]["state"] == "ready"
+    wiped = await Apart(rig).start()  # and so does another browser's
+    fresh = wiped.app()
+    await wiped.connect(fresh)
+    await until(lambda: wiped.partition.copies[APP].line.together)  # type: ignore[union-attr]
+    await asyncio.sleep(1)
+    assert fresh.statuses()[-1]["state"] == "ready"
 
 
-def test_where_a_roster_has_no_room_the_person_is_told_who_has_not_heard() -> None:
+async def test_where_a_roster_has_no_room_the_person_is_told_who_has_not_heard() -> None:
     """The copy that is there has heard by its line, another one has not; nothing else fails, and later it is said."""
-
-    async def story() -> None:
-        rig, apart, tab, _ = await connected()
-        space = await in_the_store(rig)
-        room = space.core.max_keys
-        space.core.max_keys = 0
-        for each in space.core.keys(""):
-            await write(rig.engine.writer, space, {each: 1}, LAST)
-        assert (await rig.page().call("set_lock_minutes", 5))["profile"]["lock_minutes"] == 5
-        copy = apart.partition.copies[APP]
-        await until(lambda: copy.policy.minutes == 5)
-        assert [each["unheard"] for each in (await overview(rig.engine.parts))["copies"]] == [False]
-        await apart.connect(tab)
-        await tab.status(state="ready")
-        apart.cut()
-        await until(lambda: not rig.engine.enrolments._here.all)
-        assert [each["unheard"] for each in (await overview(rig.engine.parts))["copies"]] == [True]
-        space.core.max_keys = room
-        await rig.page().call("set_lock_minutes", 6)
-        await until(lambda: not rig.engine.parts.rosters.unheard(copy.identity, APP))
-        await rig.engine.person.withdraw(APP)
-
-    run(story)
+    rig, apart, tab, _ = await connected()
+    space = await in_the_store(rig)
+    room = space.core.max_keys
+    space.core.max_keys = 0
+    for each in space.core.keys(""):
+        await write(rig.engine.writer, space, {each: 1}, LAST)
+    assert (await rig.page().call("set_lock_minutes", 5))["profile"]["lock_minutes"] == 5
+    copy = apart.partition.copies[APP]
+    await until(lambda: copy.policy.minutes == 5)
+    assert [each["unheard"] for each in (await overview(rig.engine.parts))["copies"]] == [False]
+    await apart.connect(tab)
+    await tab.status(state="ready")
+    apart.cut()
+    await until(lambda: not rig.engine.enrolments._here.all)
+    assert [each["unheard"] for each in (await overview(rig.engine.parts))["copies"]] == [True]
+    space.core.max_keys = room
+    await rig.page().call("set_lock_minutes", 6)
+    await until(lambda: not rig.engine.parts.rosters.unheard(copy.identity, APP))
+    await rig.engine.person.withdraw(APP)
 
 
 @pytest.mark.parametrize("where", ["the store", "the copy"])
-def test_a_roster_that_cannot_be_read_is_told_anew(where: str) -> None:
+async def test_a_roster_that_cannot_be_read_is_told_anew(where: str) -> None:
     """It holds nothing that is not said again: its damage stops neither the store nor the copy."""
-
-    async def story() -> None:
-        rig, apart, tab, copy = await connected(stay=True)
-        await tab.call("set", "k", "v")
-        space, disk = (
-            (await in_the_store(rig), rig.backend.disk)
-            if where == "the store"
-            else (copy.roster, apart.backend.disk)
-        )
-        for key in list(disk.stored):
-            if str(key).startswith(space._checkpoint):
-                disk.stored[key] = b"\x00" * 64
-        apart.cut()
-        await (rig.restart() if where == "the store" else apart.restart())
-        again = apart.app() if where == "the copy" else tab
-        await again.status(state="ready")
-        await apart.connect(again)
-        assert await again.call("get", "k") == ["v"]
-        await rig.engine.person.withdraw(APP)
-        await again.status(state="unregistered")
-
-    run(story)
+    rig, apart, tab, copy = await connected(stay=True)
+    await tab.call("set", "k", "v")
+    space, disk = (
+        (await in_the_store(rig), rig.backend.disk)
+        if where == "the store"
+        else (copy.roster, apart.backend.disk)
+    )
+    for key in list(disk.stored):
+        if str(key).startswith(space._checkpoint):
+            disk.stored[key] = b"\x00" * 64
+    apart.cut()
+    await (rig.restart() if where == "the store" else apart.restart())
+    again = apart.app() if where == "the copy" else tab
+    await again.status(state="ready")
+    await apart.connect(again)
+    assert await again.call("get", "k") == ["v"]
+    await rig.engine.person.withdraw(APP)
+    await again.status(state="unregistered")
 
 
-def test_what_somebody_makes_looser_is_said_again() -> None:
+async def test_what_somebody_makes_looser_is_said_again() -> None:
     """A copy that was away hears what its person has decided, also where another copy has written over it since."""
-
-    async def story() -> None:
-        rig, apart, _, copy = await connected()
-        apart.cut()
-        await rig.engine.person.set_lock_minutes(5)
-        space = await in_the_store(rig)
-        key = f"policy/{copy.identity}"
-        await until(lambda: (policy := roster.read_policy(space.core.text(key))) and policy.minutes == 5)
-        await write(rig.engine.writer, space, {key: LOOSE})
-        await until(lambda: (policy := roster.read_policy(space.core.text(key))) and policy.minutes == 5)
-        await rig.engine.person.withdraw(APP)
-        await until(lambda: (facts := roster.read_facts(space.core.text("app"))) and not facts.approved)
-        await write(rig.engine.writer, space, {"app": FACTS})
-        await until(lambda: (facts := roster.read_facts(space.core.text("app"))) and not facts.approved)
-        stamps = [space.core.register(each) for each in space.core.keys("")]
-        await write(
-            rig.engine.writer, space, {"app": {**FACTS, "approved": False, "devices": 9}}
-        )  # no looser
-        await asyncio.sleep(3 * rosters.AGAIN_SECONDS)
-        assert [space.core.register(each) for each in space.core.keys("")] != stamps
-        facts = roster.read_facts(space.core.text("app"))
-        assert facts and facts.devices == 9
-
-    run(story)
+    rig, apart, _, copy = await connected()
+    apart.cut()
+    await rig.engine.person.set_lock_minutes(5)
+    space = await in_the_store(rig)
+    key = f"policy/{copy.identity}"
+    await until(lambda: (policy := roster.read_policy(space.core.text(key))) and policy.minutes == 5)
+    await write(rig.engine.writer, space, {key: LOOSE})
+    await until(lambda: (policy := roster.read_policy(space.core.text(key))) and policy.minutes == 5)
+    await rig.engine.person.withdraw(APP)
+    await until(lambda: (facts := roster.read_facts(space.core.text("app"))) and not facts.approved)
+    await write(rig.engine.writer, space, {"app": FACTS})
+    await until(lambda: (facts := roster.read_facts(space.core.text("app"))) and not facts.approved)
+    stamps = [space.core.register(each) for each in space.core.keys("")]
+    await write(rig.engine.writer, space, {"app": {**FACTS, "approved": False, "devices": 9}})  # no looser
+    await asyncio.sleep(3 * rosters.AGAIN_SECONDS)
+    assert [space.core.register(each) for each in space.core.keys("")] != stamps
+    facts = roster.read_facts(space.core.text("app"))
+    assert facts and facts.devices == 9
 
 
 # What the person decides for a browser ----------------------------------------------------------------------
 
 
-async def by_relay(
-    tmp_path: Path, story: Callable[[Rig, Apart, Peer, Copy, Any], Coroutine[Any, Any, None]], **options: Any
-) -> None:
-    """Run a story about a copy that no window of the store is open for: it hears by a relay."""
+@asynccontextmanager
+async def by_relay(tmp_path: Path, **options: Any) -> AsyncIterator[tuple[Rig, Apart, Peer, Copy, Any]]:
+    """A copy that no window of the store is open for: it hears by a relay."""
     async with relay(tmp_path) as running:
         rig, apart, tab, copy = await connected(
             network=NativeNetwork(), relay=running_url(running), **options
         )
         await closed(apart, copy)
         await until(lambda: copy.state == "live" and rig.engine.parts.sync.state(APP) == "live")
-        await story(rig, apart, tab, copy, running)
+        yield rig, apart, tab, copy, running
         await rig.engine.stop()
         await apart.partition.stop()
 
 
+@pytest.mark.real_time
 @pytest.mark.parametrize("stay", [False, True])
-def test_lock_now_locks_a_copy_without_a_window(stay: bool, tmp_path: Path) -> None:
+async def test_lock_now_locks_a_copy_without_a_window(stay: bool, tmp_path: Path) -> None:
     """A copy hears by the relay that the store was locked since it was opened; the next click opens it."""
-
-    async def story(rig: Rig, apart: Apart, tab: Peer, copy: Copy, running: Any) -> None:
+    async with by_relay(tmp_path, stay=stay) as (rig, apart, tab, copy, running):
         await tab.call("set", "k", 1)
         page, ticket = rig.page(), tab.ticket()
         for _ in range(2):
@@ -507,42 +450,34 @@ def test_lock_now_locks_a_copy_without_a_window(stay: bool, tmp_path: Path) -> N
         await asyncio.sleep(0.3)  # it reads at the relay what it had heard before
         assert again.statuses()[-1]["state"] == ("ready" if stay else "locked")
 
-    over_sockets(lambda: by_relay(tmp_path, story, stay=stay))
 
-
-def test_lock_now_locks_a_copy_at_whose_roster_nothing_can_be_said() -> None:
+async def test_lock_now_locks_a_copy_at_whose_roster_nothing_can_be_said() -> None:
     """The line says it as well; a full disk of the store keeps neither of them from locking."""
-
-    async def story() -> None:
-        rig, apart, tab, copy = await connected(stay=True)
-        space = await in_the_store(rig)
-        space.core.max_keys = 0
-        await poisoned(rig, apart, copy, {f"policy/{copy.identity}": LOOSE})
-        rig.backend.disk.quota = 0
-        await rig.engine.person.lock()
-        assert rig.engine.profile is None
-        await tab.status(state="locked")
-
-    run(story)
+    rig, apart, tab, copy = await connected(stay=True)
+    space = await in_the_store(rig)
+    space.core.max_keys = 0
+    await poisoned(rig, apart, copy, {f"policy/{copy.identity}": LOOSE})
+    rig.backend.disk.quota = 0
+    await rig.engine.person.lock()
+    assert rig.engine.profile is None
+    await tab.status(state="locked")
 
 
-def test_lock_now_does_not_wait_for_a_relay_that_is_away(tmp_path: Path) -> None:
+@pytest.mark.real_time
+async def test_lock_now_does_not_wait_for_a_relay_that_is_away(tmp_path: Path) -> None:
     """The store is locked at once; the copy hears of it when both have met the relay again."""
-
-    async def story(rig: Rig, apart: Apart, tab: Peer, copy: Copy, running: Any) -> None:
+    async with by_relay(tmp_path) as (rig, apart, tab, copy, running):
         await running.relay.stop()
         await until(lambda: rig.engine.parts.sync.state(APP) == "offline")
         async with asyncio.timeout(seconds(2)):
             await rig.engine.person.lock()
         assert tab.statuses()[-1]["state"] == "ready"
 
-    over_sockets(lambda: by_relay(tmp_path, story))
 
-
-def test_what_is_not_synced_here_leaves_the_copy_here_neither(tmp_path: Path) -> None:
+@pytest.mark.real_time
+async def test_what_is_not_synced_here_leaves_the_copy_here_neither(tmp_path: Path) -> None:
     """Switched off in the store, the sync is off in the copy; only a click in the app makes it send again."""
-
-    async def story(rig: Rig, apart: Apart, tab: Peer, copy: Copy, running: Any) -> None:
+    async with by_relay(tmp_path) as (rig, apart, tab, copy, running):
         page = rig.page()
         await page.call("set_sync", APP, False)
         await tab.status(sync="off")
@@ -557,8 +492,6 @@ def test_what_is_not_synced_here_leaves_the_copy_here_neither(tmp_path: Path) ->
         assert (await first_party(rig)).text("private") == "1"
         await closed(apart, copy)
         await tab.status(sync="live", waiting=0)
-
-    over_sockets(lambda: by_relay(tmp_path, story))
 
 
 async def first_party(rig: Rig) -> Any:
@@ -631,10 +564,14 @@ def test_each_setting_reaches_a_copy(name: str, way: str, tmp_path: Path) -> Non
     async def by_line() -> None:
         await decide(*await connected(passphrase, stay=True, relay="wss://relay.example"))
 
+    async def by_a_relay() -> None:
+        async with by_relay(tmp_path, passphrase=passphrase, stay=True) as met:
+            await decide(*met)
+
     if way == "a relay":
-        over_sockets(lambda: by_relay(tmp_path, decide, passphrase=passphrase, stay=True))
+        run(by_a_relay())
     else:
-        run(by_line)
+        skipping(by_line())
 
 
 # What the documents say -------------------------------------------------------------------------------------
@@ -670,27 +607,23 @@ def test_the_threat_model_lists_all_that_a_partition_is_told() -> None:
     assert [words for words in KNOWN.values() if words not in section] == []
 
 
-def test_a_roster_holds_nothing_but_what_the_threat_model_lists() -> None:
+async def test_a_roster_holds_nothing_but_what_the_threat_model_lists() -> None:
     """With two apps, copies that were removed and a withdrawal, each of its rows is of a kind that is known."""
-
-    async def story() -> None:
-        rig, apart, _, copy = await connected(relay="wss://relay.example")
-        await rig.approved(OTHER)
-        other = await Apart(rig).start()
-        await other.connect(other.app())
-        await rig.engine.device_commands.remove(other.partition.copies[APP].identity)
-        await rig.engine.person.withdraw(APP)
-        await until(lambda: not apart.partition.copies and not other.partition.copies)
-        rows = dict((await in_the_store(rig)).core.items(""))
-        assert {roster.subject_of(key) for key in rows} == rows.keys()
-        assert all(
-            (read(text) if (read := READERS.get(key.partition("/")[0])) else None) is not None
-            for key, text in rows.items()
-        )
-        assert {f"removed/{copy.identity}", "app"} <= rows.keys()
-        assert not any(OTHER in key + text for key, text in rows.items())
-
-    run(story)
+    rig, apart, _, copy = await connected(relay="wss://relay.example")
+    await rig.approved(OTHER)
+    other = await Apart(rig).start()
+    await other.connect(other.app())
+    await rig.engine.device_commands.remove(other.partition.copies[APP].identity)
+    await rig.engine.person.withdraw(APP)
+    await until(lambda: not apart.partition.copies and not other.partition.copies)
+    rows = dict((await in_the_store(rig)).core.items(""))
+    assert {roster.subject_of(key) for key in rows} == rows.keys()
+    assert all(
+        (read(text) if (read := READERS.get(key.partition("/")[0])) else None) is not None
+        for key, text in rows.items()
+    )
+    assert {f"removed/{copy.identity}", "app"} <= rows.keys()
+    assert not any(OTHER in key + text for key, text in rows.items())
 
 
 READERS: dict[str, Callable[[str], Any]] = {

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from asynchronous import until
 from hypothesis import given
 from hypothesis import strategies as st
-from relay_rig import connect, relay, run, until
+from relay_rig import connect, relay
 from space_sync_rig import Device, now_ms, stop, url
 from spaces import state
 from sync_insider import Insider, content_of
@@ -26,6 +27,8 @@ from masq_store.core.sync import messages as sync_wire
 from masq_store.core.sync.member_claims import MOST_AHEAD_MS
 from masq_store.core.sync.messages import Changes, Check, State, Trimmed
 from masq_store.engine.sync import room_sync as space_sync
+
+pytestmark = pytest.mark.real_time
 
 LIAR = "ab" * 8
 HEAD = {"ranges": [[LIAR, 0, 1]], "first": 0, "base": None, "more": False}
@@ -198,49 +201,41 @@ def test_what_no_device_sends_is_no_message(content: bytes) -> None:
         sync_wire.parse(content)
 
 
-def test_what_no_device_sends_is_refused_and_counted(tmp_path: Path) -> None:
+async def test_what_no_device_sends_is_refused_and_counted(tmp_path: Path) -> None:
     """Sealed with the right keys, all of it in one room: each is counted on each device, and changes nothing."""
-
-    async def scene() -> None:
-        async with relay(tmp_path) as running:
-            one, two, insider = await two_devices(running)
-            before = state(one.core)
-            for content in NO_MESSAGES.values():
-                await insider.say(content)
-            padded = pad(changes(row()), 512)
-            for unpadded in (
-                padded + bytes(16),
-                padded[:-1] + b"\1",
-                padded[:256],
-                bytes(512),
-                b"\xff" * 512,
-            ):
-                await insider.post(await insider.seal(unpadded))
-            await insider.post(await insider.seal(padded, epoch=1))
-            count = len(NO_MESSAGES) + 6
-            await until(lambda: one.sync.refused_count == two.sync.refused_count == count, "being counted")
-            assert state(one.core) == before and one.sync.problem is None
-            await end_well(running, one, two)
-
-    run(scene)
+    async with relay(tmp_path) as running:
+        one, two, insider = await two_devices(running)
+        before = state(one.core)
+        for content in NO_MESSAGES.values():
+            await insider.say(content)
+        padded = pad(changes(row()), 512)
+        for unpadded in (
+            padded + bytes(16),
+            padded[:-1] + b"\1",
+            padded[:256],
+            bytes(512),
+            b"\xff" * 512,
+        ):
+            await insider.post(await insider.seal(unpadded))
+        await insider.post(await insider.seal(padded, epoch=1))
+        count = len(NO_MESSAGES) + 6
+        await until(lambda: one.sync.refused_count == two.sync.refused_count == count, "being counted")
+        assert state(one.core) == before and one.sync.problem is None
+        await end_well(running, one, two)
 
 
 @pytest.mark.parametrize("said", ["a kind of message", "a schema of changes"])
-def test_what_a_later_version_might_send(tmp_path: Path, said: str) -> None:
+async def test_what_a_later_version_might_send(tmp_path: Path, said: str) -> None:
     """A later journal's schema is named as such, an unknown kind of message is refused; neither holds anything up."""
-
-    async def scene() -> None:
-        async with relay(tmp_path) as running:
-            one, two, insider = await two_devices(running)
-            if said == "a kind of message":
-                await insider.say(content_of(77, {"anything": 1}))
-                await until(lambda: one.sync.refused_count == 1)
-            else:
-                await insider.say(content_of(1, HEAD, [], schema=2))
-                await until(lambda: isinstance(one.sync.problem, NewerData))
-            await end_well(running, one, two)
-
-    run(scene)
+    async with relay(tmp_path) as running:
+        one, two, insider = await two_devices(running)
+        if said == "a kind of message":
+            await insider.say(content_of(77, {"anything": 1}))
+            await until(lambda: one.sync.refused_count == 1)
+        else:
+            await insider.say(content_of(1, HEAD, [], schema=2))
+            await until(lambda: isinstance(one.sync.problem, NewerData))
+        await end_well(running, one, two)
 
 
 def change(
@@ -301,122 +296,96 @@ LIES: dict[str, Said] = {
 
 
 @pytest.mark.parametrize("lie", LIES)
-def test_lies_that_are_well_formed(tmp_path: Path, lie: str) -> None:
+async def test_lies_that_are_well_formed(tmp_path: Path, lie: str) -> None:
     """Claims that no device would make, in messages that one could write: all go on, and agree."""
-
-    async def scene() -> None:
-        async with relay(tmp_path) as running:
-            one, two, insider = await two_devices(running)
-            for said in LIES[lie](one):
-                await insider.say(said)
-            await end_well(running, one, two)
-
-    run(scene)
+    async with relay(tmp_path) as running:
+        one, two, insider = await two_devices(running)
+        for said in LIES[lie](one):
+            await insider.say(said)
+        await end_well(running, one, two)
 
 
 @pytest.mark.parametrize("counter", [0, 1, 2**63, 2**64 - 1])
-def test_counters_of_envelopes(tmp_path: Path, counter: int) -> None:
+async def test_counters_of_envelopes(tmp_path: Path, counter: int) -> None:
     """Counters that jump to the end, or are used for two messages: nobody has what another one has not."""
-
-    async def scene() -> None:
-        async with relay(tmp_path) as running:
-            one, two, insider = await two_devices(running)
-            await insider.say(Changes([change(1, "first")], [(LIAR, 0, 1)], 0), counter)
-            await insider.say(Changes([change(2, "second")], [(LIAR, 1, 2)], 0), counter)
-            await until(lambda: one.get("second") == two.get("second") == "v")
-            assert one.sync.repeated_count == 1
-            await until(lambda: not one.sync._place_moved)
-            await one.stop()
-            one = await Device(url(running), one.disk).start()  # its place holds such a counter
-            await end_well(running, one, two)
-
-    run(scene)
+    async with relay(tmp_path) as running:
+        one, two, insider = await two_devices(running)
+        await insider.say(Changes([change(1, "first")], [(LIAR, 0, 1)], 0), counter)
+        await insider.say(Changes([change(2, "second")], [(LIAR, 1, 2)], 0), counter)
+        await until(lambda: one.get("second") == two.get("second") == "v")
+        assert one.sync.repeated_count == 1
+        await until(lambda: not one.sync._place_moved)
+        await one.stop()
+        one = await Device(url(running), one.disk).start()  # its place holds such a counter
+        await end_well(running, one, two)
 
 
 @pytest.mark.parametrize("number", [0, 2**53 - 1])
-def test_a_snapshot_that_says_another_number(tmp_path: Path, number: int) -> None:
+async def test_a_snapshot_that_says_another_number(tmp_path: Path, number: int) -> None:
     """A snapshot whose inside says another number than the relay is refused, and the room is filled again."""
-
-    async def scene() -> None:
-        async with relay(tmp_path) as running:
-            one, two, insider = await two_devices(running)
-            last = insider.log[-1]
-            await insider.snapshot(State([], number, bytes(16), {LIAR: 5}), last[2], last[4][-16:])
-            await insider.client.close()
-            three = await Device(url(running)).start()
-            await until(lambda: three.sync.refused_count == 1)
-            await until(lambda: in_step(one, two, three) and three.get("count") == 3)
-            await three.stop()
-            await end_well(running, one, two)
-
-    run(scene)
+    async with relay(tmp_path) as running:
+        one, two, insider = await two_devices(running)
+        last = insider.log[-1]
+        await insider.snapshot(State([], number, bytes(16), {LIAR: 5}), last[2], last[4][-16:])
+        await insider.client.close()
+        three = await Device(url(running)).start()
+        await until(lambda: three.sync.refused_count == 1)
+        await until(lambda: in_step(one, two, three) and three.get("count") == 3)
+        await three.stop()
+        await end_well(running, one, two)
 
 
-def test_a_stamp_at_the_end_of_time(tmp_path: Path) -> None:
+async def test_a_stamp_at_the_end_of_time(tmp_path: Path) -> None:
     """What is said to be written a century from now is left out: each key can be written, also the one it names."""
-
-    async def scene() -> None:
-        async with relay(tmp_path) as running:
-            one, two, insider = await two_devices(running)
-            far = [
-                (MAX_MS, "k"),
-                (now_ms() + MOST_AHEAD_MS + 60_000, "l"),
-                (now_ms() + MOST_AHEAD_MS // 2, "m"),
-            ]
-            said = [
-                Change(LIAR, number, key, Register(Stamp(ms, MAX_COUNTER, LIAR), number, TEXT))
-                for number, (ms, key) in enumerate(far, 1)
-            ]
-            await insider.say(Changes(said, [(LIAR, 0, 3)], 0))
-            await until(lambda: one.get("m") == two.get("m") == "v")
-            for key in ("k", "l", "m"):
-                assert key == "m" or one.get(key) != "v"
-                await one.set(key, "later")
-                await until(lambda key=key: in_step(one, two) and two.get(key) == "later")
-            await stop([one, two])
-
-    run(scene)
+    async with relay(tmp_path) as running:
+        one, two, insider = await two_devices(running)
+        far = [
+            (MAX_MS, "k"),
+            (now_ms() + MOST_AHEAD_MS + 60_000, "l"),
+            (now_ms() + MOST_AHEAD_MS // 2, "m"),
+        ]
+        said = [
+            Change(LIAR, number, key, Register(Stamp(ms, MAX_COUNTER, LIAR), number, TEXT))
+            for number, (ms, key) in enumerate(far, 1)
+        ]
+        await insider.say(Changes(said, [(LIAR, 0, 3)], 0))
+        await until(lambda: one.get("m") == two.get("m") == "v")
+        for key in ("k", "l", "m"):
+            assert key == "m" or one.get(key) != "v"
+            await one.set(key, "later")
+            await until(lambda key=key: in_step(one, two) and two.get(key) == "later")
+        await stop([one, two])
 
 
-def test_a_stamp_is_believed_once_it_can_be(tmp_path: Path) -> None:
+async def test_a_stamp_is_believed_once_it_can_be(tmp_path: Path) -> None:
     """What a device with a slow clock left out as a century ahead, it gets from the others once its clock is right."""
-
-    async def scene() -> None:
-        async with relay(tmp_path) as running:
-            one, two, insider = await two_devices(running)
-            slow = await Device(url(running), clock_off_ms=-86_400_000).start()
-            edge = Register(Stamp(now_ms() + MOST_AHEAD_MS, 0, LIAR), 1, TEXT)
-            await insider.say(Changes([Change(LIAR, 1, "k", edge)], [(LIAR, 0, 1)], 0))
-            await until(lambda: one.get("k") == "v" and one.sync.differed_count > 0)
-            assert slow.get("k") != "v"
-            slow.clock_off_ms = 0
-            await until(lambda: slow.get("k") == "v" and in_step(one, slow))
-            await stop([one, two, slow])
-
-    run(scene)
+    async with relay(tmp_path) as running:
+        one, two, insider = await two_devices(running)
+        slow = await Device(url(running), clock_off_ms=-86_400_000).start()
+        edge = Register(Stamp(now_ms() + MOST_AHEAD_MS, 0, LIAR), 1, TEXT)
+        await insider.say(Changes([Change(LIAR, 1, "k", edge)], [(LIAR, 0, 1)], 0))
+        await until(lambda: one.get("k") == "v" and one.sync.differed_count > 0)
+        assert slow.get("k") != "v"
+        slow.clock_off_ms = 0
+        await until(lambda: slow.get("k") == "v" and in_step(one, slow))
+        await stop([one, two, slow])
 
 
-def test_endless_words_from_one_member(tmp_path: Path) -> None:
+async def test_endless_words_from_one_member(tmp_path: Path) -> None:
     """Hundreds of messages as fast as the relay takes them: others are served in between, and get through."""
-
-    async def scene() -> None:
-        async with relay(tmp_path) as running:
-            one, two, insider = await two_devices(running)
-            envelopes = [
-                await insider.seal(
-                    pad(sync_wire.encode(Changes([change(n, f"{n % 5}")], [], 0, more=True)), 512)
-                )
-                for n in range(1, 1500)
-            ]
-            for ref, envelope in enumerate(envelopes, 1):
-                insider.client.post(envelope, ref)
-            await one.set("meanwhile", 1)
-            await until(lambda: two.get("meanwhile") == 1)
-            stranger = await connect(running.port)
-            await stranger.silence()
-            await end_well(running, one, two)
-
-    run(scene)
+    async with relay(tmp_path) as running:
+        one, two, insider = await two_devices(running)
+        envelopes = [
+            await insider.seal(pad(sync_wire.encode(Changes([change(n, f"{n % 5}")], [], 0, more=True)), 512))
+            for n in range(1, 1500)
+        ]
+        for ref, envelope in enumerate(envelopes, 1):
+            insider.client.post(envelope, ref)
+        await one.set("meanwhile", 1)
+        await until(lambda: two.get("meanwhile") == 1)
+        stranger = await connect(running.port)
+        await stranger.silence()
+        await end_well(running, one, two)
 
 
 HONEST = [

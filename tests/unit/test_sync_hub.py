@@ -3,8 +3,10 @@
 import random
 
 import pytest
-from relay_rig import BEGINNING, relay, run, sealed, tag
+from relay_rig import BEGINNING, relay, sealed, tag
 from sync_hub import Hub, Line
+
+pytestmark = pytest.mark.real_time
 
 MEMBERS = 3
 STEPS = 120
@@ -106,7 +108,7 @@ class Script:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_the_hub_says_what_the_relay_says(seed, tmp_path):
+async def test_the_hub_says_what_the_relay_says(seed, tmp_path):
     """One script of joins at all kinds of places, posts, leaves and snapshots: frame for frame the same."""
     met = set()
 
@@ -121,7 +123,7 @@ def test_the_hub_says_what_the_relay_says(seed, tmp_path):
                 assert await over.say(who, frames, expected) == expected
                 met.update(frame[0] for heard in expected for frame in heard)
 
-    run(scene)
+    await scene()
     assert met >= {"JOINED", "CURRENT", "ENVELOPE", "STORED", "SNAPSHOT", "ERROR", "OTHERS"}
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
 from masq_store.core.errors import DamagedData
@@ -13,20 +11,17 @@ from masq_store.native.crypto import NativeCrypto
 from masq_store.native.memory import MemoryBackend, MemoryDisk
 
 
-def test_what_the_disk_has_lost_is_dropped_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_the_disk_has_lost_is_dropped_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     """A browser may have lost one value alone: that it cannot be read keeps nobody from erasing it."""
 
     async def lost(name: str) -> bytes | None:
         raise DamagedData("a value is lost")
 
-    async def scene() -> None:
-        backend = MemoryBackend(MemoryDisk())
-        await backend.claim()
-        tickets = Tickets(backend, NativeCrypto())
-        await tickets.issue("owner", bytes(32), 1)
-        with monkeypatch.context() as patched:
-            patched.setattr(backend, "read", lost)
-            await tickets.drop("owner")
-        assert await backend.scan(disk_keys.TICKETS) == []
-
-    asyncio.run(scene())
+    backend = MemoryBackend(MemoryDisk())
+    await backend.claim()
+    tickets = Tickets(backend, NativeCrypto())
+    await tickets.issue("owner", bytes(32), 1)
+    with monkeypatch.context() as patched:
+        patched.setattr(backend, "read", lost)
+        await tickets.drop("owner")
+    assert await backend.scan(disk_keys.TICKETS) == []

@@ -8,11 +8,13 @@ import re
 from typing import Any
 
 import pytest
-from relay_rig import PATIENCE, relay, run
+from relay_rig import PATIENCE, relay
 from test_native_pairing import Persons, opened, paired
 
 from masq.errors import QuotaExceeded
 from masq_store.engine.trace import LENGTH, OFF, Kind, Trace
+
+pytestmark = pytest.mark.real_time
 
 NAME, PASSPHRASE = "Rosalind Franklin", "photograph fifty-one"
 ORIGIN, APP = "https://helix.example", "Double helix"
@@ -37,7 +39,7 @@ def secrets_of(*devices: Any) -> list[str]:
     return found
 
 
-def test_nothing_of_what_a_person_keeps_is_noted(tmp_path, monkeypatch, caplog):
+async def test_nothing_of_what_a_person_keeps_is_noted(tmp_path, monkeypatch, caplog):
     """Two devices pair, write, lose the relay, fill the disk: each line is a kind with numbers and kinds of errors."""
     monkeypatch.setattr("masq_store.engine.trace.LENGTH", 10_000)
 
@@ -91,7 +93,7 @@ def test_nothing_of_what_a_person_keeps_is_noted(tmp_path, monkeypatch, caplog):
         secrets.extend(found)
 
     with caplog.at_level(logging.DEBUG, "masq.device"):
-        run(scene)
+        await scene()
     first, second = seen["traces"]
     lines = first + second
     assert len(first) > 20 and len(second) > 20 and len(secrets) > 20

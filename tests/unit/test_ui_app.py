@@ -15,7 +15,6 @@ from ui_rig import (
     a_relay,
     opened,
     press,
-    run,
     settle,
     type_into,
 )
@@ -43,7 +42,6 @@ def fail_with(error):
     return fail
 
 
-@run
 async def test_the_first_page_makes_a_profile():
     """Without a profile the first page makes one, and then shows the apps."""
     engine = Engine()
@@ -60,7 +58,6 @@ async def test_the_first_page_makes_a_profile():
     assert screen.has('data-page="apps"')
 
 
-@run
 async def test_what_cannot_be_right_is_said_beside_its_field():
     """An empty name, a long name and differing passphrases never reach the engine."""
     engine = Engine()
@@ -76,7 +73,6 @@ async def test_what_cannot_be_right_is_said_beside_its_field():
     assert [call[0] for call in engine.calls] == ["overview"]
 
 
-@run
 async def test_a_wrong_passphrase_is_said_and_the_right_one_opens():
     """The page stays, says so at the field, and goes on when the passphrase is right."""
     app, screen = await opened(Engine(ann("right")))
@@ -88,7 +84,6 @@ async def test_a_wrong_passphrase_is_said_and_the_right_one_opens():
     assert screen.has('data-page="apps"') and not screen.has("This passphrase does not open your store.")
 
 
-@run
 async def test_the_popup_asks_and_tells_when_it_is_done():
     """The answer goes to the engine, the page says so, and `done` hears it."""
     for action, allowed in (("allow", True), ("deny", False)):
@@ -103,7 +98,6 @@ async def test_the_popup_asks_and_tells_when_it_is_done():
         assert screen.has('data-page="answered"')
 
 
-@run
 async def test_the_popup_makes_a_profile_first():
     """Without a profile the popup makes one, naming the app that waits, and then asks."""
     engine = Engine(request=ABOUT | {"registered": False})
@@ -114,7 +108,6 @@ async def test_the_popup_makes_a_profile_first():
     assert screen.has('data-page="connect"')
 
 
-@run
 async def test_unlocking_is_enough_for_an_app_that_was_allowed():
     """A known app is not asked about again once the store is open."""
     engine, heard = Engine(ann("right"), request=ABOUT | {"registered": True}), []
@@ -125,7 +118,6 @@ async def test_unlocking_is_enough_for_an_app_that_was_allowed():
     assert heard == [True] and screen.has('data-page="answered"')
 
 
-@run
 async def test_the_popup_says_where_the_browser_keeps_apps_apart():
     """One more sentence; where no relay is set another one, which says when the copy meets the store."""
     asked, apart = ABOUT | {"registered": False}, "the app gets a copy of its own data here"
@@ -144,7 +136,6 @@ async def test_the_popup_says_where_the_browser_keeps_apps_apart():
         assert screen.has('data-page="answered"')
 
 
-@run
 async def test_a_copy_that_was_allowed_is_brought_up_to_date_without_a_question():
     """The window says what it does, and closes once both have the same."""
     engine, heard = Engine(ann(), request=APART | {"registered": True}), []
@@ -157,7 +148,6 @@ async def test_a_copy_that_was_allowed_is_brought_up_to_date_without_a_question(
     assert heard == [True] and engine.called("answer") == [("n1", True, ORIGIN)]
 
 
-@run
 async def test_a_copy_that_does_not_come_up_to_date_is_said():
     """The window stays, says so, and says what to do; it does not close as if all were well."""
     for registered in (False, True):
@@ -169,7 +159,6 @@ async def test_a_copy_that_does_not_come_up_to_date_is_said():
         assert heard == [] and screen.has('data-page="behind"') and screen.has("press the app&#39;s button")
 
 
-@run
 async def test_what_keeps_a_copy_from_coming_up_to_date_is_said_once():
     """The sentence is an alert, news does not make the window try by itself, and one press does."""
     engine, heard = Engine(ann(), request=APART | {"registered": True}), []
@@ -186,7 +175,6 @@ async def test_what_keeps_a_copy_from_coming_up_to_date_is_said_once():
     assert heard == [True]
 
 
-@run
 async def test_an_app_inside_another_page_is_asked_about_each_time():
     """A known app that stands in another page, and is kept apart there, is connected by a word, never by itself."""
     for framed, apart, asked in ((True, True, True), (True, False, False), (False, True, False)):
@@ -198,14 +186,12 @@ async def test_an_app_inside_another_page_is_asked_about_each_time():
             assert heard == [True]
 
 
-@run
 async def test_a_question_nobody_waits_for_says_so():
     """An unknown nonce is not a dead end."""
     _app, screen = await opened(Engine(ann(), request=None), "#connect=gone")
     assert screen.has('data-page="over"') and screen.has('href="#/"')
 
 
-@run
 async def test_entries_come_in_pages_and_by_any_part_of_their_name():
     """Show more adds a page, the search narrows, and what changes is fetched again."""
     engine = Engine(ann())
@@ -226,7 +212,6 @@ async def test_entries_come_in_pages_and_by_any_part_of_their_name():
     assert screen.has("changed") and engine.calls[-1][:3] == ("entries", ORIGIN, "K00")
 
 
-@run
 async def test_withdrawing_asks_once_by_name():
     """The first press asks, the second withdraws, with the data or without, and returns with a sentence."""
     for erase in (False, True):
@@ -243,7 +228,6 @@ async def test_withdrawing_asks_once_by_name():
         assert screen.has("its data erased") == erase
 
 
-@run
 async def test_an_unknown_app_and_an_unknown_page_lead_back():
     """Both say what they are and where to go."""
     _app, screen = await opened(Engine(ann()), "#/app/https%3A%2F%2Felsewhere.example")
@@ -252,7 +236,6 @@ async def test_an_unknown_app_and_an_unknown_page_lead_back():
     assert screen.has('data-page="nowhere"') and screen.has('href="#/"')
 
 
-@run
 async def test_an_engine_that_does_not_answer_is_said():
     """The page says so, and its button loads it again."""
     engine = Engine(ann())
@@ -263,7 +246,6 @@ async def test_an_engine_that_does_not_answer_is_said():
     assert screen.focused == "reloaded"
 
 
-@run
 async def test_an_answer_that_fails_leaves_the_question():
     """The error is on the page, and the buttons work again."""
     engine = Engine(ann(), request=ABOUT | {"registered": False})
@@ -276,7 +258,6 @@ async def test_an_answer_that_fails_leaves_the_question():
     assert screen.has('data-page="answered"')
 
 
-@run
 async def test_slow_work_shows_progress_and_one_press_counts_once():
     """After a moment a busy button gets a progress bar; pressing it again changes nothing."""
     pages.SLOW_AFTER, before = 0.02, pages.SLOW_AFTER
@@ -295,7 +276,6 @@ async def test_slow_work_shows_progress_and_one_press_counts_once():
         pages.SLOW_AFTER = before
 
 
-@run
 async def test_a_store_locked_in_between_is_shown_locked():
     """Between two answers another page can lock the store: then the page is the one that unlocks it."""
     from masq.errors import Locked
@@ -311,7 +291,6 @@ async def test_a_store_locked_in_between_is_shown_locked():
     assert screen.has('data-page="unlock"')
 
 
-@run
 async def test_a_profile_that_cannot_be_opened_is_no_dead_end():
     """The page says what is the matter, and leads to the other profiles and to a new one."""
     engine = Engine(ann(), a_profile("Bob", number=2))
@@ -327,7 +306,6 @@ async def test_a_profile_that_cannot_be_opened_is_no_dead_end():
     assert screen.has('data-page="apps"')
 
 
-@run
 async def test_what_is_in_the_trash_is_put_back_or_erased_by_its_person():
     """What, how much and until when is said; putting back asks nothing, erasing asks once with how much goes."""
     engine = Engine(a_profile("Ann"))
@@ -345,25 +323,19 @@ async def test_what_is_in_the_trash_is_put_back_or_erased_by_its_person():
 
 
 @pytest.mark.parametrize("newer", [True, False])
-def test_a_copy_of_other_data_is_asked_about_with_how_much_goes(newer):
+async def test_a_copy_of_other_data_is_asked_about_with_how_much_goes(newer):
     """Although the app is allowed already: nothing is answered before its person has read what becomes of what."""
-
-    @run
-    async def story():
-        request = ABOUT | {"apart": True, "other": OTHER | {"newer": newer}}
-        engine = Engine(a_profile("Ann"), request=request)
-        app, screen = await opened(engine, "#connect=n1")
-        assert engine.called("answer") == []
-        assert screen.has("the copy holds 5 entries;") and screen.has("2 changes of it are nowhere else;")
-        assert screen.has("your store has 1 entry of the app.")
-        assert screen.has("waits in the trash for 30 days" if newer else "the copy is erased for good")
-        await press(app, "allow")
-        assert engine.called("answer") == [("n1", True, ORIGIN)]
-
-    story()
+    request = ABOUT | {"apart": True, "other": OTHER | {"newer": newer}}
+    engine = Engine(a_profile("Ann"), request=request)
+    app, screen = await opened(engine, "#connect=n1")
+    assert engine.called("answer") == []
+    assert screen.has("the copy holds 5 entries;") and screen.has("2 changes of it are nowhere else;")
+    assert screen.has("your store has 1 entry of the app.")
+    assert screen.has("waits in the trash for 30 days" if newer else "the copy is erased for good")
+    await press(app, "allow")
+    assert engine.called("answer") == [("n1", True, ORIGIN)]
 
 
-@run
 async def test_a_copy_that_was_damaged_is_told_of():
     """The window does not close by itself: it says what became of the copy, and what to do."""
     engine = Engine(a_profile("Ann"), request=ABOUT | {"apart": True, "registered": True})

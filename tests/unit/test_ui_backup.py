@@ -3,20 +3,7 @@
 import asyncio
 import json
 
-from ui_rig import (
-    ABOUT,
-    ADDRESS,
-    BACKUP,
-    KEPT,
-    ORIGIN,
-    Engine,
-    a_profile,
-    opened,
-    press,
-    run,
-    settle,
-    type_into,
-)
+from ui_rig import ABOUT, ADDRESS, BACKUP, KEPT, ORIGIN, Engine, a_profile, opened, press, settle, type_into
 
 from masq.errors import MasqError
 from masq_store.core.errors import DamagedBackup
@@ -30,7 +17,6 @@ async def choose_file(app, screen, name="a.masq", content=BACKUP):
     await settle(app)
 
 
-@run
 async def test_a_backup_becomes_a_file_in_the_downloads():
     """Its pieces come one by one under a progress bar; the engine may forget it then."""
     engine = Engine(a_profile("Ann Lee"))
@@ -47,7 +33,6 @@ async def test_a_backup_becomes_a_file_in_the_downloads():
     assert screen.progress == [(1, 3), (2, 3), (3, 3)] and any('max="3"' in p.html for p in screen.pages)
 
 
-@run
 async def test_a_backup_of_one_app():
     """The address chooses the app, and its name is in the file's."""
     engine = Engine(a_profile("Ann"))
@@ -58,7 +43,6 @@ async def test_a_backup_of_one_app():
     assert next(iter(screen.downloads)).startswith("masq-Ann-Counter-")
 
 
-@run
 async def test_a_backup_that_fails_says_so_and_saves_nothing():
     """The error is on the page, and no file was finished."""
     engine = Engine(a_profile("Ann"))
@@ -73,7 +57,6 @@ async def test_a_backup_that_fails_says_so_and_saves_nothing():
     assert engine.called("drop_file") == [("made",)]
 
 
-@run
 async def test_restoring_shows_what_is_in_the_file_and_asks():
     """File, passphrase, summary, one question, and a sentence about what became of it."""
     engine = Engine(a_profile("Ann"))
@@ -95,7 +78,6 @@ async def test_restoring_shows_what_is_in_the_file_and_asks():
     assert screen.has("The data of 1 app was brought back.") and engine.files == {}
 
 
-@run
 async def test_restoring_where_there_is_nothing_makes_the_profile():
     """From the first page, with a passphrase for this device; back at the question that waits, if one does."""
     engine = Engine(request=ABOUT)
@@ -113,7 +95,6 @@ async def test_restoring_where_there_is_nothing_makes_the_profile():
     assert screen.has("Your data is back") and screen.has('href="#connect=0123"') and "Ann" in screen.top
 
 
-@run
 async def test_a_damaged_file_is_said_and_forgotten():
     """The sentence stands beside the file, and another one can be chosen."""
     engine = Engine(a_profile("Ann"))
@@ -133,7 +114,6 @@ async def test_a_damaged_file_is_said_and_forgotten():
     assert screen.has("Bring this back")
 
 
-@run
 async def test_a_file_the_browser_cannot_read_is_said():
     """Moved or deleted since it was chosen: a sentence, nothing sent on."""
     engine = Engine(a_profile("Ann"))
@@ -148,7 +128,6 @@ async def test_a_file_the_browser_cannot_read_is_said():
     assert screen.has("The file cannot be read.") and engine.called("read_backup") == []
 
 
-@run
 async def test_leaving_lets_the_engine_forget_the_file():
     """A file that was read and not restored does not stay in the engine."""
     engine = Engine(a_profile("Ann"))
@@ -160,7 +139,6 @@ async def test_leaving_lets_the_engine_forget_the_file():
     assert engine.files == {}
 
 
-@run
 async def test_the_reminder_comes_and_can_be_put_off():
     """It leads to the backup, and Later takes it away."""
     engine = Engine(a_profile("Ann"))
@@ -171,7 +149,6 @@ async def test_the_reminder_comes_and_can_be_put_off():
     assert not screen.has('id="reminder"') and screen.has("You will be reminded in a week.")
 
 
-@run
 async def test_what_a_withdrawn_app_left_is_erased_after_a_question():
     """The question names the app and how much there is."""
     engine = Engine(a_profile("Ann") | {"kept": [KEPT]})
@@ -183,7 +160,6 @@ async def test_what_a_withdrawn_app_left_is_erased_after_a_question():
     assert screen.has("The data of Notes was erased.") and not screen.has('id="kept"')
 
 
-@run
 async def test_an_export_holds_every_entry_as_plain_json():
     """The file is what docs/backup.md calls plain JSON, whatever the entries hold."""
     engine = Engine(a_profile("Ann"))
@@ -204,7 +180,6 @@ def test_a_files_name_holds_letters_and_digits_only():
     assert transfer.file_name("Zoë", "", ending="json") == "masq-Zoë.json"
 
 
-@run
 async def test_an_export_never_holds_two_profiles():
     """Another window goes to another profile meanwhile: the export ends, and the page is that profile's."""
     engine = Engine(a_profile("Ann"), a_profile("Bob", number=2))
@@ -220,7 +195,6 @@ async def test_an_export_never_holds_two_profiles():
     assert app.overview["profile"]["name"] == "Bob" and app.visit.profile == engine.active["id"]
 
 
-@run
 async def test_a_backup_of_a_store_with_a_passphrase_asks_for_that_too():
     """It stands in a field of its own, with the reason; a wrong one is said beside it, and nothing is saved."""
     engine = Engine(a_profile("Ann", "right"))

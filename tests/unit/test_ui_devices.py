@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from asynchronous import until
 from french import french
 from ui_rig import (
     ABOUT,
@@ -19,10 +20,8 @@ from ui_rig import (
     a_relay,
     opened,
     press,
-    run,
     settle,
     type_into,
-    until,
 )
 
 from masq.errors import Disconnected, to_wire
@@ -42,7 +41,6 @@ async def tell(engine, app, state, **fields):
     await settle(app)
 
 
-@run
 async def test_a_device_is_added_from_the_link_to_the_list():
     """The link and its code, then the digits, then the other device's yes; at the end its name stands in the list."""
     engine = ann()
@@ -63,7 +61,6 @@ async def test_a_device_is_added_from_the_link_to_the_list():
     assert engine.called("end_pairing") == [()] and screen.focused == "notice"
 
 
-@run
 async def test_a_store_on_this_machine_alone_gives_no_code():
     """Its link leads any other device to itself: the page says where it opens, and shows nothing to scan."""
     for place in (
@@ -82,7 +79,6 @@ async def test_a_store_on_this_machine_alone_gives_no_code():
     assert screen.has('id="pair-qr"') and not screen.has('id="link-local"')
 
 
-@run
 async def test_what_is_not_six_digits_costs_no_try():
     """It is said beside the field, by the page itself or by the engine, and nothing is confirmed."""
     engine = ann()
@@ -98,7 +94,6 @@ async def test_what_is_not_six_digits_costs_no_try():
     assert screen.has("Type all six digits")
 
 
-@run
 async def test_a_pairing_that_failed_says_why_and_can_begin_again():
     """The error's sentence is an alert; a new link is one press away, and so is the list."""
     engine = ann()
@@ -113,7 +108,6 @@ async def test_a_pairing_that_failed_says_why_and_can_begin_again():
     assert screen.has('data-page="devices"') and engine.pair is None
 
 
-@run
 async def test_a_pairing_ends_when_it_is_refused_or_the_page_is_left():
     """Both tell the engine, and the list is as it was."""
     engine = ann()
@@ -130,7 +124,6 @@ async def test_a_pairing_ends_when_it_is_refused_or_the_page_is_left():
     assert screen.has('data-page="devices"')
 
 
-@run
 async def test_a_no_counts_while_the_engine_still_works_on_the_link():
     """The reader need not wait for a relay that does not answer."""
     engine = ann()
@@ -157,7 +150,6 @@ async def test_a_no_counts_while_the_engine_still_works_on_the_link():
     assert not screen.has("aria-busy")
 
 
-@run
 async def test_the_link_is_copied_or_said_to_be_copied_by_hand():
     """The clipboard gets it whole; where the browser does not allow that, the page says what to do."""
     engine = ann()
@@ -170,7 +162,6 @@ async def test_the_link_is_copied_or_said_to_be_copied_by_hand():
     assert screen.has("The browser did not copy it.") and screen.focused == "pair-link"
 
 
-@run
 async def test_without_a_relay_no_device_can_be_added():
     """The page says so and leads to the settings."""
     engine = ann()
@@ -179,7 +170,6 @@ async def test_without_a_relay_no_device_can_be_added():
     assert not screen.has("add-device") and screen.has("none is set") and screen.has('href="#/settings"')
 
 
-@run
 async def test_a_device_gets_another_name():
     """The form holds the present one; a refused one is said beside it."""
     engine = ann()
@@ -194,7 +184,6 @@ async def test_a_device_gets_another_name():
     assert screen.focused == f"open-rename-device-{PHONE['id']}"
 
 
-@run
 async def test_removing_a_device_asks_once_by_name_and_promises_no_more_than_it_can():
     """The question says that a device that is off keeps its copy; this device itself cannot be chosen."""
     engine = ann()
@@ -229,7 +218,6 @@ WITHOUT = (
 )
 
 
-@run
 async def test_copies_are_listed_by_the_browser_that_keeps_them():
     """Apart from the devices, by app and browser, with the app's origin; they have no name to change."""
     for relay in (RELAY, ""):
@@ -243,7 +231,6 @@ async def test_copies_are_listed_by_the_browser_that_keeps_them():
     assert not screen.has('id="copies"') and not screen.has("keep apart")
 
 
-@run
 async def test_a_copy_that_cannot_be_told_says_so_and_what_to_do():
     """The sentence stands at that copy and at no other, in French too."""
     engine = ann_apart()
@@ -260,7 +247,6 @@ async def test_a_copy_that_cannot_be_told_says_so_and_what_to_do():
             assert screen.has("Elle ne peut pas apprendre ce que vous avez décidé")
 
 
-@run
 async def test_an_apps_page_says_where_its_data_is():
     """How many devices hold it, its copies and no other app's, and what that means without a relay."""
     engine = ann_apart("")
@@ -282,31 +268,25 @@ async def test_an_apps_page_says_where_its_data_is():
 
 
 @pytest.mark.parametrize("address", ["#/devices", ADDRESS])
-def test_removing_a_copy_asks_once_by_name(address):
+async def test_removing_a_copy_asks_once_by_name(address):
     """The question says what becomes of the copy and of what only it has; the page says that it was removed."""
-
-    @run
-    async def go():
-        engine = ann_apart()
-        app, screen = await opened(engine, address)
-        await press(app, "open-remove-copy", COPY["id"])
-        assert screen.has("Remove Counter in this browser?") and screen.focused == "remove-copy-question"
-        assert screen.has("The app loses the copy when that is next in touch") and screen.has(
-            "it sends first where it can"
-        )
-        assert screen.has("The app asks you again")
-        await press(app, "close")
-        assert engine.called("remove_device") == []
-        await press(app, "open-remove-copy", COPY["id"])
-        await press(app, "remove-copy", COPY["id"])
-        assert engine.called("remove_device") == [(COPY["id"],)] and screen.focused == "notice"
-        assert screen.has("Counter in this browser was removed.")
-        assert not screen.has(f'data-copy="{COPY["id"]}"') and screen.has(f'data-copy="{FAR_COPY["id"]}"')
-
-    go()
+    engine = ann_apart()
+    app, screen = await opened(engine, address)
+    await press(app, "open-remove-copy", COPY["id"])
+    assert screen.has("Remove Counter in this browser?") and screen.focused == "remove-copy-question"
+    assert screen.has("The app loses the copy when that is next in touch") and screen.has(
+        "it sends first where it can"
+    )
+    assert screen.has("The app asks you again")
+    await press(app, "close")
+    assert engine.called("remove_device") == []
+    await press(app, "open-remove-copy", COPY["id"])
+    await press(app, "remove-copy", COPY["id"])
+    assert engine.called("remove_device") == [(COPY["id"],)] and screen.focused == "notice"
+    assert screen.has("Counter in this browser was removed.")
+    assert not screen.has(f'data-copy="{COPY["id"]}"') and screen.has(f'data-copy="{FAR_COPY["id"]}"')
 
 
-@run
 async def test_withdrawing_says_what_becomes_of_copies():
     """Only where there are some."""
     for engine, said in ((ann(), False), (ann_apart(), True)):
@@ -315,49 +295,38 @@ async def test_withdrawing_says_what_becomes_of_copies():
         assert screen.has("Apps lose the copies that browsers keep apart") == said
 
 
-def test_copies_have_french_names():
+async def test_copies_have_french_names():
     """The words around the app's and the browser's names are translated."""
-
-    @run
-    async def go():
-        app, screen = await opened(ann_apart(""), ADDRESS)
-        with french():
-            app.draw()
-            assert screen.has("Counter dans ce navigateur") and screen.has("Counter dans Telephone")
-            assert screen.has("Ce navigateur tient les données de Counter à l’écart de votre coffre.")
-            assert screen.has("5 appareils l’ont.") and screen.has(
-                "Sans relais, la copie ne rencontre les autres que tant que la fenêtre du coffre est ouverte\xa0: "
-                "cliquez sur «\xa0Sync now\xa0» dans l’application."
-            )
-            await press(app, "open-remove-copy", COPY["id"])
-            assert screen.has("Retirer Counter dans ce navigateur\u202f?")
-            assert screen.has("L’application perdra la copie au prochain contact")
-            await press(app, "remove-copy", COPY["id"])
-            assert screen.has("Counter dans ce navigateur\xa0: copie retirée.")
-
-    go()
+    app, screen = await opened(ann_apart(""), ADDRESS)
+    with french():
+        app.draw()
+        assert screen.has("Counter dans ce navigateur") and screen.has("Counter dans Telephone")
+        assert screen.has("Ce navigateur tient les données de Counter à l’écart de votre coffre.")
+        assert screen.has("5 appareils l’ont.") and screen.has(
+            "Sans relais, la copie ne rencontre les autres que tant que la fenêtre du coffre est ouverte\xa0: "
+            "cliquez sur «\xa0Sync now\xa0» dans l’application."
+        )
+        await press(app, "open-remove-copy", COPY["id"])
+        assert screen.has("Retirer Counter dans ce navigateur\u202f?")
+        assert screen.has("L’application perdra la copie au prochain contact")
+        await press(app, "remove-copy", COPY["id"])
+        assert screen.has("Counter dans ce navigateur\xa0: copie retirée.")
 
 
-def test_the_question_for_a_copy_is_french_too():
+async def test_the_question_for_a_copy_is_french_too():
     """What the window asks, and what it says of a copy where no relay is set."""
-
-    @run
-    async def go():
-        engine = Engine(a_profile("Ann", ""), request=ABOUT | {"registered": False, "apart": True})
-        engine.sync |= {"relay": a_relay("", "")}
-        app, screen = await opened(engine, "#connect=n1")
-        with french():
-            app.draw()
-            assert screen.has("Cette application peut-elle garder ses données dans votre coffre\u202f?")
-            assert screen.has("cliquez sur «\xa0Sync now\xa0» dans l’application.")
-
-    go()
+    engine = Engine(a_profile("Ann", ""), request=ABOUT | {"registered": False, "apart": True})
+    engine.sync |= {"relay": a_relay("", "")}
+    app, screen = await opened(engine, "#connect=n1")
+    with french():
+        app.draw()
+        assert screen.has("Cette application peut-elle garder ses données dans votre coffre\u202f?")
+        assert screen.has("cliquez sur «\xa0Sync now\xa0» dans l’application.")
 
 
 # ---- on the new device
 
 
-@run
 async def test_a_link_brings_a_profile_to_a_device_that_has_none():
     """Opened by its address: it is used at once and leaves the address; digits, one question, and the profile."""
     engine = Engine()
@@ -381,7 +350,6 @@ async def test_a_link_brings_a_profile_to_a_device_that_has_none():
     assert screen.has("It now holds the profile of Ann.") and screen.has('href="#/"') and "Ann" in screen.top
 
 
-@run
 async def test_what_cannot_be_right_is_said_beside_its_field():
     """A link that is none, an empty name, differing passphrases, and a name that the engine refuses."""
     engine = Engine()
@@ -414,23 +382,17 @@ async def test_what_cannot_be_right_is_said_beside_its_field():
 
 
 @pytest.mark.parametrize("state", ["show-code", "ask-take"])
-def test_a_no_takes_nothing(state):
+async def test_a_no_takes_nothing(state):
     """The engine is told, and the page is the one that asks for a link, with a sentence about it."""
-
-    @run
-    async def go():
-        engine = ann()
-        app, screen = await opened(engine, "#/pair")
-        await type_into(app, screen, "join", pair_paste=LINK)
-        await tell(engine, app, state, profile="Bob", code="012345")
-        await press(app, "refuse")
-        assert engine.called("end_pairing") == [()] and engine.called("take") == []
-        assert screen.has("Nothing was taken") and screen.has('id="pair-paste"') and not screen.has(LINK)
-
-    go()
+    engine = ann()
+    app, screen = await opened(engine, "#/pair")
+    await type_into(app, screen, "join", pair_paste=LINK)
+    await tell(engine, app, state, profile="Bob", code="012345")
+    await press(app, "refuse")
+    assert engine.called("end_pairing") == [()] and engine.called("take") == []
+    assert screen.has("Nothing was taken") and screen.has('id="pair-paste"') and not screen.has(LINK)
 
 
-@run
 async def test_a_link_that_failed_leads_to_another_one():
     """The sentence says why, also that the other device may list this one."""
     engine = ann()
@@ -442,7 +404,6 @@ async def test_a_link_that_failed_leads_to_another_one():
     assert screen.has('id="pair-paste"') and not screen.has('role="alert"')
 
 
-@run
 async def test_a_locked_store_can_take_another_profile():
     """A link works whatever profile is here, and the page says that it stays."""
     engine = ann("right")
@@ -453,7 +414,6 @@ async def test_a_locked_store_can_take_another_profile():
     assert screen.has("The profile of Ann stays as it is")
 
 
-@run
 async def test_leaving_ends_the_pairing_and_the_next_link_begins_another():
     """Each address is a pairing of its own, also where it is the same one."""
     engine = Engine()
@@ -465,7 +425,6 @@ async def test_leaving_ends_the_pairing_and_the_next_link_begins_another():
     assert methods == ["join", "end_pairing", "join"]
 
 
-@run
 async def test_the_first_page_offers_the_link_and_the_popups_question_waits():
     """From the popup the way leads through the pairing and back to the app that asks."""
     engine = Engine(request=ABOUT | {"origin": "https://a", "name": "A"})
@@ -479,7 +438,6 @@ async def test_the_first_page_offers_the_link_and_the_popups_question_waits():
     assert screen.has('href="#connect=0123"')
 
 
-@run
 async def test_the_camera_finds_the_link():
     """Other codes are passed over with a sentence; the right one ends the camera and is used."""
     engine = Engine()
@@ -499,7 +457,6 @@ async def test_the_camera_finds_the_link():
     assert screen.camera == "dark" and engine.called("join") == [(LINK,)] and not screen.has("<video")
 
 
-@run
 async def test_a_camera_that_is_refused_is_said():
     """The page says so, and the link can still be pasted."""
     from masq.errors import MasqError
@@ -512,7 +469,6 @@ async def test_a_camera_that_is_refused_is_said():
     assert screen.has('data-action="scan"')
 
 
-@run
 async def test_leaving_switches_the_camera_off():
     """No camera looks on once the reader is elsewhere."""
     screen_of = await opened(Engine(), "#/pair")
@@ -525,7 +481,6 @@ async def test_leaving_switches_the_camera_off():
     assert screen.camera == "dark"
 
 
-@run
 async def test_an_engine_that_stops_in_a_pairing_is_said():
     """The page does not stay as if it went on."""
     engine = ann()
@@ -540,7 +495,6 @@ async def test_an_engine_that_stops_in_a_pairing_is_said():
 # ---- removed by another device
 
 
-@run
 async def test_a_device_that_was_removed_says_so_once():
     """Before anything else, naming the profile; going on leads to what is here."""
     engine = Engine()
@@ -553,7 +507,6 @@ async def test_a_device_that_was_removed_says_so_once():
     assert engine.called("seen_removed") == [()] and screen.has('data-page="create"')
 
 
-@run
 async def test_a_device_that_was_removed_asks_before_anything_is_erased():
     """Where the profile is open it comes before all else: until when, how much; erasing asks once more, by name."""
     engine = ann()
@@ -572,24 +525,18 @@ async def test_a_device_that_was_removed_asks_before_anything_is_erased():
 
 
 @pytest.mark.parametrize("address", ["", "#/devices"])
-def test_a_device_that_keeps_what_it_was_removed_from_says_what_to_do(address):
+async def test_a_device_that_keeps_what_it_was_removed_from_says_what_to_do(address):
     """It stays here by itself: the pages say so from then on, and lead to a backup and a new profile."""
-
-    @run
-    async def story():
-        engine = ann()
-        engine.removed = REMOVED | {"until_ms": None}
-        app, screen = await opened(engine, address)
-        assert screen.has("If you decide nothing, it stays here.")
-        await press(app, "keep-removed")
-        assert engine.called("keep_removed") == [()] and engine.called("delete_profile") == []
-        assert screen.has('id="kept-removed"') and screen.has('href="#/backup"')
-        assert screen.has('href="#/new-profile"') and not screen.has('id="add-device"')
-
-    story()
+    engine = ann()
+    engine.removed = REMOVED | {"until_ms": None}
+    app, screen = await opened(engine, address)
+    assert screen.has("If you decide nothing, it stays here.")
+    await press(app, "keep-removed")
+    assert engine.called("keep_removed") == [()] and engine.called("delete_profile") == []
+    assert screen.has('id="kept-removed"') and screen.has('href="#/backup"')
+    assert screen.has('href="#/new-profile"') and not screen.has('id="add-device"')
 
 
-@run
 async def test_a_locked_profile_that_was_removed_is_unlocked_first():
     """The page says why it is locked and until when; the question comes once it is open."""
     engine = ann("right")
@@ -600,7 +547,6 @@ async def test_a_locked_profile_that_was_removed_is_unlocked_first():
     assert screen.has('data-page="removed"')
 
 
-@run
 async def test_adding_and_removing_a_device_ask_for_the_passphrase_in_place():
     """Where the store has a passphrase both say why they want it, and a wrong one is said beside its field."""
     engine = ann()

@@ -13,7 +13,7 @@ from typing import Any, get_type_hints
 
 import pytest
 import ui_rig
-from relay_rig import run
+from asynchronous import run
 from shapes import Shape, differences, merged, never_alike, outside, shape, shape_of_type
 from two_engines import NONCE, PASSPHRASE, STORE, Fake, Of, Step, kind_of, the_real
 
@@ -442,7 +442,7 @@ class Played:
 
     def __getitem__(self, name: str) -> tuple[list[Shape], list[Shape]]:
         if name not in self._known:
-            run(lambda: self._play(name))
+            run(self._play(name))
         return self._known[name]
 
     async def _play(self, name: str) -> None:

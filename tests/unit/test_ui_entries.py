@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 from french import french
-from ui_rig import ADDRESS, ORIGIN, Engine, a_profile, opened, press, run, settle, type_into
+from ui_rig import ADDRESS, ORIGIN, Engine, a_profile, opened, press, settle, type_into
 
 from masq import messages
 from masq.errors import QuotaExceeded
@@ -84,7 +84,6 @@ def test_every_reason_of_the_parser_is_known():
         assert editing.UNKNOWN not in caught.value.sentence
 
 
-@run
 async def test_an_entry_is_edited():
     """The value is there to change; what is wrong is said beside it; what is right reaches the engine."""
     engine = Engine(a_profile("Ann"))
@@ -98,7 +97,6 @@ async def test_an_entry_is_edited():
     assert screen.has("Saved.") and screen.focused == "edit k003"
 
 
-@run
 async def test_a_change_meanwhile_is_named_and_the_form_stays():
     """Whether the app changes the value or deletes the entry, what is being typed stays on the page."""
     engine = Engine(a_profile("Ann"))
@@ -114,7 +112,6 @@ async def test_a_change_meanwhile_is_named_and_the_form_stays():
     assert screen.has('id="entry-value"') and screen.has("Edit “k003”")
 
 
-@run
 async def test_no_room_for_a_value_is_said_beside_it():
     """The error stands at the field, and the form stays open."""
     engine = Engine(a_profile("Ann"))
@@ -129,7 +126,6 @@ async def test_no_room_for_a_value_is_said_beside_it():
     assert screen.has("There is no room") and screen.focused == "entry-value"
 
 
-@run
 async def test_deleting_can_be_undone():
     """The notice has the button, and the entry comes back as it was."""
     engine = Engine(a_profile("Ann"))
@@ -140,7 +136,6 @@ async def test_deleting_can_be_undone():
     assert engine.stored["k002"] == 2 and screen.has("“k002” is back.") and screen.focused == "edit k002"
 
 
-@run
 async def test_an_entry_is_added_and_never_replaces_another():
     """A name that is taken is refused beside its field."""
     engine = Engine(a_profile("Ann"))
@@ -155,7 +150,6 @@ async def test_an_entry_is_added_and_never_replaces_another():
     assert engine.stored["new"] == "x" and screen.has("Added.") and screen.focused == "open-add"
 
 
-@run
 async def test_a_search_too_long_finds_nothing():
     """What is longer than any name may be is no reason to lose the page."""
     engine = Engine(a_profile("Ann"))

@@ -4,21 +4,9 @@ import asyncio
 from types import SimpleNamespace
 from unittest import mock
 
+from asynchronous import until
 from french import french
-from ui_rig import (
-    ABOUT,
-    COPY,
-    COUNTER,
-    FAR_COPY,
-    Engine,
-    a_profile,
-    opened,
-    press,
-    run,
-    settle,
-    type_into,
-    until,
-)
+from ui_rig import ABOUT, COPY, COUNTER, FAR_COPY, Engine, a_profile, opened, press, settle, type_into
 
 from masq.errors import MasqError
 from masq_store.ui import app as ui_app
@@ -40,7 +28,6 @@ async def choose(app, screen, field, value):
     await settle(app)
 
 
-@run
 async def test_another_profile_can_be_made_and_switched_to():
     """The new one is active at once; the settings lead back to the first."""
     engine = two()
@@ -55,7 +42,6 @@ async def test_another_profile_can_be_made_and_switched_to():
     assert screen.place == "#/" and screen.has("This is the store of Ann.")
 
 
-@run
 async def test_a_profile_is_renamed():
     """The form holds the present name; a refused one is said beside it, a good one is everywhere."""
     engine = two()
@@ -68,7 +54,6 @@ async def test_a_profile_is_renamed():
     assert engine.active["name"] == "Anna" and screen.focused == "open-rename" and "Anna" in screen.top
 
 
-@run
 async def test_deleting_a_profile_asks_once_by_name():
     """The question names the profile, what is erased, and what may not be; the active one's end leads to the apps."""
     engine = two()
@@ -92,7 +77,6 @@ async def test_deleting_a_profile_asks_once_by_name():
     assert screen.has("Ann&#39;s profile and its data were deleted from this device.")
 
 
-@run
 async def test_a_passphrase_is_added_changed_and_removed():
     """Each way has its form; what cannot be right never reaches the engine."""
     engine = two()
@@ -121,7 +105,6 @@ async def test_a_passphrase_is_added_changed_and_removed():
     assert engine.active["word"] == "" and screen.has("Your store has no passphrase any more.")
 
 
-@run
 async def test_lock_now_leads_to_unlocking_and_offers_the_others():
     """From any page; the unlock page names the other profiles."""
     engine = two("right")
@@ -132,7 +115,6 @@ async def test_lock_now_leads_to_unlocking_and_offers_the_others():
     assert screen.has('data-page="apps"') and "Bob" in screen.top
 
 
-@run
 async def test_a_wait_is_counted_down_and_no_try_is_made_in_it():
     """The seconds are shown and go down; the button takes no press until they are over."""
     engine = Engine(a_profile("Ann", "right"))
@@ -164,7 +146,6 @@ async def wait_is_counted_down(engine):
     assert screen.has('data-page="apps"')
 
 
-@run
 async def test_choices_count_at_once_and_go_back_when_refused():
     """What makes the lock stricter reaches the engine; what it refuses is shown as it was."""
     engine = two("right")
@@ -187,7 +168,6 @@ async def test_choices_count_at_once_and_go_back_when_refused():
     assert screen.has("it has no passphrase") and screen.has('data-checked="yes"')
 
 
-@run
 async def test_language_and_theme_are_remembered_and_said():
     """Both are kept in the browser under the names that the boot script knows, and hold at once."""
     with french():
@@ -201,7 +181,6 @@ async def test_language_and_theme_are_remembered_and_said():
         assert screen.kept["masq/theme"] == "" and screen.looks[-1] == ("fr", "")
 
 
-@run
 async def test_what_happened_lately_is_shown_and_copied_where_it_is_noted():
     """A box of this browser switches it on; before anything has happened the page says so."""
     with french():
@@ -236,7 +215,6 @@ async def test_what_happened_lately_is_shown_and_copied_where_it_is_noted():
         assert not screen.has("trace-lines")
 
 
-@run
 async def test_a_window_says_that_a_trace_is_wanted():
     """The engine may have begun since it was switched on, and the settings need not be open."""
     engine = two()
@@ -250,7 +228,6 @@ async def test_a_window_says_that_a_trace_is_wanted():
     await app.tell_traced()
 
 
-@run
 async def test_the_browser_is_asked_to_keep_the_data():
     """The button asks, the engine is told, and the page says what became of it."""
     engine = two()
@@ -260,7 +237,6 @@ async def test_the_browser_is_asked_to_keep_the_data():
     assert engine.persistent and screen.has("The browser has promised to keep your data")
 
 
-@run
 async def test_the_first_app_that_is_allowed_asks_for_persistent_storage():
     """Once there is something to lose; not again for the second app, nor where the browser would ask its person."""
     for apps, person, asked in (([], False, 1), ([COUNTER], False, 0), ([], True, 0)):
@@ -273,7 +249,6 @@ async def test_the_first_app_that_is_allowed_asks_for_persistent_storage():
         assert screen.asked_to_persist == asked and engine.persistent == bool(asked)
 
 
-@run
 async def test_how_keys_are_kept_is_said_in_a_sentence():
     """Where the browser keeps keys in a weaker way, or not at all, the settings say so; else nothing."""
     for how, said in (("kept", ""), ("plain", "plain form"), ("none", "cannot keep the key")):
@@ -283,7 +258,6 @@ async def test_how_keys_are_kept_is_said_in_a_sentence():
         assert screen.has("keeps-keys") == bool(said) and screen.has(said)
 
 
-@run
 async def test_a_profile_switched_elsewhere_ends_what_was_open_here():
     """Another page's switch shows the other profile here, without the form that was open."""
     engine = two()
@@ -295,7 +269,6 @@ async def test_a_profile_switched_elsewhere_ends_what_was_open_here():
     assert "Bob" in screen.top and not screen.has('data-action="rename"')
 
 
-@run
 async def test_the_popup_has_no_way_that_leaves_its_question():
     """The header shows whose store it is, and no links."""
     engine = two("right")
@@ -305,7 +278,6 @@ async def test_the_popup_has_no_way_that_leaves_its_question():
     await asyncio.sleep(0)
 
 
-@run
 async def test_the_popup_ends_even_if_the_browser_fails_to_keep_the_data():
     """The answer has been given: what the browser says to persistent storage does not hold it up."""
     engine, heard = two(), []
@@ -321,7 +293,6 @@ async def test_the_popup_ends_even_if_the_browser_fails_to_keep_the_data():
     assert heard == [True] and screen.has('data-page="answered"')
 
 
-@run
 async def test_what_outlives_the_lock_asks_for_the_passphrase_in_place():
     """Staying unlocked and a longer lock time open a form that says why; a wrong one is said beside its field."""
     engine = two("right")
@@ -348,7 +319,6 @@ async def test_what_outlives_the_lock_asks_for_the_passphrase_in_place():
     assert engine.active["lock_minutes"] == 5
 
 
-@run
 async def test_a_passphrase_change_can_renew_the_root_and_shows_how_much_is_done():
     """The box goes with the change; while everything is sealed anew a bar says how far that is."""
     engine = two("right")

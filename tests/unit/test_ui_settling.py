@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from ui_rig import ABOUT, KEPT, Engine, a_profile, opened, press, run
+from ui_rig import ABOUT, KEPT, Engine, a_profile, opened, press
 
 from masq_store.ui.window.settling import DECISIVE, SETTLE_SECONDS, Settling
 
@@ -45,7 +45,6 @@ def test_a_window_that_is_seen_elsewhere_has_moved():
         assert settling.left == 0
 
 
-@run
 async def test_allow_waits_for_the_window():
     """A press in a window that has just come forward, or moved, does nothing; a later one allows."""
     engine = Engine(ann(), request=ABOUT)
@@ -60,7 +59,6 @@ async def test_allow_waits_for_the_window():
     assert [call[1] for call in engine.called("answer")] == [False, True]
 
 
-@run
 async def test_erasing_waits_for_the_window():
     """The question opens at once; the button in it waits."""
     engine = Engine(ann())

@@ -4,7 +4,7 @@ from html.parser import HTMLParser
 
 import pytest
 from french import french
-from ui_rig import ABOUT, APP_LINK, ORIGIN, Engine, a_profile, opened, press, run, settle
+from ui_rig import ABOUT, APP_LINK, ORIGIN, Engine, a_profile, opened, press, settle
 
 from masq.errors import MasqError
 from masq_store.core.enrolment.link_machine import NOT_NOW
@@ -29,7 +29,6 @@ ADDRESS = "#connect=" + NONCE
 CUT_OFF = {"severed": True, "opener": ORIGIN}
 
 
-@run
 async def test_the_link_is_made_at_once_and_can_be_copied():
     """The window asks for a link for the page that has opened it, shows it, and copies it on a press."""
     engine = Engine(a_profile("Ann"))
@@ -45,7 +44,6 @@ async def test_the_link_is_made_at_once_and_can_be_copied():
     assert screen.has("copy it by hand")
 
 
-@run
 async def test_the_question_follows_and_the_link_is_not_ended_by_it():
     """Once the app's page has used the link its question is shown; an answer closes the window."""
     engine, answers = Engine(a_profile("Ann")), []
@@ -64,7 +62,6 @@ async def test_the_question_follows_and_the_link_is_not_ended_by_it():
     assert answers == [True]
 
 
-@run
 async def test_news_that_comes_twice_is_one_new_page():
     """Told twice in a row that the link was used, the window is drawn anew once: what has the focus keeps it."""
     engine = Engine(a_profile("Ann"))
@@ -77,7 +74,6 @@ async def test_news_that_comes_twice_is_one_new_page():
     assert screen.has("has opened the link") and screen.arrivals == before + 1
 
 
-@run
 async def test_without_a_profile_and_locked():
     """The link comes before a profile is made; a locked store is unlocked first."""
     app, screen = await opened(Engine(), ADDRESS, **CUT_OFF)
@@ -89,7 +85,6 @@ async def test_without_a_profile_and_locked():
     assert screen.has('id="unlock"') and not engine.called("offer_link")
 
 
-@run
 async def test_no_relay_says_what_to_do():
     """Without a relay the window says so, and names both ways out; a press tries again."""
     engine = Engine(a_profile("Ann"))
@@ -103,25 +98,19 @@ async def test_no_relay_says_what_to_do():
 
 
 @pytest.mark.parametrize("kind", [PairingExpired, PairingUsedTwice, PairingOffline, OtherPage])
-def test_an_end_has_a_sentence_and_a_way_on(kind):
+async def test_an_end_has_a_sentence_and_a_way_on(kind):
     """However the link ends, the window says why, and makes another one on a press."""
-
-    @run
-    async def story():
-        engine = Engine(a_profile("Ann"))
-        app, screen = await opened(engine, ADDRESS, **CUT_OFF)
-        await settle(app)
-        error = kind()
-        engine.pairs("ended", link=None, error=[error.code, error.sentence, error.fields])
-        await settle(app)
-        assert screen.has('role="alert"') and screen.has("Nothing was given")
-        await press(app, "make-link")
-        assert screen.has("#enrol=")
-
-    story()
+    engine = Engine(a_profile("Ann"))
+    app, screen = await opened(engine, ADDRESS, **CUT_OFF)
+    await settle(app)
+    error = kind()
+    engine.pairs("ended", link=None, error=[error.code, error.sentence, error.fields])
+    await settle(app)
+    assert screen.has('role="alert"') and screen.has("Nothing was given")
+    await press(app, "make-link")
+    assert screen.has("#enrol=")
 
 
-@run
 async def test_leaving_ends_the_link():
     """Who goes elsewhere in the window ends the link."""
     engine = Engine(a_profile("Ann"))
@@ -132,7 +121,6 @@ async def test_leaving_ends_the_link():
     assert engine.called("end_pairing")
 
 
-@run
 async def test_a_window_that_is_not_cut_off_makes_no_link():
     """With an opener, or where the browser does not say who opened it, the question is over; the latter says why."""
     for more in ({}, {"severed": True}):
@@ -216,7 +204,6 @@ def test_french():
     assert "bandeau" in drawn and 'lang="fr"' in drawn
 
 
-@run
 async def test_a_page_that_goes_while_its_window_asks_does_not_turn_the_question_into_a_link():
     """The window says that the question is over: its page was there, so it is out of reach because it has gone."""
     engine = Engine(a_profile("Ann"))

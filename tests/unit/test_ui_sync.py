@@ -2,7 +2,7 @@
 
 import pytest
 from french import french
-from ui_rig import ADDRESS, HERE, ORIGIN, PHONE, RELAY, Engine, a_profile, a_relay, opened, press, run, settle
+from ui_rig import ADDRESS, HERE, ORIGIN, PHONE, RELAY, Engine, a_profile, a_relay, opened, press, settle
 from ui_rig import type_into as type_in
 
 from masq.errors import InvalidValue
@@ -101,7 +101,6 @@ def ann():
     return engine
 
 
-@run
 async def test_the_devices_page_tells_all_that_is_known():
     """Relay, what is wrong with it, when it was last up to date, clocks, and what was dropped."""
     engine = ann()
@@ -125,7 +124,6 @@ async def test_the_devices_page_tells_all_that_is_known():
         assert screen.has(said), said
 
 
-@run
 async def test_the_apps_page_follows_the_state():
     """One line, drawn again when the engine says so, with the progress of the first copy."""
     engine = ann()
@@ -137,7 +135,6 @@ async def test_the_apps_page_follows_the_state():
     assert screen.has("being copied onto this device") and screen.has('max="8" value="2"')
 
 
-@run
 async def test_an_app_is_switched_off_and_on():
     """The choice counts at once; one that is refused goes back, and says why."""
     engine = ann()
@@ -159,7 +156,6 @@ async def test_an_app_is_switched_off_and_on():
     assert screen.has('data-checked="no"') and screen.has("not now")
 
 
-@run
 async def test_a_relay_is_chosen_dropped_and_put_back():
     """An address that cannot be right is said beside its field; the page says what is in use."""
     engine = ann()

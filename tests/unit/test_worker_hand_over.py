@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
+from asynchronous import until
 from engine_rig import APP, Rig
-from patience import seconds
 
 from masq_store.browser import engine_lock, worker
 from masq_store.browser.worker import Worker
@@ -177,8 +178,10 @@ over: list[bool] = []
 
 
 @pytest.fixture
-def scenery(monkeypatch: pytest.MonkeyPatch) -> Browser:
-    """A browser whose workers have little patience."""
+@asynccontextmanager
+async def scenery(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Browser]:
+    """A browser whose workers have little patience. At the test's end what hangs hangs no more."""
+    over.clear()
     made = Browser()
     js, pyodide, ffi = ModuleType("js"), ModuleType("pyodide"), ModuleType("pyodide.ffi")
     js.BroadcastChannel = SimpleNamespace(new=made.channel)  # type: ignore[attr-defined]
@@ -195,7 +198,10 @@ def scenery(monkeypatch: pytest.MonkeyPatch) -> Browser:
     monkeypatch.setattr(engine_lock, "PATIENCE_SECONDS", 0.4)
     monkeypatch.setattr(worker, "LEAVING_SECONDS", 0.01)
     monkeypatch.setattr(worker, "STOP_SECONDS", 0.3)
-    return made
+    try:
+        yield made
+    finally:
+        over.append(True)
 
 
 def begin(build: int, stop: Callable[[], Awaitable[Any]] = well) -> tuple[Worker, FakeEngine]:
@@ -210,46 +216,25 @@ def begin(build: int, stop: Callable[[], Awaitable[Any]] = well) -> tuple[Worker
     return made, engine
 
 
-async def until(true: Callable[[], object]) -> None:
-    """Wait until that is so."""
-    async with asyncio.timeout(seconds(20)):
-        while not true():
-            await asyncio.sleep(0.01)
+FAILING = pytest.param(failing, marks=pytest.mark.reports("the store's worker failed"))
 
 
-def run(scene: Callable[[], Awaitable[None]]) -> None:
-    """Run a scene; at its end what hangs hangs no more."""
-
-    async def main() -> None:
-        over.clear()
-        try:
-            await scene()
-        finally:
-            over.append(True)
-
-    asyncio.run(main())
-
-
-@pytest.mark.parametrize("stop", [well, failing, hanging, with_what_cannot_be_read])
-def test_a_newer_build_takes_over_whatever_the_older_engine_does(
+@pytest.mark.parametrize("stop", [well, FAILING, hanging, with_what_cannot_be_read])
+async def test_a_newer_build_takes_over_whatever_the_older_engine_does(
     scenery: Browser, stop: Callable[[], Awaitable[Any]]
 ) -> None:
     """It stops well, fails, or hangs: the newer one serves, the older one ends, and what was the matter is told."""
-
-    async def scene() -> None:
-        older, engine = begin(1, stop)
-        await until(lambda: older._engine)
-        newer, _ = begin(2)
-        await until(lambda: newer._engine)
-        await until(lambda: scenery.closed == 1)
-        assert engine.stopped == 1 and newer._lock._held is scenery.holder
-        assert bool(scenery.said) == (stop is not well)
-
-    run(scene)
+    older, engine = begin(1, stop)
+    await until(lambda: older._engine)
+    newer, _ = begin(2)
+    await until(lambda: newer._engine)
+    await until(lambda: scenery.closed == 1)
+    assert engine.stopped == 1 and newer._lock._held is scenery.holder
+    assert bool(scenery.said) == (stop is not well)
 
 
 @pytest.mark.parametrize("waiting", [1, 3])
-def test_who_is_busy_without_end_is_robbed(
+async def test_who_is_busy_without_end_is_robbed(
     scenery: Browser, monkeypatch: pytest.MonkeyPatch, waiting: int
 ) -> None:
     """A worker that says for ever that it is busy, as one whose engine hung did once, keeps no newer one out.
@@ -257,44 +242,36 @@ def test_who_is_busy_without_end_is_robbed(
     It has as long where several wait, each of whom hears the answers to all.
     """
     monkeypatch.setattr(engine_lock, "BUSY_LOOKS", 6)
+    answers = 0
+    robbed: list[bool] = []
+    held = await scenery.acquire("", stolen=lambda: robbed.append(True))
+    assert held
+    channel = scenery.channel("")
 
-    async def scene() -> None:
-        answers = 0
-        robbed: list[bool] = []
-        held = await scenery.acquire("", stolen=lambda: robbed.append(True))
-        assert held
-        channel = scenery.channel("")
+    def answer(event: Any) -> None:
+        nonlocal answers
+        if "wants" in json.loads(event.data):
+            answers += 1
+            channel.postMessage(json.dumps({"busy": 1}))
 
-        def answer(event: Any) -> None:
-            nonlocal answers
-            if "wants" in json.loads(event.data):
-                answers += 1
-                channel.postMessage(json.dumps({"busy": 1}))
-
-        channel.onmessage = answer
-        newer = [begin(2)[0] for _ in range(waiting)]
-        await until(lambda: any(each._engine for each in newer))
-        assert robbed and 5 * waiting < answers <= 6 * waiting
-
-    run(scene)
+    channel.onmessage = answer
+    newer = [begin(2)[0] for _ in range(waiting)]
+    await until(lambda: any(each._engine for each in newer))
+    assert robbed and 5 * waiting < answers <= 6 * waiting
 
 
-def test_who_wishes_twice_stops_the_engine_once(scenery: Browser) -> None:
+async def test_who_wishes_twice_stops_the_engine_once(scenery: Browser) -> None:
     """Two newer workers, or one that asks again at once, are told that it is busy, and one of them gets everything."""
-
-    async def scene() -> None:
-        older, engine = begin(1)
-        await until(lambda: older._engine)
-        channel = scenery.channel("")
-        for _ in range(3):
-            channel.postMessage(json.dumps({"wants": 2, "url": "https://store/2/worker.js"}))
-        await until(lambda: scenery.closed)
-        assert (engine.stopped, scenery.closed, scenery.said) == (1, 1, [])
-
-    run(scene)
+    older, engine = begin(1)
+    await until(lambda: older._engine)
+    channel = scenery.channel("")
+    for _ in range(3):
+        channel.postMessage(json.dumps({"wants": 2, "url": "https://store/2/worker.js"}))
+    await until(lambda: scenery.closed)
+    assert (engine.stopped, scenery.closed, scenery.said) == (1, 1, [])
 
 
-def test_an_app_goes_on_at_the_newer_worker(scenery: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_app_goes_on_at_the_newer_worker(scenery: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its frame gets the port back with the session's state, brings both there, and the app misses nothing."""
     monkeypatch.setattr(engine_lock.locks, "released", lambda name: asyncio.Event().wait())
     monkeypatch.setattr(worker, "LEAVING_SECONDS", 5)
@@ -346,4 +323,4 @@ def test_an_app_goes_on_at_the_newer_worker(scenery: Browser, monkeypatch: pytes
         assert [5, [1]] in replies and app.found("changes") == [[[2, [["k", "self", 2]]]]]
         assert scenery.said == []
 
-    run(scene)
+    await scene()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import runpy
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -20,10 +20,7 @@ from masq_store.engine.storage.writer import Writer
 from masq_store.native.crypto import NativeCrypto
 from masq_store.native.memory import MemoryBackend
 
-
-def run(scenario: Coroutine[None, None, None]) -> None:
-    """Run a scenario within 20 seconds."""
-    asyncio.run(asyncio.wait_for(scenario, 20))
+pytestmark = pytest.mark.within(20)
 
 
 class Disk(MemoryBackend):
@@ -140,55 +137,43 @@ BEGUN: list[tuple[Callable[[Scene], None], list[str]]] = [
 
 
 @pytest.mark.parametrize(("prepare", "expected"), BEGUN, ids=[case[0].__name__ for case in BEGUN])
-def test_nothing_is_heard_inside_begin(prepare: Callable[[Scene], None], expected: list[str]) -> None:
+async def test_nothing_is_heard_inside_begin(prepare: Callable[[Scene], None], expected: list[str]) -> None:
     """While begin() runs nothing is settled, told or taken back, whatever the disk says and however fast."""
-
-    async def scenario() -> None:
-        scene = await Scene().open()
-        prepare(scene)
-        before = scene.held()
-        scene.writer.begin()
-        assert (scene.heard, scene.held()) == ([], before)
-        assert scene.writer.busy
-        await scene.writer.idle()
-        assert scene.heard == expected
-
-    run(scenario())
+    scene = await Scene().open()
+    prepare(scene)
+    before = scene.held()
+    scene.writer.begin()
+    assert (scene.heard, scene.held()) == ([], before)
+    assert scene.writer.busy
+    await scene.writer.idle()
+    assert scene.heard == expected
 
 
-def test_the_disk_is_asked_at_once_where_python_can(writer_start: str) -> None:
+async def test_the_disk_is_asked_at_once_where_python_can(writer_start: str) -> None:
     """With an eager start the disk has what is to be written when begin() returns; else after one trip."""
-
-    async def scenario() -> None:
-        scene = await Scene().open()
-        scene.disk.gate = asyncio.get_running_loop().create_future()
-        scene.add("k")
-        scene.writer.begin()
-        assert scene.disk.asked == (1 if writer_start == "eager" else 0)
-        await asyncio.sleep(0)
-        assert scene.disk.asked == 1
-        scene.disk.gate.set_result(None)
-        await scene.writer.idle()
-
-    run(scenario())
+    scene = await Scene().open()
+    scene.disk.gate = asyncio.get_running_loop().create_future()
+    scene.add("k")
+    scene.writer.begin()
+    assert scene.disk.asked == (1 if writer_start == "eager" else 0)
+    await asyncio.sleep(0)
+    assert scene.disk.asked == 1
+    scene.disk.gate.set_result(None)
+    await scene.writer.idle()
 
 
-def test_a_write_is_settled_as_soon_as_the_disk_has_it() -> None:
+async def test_a_write_is_settled_as_soon_as_the_disk_has_it() -> None:
     """Where the disk takes its time, the write is settled with the trip in which it answers, not one later."""
-
-    async def scenario() -> None:
-        scene = await Scene().open()
-        scene.disk.gate = asyncio.get_running_loop().create_future()
-        scene.add("k")
-        scene.writer.begin()
-        for _ in range(3):
-            await asyncio.sleep(0)
-        assert (scene.disk.asked, scene.heard) == (1, [])
-        scene.disk.gate.set_result(None)
+    scene = await Scene().open()
+    scene.disk.gate = asyncio.get_running_loop().create_future()
+    scene.add("k")
+    scene.writer.begin()
+    for _ in range(3):
         await asyncio.sleep(0)
-        assert scene.heard == ["settled", "flushed", "announced"]
-
-    run(scenario())
+    assert (scene.disk.asked, scene.heard) == (1, [])
+    scene.disk.gate.set_result(None)
+    await asyncio.sleep(0)
+    assert scene.heard == ["settled", "flushed", "announced"]
 
 
 def test_python_starts_at_once_where_it_can() -> None:
@@ -199,137 +184,113 @@ def test_python_starts_at_once_where_it_can() -> None:
 
 
 @pytest.mark.parametrize("waits", [False, True], ids=["on the spot", "later"])
-def test_what_is_written_together_is_whole_or_not_there(waits: bool) -> None:
+async def test_what_is_written_together_is_whole_or_not_there(waits: bool) -> None:
     """Of two writes of which one alone would fit, none is done, in memory or on the disk."""
-
-    async def scenario() -> None:
-        scene = await Scene().open()
-        stored = dict(scene.disk.disk.stored)
-        scene.disk.disk.quota = scene.disk.disk.used + 20_000
-        operations = [
-            (scene.spaces[0], scene.operation(0, "small")),
-            (scene.spaces[1], scene.operation(1, "large", '"' + 50_000 * "x" + '"')),
-        ]
-        if waits:
-            scene.disk.gate = asyncio.get_running_loop().create_future()
-            asyncio.get_running_loop().call_later(0.01, scene.disk.gate.set_result, None)
-        with pytest.raises(QuotaExceeded):
-            await write_together(scene.writer, operations)
-        await scene.writer.idle()
-        assert scene.held() == [[], []]
-        assert scene.disk.disk.stored == stored
-        await write_together(scene.writer, operations[:1])  # it would have fitted
-        assert scene.held() == [["small"], []]
-
-    run(scenario())
+    scene = await Scene().open()
+    stored = dict(scene.disk.disk.stored)
+    scene.disk.disk.quota = scene.disk.disk.used + 20_000
+    operations = [
+        (scene.spaces[0], scene.operation(0, "small")),
+        (scene.spaces[1], scene.operation(1, "large", '"' + 50_000 * "x" + '"')),
+    ]
+    if waits:
+        scene.disk.gate = asyncio.get_running_loop().create_future()
+        asyncio.get_running_loop().call_later(0.01, scene.disk.gate.set_result, None)
+    with pytest.raises(QuotaExceeded):
+        await write_together(scene.writer, operations)
+    await scene.writer.idle()
+    assert scene.held() == [[], []]
+    assert scene.disk.disk.stored == stored
+    await write_together(scene.writer, operations[:1])  # it would have fitted
+    assert scene.held() == [["small"], []]
 
 
-def test_who_writes_on_and_on_lets_others_run() -> None:
+async def test_who_writes_on_and_on_lets_others_run() -> None:
     """A loop of durable writes leaves the event loop a trip for each, also where the disk answers on the spot."""
+    scene = await Scene().open()
+    trips = 0
 
-    async def scenario() -> None:
-        scene = await Scene().open()
-        trips = 0
+    async def count() -> None:
+        nonlocal trips
+        while True:
+            trips += 1
+            await asyncio.sleep(0)
 
-        async def count() -> None:
-            nonlocal trips
-            while True:
-                trips += 1
-                await asyncio.sleep(0)
-
-        other = asyncio.ensure_future(count())
-        for n in range(50):
-            await write_together(scene.writer, [(scene.spaces[0], scene.operation(0, f"k{n}"))])
-        assert trips >= 50
-        other.cancel()
-
-    run(scenario())
+    other = asyncio.ensure_future(count())
+    for n in range(50):
+        await write_together(scene.writer, [(scene.spaces[0], scene.operation(0, f"k{n}"))])
+    assert trips >= 50
+    other.cancel()
 
 
-def test_what_is_written_out_of_a_settlement_goes_next() -> None:
+async def test_what_is_written_out_of_a_settlement_goes_next() -> None:
     """A write that is done and begun while another is being settled is written right after it."""
+    scene = await Scene().open()
 
-    async def scenario() -> None:
-        scene = await Scene().open()
-
-        def settle(applied: Applied | None, error: MasqError | None) -> None:
-            scene.settle(applied, error)
-            scene.add("next")
-            scene.writer.begin()
-
-        scene.writer.add(scene.spaces[0], scene.operation(0, "k"), settle, scene)
+    def settle(applied: Applied | None, error: MasqError | None) -> None:
+        scene.settle(applied, error)
+        scene.add("next")
         scene.writer.begin()
-        await scene.writer.idle()
-        assert scene.heard == ["settled", "flushed", "announced"] * 2
-        assert scene.spaces[0].durable_vector() == scene.spaces[0].core.vector
-        assert scene.disk.asked == 2
 
-    run(scenario())
+    scene.writer.add(scene.spaces[0], scene.operation(0, "k"), settle, scene)
+    scene.writer.begin()
+    await scene.writer.idle()
+    assert scene.heard == ["settled", "flushed", "announced"] * 2
+    assert scene.spaces[0].durable_vector() == scene.spaces[0].core.vector
+    assert scene.disk.asked == 2
 
 
-def test_what_gathers_for_a_while_goes_together(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_gathers_for_a_while_goes_together(monkeypatch: pytest.MonkeyPatch) -> None:
     """Writes of which more are to come wait a moment for each other, also behind a transaction under way."""
     monkeypatch.setattr(writer, "GATHER_SECONDS", 0.3)  # so long that no other program makes it pass
-
-    async def scenario() -> None:
-        scene = await Scene().open()
-        scene.disk.gate = asyncio.get_running_loop().create_future()
-        scene.add("first")
-        scene.writer.begin()
+    scene = await Scene().open()
+    scene.disk.gate = asyncio.get_running_loop().create_future()
+    scene.add("first")
+    scene.writer.begin()
+    await asyncio.sleep(0)
+    for key in "abc":
+        scene.add(key)
+        scene.writer.begin_soon()
         await asyncio.sleep(0)
-        for key in "abc":
-            scene.add(key)
-            scene.writer.begin_soon()
-            await asyncio.sleep(0)
-        scene.disk.gate.set_result(None)
-        while len(scene.heard) < 3:
-            await asyncio.sleep(0)
-        assert scene.heard == ["settled", "flushed", "announced"]
-        while scene.writer.busy:
-            await asyncio.sleep(writer.GATHER_SECONDS)
-        assert scene.heard[3:] == ["settled", "settled", "settled", "flushed", "announced"]
-        assert scene.disk.asked == 2
-
-    run(scenario())
+    scene.disk.gate.set_result(None)
+    while len(scene.heard) < 3:
+        await asyncio.sleep(0)
+    assert scene.heard == ["settled", "flushed", "announced"]
+    while scene.writer.busy:
+        await asyncio.sleep(writer.GATHER_SECONDS)
+    assert scene.heard[3:] == ["settled", "settled", "settled", "flushed", "announced"]
+    assert scene.disk.asked == 2
 
 
 @pytest.mark.parametrize("how", ["begin", "idle"])
-def test_what_gathers_goes_at_once_where_somebody_waits_for_it(
+async def test_what_gathers_goes_at_once_where_somebody_waits_for_it(
     how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever has done its last part, or wants all on the disk, does not wait for the others' moment."""
     monkeypatch.setattr(writer, "GATHER_SECONDS", 3600.0)
-
-    async def scenario() -> None:
-        scene = await Scene().open()
-        scene.add("a")
-        scene.writer.begin_soon()
-        assert scene.writer.busy
-        if how == "begin":
-            scene.writer.begin()
-        await scene.writer.idle()
-        assert scene.heard == ["settled", "flushed", "announced"] and not scene.writer.busy
-        await scene.writer.idle()
-
-    run(scenario())
+    scene = await Scene().open()
+    scene.add("a")
+    scene.writer.begin_soon()
+    assert scene.writer.busy
+    if how == "begin":
+        scene.writer.begin()
+    await scene.writer.idle()
+    assert scene.heard == ["settled", "flushed", "announced"] and not scene.writer.busy
+    await scene.writer.idle()
 
 
-def test_only_the_first_or_the_last_of_what_is_pending_is_settled() -> None:
+async def test_only_the_first_or_the_last_of_what_is_pending_is_settled() -> None:
     """Anything else is a defect that stops the writer, and is not taken for what another write had put on the disk."""
-
-    async def scenario() -> None:
-        scene = await Scene().open()
-        (space, _) = scene.spaces
-        first, middle, last = (space.core.write([(key, "1")], 1) for key in "abc")
-        space.pending.extend((first, middle, last))
-        with pytest.raises(RuntimeError):
-            space.settled(middle)
-        assert list(space.pending) == [first, middle, last]
-        space.settled(last)
-        space.settled(first)
-        assert list(space.pending) == [middle]
-
-    run(scenario())
+    scene = await Scene().open()
+    (space, _) = scene.spaces
+    first, middle, last = (space.core.write([(key, "1")], 1) for key in "abc")
+    space.pending.extend((first, middle, last))
+    with pytest.raises(RuntimeError):
+        space.settled(middle)
+    assert list(space.pending) == [first, middle, last]
+    space.settled(last)
+    space.settled(first)
+    assert list(space.pending) == [middle]
 
 
 def broken_bookkeeping(scene: Scene) -> None:
@@ -383,31 +344,27 @@ BROKEN: list[tuple[Callable[[Scene], None], list[str], bool]] = [
 @pytest.mark.parametrize(
     ("prepare", "expected", "written"), BROKEN, ids=[case[0].__name__ for case in BROKEN]
 )
-def test_a_defect_in_what_is_noted_of_writes_ends_the_engine(
+async def test_a_defect_in_what_is_noted_of_writes_ends_the_engine(
     prepare: Callable[[Scene], None], expected: list[str], written: bool
 ) -> None:
     """All who wait hear of it, each once, and so does the engine; nothing on the disk is taken for not there."""
-
-    async def scenario() -> None:
-        scene = await Scene().open()
-        prepare(scene)
-        records = len(scene.disk.disk.stored)
-        scene.disk.gate = asyncio.get_running_loop().create_future()
-        scene.writer.begin()
-        await asyncio.sleep(0)
-        scene.add("behind it")
-        scene.writer.begin()
-        scene.disk.gate.set_result(None)
-        await scene.writer.idle()
-        assert scene.heard == expected
-        assert len(scene.disk.disk.stored) == records + written
-        assert not written or scene.spaces[0].core.has("k")  # the disk has it, and memory too
-        stored, scene.heard = dict(scene.disk.disk.stored), []
-        scene.add("after it")  # where the next record belongs is not known
-        scene.writer.begin()
-        assert scene.heard == []
-        await scene.writer.idle()
-        assert scene.heard == ["Disconnected", "flushed", "failed"]
-        assert scene.disk.disk.stored == stored and not scene.spaces[0].core.has("after it")
-
-    run(scenario())
+    scene = await Scene().open()
+    prepare(scene)
+    records = len(scene.disk.disk.stored)
+    scene.disk.gate = asyncio.get_running_loop().create_future()
+    scene.writer.begin()
+    await asyncio.sleep(0)
+    scene.add("behind it")
+    scene.writer.begin()
+    scene.disk.gate.set_result(None)
+    await scene.writer.idle()
+    assert scene.heard == expected
+    assert len(scene.disk.disk.stored) == records + written
+    assert not written or scene.spaces[0].core.has("k")  # the disk has it, and memory too
+    stored, scene.heard = dict(scene.disk.disk.stored), []
+    scene.add("after it")  # where the next record belongs is not known
+    scene.writer.begin()
+    assert scene.heard == []
+    await scene.writer.idle()
+    assert scene.heard == ["Disconnected", "flushed", "failed"]
+    assert scene.disk.disk.stored == stored and not scene.spaces[0].core.has("after it")

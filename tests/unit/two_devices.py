@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import Any
-
+from asynchronous import until
 from engine_rig import Peer, Rig
 
 from masq_store.core.profile.home_layout import draw_identity
 from masq_store.engine.storage.together import write_together
-
-
-async def until(condition: Any) -> None:
-    """Wait until it holds (10 s)."""
-    async with asyncio.timeout(10):
-        while not condition():
-            await asyncio.sleep(0.001)
 
 
 async def carry(source: Rig, target: Rig) -> None:

@@ -5,7 +5,6 @@ What the engine here answers is checked against the real one's answers by test_u
 
 import asyncio
 from base64 import b64decode, b64encode
-from functools import wraps
 from typing import get_args
 
 from masq import messages
@@ -704,18 +703,6 @@ class Screen:
         return text in self.page.html
 
 
-def run(test):
-    """Run an async test to its end; waiting takes no time there."""
-
-    from skipping import skipping  # here, for test_pages.py has the rest of this file run in a page
-
-    @wraps(test)
-    def wrapped():
-        skipping(test())
-
-    return wrapped
-
-
 async def opened(engine, address="", framed=False, severed=False, opener="", **more):
     """An app that has shown its first page."""
     screen = Screen(address)
@@ -735,13 +722,6 @@ async def press(app, action, subject=""):
     """Press a button and wait for what it does."""
     app.acted(action, subject)
     await settle(app)
-
-
-async def until(condition, seconds=5.0):
-    """Wait until `condition` holds, for so many of the loop's seconds."""
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 async def type_into(app, screen, action, subject="", **fields):
