@@ -29,8 +29,10 @@ export class Wire {
   take(message, first) {
     first(message);
     if (message.mark) return this.port.postMessage(JSON.stringify({ masq: 1, read: message.mark }));
-    if (message.replies?.some(([id]) => id === this.pingId)) this.answered();
-    else this.heard.push(message);
+    const others = message.replies?.filter(([id]) => id !== this.pingId); // both may come in one message
+    const pinged = message.replies?.length > others?.length;
+    if (!pinged || others.length) this.heard.push(others ? { ...message, replies: others } : message);
+    if (pinged) this.answered();
   }
   // Everything that the store says to `sent` (a text, or anything else) before its answer to a ping.
   async ask(sent) {
