@@ -266,7 +266,8 @@ async def test_a_hand_over_in_the_middle_of_a_switch_ends_the_other_profiles_val
     await tab.call("watch", "", False)
     switching = asyncio.create_task(rig.engine.person.switch_profile(bob))
     await asyncio.sleep(0)
-    handed = {session: (port, state) for session, port, state in await rig.engine.stop()}
+    await rig.engine.stop()
+    handed = {session: (port, state) for session, port, state in rig.engine.hand_over()}
     await switching
     port, state = handed[tab.session]  # type: ignore[attr-defined]
     await rig.restart()

@@ -87,7 +87,8 @@ async def test_a_disk_that_fails_as_an_app_comes() -> None:
     await until(lambda: rig.failures)
     assert isinstance(rig.failures[0], Disconnected)
     assert tab.port.heard == []  # neither an error nor that it is a stranger
-    (port, state) = [(port, state) for _, port, state in await rig.engine.stop()][0]
+    await rig.engine.stop()
+    (port, state) = [(port, state) for _, port, state in rig.engine.hand_over()][0]
     await started(engines(rig), [].append, [0])
     nonce = state["app"].pop("nonce")
     session = rig.engine.attach(port, state["origin"], nonce, state["app"])

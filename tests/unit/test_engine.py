@@ -341,7 +341,8 @@ async def test_hand_over_keeps_session_and_watches() -> None:
     await tab.call("watch", "k", False)
     waiting = asyncio.create_task(tab.call("set", "k", 1))
     await asyncio.sleep(0)
-    ((_, port, state),) = await rig.engine.stop()
+    await rig.engine.stop()
+    ((_, port, state),) = rig.engine.hand_over()
     assert await waiting is None
     await rig.restart()
     nonce = state["app"].pop("nonce")

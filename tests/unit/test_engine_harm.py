@@ -312,7 +312,8 @@ async def test_a_watch_misses_nothing_at_a_hand_over() -> None:
     one, two = await rig.approved(), await rig.approved()
     await one.call("set", "x", 1)
     await one.call("watch", "", False)
-    handed = {session: (port, state) for session, port, state in await rig.engine.stop()}
+    await rig.engine.stop()
+    handed = {session: (port, state) for session, port, state in rig.engine.hand_over()}
     await rig.restart()
 
     def take_along(peer: Any) -> None:

@@ -248,7 +248,8 @@ async def test_a_long_call_is_handed_over_whole() -> None:
     )
     while not tab.session._long:  # type: ignore[attr-defined]
         await asyncio.sleep(0)
-    [(_, port, state)] = [found for found in await rig.engine.stop() if found[0].origin == APP]
+    await rig.engine.stop()
+    [(_, port, state)] = [found for found in rig.engine.hand_over() if found[0].origin == APP]
     assert {reply[0] for reply in replies(tab)} == {1}
     await rig.restart()
     app = {name: state["app"][name] for name in ("name", "description", "icon")}
@@ -342,7 +343,8 @@ async def test_what_waits_for_its_turn_is_handed_over() -> None:
     rig, tab, _ = await two_apps()
     tab.port.say(message(*[[n, "set", f"k{n}", n] for n in range(1, 2001)]))
     await asyncio.sleep(0)
-    [(_, port, state)] = [found for found in await rig.engine.stop() if found[0].origin == APP]
+    await rig.engine.stop()
+    [(_, port, state)] = [found for found in rig.engine.hand_over() if found[0].origin == APP]
     assert 0 < len(replies(tab)) < 2000
     await rig.restart()
     state = json.loads(json.dumps(state))

@@ -139,14 +139,19 @@ class FakeEngine:
         self._stop = stop
         self.turns = SimpleNamespace()
         self.stopped = 0
+        self._handed: Any = []
 
     async def start(self) -> None:
         """Start at once."""
 
-    async def stop(self) -> Any:
+    async def stop(self) -> None:
         """Stop, or not."""
         self.stopped += 1
-        return await self._stop()
+        self._handed = await self._stop()
+
+    def hand_over(self) -> Any:
+        """Return what it was told to."""
+        return self._handed
 
 
 async def well() -> Any:
@@ -272,7 +277,10 @@ async def test_who_wishes_twice_stops_the_engine_once(scenery: Browser) -> None:
 
 
 async def test_an_app_goes_on_at_the_newer_worker(scenery: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its frame gets the port back with the session's state, brings both there, and the app misses nothing."""
+    """Its frame gets the port back with the session's state, brings both there, and the app misses nothing.
+
+    Nor does the engine: the app counts in every turn of the loop, for as long as somebody listens.
+    """
     monkeypatch.setattr(engine_lock.locks, "released", lambda name: asyncio.Event().wait())
     monkeypatch.setattr(worker, "LEAVING_SECONDS", 5)
     about = {"nonce": "ab" * 16, "name": "Counter", "description": "", "icon": None}
@@ -291,9 +299,14 @@ async def test_an_app_goes_on_at_the_newer_worker(scenery: Browser, monkeypatch:
 
     monkeypatch.setattr(worker.host, "tell_relay", said)
 
+    app = JsPort()
+
+    def changes() -> list[Any]:
+        return [change for some in app.found("changes") for _, told in some for change in told]
+
     async def scene() -> None:
         rig = Rig()
-        older, frame, app = serving(1, rig), JsPort(), JsPort()
+        older, frame = serving(1, rig), JsPort()
         older.connect(frame)
         frame.say({"attach": {"id": "1", "origin": APP, "app": about}}, app)
         await until(lambda: older._engine)
@@ -305,6 +318,16 @@ async def test_an_app_goes_on_at_the_newer_worker(scenery: Browser, monkeypatch:
         await app.hear("replies")
         app.say({"calls": [[2, "watch", "", False]]})
 
+        counted = 0
+
+        async def count() -> None:
+            nonlocal counted
+            while app.onmessage is not None:
+                counted += 1
+                app.say({"calls": [[100 + counted, "increment", "n", 1]]})
+                await asyncio.sleep(0)
+
+        counting = asyncio.create_task(count())
         rig.backend = type(rig.backend)(rig.backend.disk)
         rig.engine = rig._engine()
         newer, line = serving(2, rig), JsPort()
@@ -312,15 +335,18 @@ async def test_an_app_goes_on_at_the_newer_worker(scenery: Browser, monkeypatch:
         message, ports = frame.posted[-1]
         [state] = message["sessions"]
         assert ports == [app] and set(state) == {"origin", "app", "watches", "seen", "shown", "early"}
+        await counting
         assert app.onmessage is None  # what the app says waits in the port, which the frame has
         newer.connect(line)
         line.say({"attach": {**state, "id": "1", "ticket": None}}, app)
         frame.say({"left": 1})
         await until(lambda: scenery.closed == 1 and newer._engine)
-        app.say({"calls": [[5, "get", "k"], [6, "set", "k", 2]]})
-        await until(lambda: app.found("changes"))
+        app.say({"calls": [[5, "get", "k"], [6, "set", "k", 2], [7, "get", "n"]]})
+        await until(lambda: ["k", "self", 2] in changes())
         replies = [reply for some in app.found("replies") for reply in some]
-        assert [5, [1]] in replies and app.found("changes") == [[[2, [["k", "self", 2]]]]]
+        assert [5, [1]] in replies and changes()[-1] == ["k", "self", 2]
+        assert [7, [counted]] in replies
+        assert {reply[0] for reply in replies} >= {100 + number for number in range(1, counted + 1)}
         assert scenery.said == []
 
     await scene()

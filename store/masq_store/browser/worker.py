@@ -165,8 +165,9 @@ class Worker:
             await asyncio.wait([stopping], timeout=STOP_SECONDS)
             if not stopping.done():
                 raise TimeoutError(f"it had not stopped after {STOP_SECONDS} seconds")
-            handed = {session: (port, state) for session, port, state in stopping.result()}
-            self._send_on(url, handed)
+            stopping.result()  # or why it failed
+            # Without a wait in between: what an app says to a session that was handed over is lost.
+            self._send_on(url, {session: (port, state) for session, port, state in engine.hand_over()})
             await self._clients.until_alone(LEAVING_SECONDS)
             self._lock.release()
             await self._clients.until_alone(PATIENCE_SECONDS)

@@ -124,8 +124,8 @@ class Engine:
             self.parts.sync.look()
             self.connected.tell_pages(["overview"])
 
-    async def stop(self) -> list[tuple[AppSession, Port, State]]:
-        """Finish what is being written and give every app's port back, with its session's state."""
+    async def stop(self) -> None:
+        """Finish what is being written. What apps say from now on waits for `hand_over`."""
         # Or an app that keeps writing would keep the engine from ever being done.
         self._stopping = True
         for session in self.connected.apps:
@@ -142,7 +142,12 @@ class Engine:
             self._stopped = True
             await self.backend.close()
         await self.tasks.close(END_SECONDS)  # not above: at its end a task may have to wait for its turn
-        # Last, and without a wait until the ports have gone: what an app says in between would be lost.
+
+    def hand_over(self) -> list[tuple[AppSession, Port, State]]:
+        """Give every app's port back, with its session's state, once the engine has stopped.
+
+        No `await` may stand between this and the ports' going: what an app says in between would be lost.
+        """
         return [(session, *session.hand_over()) for session in self.connected.apps]
 
     # Sessions ----------------------------------------------------------------------------------------------

@@ -107,8 +107,8 @@ class Partition:
             await self._kept.sweep(self.now_ms())
         self._look_later()
 
-    async def stop(self) -> list[tuple[AppSession, Port, State]]:
-        """Finish what is being written and give every app's port back, with its session's state."""
+    async def stop(self) -> None:
+        """Finish what is being written. What apps say from now on waits for `hand_over`."""
         self._stopping = True
         self._requests.pause()
         for session in self._sessions.here:
@@ -125,6 +125,9 @@ class Partition:
             self._stopped = True
             await self._backend.close()
         await self._tasks.close(END_SECONDS)  # not above: at its end a task may have to wait for its turn
+
+    def hand_over(self) -> list[tuple[AppSession, Port, State]]:
+        """Give every app's port back, with its session's state, as `Engine.hand_over` does."""
         return [(session, *session.hand_over()) for session in self._sessions.here]
 
     # What comes from the frames ----------------------------------------------------------------------------
