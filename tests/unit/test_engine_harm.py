@@ -298,7 +298,7 @@ async def test_hand_over_ends_while_an_app_writes() -> None:
         tab.port.say(json.dumps({"masq": 1, "calls": [[number, "increment", "n", 1]]}))
         number += 1
         await asyncio.sleep(0)
-    ((_, port, state),) = stopping.result()
+    ((_, port, state),) = rig.engine.hand_over()
     await rig.restart()
     nonce = state["app"].pop("nonce")
     session = rig.engine.attach(port, state["origin"], nonce, state["app"])
