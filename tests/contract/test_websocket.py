@@ -166,12 +166,14 @@ async def test_a_relay_that_does_not_read(monkeypatch):
 
 
 async def test_a_machine_that_says_nothing(monkeypatch):
-    """Who takes a connection and never answers is given up after a while."""
+    """Who takes a connection and never answers is given up after a while, and left."""
     monkeypatch.setattr(websocket, "OPEN_SECONDS", 0.05)
+    left = asyncio.Event()
 
     async def silent(reader, writer):
         with suppress(asyncio.CancelledError):  # the end of the test
             await reader.read()
+            left.set()
         writer.close()
 
     server = await asyncio.start_server(silent, "127.0.0.1", 0)
@@ -179,6 +181,7 @@ async def test_a_machine_that_says_nothing(monkeypatch):
     with pytest.raises(RelayUnreachable) as caught:
         await NativeNetwork().open(address, print, print)
     assert caught.value.fields["reason"] == "it does not answer"
+    await until(left.is_set)
     server.close()
 
 

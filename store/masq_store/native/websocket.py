@@ -41,7 +41,7 @@ class NativeNetwork:
                     lambda: socket,
                     url,
                     ssl_context=self._tls if url.startswith("wss:") else None,
-                    websocket_handshake_timeout=None,
+                    websocket_handshake_timeout=OPEN_SECONDS,  # ends what is given up, too
                     max_frame_size=LARGEST_FRAME,
                     max_redirects=0,
                 ),
