@@ -166,17 +166,18 @@ async def the_known_pairing_comes_out(make, vectors):
 
 async def the_known_envelopes_are_sealed_and_opened(make, vectors):
     """A space's room, token and envelopes are the known ones; each opens to the known message, and is sealed so."""
-    from masq_store.core.crypto import key_schedule as keys
+    from masq_store.core.crypto.key_ring import ProfileKeys
+    from masq_store.core.space.space_ref import HOME, SpaceRef
     from masq_store.core.sync import messages as sync_wire
     from masq_store.core.sync.envelope import Header
     from masq_store.engine.sync.room_keys import RoomKeys
 
     crypto, case = await make(), vectors["envelope"]
-    home = raw(case["home_secret"])
-    secret = await crypto.hkdf(home, keys.space_secret_info(case["origin"], case["generation"]), 32)
-    assert secret.hex() == case["space_secret"]
-    assert (await crypto.hkdf(home, keys.home_space_info(), 32)).hex() == case["home_space_secret"]
-    room_keys = await RoomKeys.derive(crypto, secret)
+    ring = ProfileKeys(crypto, raw(case["home_secret"]))
+    space = SpaceRef("app", case["origin"], case["generation"])
+    assert (await ring.secret(space)).hex() == case["space_secret"]
+    assert (await ring.secret(HOME)).hex() == case["home_space_secret"]
+    room_keys = await RoomKeys.of(crypto, ring, space)
     assert (room_keys.room.hex(), room_keys.token.hex()) == (case["room"], case["token"])
     envelopes = [raw(known["envelope"]) for known in case["messages"]]
     opened = await room_keys.open(envelopes)
@@ -190,11 +191,13 @@ async def the_known_envelopes_are_sealed_and_opened(make, vectors):
 
 async def envelopes_that_are_none_are_passed_over(make, vectors):
     """What no device has sealed does not open, what a later one might have is told apart, and others open beside it."""
+    from masq_store.core.crypto.key_ring import GrantedKeys
     from masq_store.core.errors import NewerData
+    from masq_store.core.space.space_ref import HOME
     from masq_store.engine.sync.room_keys import RoomKeys
 
     crypto, case = await make(), vectors["envelope"]
-    room_keys = await RoomKeys.derive(crypto, raw(case["space_secret"]))
+    room_keys = await RoomKeys.of(crypto, GrantedKeys(crypto, {HOME: raw(case["space_secret"])}), HOME)
     good = raw(case["messages"][0]["envelope"])
     (expected,) = await room_keys.open([good])
     for kind, sort in (("refused", type(None)), ("newer", NewerData)):
@@ -207,7 +210,7 @@ async def envelopes_that_are_none_are_passed_over(make, vectors):
         assert await room_keys.open([_flip(good, at)]) == [None], at
     for envelope in (b"", good[:32], good[:-1], good + b"\0", bytes(600)):
         assert await room_keys.open([envelope]) == [None]
-    other = await RoomKeys.derive(crypto, bytes(32))
+    other = await RoomKeys.of(crypto, GrantedKeys(crypto, {HOME: bytes(32)}), HOME)
     assert await other.open([good]) == [None]
 
 

@@ -11,7 +11,9 @@ from asynchronous import until
 from spaces import state
 
 from masq import messages
+from masq_store.core.crypto.key_ring import GrantedKeys
 from masq_store.core.space.space import Space
+from masq_store.core.space.space_ref import HOME
 from masq_store.engine.ports import Network
 from masq_store.engine.relay.link import RelayLink
 from masq_store.engine.storage.open_space import OpenSpace
@@ -32,6 +34,12 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+async def keys_of_the_room() -> RoomKeys:
+    """Return the keys of the room in which they meet."""
+    crypto = NativeCrypto()
+    return await RoomKeys.of(crypto, GrantedKeys(crypto, {HOME: SECRET}), HOME)
+
+
 class Device:
     """One device with one space; `start` again goes on from the same disk, as after a crash."""
 
@@ -42,11 +50,13 @@ class Device:
         *,
         clock_off_ms: int = 0,
         network: Network | None = None,
+        keys: RoomKeys | None = None,
     ) -> None:
         self.url = url
         self.disk = disk or MemoryDisk()
         self.clock_off_ms = clock_off_ms
         self.network = network or NativeNetwork()
+        self.keys = keys
         self.failures: list[Exception] = []
         self.changes: list[tuple[list[str], object]] = []
 
@@ -68,7 +78,7 @@ class Device:
         self.link = RelayLink(self.network, self.url, now_ms=now_ms, random=os.urandom)
         self.sync = SpaceSync(
             self.space,
-            await RoomKeys.derive(crypto, SECRET),
+            self.keys or await keys_of_the_room(),
             self.link,
             self.writer,
             crypto,

@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 from relay_rig import Client, connect
-from space_sync_rig import SECRET
+from space_sync_rig import SECRET, keys_of_the_room
 
 from masq.messages import dumps
 from masq_store.core.crypto import key_schedule as keys
@@ -42,7 +42,7 @@ class Insider:
     async def enter(cls, port: int) -> Insider:
         """Join the room."""
         crypto = NativeCrypto()
-        room_keys = await RoomKeys.derive(crypto, SECRET)
+        room_keys = await keys_of_the_room()
         client = await connect(port)
         await client.join(room=room_keys.room, token=room_keys.token)
         insider = cls(client, room_keys, await crypto.hkdf(SECRET, keys.epoch_info(0), keys.SECRET_BYTES))

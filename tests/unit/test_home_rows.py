@@ -126,7 +126,7 @@ async def test_a_backup_heals_a_registration_that_cannot_be_read(what: str) -> N
     await _write(rig, {f"app/{OTHER}": VALUES[what]})
     assert (await rig.page().call("overview"))["apps"] == []
     saved = await read_backup(rig.crypto, made, "a passphrase")
-    await restore(profile, rig.engine.writer, rig.crypto, saved, now_ms=rig.now)
+    await restore(profile, rig.engine.writer, saved, now_ms=rig.now)
     assert profile.generation(OTHER) == 1
     assert [app["origin"] for app in (await rig.page().call("overview"))["apps"]] == [OTHER]
     again = rig.app(OTHER)

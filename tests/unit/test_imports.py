@@ -44,14 +44,14 @@ RELAY_FOLDERS = {
 
 BASE = {"masq.messages", "masq.errors", "masq_store.core.errors"}
 FOLDERS = {
-    "core.crypto": "",
+    "core.crypto": "core.space",
     "core.space": "",
     "core.profile": "core.crypto",
     "core.storage": "core.crypto core.space",
     "core.sync": "core.crypto core.space",
     "core.relay": "",
     "core.pairing": "core.crypto core.profile",
-    "core.enrolment": "core.crypto core.pairing core.profile",
+    "core.enrolment": "core.crypto core.pairing core.profile core.space",
     "core.backup": "core.crypto core.profile core.space",
     "core.pages": "",
     "engine.ports": "core.crypto",

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from asynchronous import until
 from relay_rig import connect, relay
-from space_sync_rig import SECRET, Device, stop, together, url
+from space_sync_rig import Device, keys_of_the_room, stop, together, url
 from spaces import state
 from sync_insider import Insider, content_of
 
@@ -25,7 +25,6 @@ from masq_store.core.sync.messages import Changes, State, Trimmed
 from masq_store.engine.sync import room_sync as space_sync
 from masq_store.engine.sync import snapshot
 from masq_store.engine.sync.digest import digest_of
-from masq_store.engine.sync.room_keys import RoomKeys
 from masq_store.native.crypto import NativeCrypto
 
 pytestmark = pytest.mark.real_time
@@ -175,7 +174,7 @@ async def test_a_room_full_of_junk_gets_free(tmp_path: Path, what: str) -> None:
         insider = await Insider.enter(running.port)
         if (said := SAID_FIRST[what]) is not None:
             await insider.say(said)
-        keys = await RoomKeys.derive(NativeCrypto(), SECRET)
+        keys = await keys_of_the_room()
         stranger = await connect(running.port)
         await stranger.join(room=keys.room, token=keys.token)
         await stranger.take("CURRENT")
@@ -231,7 +230,7 @@ async def test_a_higher_epoch_in_clear_is_nobodys_word(tmp_path: Path, epoch: in
     async with relay(tmp_path) as running:
         one = await Device(url(running)).start()
         await one.set("k", 1)
-        keys = await RoomKeys.derive(NativeCrypto(), SECRET)
+        keys = await keys_of_the_room()
         stranger = await connect(running.port)
         await stranger.join(room=keys.room, token=keys.token)
         await stranger.take("CURRENT")

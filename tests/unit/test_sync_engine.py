@@ -12,6 +12,7 @@ from engine_rig import APP, Peer, Rig
 from relay_rig import relay
 
 from masq.errors import QuotaExceeded
+from masq_store.core.space.space_ref import HOME
 from masq_store.engine.store import profile_sync as sync
 from masq_store.native.websocket import NativeNetwork
 
@@ -279,10 +280,10 @@ async def test_a_disk_without_room_at_the_start_is_tried_again(
         failures = [QuotaExceeded("this device's storage is full", 1)] * 2  # the home space's, and the app's
         real = sync.ProfileSync._start
 
-        async def start(self: Any, *arguments: Any, **more: Any) -> Any:
-            if failures and (len(failures) == 2) is bool(more):
+        async def start(self: Any, *arguments: Any) -> Any:
+            if failures and (len(failures) == 2) is (HOME in arguments):
                 raise failures.pop()
-            return await real(self, *arguments, **more)
+            return await real(self, *arguments)
 
         monkeypatch.setattr(sync.ProfileSync, "_start", start)
         counter = await old.approved()

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from asynchronous import until
 from relay_rig import Client, connect, relay
-from space_sync_rig import SECRET, Device, alike, stop, together, url
+from space_sync_rig import Device, alike, keys_of_the_room, stop, together, url
 from spaces import state
 from sync_between import (
     CURRENT,
@@ -33,8 +33,6 @@ from sync_between import (
 from masq_store.core.errors import NewerData
 from masq_store.core.sync.envelope import HEADER_BYTES
 from masq_store.engine.sync import room_sync as space_sync
-from masq_store.engine.sync.room_keys import RoomKeys
-from masq_store.native.crypto import NativeCrypto
 
 pytestmark = pytest.mark.real_time
 
@@ -347,7 +345,7 @@ async def test_words_at_the_wrong_time(scene: Scene) -> None:
 
 async def test_a_wrong_token(scene: Scene) -> None:
     """Who knows the room and not its token stays outside, says so, and disturbs nobody."""
-    real = await RoomKeys.derive(NativeCrypto(), SECRET)
+    real = await keys_of_the_room()
     stranger = await Device(url(scene.running)).open()
     stranger.sync.token = bytes(32)
     await stranger.sync.start()
@@ -365,7 +363,7 @@ async def test_a_wrong_token(scene: Scene) -> None:
 
 async def test_somebody_with_the_token_and_no_keys(scene: Scene) -> None:
     """A flood of posts, casts and snapshots of who has lost the keys, and has the token still: counted, passed over."""
-    real = await RoomKeys.derive(NativeCrypto(), SECRET)
+    real = await keys_of_the_room()
     outsider: Client = await connect(scene.running.port)
     await outsider.join(room=real.room, token=real.token)
     heard = await outsider.take("CURRENT")
@@ -384,7 +382,7 @@ async def test_somebody_with_the_token_and_no_keys(scene: Scene) -> None:
 
 async def test_a_forged_snapshot_at_the_relay(scene: Scene) -> None:
     """Who has the token can put something in the log's place: devices that know more fill the room again."""
-    real = await RoomKeys.derive(NativeCrypto(), SECRET)
+    real = await keys_of_the_room()
     outsider: Client = await connect(scene.running.port)
     await outsider.join(room=real.room, token=real.token)
     log = [each for each in await outsider.take("CURRENT") if each[0] == "ENVELOPE"]

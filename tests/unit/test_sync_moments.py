@@ -9,14 +9,12 @@ from pathlib import Path
 import pytest
 from asynchronous import until
 from relay_rig import relay
-from space_sync_rig import SECRET, Device, alike, stop, together, url
+from space_sync_rig import Device, alike, keys_of_the_room, stop, together, url
 from sync_between import CURRENT, ENVELOPE, JOINED, PART, POST, POST_FRONT, Between
 
 from masq_store.core.sync.machine import SNAPSHOT_BYTES
 from masq_store.core.sync.messages import Check
 from masq_store.engine.sync import room_sync as space_sync
-from masq_store.engine.sync.room_keys import RoomKeys
-from masq_store.native.crypto import NativeCrypto
 
 pytestmark = pytest.mark.real_time
 
@@ -145,7 +143,7 @@ async def test_a_newcomer_reads_a_snapshot_in_place_of_the_log(tmp_path: Path) -
         assert len(between.kinds(between.heard, ENVELOPE)) < posts / 4
         assert len(between.kinds(between.heard, CURRENT)) == 1
         posted = [frame[POST_FRONT:] for frame in between.kinds(between.sent, POST)]
-        room_keys = await RoomKeys.derive(NativeCrypto(), SECRET)
+        room_keys = await keys_of_the_room()
         for _, message in await room_keys.open(posted):
             assert isinstance(message, Check)  # who begins from a snapshot says what it holds, and no more
         await stop([one, two, three])

@@ -12,12 +12,10 @@ import pytest
 import relay_rig
 from asynchronous import until
 from relay_rig import BEGINNING, Command, connect, in_thread
-from space_sync_rig import SECRET, Device, alike, stop, together, url
+from space_sync_rig import Device, alike, keys_of_the_room, stop, together, url
 from sync_between import ENVELOPE, JOINED, POST, POST_FRONT, STORED, Between
 
 from masq_store.core.sync import machine as sync
-from masq_store.engine.sync.room_keys import RoomKeys
-from masq_store.native.crypto import NativeCrypto
 
 pytestmark = pytest.mark.real_time
 
@@ -38,7 +36,7 @@ async def again(running: Command, folder: Path, change: Callable[[], None] = lam
 
 async def log_of(running: Command) -> dict[int, bytes]:
     """Return the room's log, by number."""
-    keys = await RoomKeys.derive(NativeCrypto(), SECRET)
+    keys = await keys_of_the_room()
     client = await connect(running.port)
     await client.join(room=keys.room, token=keys.token, cursor=BEGINNING)
     found = dict(relay_rig.envelopes(await client.take("CURRENT")))

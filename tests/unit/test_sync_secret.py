@@ -9,13 +9,12 @@ from pathlib import Path
 import pytest
 from asynchronous import eventually, until
 from relay_rig import relay
-from space_sync_rig import SECRET, Device, stop, together, url
+from space_sync_rig import SECRET, Device, keys_of_the_room, stop, together, url
 from sync_between import ENVELOPE, POST, POST_FRONT, Between
 from test_sync_engine import device, pair
 from wire_tap import found_in, kept_by, tap
 
 from masq_store.core.crypto import key_schedule as keys
-from masq_store.engine.sync.room_keys import RoomKeys
 from masq_store.native.crypto import NativeCrypto
 
 pytestmark = pytest.mark.real_time
@@ -61,7 +60,7 @@ async def test_the_relay_sees_nothing_of_a_space(tmp_path: Path) -> None:
         for content in (received, kept, b"".join(map(bytes, seen.connections))):
             for text in [*texts, SECRET, secret]:
                 assert found_in(content, text) == [], text
-        room_keys = await RoomKeys.derive(NativeCrypto(), SECRET)
+        room_keys = await keys_of_the_room()
         # So the tap hears, and the files are the right ones: what the relay must know is there.
         assert found_in(received, room_keys.room) and found_in(kept, room_keys.room)
         assert found_in(received, room_keys.token) and not found_in(kept, room_keys.token)

@@ -25,9 +25,12 @@ from typing import Any, NamedTuple
 from masq import messages
 from masq.errors import MasqError, ProtocolError
 from masq_store.core.crypto import key_schedule as keys
+from masq_store.core.crypto.key_ring import GrantedKeys
+from masq_store.core.crypto.primitives import Primitives
 from masq_store.core.enrolment.roster import Policy
 from masq_store.core.profile import claims as access
 from masq_store.core.profile.relay_address import check_relay_address
+from masq_store.core.space.space_ref import SpaceRef
 
 DATA, ROSTER = "data", "roster"
 
@@ -84,6 +87,21 @@ class Grant(NamedTuple):
     def policy(self) -> Policy:
         """What was decided for this browser when it was granted."""
         return Policy(self.stay, self.lock_minutes, self.sync, self.turn)
+
+    @property
+    def app_space(self) -> SpaceRef:
+        """The app's space."""
+        return SpaceRef("app", self.origin, self.generation)
+
+    @property
+    def roster_space(self) -> SpaceRef:
+        """Its roster."""
+        return SpaceRef("roster", self.origin)
+
+    def ring(self, crypto: Primitives) -> GrantedKeys:
+        """Return the keys of these two spaces."""
+        secrets = {self.app_space: self.secret, self.roster_space: self.roster}
+        return GrantedKeys(crypto, {space: bytes.fromhex(secret) for space, secret in secrets.items()})
 
     def under(self, policy: Policy) -> Grant:
         """Return this grant as another policy has it; the turn stays that in which it was granted."""

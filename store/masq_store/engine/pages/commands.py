@@ -389,10 +389,8 @@ class Person:
             return restored
 
     async def _merge(self, backup: Backup, erased: bool) -> backups.Restored:
-        profile, now, services = self._active.get(), self._now_ms(), self._services
-        return await backups.restore(
-            profile, services.writer, services.crypto, backup, now_ms=now, erased=erased
-        )
+        profile, now, writer = self._active.get(), self._now_ms(), self._services.writer
+        return await backups.restore(profile, writer, backup, now_ms=now, erased=erased)
 
 
 CHANGES: dict[str, Callable[..., Awaitable[None]]] = {

@@ -253,7 +253,7 @@ class PageSession:
             "name": backup.manifest.name,
             "made_ms": backup.manifest.made_ms,
             "whole": backup.manifest.whole,
-            "same": profile is not None and await backups.is_of(self._parts.services.crypto, backup, profile),
+            "same": profile is not None and await backups.is_of(backup, profile),
             "apps": apps,
         }
 

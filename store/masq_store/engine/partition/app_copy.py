@@ -12,6 +12,7 @@ from masq_store.core.crypto import key_schedule as keys
 from masq_store.core.enrolment import roster
 from masq_store.core.enrolment.messages import Grant, Told
 from masq_store.core.errors import DamagedData
+from masq_store.core.space.space_ref import SpaceRef
 from masq_store.engine.enrolment.port_line import PortLine
 from masq_store.engine.partition.enrolment_records import Secrets
 from masq_store.engine.partition.services import Services
@@ -213,8 +214,9 @@ class Copy:
         link = self._link = services.relays.get(url)
         link.listeners.append(self._changed)
 
-        async def begin(space: OpenSpace, secret: str) -> SpaceSync:
-            room_keys = await RoomKeys.derive(services.crypto, bytes.fromhex(secret))
+        async def begin(space: OpenSpace, ref: SpaceRef) -> SpaceSync:
+            ring = self.secrets.grant.ring(services.crypto)
+            room_keys = await RoomKeys.of(services.crypto, ring, ref)
             sync = SpaceSync(
                 space, room_keys, link, services.writer, services.crypto,
                 changed=self._changed, now_ms=services.now_ms,
@@ -223,8 +225,8 @@ class Copy:
             return sync
 
         if meets[1]:
-            self._data_sync = await begin(self.data, self.secrets.grant.secret)
-        self._roster_sync = await begin(self.roster, self.secrets.grant.roster)
+            self._data_sync = await begin(self.data, self.secrets.grant.app_space)
+        self._roster_sync = await begin(self.roster, self.secrets.grant.roster_space)
 
     async def leave(self) -> None:
         """Leave the relay."""

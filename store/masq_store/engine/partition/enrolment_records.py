@@ -92,11 +92,11 @@ class EnrolmentRecords:
         enrolments in the same app's data that go, for the store says that this was erased. No other goes: that it is
         of another generation does not say which of the two is the right one.
         """
-        secret = bytes.fromhex(grant.secret)
-        id = (await self._crypto.hkdf(secret, keys.enrolment_info(), keys.ID_BYTES)).hex()
+        ring = grant.ring(self._crypto)
+        id = await ring.enrolment(grant.app_space)
         turn = self._records[id].get("turn", 0) if id in self._records else 0
         root = await self._root(grant, turn)
-        roster = (await self._crypto.hkdf(bytes.fromhex(grant.roster), keys.enrolment_info(), 16)).hex()
+        roster = await ring.enrolment(grant.roster_space)
         wrapping = Wrapping(self._crypto, id)
         before: Record = self._records.get(id) or {
             "public": identity.public.hex(),
@@ -193,7 +193,7 @@ class EnrolmentRecords:
     async def _root(self, grant: Grant, turn: int) -> bytes:
         """Return a copy's root key. `turn`: how many damaged ones were set aside before it."""
         name = self._partition + (turn.to_bytes(4, "big") if turn else b"")
-        return await self._crypto.hkdf(bytes.fromhex(grant.secret), keys.partition_info(name))
+        return await grant.ring(self._crypto).copy_root(grant.app_space, name)
 
     async def _spaces(self, secrets: Secrets) -> list[str]:
         origin, generation = secrets.grant.origin, secrets.grant.generation

@@ -81,7 +81,7 @@ async def write_backup(
     apps = registrations(home.items())
     if origin is not None and not apps:
         raise NotRegistered(origin)
-    mark = await _mark(crypto, profile)
+    mark = await profile.ring.backup_mark()
     secret = profile.home_secret if origin is None else None
     file = await _File.begin(crypto, passphrase, iterations)
     await file.add(layout.encode_manifest(Manifest(profile.name, mark, secret, now_ms)))
@@ -167,7 +167,7 @@ class _File:
 
 
 async def restore(
-    profile: Profile, writer: Writer, crypto: Crypto, backup: Backup, *, now_ms: int, erased: bool = False
+    profile: Profile, writer: Writer, backup: Backup, *, now_ms: int, erased: bool = False
 ) -> Restored:
     """Merge a backup into a profile, by the rules for merging; durable on return, all of it or nothing.
 
@@ -175,7 +175,7 @@ async def restore(
     the data of apps that the profile has erased since, into their present spaces.
     Raises QuotaExceeded, and what opening a space raises.
     """
-    same = await is_of(crypto, backup, profile)
+    same = await is_of(backup, profile)
     while True:
         plan = _plan(profile, backup, same, erased, now_ms)
         opened: dict[str, OpenSpace] = {}
@@ -275,10 +275,6 @@ async def _shorten(writer: Writer, spaces: list[OpenSpace]) -> None:
                 await space.checkpoint(space.freeze())
 
 
-async def is_of(crypto: Crypto, backup: Backup, profile: Profile) -> bool:
+async def is_of(backup: Backup, profile: Profile) -> bool:
     """Say whether a backup was made of this profile, here or on another device."""
-    return await _mark(crypto, profile) == backup.manifest.mark
-
-
-async def _mark(crypto: Crypto, profile: Profile) -> str:
-    return (await crypto.hkdf(profile.home_secret, keys.backup_profile_info(), keys.ID_BYTES)).hex()
+    return await profile.ring.backup_mark() == backup.manifest.mark

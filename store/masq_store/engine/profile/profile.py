@@ -11,6 +11,7 @@ from typing import Any
 from masq import messages
 from masq.errors import Locked, QuotaExceeded
 from masq_store.core.crypto import key_schedule as keys
+from masq_store.core.crypto.key_ring import ProfileKeys
 from masq_store.core.errors import DamagedData, NewerData
 from masq_store.core.profile import claims as access
 from masq_store.core.profile.home_layout import ROSTER
@@ -52,6 +53,7 @@ class Profile:
         self._crypto = crypto
         self._writer = writer
         self.secrets = secrets
+        self.ring = ProfileKeys(crypto, secrets.home_secret)
         self._open: dict[tuple[str, int], asyncio.Task[OpenSpace]] = {}  # by origin and generation
         self.reading: Callable[[], None] = lambda: None  # called now and then while a large space is read
         self._users: dict[str, int] = {}

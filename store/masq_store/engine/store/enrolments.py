@@ -10,10 +10,10 @@ from contextlib import suppress
 from typing import Any
 
 from masq.errors import MasqError, ProtocolError
-from masq_store.core.crypto import key_schedule as keys
 from masq_store.core.enrolment import messages as wire
 from masq_store.core.pages.schema import OtherData
 from masq_store.core.profile.home_layout import identity_of
+from masq_store.core.space.space_ref import SpaceRef
 from masq_store.engine.enrolment.port_line import PortLine
 from masq_store.engine.ports import Port
 from masq_store.engine.profile.profile import Profile
@@ -23,7 +23,7 @@ from masq_store.engine.store.app_access import AppAccess
 from masq_store.engine.store.connected import Page
 from masq_store.engine.store.device_list import Devices
 from masq_store.engine.store.enrolment import Enrolment, PartitionsHere
-from masq_store.engine.store.generations import enrolment_in, generations
+from masq_store.engine.store.generations import generations
 from masq_store.engine.store.link_offer import LinkOffer
 from masq_store.engine.store.rosters import Rosters
 from masq_store.engine.store.services import Services
@@ -136,7 +136,7 @@ class Enrolments(Follower):
         profile, hello = self._active.profile, enrolment.hello
         if profile is None or hello is None:
             return None
-        after, before = await generations(self._services.crypto, profile, hello)
+        after, before = await generations(profile, hello)
         found = after or next((held for held in reversed(before) if held.waiting != 0), None)
         if found is None:
             return None
@@ -155,14 +155,14 @@ class Enrolments(Follower):
         profile, hello = self._active.profile, enrolment.hello
         assert hello is not None and profile is not None
         origin = hello.origin
-        after, before = await generations(crypto, profile, hello)
+        after, before = await generations(profile, hello)
         if after is not None:
             await self._access.advance(origin, after.generation)
             before = []  # nobody was asked about these
         generation = profile.generation(origin)
-        secret, name = await enrolment_in(crypto, profile, origin, generation)
-        public = bytes.fromhex(hello.known.get(name, hello.public))
-        enrolment.identity = await identity_of(crypto, public)
+        app = SpaceRef("app", origin, generation)
+        secret, name = await profile.ring.secret(app), await profile.ring.enrolment(app)
+        enrolment.identity = await identity_of(crypto, bytes.fromhex(hello.known.get(name, hello.public)))
         if listed:
             await devices.enrol(profile, enrolment.identity, origin, hello.app["name"])
         await rosters.tell(profile, origin)
@@ -179,7 +179,7 @@ class Enrolments(Follower):
             origin=origin,
             generation=generation,
             secret=secret.hex(),
-            roster=(await crypto.hkdf(profile.home_secret, keys.roster_info(origin))).hex(),
+            roster=(await profile.ring.secret(SpaceRef("roster", origin))).hex(),
             profile=profile.name,
             relay=devices.relay,
             stay=policy.stay,
@@ -208,9 +208,9 @@ class Enrolments(Follower):
                 name: (await identity_of(crypto, bytes.fromhex(public))).id
                 for name, public in hello.known.items()
             }
-            after, _ = await generations(crypto, profile, hello)
+            after, _ = await generations(profile, hello)
             generation = after.generation if after else profile.generation(hello.origin)
-            _, name = await enrolment_in(crypto, profile, hello.origin, generation)
+            name = await profile.ring.enrolment(SpaceRef("app", hello.origin, generation))
             listed = {device.id for device in devices.listed() if device.app == hello.origin}
             # Off the list without having been removed is a copy whose place another one took: a browser may keep
             # several apart, one for each site that shows the app.

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from masq_store.core.crypto import key_schedule as keys
 from masq_store.core.enrolment.messages import Hello
-from masq_store.engine.ports import Crypto
+from masq_store.core.space.space_ref import SpaceRef
 from masq_store.engine.profile.profile import Profile
 
 REACH = 32
@@ -40,22 +39,16 @@ class Generations(NamedTuple):
 NONE = Generations(None, [])
 
 
-async def enrolment_in(crypto: Crypto, profile: Profile, origin: str, generation: int) -> tuple[bytes, str]:
-    """Return the secret of an app's space, and the name of the enrolment in it."""
-    secret = await crypto.hkdf(profile.home_secret, keys.space_secret_info(origin, generation))
-    return secret, (await crypto.hkdf(secret, keys.enrolment_info(), keys.ID_BYTES)).hex()
-
-
-async def generations(crypto: Crypto, profile: Profile, hello: Hello) -> Generations:
+async def generations(profile: Profile, hello: Hello) -> Generations:
     """Return which of an app's generations, other than the present one, a partition has."""
     present = profile.generation(hello.origin)
-    _, name = await enrolment_in(crypto, profile, hello.origin, present)
+    name = await profile.ring.enrolment(SpaceRef("app", hello.origin, present))
     unknown = set(hello.known) - {name}  # other profiles' are among them
     if not unknown:
         return NONE
     found = []
     for generation in range(max(0, present - REACH), present + REACH + 1):
-        _, name = await enrolment_in(crypto, profile, hello.origin, generation)
+        name = await profile.ring.enrolment(SpaceRef("app", hello.origin, generation))
         if generation != present and name in unknown:
             found.append(Held(generation, name, *hello.holds.get(name, (None, None))))
     after = [held for held in found if held.generation > present]

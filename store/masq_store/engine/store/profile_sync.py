@@ -8,8 +8,8 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from masq.errors import MasqError, QuotaExceeded, to_wire
-from masq_store.core.crypto import key_schedule as keys
 from masq_store.core.pages.schema import AppSyncStatus, SyncState, SyncStatus
+from masq_store.core.space.space_ref import HOME, SpaceRef
 from masq_store.engine.profile.profile import Profile
 from masq_store.engine.relay.link import RelayLink
 from masq_store.engine.storage.open_space import OpenSpace
@@ -145,8 +145,7 @@ class ProfileSync(Follower):
                 continue
             if self._home is None:
                 async with self._turn:
-                    secret = await self._services.crypto.hkdf(profile.home_secret, keys.home_space_info())
-                    self._home = await self._start(profile.home, secret, self._link, home=True)
+                    self._home = await self._start(profile, HOME, profile.home, self._link)
             wanted = self._wanted(profile) if self._profile is profile else {}
             for origin, app in list(self._apps.items()):
                 if wanted.get(origin) != app.generation:
@@ -199,9 +198,7 @@ class ProfileSync(Follower):
                 return
             space = await profile.space(origin, generation)
             try:
-                info = keys.space_secret_info(origin, generation)
-                secret = await self._services.crypto.hkdf(profile.home_secret, info)
-                found = await self._start(space, secret, self._link)
+                found = await self._start(profile, SpaceRef("app", origin, generation), space, self._link)
                 self._apps[origin] = _App(profile, generation, found)
             except BaseException:
                 profile.release(origin)
@@ -210,19 +207,16 @@ class ProfileSync(Follower):
     async def _start_roster(self, profile: Profile, origin: str) -> None:
         async with self._turn:
             if self._profile is profile and self._link is not None:
-                secret = await self._services.crypto.hkdf(profile.home_secret, keys.roster_info(origin))
-                self._roster_rooms[origin] = await self._start(
-                    await profile.roster(origin), secret, self._link
-                )
+                space = await profile.roster(origin)
+                found = await self._start(profile, SpaceRef("roster", origin), space, self._link)
+                self._roster_rooms[origin] = found
 
-    async def _start(
-        self, space: OpenSpace, secret: bytes, link: RelayLink, *, home: bool = False
-    ) -> SpaceSync:
+    async def _start(self, profile: Profile, ref: SpaceRef, space: OpenSpace, link: RelayLink) -> SpaceSync:
         writer, crypto, now_ms = self._services.writer, self._services.crypto, self._services.now_ms
-        room_keys = await RoomKeys.derive(crypto, secret)
+        room_keys = await RoomKeys.of(crypto, profile.ring, ref)
         found = SpaceSync(space, room_keys, link, writer, crypto, changed=self._changed, now_ms=now_ms)
         own = self._devices.own
-        if home and own is not None:
+        if ref == HOME and own is not None:
             found.presence = Presence(own.id, found.say, self._devices.online, self._presence_changed)
         await found.start()
         return found

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from typing import TypeAlias
 
 from masq_store.core.crypto import key_schedule as keys
+from masq_store.core.crypto.key_ring import KeyRing, RoomSecrets
 from masq_store.core.crypto.padding import pad, unpad
 from masq_store.core.errors import DamagedData, NewerData
+from masq_store.core.space.space_ref import SpaceRef
 from masq_store.core.sync import messages as sync_wire
 from masq_store.core.sync.envelope import HEADER_BYTES, MINIMUM, Header, encode_header, parse_envelope
 from masq_store.core.sync.messages import Message
@@ -16,30 +18,27 @@ from masq_store.engine.ports import Crypto, Key
 MOST_KEYS = 256
 """Sender keys kept ready; each start of each device has one."""
 
-EPOCH = 0
-
 Opened: TypeAlias = tuple[Header, Message] | NewerData | None
 """What an envelope holds. NewerData: a member has sealed it, and this version cannot read it; None: no member of this
 version has sealed it."""
 
 
 class RoomKeys:
-    """One space's: derived from its secret."""
+    """Those of one space in one epoch: another epoch would have a room of its own.
 
-    def __init__(self, crypto: Crypto, room: bytes, token: bytes, secret: bytes) -> None:
-        self.room = room
-        self.token = token
+    `room`, `token`, `epoch`: as in `RoomSecrets`; each header that is sealed names that epoch.
+    """
+
+    def __init__(self, crypto: Crypto, secrets: RoomSecrets) -> None:
+        self.room, self.token, self.epoch = secrets.room, secrets.token, secrets.epoch
         self._crypto = crypto
-        self._secret = secret
+        self._secret = secrets.secret
         self._senders: dict[tuple[str, bytes], Key] = {}
 
     @classmethod
-    async def derive(cls, crypto: Crypto, space_secret: bytes) -> RoomKeys:
-        """Return the keys that follow from a space's secret (32 bytes)."""
-        room = await crypto.hkdf(space_secret, keys.room_info(), keys.ROOM_BYTES)
-        secret = await crypto.hkdf(space_secret, keys.epoch_info(EPOCH), keys.SECRET_BYTES)
-        token = await crypto.hkdf(secret, keys.room_token_info(), keys.TOKEN_BYTES)
-        return cls(crypto, room, token, secret)
+    async def of(cls, crypto: Crypto, ring: KeyRing, space: SpaceRef) -> RoomKeys:
+        """Return those of a space's newest epoch. Raises KeyError where the ring does not have the space."""
+        return cls(crypto, await ring.room(space, ring.newest(space)))
 
     async def seal(self, header: Header, message: Message) -> bytes:
         """Return a message as an envelope. A header must never be used twice."""
@@ -61,7 +60,7 @@ class RoomKeys:
         contents: list[bytes | None] = [None] * len(parsed)
         by_sender: dict[tuple[str, bytes], list[int]] = {}
         for at, found in enumerate(parsed):
-            if found is not None and found[0].epoch == EPOCH:
+            if found is not None and found[0].epoch == self.epoch:
                 by_sender.setdefault((found[0].sender, found[0].session), []).append(at)
         for places in by_sender.values():
             for at, content in zip(places, await self._open(parsed, places), strict=True):

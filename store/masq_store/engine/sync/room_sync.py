@@ -508,7 +508,7 @@ class SpaceSync:
     async def _cast_here(self) -> None:
         here, self._saying = self._saying, None
         if here is not None:
-            header = Header(0, self.space.core.replica, self._casts, self._cast_count)
+            header = Header(self._keys.epoch, self.space.core.replica, self._casts, self._cast_count)
             self._cast_count += 1
             self._link.cast(self, await self._keys.seal(header, here))
 
@@ -542,7 +542,7 @@ class SpaceSync:
 
     def _begin(self) -> Sync:
         session = self._crypto.random(keys.RUN_BYTES)
-        return Sync(self.space.core.replica, session, RoomLog.decode(self._kept))
+        return Sync(self.space.core.replica, session, RoomLog.decode(self._kept), self._keys.epoch)
 
     def _give_up(self, error: MasqError) -> None:
         """Leave the room, and come again later, from where everything was on the disk."""

@@ -95,7 +95,7 @@ class Snapshot:
         session = crypto.random(keys.RUN_BYTES)
         set_ = crypto.random(SET_BYTES)
         for part, state in enumerate(self._states):
-            envelope = await room_keys.seal(Header(0, sender, session, part), state)
+            envelope = await room_keys.seal(Header(room_keys.epoch, sender, session, part), state)
             self._ref = FIRST_REF + part
             self._answer = asyncio.get_running_loop().create_future()
             if not link.snapshot(
