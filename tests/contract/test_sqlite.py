@@ -11,8 +11,8 @@ from pathlib import Path
 import backend
 import pytest
 
-from masq.errors import Disconnected, QuotaExceeded
-from masq_store.core.errors import DamagedData, NewerData
+from masq.errors import QuotaExceeded
+from masq_store.core.errors import DamagedData, NewerData, StorageFailed
 from masq_store.native.device_folder import FolderUnavailable
 from masq_store.native.sqlite import SQLite
 
@@ -210,13 +210,13 @@ async def test_the_loop_goes_on_while_the_disk_is_busy(tmp_path):
 
 
 async def test_a_disk_that_fails_is_named(tmp_path, monkeypatch):
-    """What is neither room nor damage raises Disconnected: here another program that does not let go."""
+    """What is neither room nor damage raises StorageFailed: here another program that does not let go."""
     monkeypatch.setattr("masq_store.native.sqlite.BUSY_SECONDS", 0.05)
     disk = await SQLite.open(tmp_path / "masq.sqlite3")
     stranger = sqlite3.connect(disk.path, isolation_level=None)
     stranger.execute("BEGIN IMMEDIATE")
     for drops in ((), [("x", "y")]):
-        with pytest.raises(Disconnected, match="locked"):
+        with pytest.raises(StorageFailed, match="locked"):
             await disk.write([("a", b"1")], drops)
     stranger.execute("ROLLBACK")
     await disk.write([("a", b"1")])

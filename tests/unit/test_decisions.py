@@ -10,8 +10,9 @@ import pytest
 from engine_rig import APP, OTHER, Rig
 from test_engine import code
 
-from masq.errors import Disconnected, QuotaExceeded
+from masq.errors import QuotaExceeded
 from masq_store.core.crypto import key_schedule as keys
+from masq_store.core.errors import StorageFailed
 from masq_store.core.profile.passphrase_tries import FREE
 
 pytestmark = pytest.mark.within(60)
@@ -105,7 +106,7 @@ async def test_a_full_disk_can_be_unlocked() -> None:
     assert page.ticket() is None
 
 
-@pytest.mark.parametrize("error", [QuotaExceeded, Disconnected])
+@pytest.mark.parametrize("error", [QuotaExceeded, StorageFailed])
 async def test_a_lock_locks_though_the_disk_fails(error: Any) -> None:
     """The apps are told, no page keeps the ticket, and the one on the disk is of no use to anybody."""
     rig, page, tab = await locked_rig()
@@ -292,7 +293,7 @@ async def test_a_page_that_speaks_after_the_hand_over_ends_nothing() -> None:
         await close()
 
         async def write(puts: Any, drops: Any = ()) -> None:
-            raise Disconnected("closed")
+            raise StorageFailed("closed")
 
         rig.backend.write = write  # type: ignore[method-assign]
 

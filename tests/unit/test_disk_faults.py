@@ -12,9 +12,9 @@ from partition_rig import Apart
 from test_engine import code
 from test_partition import with_profile
 
-from masq.errors import Disconnected, MasqError, QuotaExceeded, StorageUnavailable
+from masq.errors import MasqError, QuotaExceeded, StorageUnavailable
 from masq_store.browser.engine_start import REMEDY, started
-from masq_store.core.errors import DamagedData
+from masq_store.core.errors import DamagedData, StorageFailed
 from masq_store.engine.storage import disk_keys as disk
 from masq_store.native.memory import MemoryBackend, MemoryDisk
 
@@ -31,7 +31,7 @@ def failing(disk: MemoryDisk, at: int) -> tuple[MemoryBackend, list[int]]:
         async def operation(*arguments: Any) -> Any:
             left[0] -= 1
             if left[0] < 0:
-                raise Disconnected(REASON)
+                raise StorageFailed(REASON)
             return await work(*arguments)
 
         return operation
@@ -85,7 +85,7 @@ async def test_a_disk_that_fails_as_an_app_comes() -> None:
     left[0] = 0
     tab = rig.app()
     await until(lambda: rig.failures)
-    assert isinstance(rig.failures[0], Disconnected)
+    assert isinstance(rig.failures[0], StorageFailed)
     assert tab.port.heard == []  # neither an error nor that it is a stranger
     await rig.engine.stop()
     (port, state) = [(port, state) for _, port, state in rig.engine.hand_over()][0]
@@ -108,7 +108,7 @@ async def test_a_disk_that_fails_under_a_page() -> None:
     left[0] = 0
     assert code(await rig.page().call("create_profile", "Bob", "", True)) == "Disconnected"
     await asyncio.sleep(0)  # the answer goes out first
-    assert isinstance(rig.failures[0], Disconnected)
+    assert isinstance(rig.failures[0], StorageFailed)
 
 
 async def test_a_partitions_disk_too() -> None:
@@ -148,7 +148,7 @@ async def test_a_partitions_disk_that_fails_as_an_app_comes() -> None:
     left[0] = 0
     again = apart.app()
     await until(lambda: apart.failures)
-    assert isinstance(apart.failures[0], Disconnected)
+    assert isinstance(apart.failures[0], StorageFailed)
     assert again.port.heard == []
 
 
@@ -165,11 +165,11 @@ async def test_a_disk_that_fails_as_a_ticket_is_shown() -> None:
     left[0] = 0
     again = rig.app(ticket=ticket)
     await until(lambda: rig.failures)
-    assert isinstance(rig.failures[0], Disconnected)
+    assert isinstance(rig.failures[0], StorageFailed)
     assert again.port.heard == []
 
 
-@pytest.mark.parametrize("first", [QuotaExceeded("full"), Disconnected(REASON)])
+@pytest.mark.parametrize("first", [QuotaExceeded("full"), StorageFailed(REASON)])
 async def test_a_disk_that_fails_while_a_profile_is_brought_back(first: MasqError) -> None:
     """A new profile finds no room, and the one before cannot be opened again for a moment: the engine ends for that."""
     rig = await Rig().start()
@@ -178,7 +178,7 @@ async def test_a_disk_that_fails_while_a_profile_is_brought_back(first: MasqErro
     backend = rig.backend
 
     async def fail(*arguments: Any) -> Any:
-        raise Disconnected(REASON)
+        raise StorageFailed(REASON)
 
     async def write(*arguments: Any) -> None:
         for name in ("read", "scan", "write"):

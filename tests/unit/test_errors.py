@@ -76,6 +76,13 @@ def test_every_known_error_is_tried_here():
     assert {error.code for error in EXAMPLES} == set(errors.KNOWN)
 
 
+def test_a_disk_that_fails_is_a_lost_store_to_everybody_else():
+    """Apps, pages and older builds hear of it as before it had a class of its own: the same code, words and fields."""
+    failed = store_errors.StorageFailed("the disk is gone")
+    assert errors.to_wire(failed) == errors.to_wire(errors.Disconnected("the disk is gone"))
+    assert not isinstance(failed, errors.Disconnected)
+
+
 def test_an_unknown_code_keeps_its_sentence():
     """A newer store's error is a ProtocolError that says what the store said."""
     error = errors.from_wire(["Hungry", "Feed me.", {"food": "hay"}])

@@ -9,7 +9,8 @@ import pytest
 from engine_rig import Rig
 from fake_port import opened
 
-from masq.errors import Disconnected, QuotaExceeded
+from masq.errors import QuotaExceeded
+from masq_store.core.errors import StorageFailed
 from masq_store.native.memory import MemoryBackend
 
 
@@ -70,9 +71,9 @@ async def test_a_flush_that_fails_says_so() -> None:
     code, _, fields = await tab.call("flush")
     assert (code, fields["kind"]) == ("QuotaExceeded", "device")
     assert await tab.call("flush") is None
-    rig.backend.fail_next(Disconnected("the disk is gone"))
+    rig.backend.fail_next(StorageFailed("the disk is gone"))
     assert (await tab.call("flush"))[0] == "Disconnected"
-    assert [str(failure) for failure in rig.failures] == [str(Disconnected("the disk is gone"))]
+    assert [str(failure) for failure in rig.failures] == [str(StorageFailed("the disk is gone"))]
 
 
 async def test_a_write_that_did_not_fit_does_not_hold_a_flush_up() -> None:

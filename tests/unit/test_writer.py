@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from masq.errors import Disconnected, MasqError, QuotaExceeded
+from masq.errors import MasqError, QuotaExceeded
+from masq_store.core.errors import StorageFailed
 from masq_store.core.space.space import Applied
 from masq_store.engine.storage import writer
 from masq_store.engine.storage.open_space import OpenSpace
@@ -100,7 +101,7 @@ def a_moment_of_it(scene: Scene) -> None:
 
 def a_broken_disk(scene: Scene) -> None:
     """Set a key on a disk that does not work."""
-    scene.disk.fail_next(Disconnected("broken"))
+    scene.disk.fail_next(StorageFailed("broken"))
     scene.add("k")
 
 
@@ -130,9 +131,9 @@ BEGUN: list[tuple[Callable[[Scene], None], list[str]]] = [
     (nothing_new, ["settled", "flushed", "announced"]),
     (a_full_disk, ["QuotaExceeded", "flushed", "announced"]),
     (a_moment_of_it, ["settled", "flushed", "announced", "announced"]),
-    (a_broken_disk, ["Disconnected", "flushed", "failed"]),
-    (a_defect, ["Disconnected", "flushed", "failed"]),
-    (a_checkpoint, ["Disconnected", "flushed", "failed"]),
+    (a_broken_disk, ["StorageFailed", "flushed", "failed"]),
+    (a_defect, ["StorageFailed", "flushed", "failed"]),
+    (a_checkpoint, ["StorageFailed", "flushed", "failed"]),
 ]
 
 
@@ -330,12 +331,12 @@ def a_checkpoint_that_cannot_begin(scene: Scene) -> None:
 
 
 BROKEN: list[tuple[Callable[[Scene], None], list[str], bool]] = [
-    (broken_bookkeeping, ["Disconnected"] * 2 + ["flushed", "failed"], True),
-    (broken_bookkeeping_on_a_full_disk, ["Disconnected"] * 2 + ["flushed", "failed"], False),
-    (broken_bookkeeping_one_by_one, ["Disconnected"] * 2 + ["flushed", "failed"], True),
+    (broken_bookkeeping, ["StorageFailed"] * 2 + ["flushed", "failed"], True),
+    (broken_bookkeeping_on_a_full_disk, ["StorageFailed"] * 2 + ["flushed", "failed"], False),
+    (broken_bookkeeping_one_by_one, ["StorageFailed"] * 2 + ["flushed", "failed"], True),
     (
         a_checkpoint_that_cannot_begin,
-        ["settled", "flushed", "announced", "Disconnected", "flushed", "failed"],
+        ["settled", "flushed", "announced", "StorageFailed", "flushed", "failed"],
         True,
     ),
 ]
@@ -366,5 +367,5 @@ async def test_a_defect_in_what_is_noted_of_writes_ends_the_engine(
     scene.writer.begin()
     assert scene.heard == []
     await scene.writer.idle()
-    assert scene.heard == ["Disconnected", "flushed", "failed"]
+    assert scene.heard == ["StorageFailed", "flushed", "failed"]
     assert scene.disk.disk.stored == stored and not scene.spaces[0].core.has("after it")

@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
-from masq.errors import Disconnected, StorageUnavailable
+from masq.errors import StorageUnavailable
+from masq_store.core.errors import StorageFailed
 
 PAUSES = (0.25, 1.0, 3.0)
 """Seconds before each further try. An app's `connect`, which waits 30 s, has time for all of them."""
@@ -40,12 +41,12 @@ async def started(
     for pause in pauses:
         try:
             return await _started(make)
-        except Disconnected as error:
+        except StorageFailed as error:
             failed(error.fields["reason"])
             await asyncio.sleep(pause)
     try:
         return await _started(make)
-    except Disconnected as error:
+    except StorageFailed as error:
         raise StorageUnavailable(error.fields["reason"], REMEDY) from error
 
 

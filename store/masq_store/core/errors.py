@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from masq.errors import MasqError, known
+from masq.errors import Disconnected, MasqError, known
+
+
+class StorageFailed(MasqError):
+    """The disk gives nothing, or takes nothing. `reason`: why, in words.
+
+    It travels as `Disconnected`, sentence and all: that is what it is to an app, and to a build that knows no more.
+    """
+
+    code = Disconnected.code
+    names = Disconnected.names
+
+    def __init__(self, reason: str = "the store's disk failed") -> None:
+        super().__init__(Disconnected(reason).sentence, reason=reason)
 
 
 @known

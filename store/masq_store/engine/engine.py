@@ -11,8 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from masq.errors import Disconnected
-from masq_store.core.errors import DamagedData, NewerData
+from masq_store.core.errors import DamagedData, NewerData, StorageFailed
 from masq_store.core.profile import claims
 from masq_store.engine.pages.commands import Person
 from masq_store.engine.pages.device_commands import DeviceCommands
@@ -218,7 +217,7 @@ class Engine:
         try:
             if self.rest.fits(ticket):
                 await self.rest.offer(ticket)
-        except Disconnected:
+        except StorageFailed:
             raise  # `soon` tells of it, and the app stays waiting for the engine after this one
         except BaseException:
             await self.parts.access.settle(session)

@@ -24,7 +24,7 @@ class Backend(Protocol):
     async def read(self, key: str) -> bytes | None:
         """Return the bytes under `key`, or None.
 
-        Raises Disconnected where the disk gives nothing, and DamagedData where it has lost what stands there.
+        Raises StorageFailed where the disk gives nothing, and DamagedData where it has lost what stands there.
         """
 
     async def scan(self, prefix: str) -> list[tuple[str, bytes]]:
@@ -35,7 +35,7 @@ class Backend(Protocol):
 
         `drops` are half-open key ranges `[first, end)`, dropped before the puts are made.
         Raises QuotaExceeded where the disk is full (nothing changed), Superseded where a newer engine
-        has claimed the storage, and Disconnected where the disk takes nothing.
+        has claimed the storage, and StorageFailed where the disk takes nothing.
         """
 
     async def flush(self) -> None:

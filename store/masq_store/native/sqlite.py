@@ -19,8 +19,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from masq.errors import Disconnected, QuotaExceeded
-from masq_store.core.errors import DamagedData, NewerData, Superseded
+from masq.errors import QuotaExceeded
+from masq_store.core.errors import DamagedData, NewerData, StorageFailed, Superseded
 from masq_store.native.device_folder import FolderUnavailable, make_private
 
 SCHEMA_VERSION = 1
@@ -157,7 +157,7 @@ class SQLite:
                 raise QuotaExceeded("this device's disk is full", kind="device") from error
             if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
                 raise DamagedData(f"the file {self.path}") from error
-            raise Disconnected(f"the disk does not work as it should ({error})") from error
+            raise StorageFailed(f"the disk does not work as it should ({error})") from error
 
 
 def _connect(path: Path, max_bytes: int) -> sqlite3.Connection:

@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
-from masq.errors import Disconnected, QuotaExceeded, StorageUnavailable
+from masq.errors import QuotaExceeded, StorageUnavailable
 from masq_store.browser.ports.promises import Promises
 from masq_store.browser.ports.reused_array import Scratch
-from masq_store.core.errors import DamagedData, Superseded
+from masq_store.core.errors import DamagedData, StorageFailed, Superseded
 
 DATABASE = "masq"
 VERSION = 1
@@ -44,7 +44,7 @@ class IndexedDB:
     async def open(cls, name: str = DATABASE) -> IndexedDB:
         """Open the database, made if need be.
 
-        Raises StorageUnavailable, and Disconnected where the browser may open it a moment later.
+        Raises StorageUnavailable, and StorageFailed where the browser may open it a moment later.
         """
         import js
         from pyodide.ffi import create_once_callable, create_proxy
@@ -61,7 +61,7 @@ class IndexedDB:
             database = await _result(request)
         except _Failed as failed:
             if failed.name in PASSING:
-                raise Disconnected(f"IndexedDB does not open ({failed.name})") from None
+                raise StorageFailed(f"IndexedDB does not open ({failed.name})") from None
             full = failed.name == "QuotaExceededError"
             setting = "free some of this device's disk" if full else "site data (cookies) for the store"
             raise StorageUnavailable(f"IndexedDB does not open ({failed.name})", setting) from None
@@ -72,7 +72,7 @@ class IndexedDB:
     async def read(self, key: str) -> bytes | None:
         """Return the bytes under `key`, or None.
 
-        Raises Disconnected, and DamagedData where the browser has lost this value alone.
+        Raises StorageFailed, and DamagedData where the browser has lost this value alone.
         """
 
         async def look() -> Any:
@@ -111,13 +111,13 @@ class IndexedDB:
                 promises.bridge, "write", self._database, self._generation, ranges, *listed
             )
         except JsException as error:
-            raise Disconnected(f"the store's database has been closed ({error.name})") from None
+            raise StorageFailed(f"the store's database has been closed ({error.name})") from None
         if reason == "Superseded":
             raise Superseded()
         if reason == "QuotaExceededError":
             raise QuotaExceeded("the browser's storage is full", kind="device")
         if reason:
-            raise Disconnected(f"the browser did not write to its disk ({reason})")
+            raise StorageFailed(f"the browser did not write to its disk ({reason})")
 
     async def flush(self) -> None:
         """Return once the browser says that what was written before is on the disk itself. Raises as `write` does."""
@@ -137,7 +137,7 @@ class IndexedDB:
         try:
             transaction = self._database.transaction(RECORDS, "readwrite", _object(durability="strict"))
         except JsException as error:
-            raise Disconnected(f"the store's database has been closed ({error.name})") from None
+            raise StorageFailed(f"the store's database has been closed ({error.name})") from None
         store = transaction.objectStore(RECORDS)
         noted: list[int] = []
 
@@ -156,7 +156,7 @@ class IndexedDB:
             done.set_exception(
                 QuotaExceeded("the browser's storage is full", kind="device")
                 if full
-                else Disconnected(f"the browser did not write to its disk ({why})")
+                else StorageFailed(f"the browser did not write to its disk ({why})")
             )
 
         transaction.oncomplete = create_once_callable(lambda event: done.set_result(None))
@@ -233,21 +233,21 @@ class _Failed(Exception):
 
 
 def _readable(js_database: Any, name: str) -> Any:
-    """Return an object store to read from. Raises Disconnected where the database has been closed."""
+    """Return an object store to read from. Raises StorageFailed where the database has been closed."""
     from pyodide.ffi import JsException
 
     try:
         return js_database.transaction(name, "readonly").objectStore(name)
     except JsException as error:
-        raise Disconnected(f"the store's database has been closed ({error.name})") from None
+        raise StorageFailed(f"the store's database has been closed ({error.name})") from None
 
 
 async def _probe(js_database: Any, failed: _Failed) -> None:
-    """Return if the database gives anything at all, though something could not be read. Raises Disconnected."""
+    """Return if the database gives anything at all, though something could not be read. Raises StorageFailed."""
     try:
         await _result(_readable(js_database, RECORDS).get(GENERATION))
     except _Failed:
-        raise Disconnected(f"the browser did not read its disk ({failed.name})") from None
+        raise StorageFailed(f"the browser did not read its disk ({failed.name})") from None
 
 
 def _lost(failed: _Failed) -> DamagedData:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from masq.errors import Disconnected, Locked, MasqError, NotRegistered, StorageUnavailable
-from masq_store.core.errors import DamagedData, NewerData
+from masq.errors import Locked, MasqError, NotRegistered, StorageUnavailable
+from masq_store.core.errors import DamagedData, NewerData, StorageFailed
 from masq_store.engine.partition.app_copy import Copy
 from masq_store.engine.partition.services import Services
 from masq_store.engine.sessions.app_session import AppSession
@@ -63,7 +63,7 @@ class Sessions:
 
     def failed(self, origin: str, error: MasqError) -> None:
         """Tell an app's pages that its copy cannot be opened."""
-        if isinstance(error, Disconnected):
+        if isinstance(error, StorageFailed):
             self._services.writer.heed(error)  # they stay waiting for the engine after this one
             return
         damaged = isinstance(error, (DamagedData, NewerData))

@@ -7,10 +7,10 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from masq.errors import Disconnected, MasqError, QuotaExceeded
+from masq.errors import MasqError, QuotaExceeded
 from masq_store.core.crypto import key_schedule as keys
 from masq_store.core.enrolment.messages import Grant
-from masq_store.core.errors import DamagedData
+from masq_store.core.errors import DamagedData, StorageFailed
 from masq_store.core.profile.home_layout import Identity
 from masq_store.engine.partition.app_copy import Copy
 from masq_store.engine.partition.app_sessions import Sessions
@@ -104,7 +104,7 @@ class OpenCopies:
                 self._locked.add(origin)
                 return
             await self._open(secrets, by_itself=by_itself)
-        except Disconnected:
+        except StorageFailed:
             raise  # `Tasks` tell of it, and the app stays waiting for the engine after this one
         except DamagedData:  # the store's window sets it aside, and gives what the store has
             self._locked.add(origin)

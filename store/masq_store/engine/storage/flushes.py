@@ -10,7 +10,8 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 
-from masq.errors import Disconnected, MasqError
+from masq.errors import MasqError
+from masq_store.core.errors import StorageFailed
 from masq_store.engine.ports import Backend
 
 Done = Callable[["MasqError | None"], None]
@@ -36,7 +37,7 @@ class Flushes:
         try:
             while self._asking:
                 asking, self._asking = self._asking, []
-                error: MasqError | None = Disconnected("the store's disk failed")
+                error: MasqError | None = StorageFailed()
                 try:
                     with suppress(asyncio.CancelledError):
                         await self._backend.flush()

@@ -16,7 +16,8 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Protocol
 
-from masq.errors import Disconnected, MasqError, QuotaExceeded
+from masq.errors import MasqError, QuotaExceeded
+from masq_store.core.errors import StorageFailed
 from masq_store.core.space.space import Applied
 from masq_store.core.storage.checkpoint import Frozen
 from masq_store.engine.ports import Backend
@@ -135,7 +136,7 @@ class Writer:
 
     def heed(self, error: MasqError) -> None:
         """Take note of an error from beside this writer: if it is the disk's, the engine has come to its end."""
-        if isinstance(error, Disconnected):
+        if isinstance(error, StorageFailed):
             self._failed(error)
 
     async def idle(self) -> None:
@@ -177,7 +178,7 @@ class Writer:
             self._give_up(self._undo(batch), error)
 
     def _give_up(self, lost: list[Write], error: Exception) -> None:
-        reason = error if isinstance(error, MasqError) else Disconnected("the store's disk failed")
+        reason = error if isinstance(error, MasqError) else StorageFailed()
         self._trace.note(Kind.DISK_FAILED, writes=len(lost), error=error)
         self._settle(lost, reason)
         self._failed(error)
@@ -186,7 +187,7 @@ class Writer:
         """Answer all who wait after a defect in what is noted of writes: what memory holds is not known any more."""
         self._broken = True
         self._gathered = []
-        self._settle(list(self._waiting), Disconnected("the store's disk failed"))
+        self._settle(list(self._waiting), StorageFailed())
         cause = error.__cause__
         self._failed(cause if isinstance(error, _Unnoted) and isinstance(cause, Exception) else error)
 
@@ -227,7 +228,7 @@ class Writer:
     ) -> tuple[dict[OpenSpace, Frozen], list[bytes]]:
         """Write a record for each space; return them, and the states that checkpoints are to be made of."""
         if self._broken:
-            raise Disconnected("the store's disk failed")
+            raise StorageFailed()
         # Frozen before the first await: the state is the disk's plus exactly this batch.
         frozen = {space: space.freeze() for space in by_space if space.wants_checkpoint()}
         puts = []

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from masq.errors import Disconnected, Locked, MasqError
+from masq.errors import Locked, MasqError
+from masq_store.core.errors import StorageFailed
 from masq_store.engine.profile.profile import Profile
 from masq_store.engine.profile.vault import Unlocked
 from masq_store.engine.store.services import Services
@@ -73,7 +74,7 @@ class ActiveProfile:
         except Exception as error:
             if self.profile is None and isinstance(error, MasqError):
                 self.failure = error
-            if not isinstance(error, Disconnected):  # else they stay waiting for the engine after this one
+            if not isinstance(error, StorageFailed):  # else they stay waiting for the engine after this one
                 await self.leave_closed()
             raise
         await self.leave_closed()

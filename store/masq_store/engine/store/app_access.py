@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from masq.errors import Disconnected, Locked, MasqError, NotRegistered, QuotaExceeded, StorageUnavailable
-from masq_store.core.errors import DamagedData, NewerData
+from masq.errors import Locked, MasqError, NotRegistered, QuotaExceeded, StorageUnavailable
+from masq_store.core.errors import DamagedData, NewerData, StorageFailed
 from masq_store.engine.profile.profile import Profile
 from masq_store.engine.sessions.app_session import AppSession
 from masq_store.engine.sessions.status import Status
@@ -105,7 +105,7 @@ class AppAccess(Follower):
         if session.space is None:
             try:
                 space = await profile.space(session.origin)
-            except Disconnected as error:
+            except StorageFailed as error:
                 self._services.writer.heed(error)  # the app stays waiting for the engine after this one
                 return
             except MasqError as error:  # damaged, written by a newer version, or no room to begin

@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from functools import partial
 
 from masq import messages
-from masq.errors import Disconnected, Locked, MasqError, QuotaExceeded
+from masq.errors import Locked, MasqError, QuotaExceeded
 from masq_store.core.enrolment import roster
 from masq_store.core.enrolment.messages import Told
+from masq_store.core.errors import StorageFailed
 from masq_store.core.profile import home_layout as layout
 from masq_store.engine.profile.profile import Profile
 from masq_store.engine.storage.open_space import OpenSpace
@@ -102,7 +103,7 @@ class Rosters(Follower):
         """Tell an app's copies what they must know: by the roster, and by the lines to those that are there.
 
         Durable on return, as far as it could be written: where it could not, `unheard` says so from now on, and
-        nothing else fails because of it. Raises Locked, Disconnected.
+        nothing else fails because of it. Raises Locked, StorageFailed.
         """
         space: OpenSpace | None = None
         try:
@@ -110,7 +111,7 @@ class Rosters(Follower):
             self._listen(profile, origin, space)
             await self._write(profile, origin, space)
             unsaid = False
-        except (Locked, Disconnected):
+        except (Locked, StorageFailed):
             raise
         except MasqError:  # no room, or written by a newer version: at the next change, or opening
             unsaid = True
