@@ -83,6 +83,28 @@ def test_a_disk_that_fails_is_a_lost_store_to_everybody_else():
     assert not isinstance(failed, errors.Disconnected)
 
 
+def tree(root: type, kinds: list[type]) -> list[str]:
+    """Return the lines of a tree of classes, each parent's in the order of `kinds`."""
+    lines = []
+    below = [kind for kind in kinds if kind.__mro__[1] is root]
+    for kind in below:
+        branch, indent = ("└── ", "    ") if kind is below[-1] else ("├── ", "│   ")
+        lines += [branch + kind.__name__, *(indent + line for line in tree(kind, kinds))]
+    return lines
+
+
+def test_the_stores_errors_are_the_tree_that_its_module_shows():
+    """Its docstring names each class below the one that it is caught with."""
+    kinds = [
+        kind
+        for kind in vars(store_errors).values()
+        if isinstance(kind, type) and kind.__module__ == store_errors.__name__
+    ]
+    shown = ["MasqError", *tree(errors.MasqError, kinds)]
+    assert store_errors.__doc__
+    assert "".join(f"    {line}\n" for line in shown) in store_errors.__doc__
+
+
 def test_an_unknown_code_keeps_its_sentence():
     """A newer store's error is a ProtocolError that says what the store said."""
     error = errors.from_wire(["Hungry", "Feed me.", {"food": "hay"}])

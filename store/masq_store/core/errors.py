@@ -1,4 +1,41 @@
-"""Errors that only the store knows, beside those of `masq.errors`."""
+"""Errors that only the store knows, beside those of `masq.errors`.
+
+    MasqError
+    ├── StorageFailed
+    ├── WrongPassphrase
+    │   └── WrongBackupPassphrase
+    ├── PassphraseNeeded
+    ├── UnreadableData
+    │   ├── NewerData
+    │   └── DamagedData
+    ├── Superseded
+    ├── BackupError
+    │   ├── NotABackup
+    │   ├── DamagedBackup
+    │   ├── TruncatedBackup
+    │   └── NewerBackup
+    ├── PairingEnded
+    │   ├── PairingRefused
+    │   ├── PairingExpired
+    │   ├── PairingUsedTwice
+    │   ├── WrongPairingCode
+    │   ├── PairingGone
+    │   ├── PairingOffline
+    │   ├── PairingBroken
+    │   ├── PairingNotServed
+    │   └── ProfileNotKept
+    ├── BadPairingLink
+    ├── BadRelayAddress
+    ├── RelayRefused
+    ├── SyncFailed
+    ├── RelayUnreachable
+    ├── NoRelay
+    ├── PairingHere
+    ├── OtherPage
+    └── ProfileHere
+
+What is caught together has one parent.
+"""
 
 from __future__ import annotations
 
@@ -46,8 +83,12 @@ class PassphraseNeeded(MasqError):
         )
 
 
+class UnreadableData(MasqError):
+    """Data is there, and this program cannot read it. It is left as it is."""
+
+
 @known
-class NewerData(MasqError):
+class NewerData(UnreadableData):
     """The data was written by a newer version. `found` and `known`: its format version, and ours."""
 
     code = "NewerData"
@@ -63,7 +104,7 @@ class NewerData(MasqError):
 
 
 @known
-class DamagedData(MasqError):
+class DamagedData(UnreadableData):
     """Stored or received bytes are not what was written. `what`: which, in words."""
 
     code = "DamagedData"
@@ -90,8 +131,12 @@ class Superseded(MasqError):
         )
 
 
+class BackupError(MasqError):
+    """A file is no backup that can be restored. Nothing was changed."""
+
+
 @known
-class NotABackup(MasqError):
+class NotABackup(BackupError):
     """The file is something else than a backup."""
 
     code = "NotABackup"
@@ -104,7 +149,7 @@ class NotABackup(MasqError):
 
 
 @known
-class DamagedBackup(MasqError):
+class DamagedBackup(BackupError):
     """The backup is not what was written. `what`: which part of it, in words."""
 
     code = "DamagedBackup"
@@ -119,7 +164,7 @@ class DamagedBackup(MasqError):
 
 
 @known
-class TruncatedBackup(MasqError):
+class TruncatedBackup(BackupError):
     """The backup file ends before its last record."""
 
     code = "TruncatedBackup"
@@ -132,7 +177,7 @@ class TruncatedBackup(MasqError):
 
 
 @known
-class NewerBackup(MasqError):
+class NewerBackup(BackupError):
     """The backup was made by a newer version. `found` and `known`: its format version, and ours."""
 
     code = "NewerBackup"
@@ -168,6 +213,10 @@ _AGAIN = 'To try again, choose "Add a device" on the device that has the profile
 _LISTED = " If the other device lists this one already, remove it there."
 
 
+class PairingEnded(MasqError):
+    """A pairing has ended, and the profile is not on the new device. To try again takes a new link."""
+
+
 @known
 class BadPairingLink(MasqError):
     """The text is no pairing link."""
@@ -182,7 +231,7 @@ class BadPairingLink(MasqError):
 
 
 @known
-class PairingRefused(MasqError):
+class PairingRefused(PairingEnded):
     """Somebody said no. `where`: "here" or "there", on the other device."""
 
     code = "PairingRefused"
@@ -194,7 +243,7 @@ class PairingRefused(MasqError):
 
 
 @known
-class PairingExpired(MasqError):
+class PairingExpired(PairingEnded):
     """The link is too old, or one of the two persons' answers took too long."""
 
     code = "PairingExpired"
@@ -206,7 +255,7 @@ class PairingExpired(MasqError):
 
 
 @known
-class PairingUsedTwice(MasqError):
+class PairingUsedTwice(PairingEnded):
     """Somebody else used the same link."""
 
     code = "PairingUsedTwice"
@@ -219,7 +268,7 @@ class PairingUsedTwice(MasqError):
 
 
 @known
-class WrongPairingCode(MasqError):
+class WrongPairingCode(PairingEnded):
     """The six digits that were typed are not those of the new device."""
 
     code = "WrongPairingCode"
@@ -233,7 +282,7 @@ class WrongPairingCode(MasqError):
 
 
 @known
-class PairingGone(MasqError):
+class PairingGone(PairingEnded):
     """The other device is not there. `maybe_listed`: it may hold this one to be paired already."""
 
     code = "PairingGone"
@@ -249,7 +298,7 @@ class PairingGone(MasqError):
 
 
 @known
-class PairingOffline(MasqError):
+class PairingOffline(PairingEnded):
     """This device lost the relay while it was pairing. `maybe_listed`: as in PairingGone."""
 
     code = "PairingOffline"
@@ -265,7 +314,7 @@ class PairingOffline(MasqError):
 
 
 @known
-class PairingBroken(MasqError):
+class PairingBroken(PairingEnded):
     """What arrived is not what the other device can have sent. `what`: what is wrong, in words."""
 
     code = "PairingBroken"
@@ -355,7 +404,7 @@ class NoRelay(MasqError):
 
 
 @known
-class PairingNotServed(MasqError):
+class PairingNotServed(PairingEnded):
     """The relay does not serve a pairing. `reason`: its own words."""
 
     code = "PairingNotServed"
@@ -418,7 +467,7 @@ class ProfileHere(MasqError):
 
 
 @known
-class ProfileNotKept(MasqError):
+class ProfileNotKept(PairingEnded):
     """The profile came over and could not be written here. `reason`: why, in a sentence."""
 
     code = "ProfileNotKept"

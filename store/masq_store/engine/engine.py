@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from masq_store.core.errors import DamagedData, NewerData, StorageFailed
+from masq_store.core.errors import StorageFailed, UnreadableData
 from masq_store.core.profile import claims
 from masq_store.engine.pages.commands import Person
 from masq_store.engine.pages.device_commands import DeviceCommands
@@ -111,7 +111,7 @@ class Engine:
             await self.parts.expiry.erase()
             try:
                 await self.parts.active.open_active()
-            except (DamagedData, NewerData):
+            except UnreadableData:
                 if len(self.vault.profiles()) == 1:
                     raise
         self.parts.expiry.begin()

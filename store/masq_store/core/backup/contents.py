@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from masq import messages
 from masq.errors import MasqError
 from masq_store.core.crypto.key_schedule import ID_BYTES, SECRET_BYTES
-from masq_store.core.errors import DamagedBackup, NewerBackup, NewerData
+from masq_store.core.errors import BackupError, DamagedBackup, NewerBackup, NewerData
 from masq_store.core.profile import claims as access
 from masq_store.core.profile.registrations import Registration, registrations
 from masq_store.core.space import codec as journal
@@ -141,7 +141,7 @@ def decode(contents: Sequence[bytes]) -> Backup:
     """Return the backup that these records make up. Raises DamagedBackup and NewerBackup."""
     try:
         return _decode(contents)
-    except (DamagedBackup, NewerBackup):
+    except BackupError:
         raise
     except NewerData as newer:
         raise NewerBackup(newer.fields["found"], newer.fields["known"]) from newer

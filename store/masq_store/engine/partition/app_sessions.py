@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from masq.errors import Locked, MasqError, NotRegistered, StorageUnavailable
-from masq_store.core.errors import DamagedData, NewerData, StorageFailed
+from masq_store.core.errors import StorageFailed, UnreadableData
 from masq_store.engine.partition.app_copy import Copy
 from masq_store.engine.partition.services import Services
 from masq_store.engine.sessions.app_session import AppSession
@@ -66,7 +66,7 @@ class Sessions:
         if isinstance(error, StorageFailed):
             self._services.writer.heed(error)  # they stay waiting for the engine after this one
             return
-        damaged = isinstance(error, (DamagedData, NewerData))
+        damaged = isinstance(error, UnreadableData)
         for session in self.of(origin):
             if session.space is None:
                 session.fail(StorageUnavailable(error.sentence) if damaged else error)

@@ -12,7 +12,7 @@ from masq import messages
 from masq.errors import Locked, QuotaExceeded
 from masq_store.core.crypto import key_schedule as keys
 from masq_store.core.crypto.key_ring import ProfileKeys
-from masq_store.core.errors import DamagedData, NewerData
+from masq_store.core.errors import DamagedData, UnreadableData
 from masq_store.core.profile import claims as access
 from masq_store.core.profile.home_layout import ROSTER
 from masq_store.core.profile.registrations import (
@@ -281,7 +281,7 @@ class Profile:
         if origin not in self._sizes or (task and task.done()):
             try:
                 space = await self.space(origin)
-            except (DamagedData, NewerData, QuotaExceeded):  # damaged, or no room yet to begin
+            except (UnreadableData, QuotaExceeded):  # damaged, or no room yet to begin
                 return {"keys": 0, "bytes": 0}  # one app's trouble must not hide all the others
             self._sizes[origin] = {"keys": space.core.live, "bytes": space.core.bytes}
             self.release(origin)
@@ -359,7 +359,7 @@ class Profile:
         """Put an app's space into the trash; an empty one is dropped. Raises QuotaExceeded."""
         space_id = await self._space_id(keys.space_id_info(origin, generation))
         counts: tuple[int | None, int | None] = (None, None)
-        with suppress(DamagedData, NewerData):  # then nobody can say how much there is
+        with suppress(UnreadableData):  # then nobody can say how much there is
             space = await self.space(origin, generation)
             counts = (space.core.live, space.core.bytes)
             self.release(origin)

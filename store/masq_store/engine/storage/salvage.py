@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 
-from masq_store.core.errors import DamagedData, NewerData
+from masq_store.core.errors import DamagedData, UnreadableData
 from masq_store.core.space import codec as journal
 from masq_store.core.space.register import Change, row_change
 from masq_store.core.storage import checkpoint
@@ -26,7 +26,7 @@ async def salvage(backend: Backend, sealer: Sealer, profile: str, space: str) ->
     for content in await _opened(backend, sealer, CHECKPOINT, disk.checkpoint(profile, space), START):
         try:
             covered = checkpoint.decode_head(content)[1].tag
-        except (DamagedData, NewerData):
+        except UnreadableData:
             found += _rows(content)
     for content in await _opened(backend, sealer, CHANGES, disk.journal(profile, space), covered):
         found += _changes(content)
@@ -41,7 +41,7 @@ async def _opened(backend: Backend, sealer: Sealer, kind: int, prefix: str, prev
     except DamagedData:  # the disk itself has lost one of them, and does not give the others
         return []
     for _, record in records:
-        with suppress(DamagedData, NewerData):
+        with suppress(UnreadableData):
             contents += await sealer.open(kind, [record], previous)
         previous = tag(record)
     return contents
@@ -50,12 +50,12 @@ async def _opened(backend: Backend, sealer: Sealer, kind: int, prefix: str, prev
 def _rows(content: bytes) -> Iterator[Change]:
     try:
         yield from map(row_change, journal.decode_checkpoint(content)[0])
-    except (DamagedData, NewerData):
+    except UnreadableData:
         return
 
 
 def _changes(content: bytes) -> Iterator[Change]:
     try:
         yield from journal.decode_changes(content)[0]
-    except (DamagedData, NewerData):
+    except UnreadableData:
         return

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import NamedTuple
 
-from masq_store.core.errors import DamagedData, NewerData
+from masq_store.core.errors import UnreadableData
 from masq_store.core.storage.record import PLACE
 from masq_store.engine.ports import Backend, Crypto
 from masq_store.engine.storage import disk_keys as disk
@@ -55,7 +55,7 @@ class Trash:
             try:
                 (content,) = await self._sealer(space).open(PLACE, [record], START)
                 self._kept[space] = Trashed(**json.loads(content))
-            except (DamagedData, NewerData, TypeError, ValueError):
+            except (UnreadableData, TypeError, ValueError):
                 continue
 
     def listed(self) -> list[Trashed]:

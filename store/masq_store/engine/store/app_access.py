@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from masq.errors import Locked, MasqError, NotRegistered, QuotaExceeded, StorageUnavailable
-from masq_store.core.errors import DamagedData, NewerData, StorageFailed
+from masq_store.core.errors import StorageFailed, UnreadableData
 from masq_store.engine.profile.profile import Profile
 from masq_store.engine.sessions.app_session import AppSession
 from masq_store.engine.sessions.status import Status
@@ -109,7 +109,7 @@ class AppAccess(Follower):
                 self._services.writer.heed(error)  # the app stays waiting for the engine after this one
                 return
             except MasqError as error:  # damaged, written by a newer version, or no room to begin
-                damaged = isinstance(error, (DamagedData, NewerData))
+                damaged = isinstance(error, UnreadableData)
                 session.fail(StorageUnavailable(error.sentence) if damaged else error)
                 return
             status = self.status(session.origin)  # how its sync stands may have changed during the wait

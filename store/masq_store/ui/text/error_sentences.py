@@ -5,6 +5,7 @@ error's code, and the engine's where there is none.
 """
 
 from masq.errors import MasqError
+from masq_store.core.errors import PairingEnded
 from masq_store.ui.text.translation import N_, _, language
 
 BY_CODE = {
@@ -144,10 +145,6 @@ OURS = {
 PAIR_AGAIN = N_(
     "To try again, choose “Add a device” on the device that has the profile, and use the new link there."
 )
-OF_A_PAIRING = (
-    "PairingRefused", "PairingExpired", "PairingUsedTwice", "WrongPairingCode", "PairingGone", "PairingOffline",
-    "PairingBroken", "PairingNotServed", "ProfileNotKept",
-)  # fmt: skip
 MAYBE_LISTED = N_("If the other device lists this one already, remove it there.")
 """The engine's own sentences about a pairing hold these where they belong."""
 
@@ -218,7 +215,7 @@ def said(error: MasqError) -> str:
             said = [_("This browser does not let Masq keep your data."), _(advice)]
     if error.fields.get("maybe_listed") or code == "ProfileNotKept":
         said.append(_(MAYBE_LISTED))
-    if code in OF_A_PAIRING:
+    if isinstance(error, PairingEnded):
         said.append(_(PAIR_AGAIN))
     return " ".join(said)
 
