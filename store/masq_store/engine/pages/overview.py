@@ -147,8 +147,8 @@ def _removed(parts: Parts) -> RemovedDevice | None:
     assert vault.active is not None
     return {
         "profile": vault.active["name"],
-        "state": "kept" if removal and removal.kept else "ask",
-        "until_ms": removal.until_ms if removal else None,
+        "state": "kept" if removal and removal["kept"] else "ask",
+        "until_ms": removal["until_ms"] if removal else None,
     }
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, NamedTuple
 
 from masq.errors import InvalidValue, Locked, QuotaExceeded, StorageUnavailable
 from masq_store.core.crypto import key_schedule as keys
@@ -17,26 +16,18 @@ from masq_store.core.errors import DamagedData, NewerData, WrongPassphrase
 from masq_store.core.profile import claims as access
 from masq_store.core.profile.home_layout import Identity, draw_identity
 from masq_store.engine.ports import Backend, Crypto
+from masq_store.engine.profile.profile_record import (
+    Arrival,
+    ProfileRecord,
+    Removal,
+    SealedIdentity,
+)
 from masq_store.engine.profile.tickets import Tickets
-from masq_store.engine.profile.wrapping import Wrapping
+from masq_store.engine.profile.wrapping import Sealed, SealedByPassphrase, Wrapping
 from masq_store.engine.storage import disk_keys as disk
 
 LAYOUT = 1
 """The version of what this module writes."""
-
-Record = dict[str, Any]
-
-
-class Removal(NamedTuple):
-    """Another device has removed this one from a profile.
-
-    `ms`: when this device learned of it; `until_ms`: when the profile is erased here, None for never; both in
-    milliseconds since 1970. `kept`: the person here has said that it stays.
-    """
-
-    ms: int
-    until_ms: int | None
-    kept: bool = False
 
 
 class Unlocked:
@@ -60,7 +51,7 @@ class Vault:
         self._backend = backend
         self._crypto = crypto
         self._tickets = Tickets(backend, crypto)
-        self._records: dict[str, Record] = {}
+        self._records: dict[str, ProfileRecord] = {}
         self._active = ""
         self._removed: list[str] = []
 
@@ -86,7 +77,7 @@ class Vault:
         self._removed = json.loads(removed) if removed is not None else []
 
     @property
-    def active(self) -> Record | None:
+    def active(self) -> ProfileRecord | None:
         """The active profile's record, or None where there is no profile."""
         return self._records.get(self._active)
 
@@ -106,9 +97,9 @@ class Vault:
         return int(self.active.get("lock_minutes", 0)) if self.active else 0
 
     @property
-    def arrival(self) -> dict[str, Any]:
-        """What the active profile, new from another device, has yet to be told: this device's name, the relay."""
-        return dict(self._record().get("arrival", {}))
+    def arrival(self) -> Arrival:
+        """What the active profile has yet to be told; empty where it has been."""
+        return self._record().get("arrival", {})
 
     @property
     def removed(self) -> str | None:
@@ -118,8 +109,7 @@ class Vault:
     @property
     def removal(self) -> Removal | None:
         """That another device has removed this one from the active profile; None where none has."""
-        found = self.active.get("removed") if self.active else None
-        return Removal(found["ms"], found["until_ms"], found["kept"]) if found else None
+        return self.active.get("removed") if self.active else None
 
     def overdue(self, now_ms: int) -> list[str]:
         """Return the ids of the profiles that were to be erased by now, for nobody here has said otherwise."""
@@ -128,7 +118,7 @@ class Vault:
             id for id, removal in waiting if removal["until_ms"] is not None and removal["until_ms"] <= now_ms
         ]
 
-    def profiles(self) -> list[Record]:
+    def profiles(self) -> list[ProfileRecord]:
         """Return every profile's record, the oldest first."""
         return sorted(self._records.values(), key=lambda record: (record["created_ms"], record["id"]))
 
@@ -142,7 +132,7 @@ class Vault:
         now_ms: int,
         home_secret: bytes | None = None,
         drawn: tuple[Identity, bytes] | None = None,
-        arrival: dict[str, Any] | None = None,
+        arrival: Arrival | None = None,
     ) -> Unlocked:
         """Make a profile, write it, and make it the active one.
 
@@ -159,18 +149,21 @@ class Vault:
         home_secret = home_secret or self._crypto.random(keys.SECRET_BYTES)
         wrapping = Wrapping(self._crypto, profile_id)
         identity, private = drawn or await draw_identity(self._crypto)
-        record: Record = {
+        by_passphrase, by_device = await self._wrapped(wrapping, root, passphrase, stay_unlocked)
+        record: ProfileRecord = {
             "layout": LAYOUT,
             "id": profile_id,
             "name": name,
             # Above all others': profiles are listed in this order, whatever the clock did.
             "created_ms": max([now_ms, *(each["created_ms"] + 1 for each in self._records.values())]),
             "lock_minutes": 0,
-            **await self._wrapped(wrapping, root, passphrase, stay_unlocked),
+            "passphrase": by_passphrase,
+            "device": by_device,
             "home": await wrapping.home_secret(root, home_secret),
             "identity": await self._sealed(wrapping, root, identity, private),
-            **({"arrival": arrival} if arrival else {}),
         }
+        if arrival:
+            record["arrival"] = arrival
         await self._write(record, (disk.ACTIVE, profile_id.encode()))
         self._active = profile_id
         return Unlocked(profile_id, name, root, home_secret, identity)
@@ -211,7 +204,8 @@ class Vault:
         Neither the device's key nor a ticket does any more, from the same write on. Without a passphrase nothing but
         the device's key can open it, so that one stays: without it the profile would be erased.
         """
-        record = {**self._record(), "removed": Removal(now_ms, until_ms)._asdict()}
+        removal: Removal = {"ms": now_ms, "until_ms": until_ms, "kept": False}
+        record: ProfileRecord = {**self._record(), "removed": removal}
         if self.has_passphrase:
             record["device"] = None
         name = disk.ticket(record["id"])
@@ -219,8 +213,9 @@ class Vault:
 
     async def keep_removed(self, now_ms: int) -> None:
         """Note that the active profile stays here although another device has removed this one."""
-        kept = (self.removal or Removal(now_ms, None))._replace(until_ms=None, kept=True)
-        await self._write({**self._record(), "removed": kept._asdict()})
+        since_ms = self.removal["ms"] if self.removal else now_ms
+        kept: Removal = {"ms": since_ms, "until_ms": None, "kept": True}
+        await self._write({**self._record(), "removed": kept})
 
     async def seen_removed(self) -> None:
         """Note that the person has read of what `removed` names."""
@@ -253,7 +248,7 @@ class Vault:
 
     async def next_lock_turn(self) -> None:
         """Count that the person locks the active profile; also where the disk has no room to keep that."""
-        record = {**self._record(), "lock_turn": self.lock_turn + 1}
+        record: ProfileRecord = {**self._record(), "lock_turn": self.lock_turn + 1}
         self._records[record["id"]] = record
         with suppress(QuotaExceeded):
             await self._write(record)
@@ -275,13 +270,13 @@ class Vault:
 
     async def arrived(self) -> None:
         """Note that the profile was told what `arrival` says."""
-        record = dict(self._record())
+        record: ProfileRecord = {**self._record()}
         if record.pop("arrival", None):
             await self._write(record)
 
     async def _sealed(
         self, wrapping: Wrapping, root: bytes, identity: Identity, private: bytes
-    ) -> dict[str, Any]:
+    ) -> SealedIdentity:
         sealed = await wrapping.device_key(root, private)
         return {"id": identity.id, "public": identity.public.hex(), "private": sealed}
 
@@ -323,7 +318,8 @@ class Vault:
         """
         record = self._record()
         stay = bool(record["device"])
-        await self._write({**record, **await self._wrapped(self._wrapping(), root, passphrase, stay)})
+        by_passphrase, by_device = await self._wrapped(self._wrapping(), root, passphrase, stay)
+        await self._write({**record, "passphrase": by_passphrase, "device": by_device})
 
     async def renew(
         self,
@@ -339,9 +335,11 @@ class Vault:
         What else the profile has must stand under the new one. Raises as `set_passphrase` does.
         """
         record, wrapping = self._record(), self._wrapping()
-        renewed = {
+        by_passphrase, by_device = await self._wrapped(wrapping, root, passphrase, bool(record["device"]))
+        renewed: ProfileRecord = {
             **record,
-            **await self._wrapped(wrapping, root, passphrase, bool(record["device"])),
+            "passphrase": by_passphrase,
+            "device": by_device,
             "home": await wrapping.home_secret(root, secrets.home_secret),
         }
         if secrets.identity is not None:
@@ -368,12 +366,13 @@ class Vault:
 
     async def _wrapped(
         self, wrapping: Wrapping, root: bytes, passphrase: str, stay_unlocked: bool
-    ) -> dict[str, Any]:
+    ) -> tuple[SealedByPassphrase | None, Sealed | None]:
+        """Return a root key wrapped under each of what is to open it. Raises StorageUnavailable."""
         device = await wrapping.by_device(root) if stay_unlocked or not passphrase else None
         if not passphrase and device is None:
             raise StorageUnavailable("it cannot keep a key, so this profile needs a passphrase")
         by_passphrase = await wrapping.by_passphrase(root, passphrase) if passphrase else None
-        return {"passphrase": by_passphrase, "device": device}
+        return by_passphrase, device
 
     # Tickets: a profile that is open survives the end of its worker ----------------------------------------
 
@@ -434,7 +433,7 @@ class Vault:
         if profile_id not in self._records:
             raise InvalidValue("there is no such profile on this device")
 
-    def _record(self) -> Record:
+    def _record(self) -> ProfileRecord:
         if self.active is None:
             raise Locked()
         return self.active
@@ -450,7 +449,7 @@ class Vault:
         return Unlocked(record["id"], record["name"], root, home_secret, identity)
 
     async def _write(
-        self, record: Record, *more: tuple[str, bytes], drops: Sequence[tuple[str, str]] = ()
+        self, record: ProfileRecord, *more: tuple[str, bytes], drops: Sequence[tuple[str, str]] = ()
     ) -> None:
         await self._backend.write([(disk.profile(record["id"]), json.dumps(record).encode()), *more], drops)
         self._records[record["id"]] = record

@@ -7,13 +7,25 @@ so that none can stand in for another.
 from __future__ import annotations
 
 import base64
-from typing import Any
+from typing import TypedDict
 
 from masq_store.core.crypto import key_schedule as keys
 from masq_store.core.errors import DamagedData, WrongPassphrase
 from masq_store.engine.ports import Crypto, Key
 
-Sealed = dict[str, Any]
+
+class Sealed(TypedDict):
+    """A secret that is sealed."""
+
+    nonce: str
+    sealed: str
+
+
+class SealedByPassphrase(Sealed):
+    """One that a passphrase opens; `salt` and `iterations` are PBKDF2's."""
+
+    salt: str
+    iterations: int
 
 
 class Wrapping:
@@ -23,14 +35,14 @@ class Wrapping:
         self._crypto = crypto
         self._profile = profile_id
 
-    async def by_passphrase(self, root: bytes, passphrase: str) -> Sealed:
+    async def by_passphrase(self, root: bytes, passphrase: str) -> SealedByPassphrase:
         """Wrap a root key under a passphrase, with a salt of its own."""
         salt = self._crypto.random(keys.SALT_BYTES)
         key = await self._crypto.passphrase_key(passphrase, salt, keys.PBKDF2_ITERATIONS)
         sealed = await self._seal(key, root, self._data(keys.ROOT_BY_PASSPHRASE))
         return {"salt": text(salt), "iterations": keys.PBKDF2_ITERATIONS, **sealed}
 
-    async def open_by_passphrase(self, wrapped: Sealed, passphrase: str) -> bytes:
+    async def open_by_passphrase(self, wrapped: SealedByPassphrase, passphrase: str) -> bytes:
         """Return the root key. Raises WrongPassphrase, and DamagedData for a record that asks for work without end."""
         rounds = wrapped["iterations"]
         if type(rounds) is not int or not 1 <= rounds <= keys.MAX_ITERATIONS:

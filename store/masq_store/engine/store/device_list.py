@@ -148,7 +148,7 @@ class Devices(Follower):
     def held(self) -> bool:
         """Whether it has, and the person here has yet to say what is to become of it: no app may use it meanwhile."""
         removal = self._vault.removal
-        return self.removed and not (removal and removal.kept)
+        return self.removed and not (removal and removal["kept"])
 
     @property
     def relay(self) -> str:
