@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple, NotRequired, TypedDict
 
 from masq_store.core.crypto import key_schedule as keys
 from masq_store.core.enrolment.messages import Grant, read_grant
@@ -18,14 +18,49 @@ from masq_store.core.errors import DamagedData, NewerData
 from masq_store.core.profile.home_layout import Identity, identity_of
 from masq_store.engine.ports import Backend, Crypto
 from masq_store.engine.profile.tickets import Tickets
-from masq_store.engine.profile.wrapping import Wrapping
+from masq_store.engine.profile.wrapping import Sealed, Wrapping
 from masq_store.engine.storage import disk_keys as disk
 from masq_store.engine.storage.trash import KEPT_MS
 
 LAYOUT = 1
 """The version of what this module writes."""
 
-Record = dict[str, Any]
+
+class Aside(TypedDict):
+    """A damaged copy that was set aside.
+
+    `turn`: how many were before it; `until_ms`: when it is erased, in milliseconds since 1970; `spaces`: where it
+    stands, the app's data first; `read`: what can be read of it is in the copy that took its place.
+    """
+
+    turn: int
+    until_ms: int
+    spaces: list[str]
+    read: bool
+
+
+class Record(TypedDict):
+    """What stands on the disk of an enrolment, as JSON. An earlier build left out what is `NotRequired`.
+
+    `id`: the enrolment's name. `app`: the app's mark. `roster`: the roster's name, made of its secret. `public`, in
+    hexadecimal, and `private`: the partition's key as a device. `device`: the root key as the device's key has it;
+    None: that does not open the copy. `used`: the higher, the later it was granted.
+    """
+
+    layout: int
+    id: str
+    app: str
+    roster: str
+    public: str
+    private: Sealed
+    grant: Sealed
+    device: Sealed | None
+    used: int
+    turn: NotRequired[int]
+    """How many damaged copies were set aside before this one."""
+    aside: NotRequired[list[Aside]]
+    ended_until_ms: NotRequired[int]
+    """It was ended, and is erased then, in milliseconds since 1970."""
 
 
 class Secrets(NamedTuple):
@@ -94,26 +129,28 @@ class EnrolmentRecords:
         """
         ring = grant.ring(self._crypto)
         id = await ring.enrolment(grant.app_space)
-        turn = self._records[id].get("turn", 0) if id in self._records else 0
+        before = self._records.get(id)
+        turn = before.get("turn", 0) if before else 0
         root = await self._root(grant, turn)
         roster = await ring.enrolment(grant.roster_space)
         wrapping = Wrapping(self._crypto, id)
-        before: Record = self._records.get(id) or {
-            "public": identity.public.hex(),
-            "private": await wrapping.device_key(root, private),
-        }
-        asides: Record = {name: before[name] for name in ("turn", "aside") if name in before}
-        record = {
+        sealed = before["private"] if before else await wrapping.device_key(root, private)
+        granted, by_device = await self._granted(wrapping, root, grant)
+        record: Record = {
             "layout": LAYOUT,
             "id": id,
             "app": await self._mark(grant.origin),
             "roster": roster,
-            "public": before["public"],
-            "private": before["private"],
-            **await self._granted(wrapping, root, grant),
+            "public": before["public"] if before else identity.public.hex(),
+            "private": sealed,
+            "grant": granted,
+            "device": by_device,
             "used": 1 + max((int(each["used"]) for each in self._records.values()), default=0),
-            **asides,
         }
+        if before and "turn" in before:
+            record["turn"] = before["turn"]
+        if before and "aside" in before:
+            record["aside"] = before["aside"]
         erased = [
             other
             for other, each in self._records.items()
@@ -136,18 +173,21 @@ class EnrolmentRecords:
         turn = record.get("turn", 0)
         wrapping, root = self._wrapping(record), await self._root(secrets.grant, turn + 1)
         private = await wrapping.open_device_key(secrets.root, record["private"])
-        aside = {
+        aside: Aside = {
             "turn": turn,
             "until_ms": now_ms + KEPT_MS,
             "spaces": await self._spaces(secrets),
             "read": False,
         }
-        changed = {
+        sealed = await wrapping.device_key(root, private)
+        granted, by_device = await self._granted(wrapping, root, secrets.grant)
+        changed: Record = {
             **record,
             "turn": turn + 1,
             "aside": [*record.get("aside", []), aside],
-            "private": await wrapping.device_key(root, private),
-            **await self._granted(wrapping, root, secrets.grant),
+            "private": sealed,
+            "grant": granted,
+            "device": by_device,
         }
         await self._keep(changed)
         return secrets._replace(root=root)
@@ -164,7 +204,9 @@ class EnrolmentRecords:
     async def note_read(self, id: str, turn: int) -> None:
         """Note that what could be read of a copy that was set aside is in the copy now."""
         record = self._records[id]
-        aside = [{**each, "read": each["read"] or each["turn"] == turn} for each in record["aside"]]
+        aside: list[Aside] = [
+            {**each, "read": each["read"] or each["turn"] == turn} for each in record["aside"]
+        ]
         await self._keep({**record, "aside": aside})
 
     async def sweep(self, now_ms: int) -> None:
@@ -182,8 +224,8 @@ class EnrolmentRecords:
     async def keep_grant(self, secrets: Secrets, grant: Grant) -> Secrets:
         """Keep what a grant of before has become, and return what opens the copy; durable on return."""
         wrapping, record = Wrapping(self._crypto, secrets.id), self._records[secrets.id]
-        changed = {**record, **await self._granted(wrapping, secrets.root, grant)}
-        await self._keep(changed)
+        granted, by_device = await self._granted(wrapping, secrets.root, grant)
+        await self._keep({**record, "grant": granted, "device": by_device})
         return secrets._replace(grant=grant)
 
     async def _keep(self, record: Record, drops: Sequence[tuple[str, str]] = ()) -> None:
@@ -200,11 +242,10 @@ class EnrolmentRecords:
         infos = (keys.space_id_info(origin, generation), keys.roster_id_info(origin))
         return [(await self._crypto.hkdf(secrets.root, info, keys.ID_BYTES)).hex() for info in infos]
 
-    async def _granted(self, wrapping: Wrapping, root: bytes, grant: Grant) -> Record:
-        return {
-            "grant": await wrapping.grant(root, json.dumps(grant._asdict()).encode()),
-            "device": await wrapping.by_device(root) if grant.stay else None,
-        }
+    async def _granted(self, wrapping: Wrapping, root: bytes, grant: Grant) -> tuple[Sealed, Sealed | None]:
+        """Return a grant sealed, and the root key as the device's key has it where the copy may open by itself."""
+        sealed = await wrapping.grant(root, json.dumps(grant._asdict()).encode())
+        return sealed, await wrapping.by_device(root) if grant.stay else None
 
     async def identity(self, public: str) -> Identity:
         """Return the device that a public key, in hexadecimal, stands for."""
@@ -238,7 +279,7 @@ class EnrolmentRecords:
         Whoever ended it may not have been its person. After 30 days it is erased, see `sweep`. Durable on return.
         """
         name = disk.ticket(id)
-        record = {**self._records[id], "device": None, "ended_until_ms": now_ms + KEPT_MS}
+        record: Record = {**self._records[id], "device": None, "ended_until_ms": now_ms + KEPT_MS}
         await self._keep(record, [(name, name + "\0")])
 
     async def delete(self, id: str) -> None:
