@@ -25,6 +25,8 @@ from masq.errors import InvalidKey, InvalidValue, ProtocolError
 if sys.implementation.name != "micropython":  # it has no typing, and does not evaluate annotations
     from typing import Any
 
+    JsonObject = dict[str, Any]  # a JSON object of whatever form: nobody has looked at what it holds
+
 PROTOCOL = 1  # version of the format between app and store
 MAX_KEY_BYTES = 512  # of UTF-8
 MAX_VALUE_BYTES = 256 * 1024  # of the canonical text in UTF-8

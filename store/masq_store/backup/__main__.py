@@ -20,7 +20,6 @@ import sys
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from masq.errors import MasqError
 from masq_store.core.backup import container as backup_file
@@ -132,7 +131,7 @@ def _listing(backup: Backup, origin: str | None) -> list[str]:
 
 
 def _export(backup: Backup, origin: str | None, out: str) -> None:
-    plain: dict[str, Any] = backup.plain()
+    plain = backup.plain()
     if origin is not None:
         plain["apps"] = {origin: plain["apps"][origin]}
     text = json.dumps(plain, ensure_ascii=False, indent=1) + "\n"

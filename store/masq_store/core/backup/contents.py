@@ -15,10 +15,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
 from masq import messages
 from masq.errors import MasqError
+from masq.messages import JsonObject
 from masq_store.core.crypto.key_schedule import ID_BYTES, SECRET_BYTES
 from masq_store.core.errors import BackupError, DamagedBackup, NewerBackup, NewerData
 from masq_store.core.profile import claims as access
@@ -84,6 +85,24 @@ class Manifest(NamedTuple):
         return self.home_secret is not None
 
 
+class ExportedApp(TypedDict):
+    """An app in plain JSON. `entries`: its values by key, with the tags of `masq.messages`."""
+
+    name: str
+    approved: bool
+    entries: JsonObject
+
+
+class Export(TypedDict):
+    """A backup in plain JSON: the profile's name, when it was made in milliseconds since 1970, its apps by origin."""
+
+    masq: str
+    format: int
+    profile: str
+    made_ms: int
+    apps: dict[str, ExportedApp]
+
+
 class Backup(NamedTuple):
     """A backup, opened and checked. `home`: the home space, or of it the one app's registration."""
 
@@ -96,15 +115,19 @@ class Backup(NamedTuple):
         """Return each registration, withdrawn ones included, by origin."""
         return registrations(self.home.items())
 
-    def plain(self) -> dict[str, Any]:
+    def plain(self) -> Export:
         """Return names and values as a structure for plain JSON; the tags are those of `masq.messages`."""
-        apps = {}
+        apps: dict[str, ExportedApp] = {}
         for origin, app in self.apps().items():
             entries = {key: messages.loads(text) for key, text in self.spaces[origin].items()}
             apps[origin] = {"name": app["name"], "approved": app["approved"], "entries": entries}
         manifest = self.manifest
-        return {"masq": "export", "format": 1, "profile": manifest.name, "made_ms": manifest.made_ms} | {
-            "apps": apps
+        return {
+            "masq": "export",
+            "format": 1,
+            "profile": manifest.name,
+            "made_ms": manifest.made_ms,
+            "apps": apps,
         }
 
 
@@ -170,7 +193,7 @@ def _decode(contents: Sequence[bytes]) -> Backup:
     return backup
 
 
-def _manifest(head: dict[str, Any]) -> Manifest:
+def _manifest(head: JsonObject) -> Manifest:
     if _count(head["format"]) > FORMAT:
         raise NewerBackup(head["format"], FORMAT)
     _check(head["format"] > 0 and _MARK.fullmatch(head["mark"]) is not None)
@@ -182,7 +205,7 @@ def _manifest(head: dict[str, Any]) -> Manifest:
     return Manifest(head["name"], head["mark"], secret, _count(head["made_ms"]))
 
 
-def _space(head: dict[str, Any], rows: list[Row]) -> SavedSpace:
+def _space(head: JsonObject, rows: list[Row]) -> SavedSpace:
     _check(head["origin"] is None or isinstance(head["origin"], str))
     _check(type(head["vector"]) is dict and all(map(_REPLICA.fullmatch, head["vector"])))
     vector = {replica: _count(number) for replica, number in head["vector"].items()}
@@ -213,15 +236,15 @@ def _slices(rows: list[Row]) -> Iterator[list[Row]]:
         yield found
 
 
-def _encode(kind: int, structure: dict[str, Any]) -> bytes:
+def _encode(kind: int, structure: JsonObject) -> bytes:
     return bytes((kind,)) + messages.dumps(structure).encode()
 
 
-def _json(content: bytes, kind: int) -> dict[str, Any]:
+def _json(content: bytes, kind: int) -> JsonObject:
     _check(content[:1] == bytes((kind,)))
     structure = messages.loads(content[1:].decode())
     _check(isinstance(structure, dict))
-    found: dict[str, Any] = structure
+    found: JsonObject = structure
     return found
 
 

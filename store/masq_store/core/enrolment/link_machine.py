@@ -17,8 +17,8 @@ digits here (docs/decisions/0009).
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
+from masq.messages import JsonObject
 from masq_store.core.crypto import key_schedule as keys
 from masq_store.core.crypto.primitives import Primitives
 from masq_store.core.errors import PairingExpired, PairingGone
@@ -63,7 +63,7 @@ class Granting(Answering):
         """Return the store's end of a fresh link; `secret`: its 16 bytes, drawn for this link alone."""
         return cls(crypto, await _meet(crypto, secret, nonce), now_ms)
 
-    async def grant(self, grant: dict[str, Any], now_ms: int) -> list[Action]:
+    async def grant(self, grant: JsonObject, now_ms: int) -> list[Action]:
         """Take the person's yes."""
         return await self._step(now_ms, partial(self._granted, wire.object_content(grant)))
 
@@ -104,7 +104,7 @@ class Requesting(Promising):
         """Return the page's end; `secret`: the link's 16 bytes. `ask` comes before `start`."""
         return cls(crypto, await _meet(crypto, secret, nonce), now_ms)
 
-    def ask(self, request: dict[str, Any]) -> None:
+    def ask(self, request: JsonObject) -> None:
         """Say who asks: the window will hear it once both have keys."""
         self._content = wire.object_content(request)
 

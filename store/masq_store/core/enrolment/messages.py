@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 
 from masq import messages
 from masq.errors import MasqError, ProtocolError
+from masq.messages import JsonObject
 from masq_store.core.crypto import key_schedule as keys
 from masq_store.core.crypto.key_ring import GrantedKeys
 from masq_store.core.crypto.primitives import Primitives
@@ -177,7 +178,7 @@ def read_told(said: Any) -> Told:
     return Told(**{**fields, "relay": _relay(fields["relay"])})
 
 
-def _counts(fields: dict[str, Any], *names: str) -> None:
+def _counts(fields: JsonObject, *names: str) -> None:
     if not all(type(fields[name]) is int and fields[name] >= 0 for name in names):
         raise ProtocolError("an enrolment with something that is no number")
 
@@ -189,7 +190,7 @@ def _relay(found: Any) -> str:
         raise ProtocolError("a grant with an address that is no relay's") from error
 
 
-def _fields(said: Any, kind: type[Any]) -> dict[str, Any]:
+def _fields(said: Any, kind: type[Any]) -> JsonObject:
     """Return the fields of that kind, those that an earlier build did not say yet as they are without it."""
     needed = set(kind._fields) - kind._field_defaults.keys()
     if not isinstance(said, dict) or not said.keys() >= needed:

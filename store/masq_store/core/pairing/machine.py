@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from masq.errors import MasqError
+from masq.messages import JsonObject
 from masq_store.core.crypto import key_schedule as keys
 from masq_store.core.crypto.primitives import Primitives
 from masq_store.core.errors import (
@@ -89,14 +90,14 @@ class ProfileTaken:
 class Requested:
     """An app's page asks for a copy of the app's data; who asks is not checked yet."""
 
-    request: dict[str, Any]
+    request: JsonObject
 
 
 @dataclass(frozen=True, slots=True)
 class Granted:
     """Done: what the person has granted, not checked yet."""
 
-    grant: dict[str, Any] = field(repr=False)
+    grant: JsonObject = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

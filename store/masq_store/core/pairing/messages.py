@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 
 from masq import messages
 from masq.errors import MasqError
+from masq.messages import JsonObject
 from masq_store.core.crypto.key_schedule import (
     HASH_BYTES,
     MAC_BYTES,
@@ -117,12 +118,12 @@ def read_device(content: bytes) -> tuple[str, bytes]:
     return _read(content, check_device_name, "identity", X25519_BYTES)
 
 
-def object_content(fields: dict[str, Any]) -> bytes:
+def object_content(fields: JsonObject) -> bytes:
     """Return what REQUEST or GRANT seals."""
     return pad(messages.dumps(fields).encode())
 
 
-def read_object(content: bytes) -> dict[str, Any]:
+def read_object(content: bytes) -> JsonObject:
     """Return what REQUEST or GRANT says, of a form that is not looked at here. Raises PairingBroken."""
     try:
         fields: Any = messages.loads(unpad(content).decode())

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 from masq import messages
 from masq.errors import MasqError
@@ -65,6 +65,21 @@ class Device:
     """Of a partition: the device in whose browser it is."""
 
 
+class DeviceEntry(TypedDict):
+    """What stands under `device/<id>`; the table above says what it means."""
+
+    name: str
+    identity: str
+    added_ms: int
+
+
+_OfPartition = TypedDict("_OfPartition", {"app": str, "in": str, "before": NotRequired[list[str]]})
+
+
+class PartitionEntry(DeviceEntry, _OfPartition):
+    """What stands there for a partition."""
+
+
 async def draw_identity(crypto: Primitives) -> tuple[Identity, bytes]:
     """Return a new identity, and its private key, which never leaves the device."""
     private = crypto.random(keys.X25519_BYTES)
@@ -77,21 +92,23 @@ async def identity_of(crypto: Primitives, public: bytes) -> Identity:
     return Identity(hashed[: keys.DEVICE_ID_BYTES].hex(), public)
 
 
-def device_value(name: str, identity: Identity, added_ms: int) -> dict[str, Any]:
+def device_value(name: str, identity: Identity, added_ms: int) -> DeviceEntry:
     """Return what stands under `device/<id>`."""
     return {"name": name, "identity": identity.public.hex(), "added_ms": added_ms}
 
 
 def partition_value(
     name: str, identity: Identity, added_ms: int, app: str, host: str, before: Iterable[str] = ()
-) -> dict[str, Any]:
+) -> PartitionEntry:
     """Return what stands under `device/<id>` for a partition of the browser of device `host`.
 
     `before`: the ids of those whose place it takes, the latest last.
     """
-    value = {**device_value(name, identity, added_ms), "app": app, "in": host}
-    replaced = [each for each in dict.fromkeys(before) if each != identity.id]
-    return {**value, "before": replaced[-MOST_BEFORE:]} if replaced else value
+    public, replaced = identity.public.hex(), [each for each in dict.fromkeys(before) if each != identity.id]
+    value: PartitionEntry = {"name": name, "identity": public, "added_ms": added_ms, "app": app, "in": host}
+    if replaced:
+        value["before"] = replaced[-MOST_BEFORE:]
+    return value
 
 
 def before(entry: Any) -> list[str]:

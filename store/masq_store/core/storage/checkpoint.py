@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypedDict
 
 from masq.errors import MasqError
 from masq.messages import dumps, loads
@@ -29,6 +29,16 @@ class Covered(NamedTuple):
     tag: bytes
 
 
+class Head(TypedDict):
+    """A checkpoint's head: the number and the tag of the record that it covers, how many slices follow, the vector."""
+
+    format: int
+    covers: int
+    tag: str
+    slices: int
+    vector: dict[str, int]
+
+
 def freeze(space: Space) -> Frozen:
     """Return the space's state of this moment; registers are never changed in place, so this is quick."""
     return Frozen(space.rows(), dict(space.vector))
@@ -37,7 +47,7 @@ def freeze(space: Space) -> Frozen:
 def encode(frozen: Frozen, covered: Covered, slice_rows: int) -> Iterator[bytes]:
     """Yield the contents of a checkpoint's records, each slice made when it is asked for."""
     starts = range(0, len(frozen.rows), slice_rows)
-    head = {
+    head: Head = {
         "format": FORMAT,
         "covers": covered.number,
         "tag": covered.tag.hex(),
@@ -75,10 +85,10 @@ def decode_in_parts(contents: Sequence[bytes], replica: str) -> Generator[None, 
     return space, covered
 
 
-def decode_head(content: bytes) -> tuple[dict[str, Any], Covered]:
+def decode_head(content: bytes) -> tuple[Head, Covered]:
     """Return a checkpoint's head, and which record it covers. Raises DamagedData and NewerData."""
     try:
-        head = loads(content.decode())
+        head: Head = loads(content.decode())
         if head["format"] > FORMAT:
             raise NewerData(head["format"], FORMAT)
         return head, Covered(head["covers"], bytes.fromhex(head["tag"]))

@@ -20,7 +20,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from masq.errors import MasqError
-from masq.messages import EXACT, dumps, loads
+from masq.messages import EXACT, JsonObject, dumps, loads
 from masq_store.core.crypto.key_schedule import TAG_BYTES
 from masq_store.core.errors import DamagedData, NewerData
 from masq_store.core.space import codec as journal
@@ -123,7 +123,7 @@ def parse(content: bytes) -> Message:
         raise DamagedData("what another device sent") from error
 
 
-def _changes(head: dict[str, Any], body: bytes) -> Changes:
+def _changes(head: JsonObject, body: bytes) -> Changes:
     changes, _ = journal.decode_changes(body)
     for change in changes:
         _check(bool(change.replica) and 0 < change.number <= MAX_NUMBER)
@@ -137,13 +137,13 @@ def _changes(head: dict[str, Any], body: bytes) -> Changes:
     return Changes(changes, ranges, _count(head["first"], EXACT), base, head["more"])
 
 
-def _check_message(head: dict[str, Any], body: bytes) -> Check:
+def _check_message(head: JsonObject, body: bytes) -> Check:
     digest = head.get("digest")
     _check(digest is None or _DIGEST.fullmatch(digest) is not None)
     return Check(_vector(head["vector"]), None if digest is None else bytes.fromhex(digest))
 
 
-def _state(head: dict[str, Any], body: bytes) -> State:
+def _state(head: JsonObject, body: bytes) -> State:
     rows, _ = journal.decode_checkpoint(body)
     check_rows(rows)
     _check(_TAG.fullmatch(head["tag"]) is not None)
@@ -151,16 +151,16 @@ def _state(head: dict[str, Any], body: bytes) -> State:
     return State(rows, _count(head["number"], EXACT), bytes.fromhex(head["tag"]), vector)
 
 
-def _trimmed(head: dict[str, Any], body: bytes) -> Trimmed:
+def _trimmed(head: JsonObject, body: bytes) -> Trimmed:
     return Trimmed(_count(head["number"], EXACT))
 
 
-def _here(head: dict[str, Any], body: bytes) -> Here:
+def _here(head: JsonObject, body: bytes) -> Here:
     _check(_REPLICA.fullmatch(head["device"]) is not None)
     return Here(head["device"])
 
 
-_PARSERS: dict[int, Callable[[dict[str, Any], bytes], Message]] = {
+_PARSERS: dict[int, Callable[[JsonObject, bytes], Message]] = {
     CHANGES: _changes,
     CHECK: _check_message,
     STATE: _state,

@@ -7,10 +7,9 @@ tag of the envelope there, and everything here can be found out again by reading
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from masq.errors import MasqError
-from masq.messages import dumps, loads
+from masq.messages import JsonObject, dumps, loads
 from masq_store.core.crypto.key_schedule import TAG_BYTES
 from masq_store.core.errors import DamagedData
 from masq_store.core.space.register import Change
@@ -150,7 +149,7 @@ class RoomLog:
         """Undo `encode`. What a later version has written is as good as nothing: the log is read again."""
         log = cls()
         try:
-            kept: dict[str, Any] = loads(content.decode())
+            kept: JsonObject = loads(content.decode())
             if kept["format"] != FORMAT:
                 return log
             log.stand(kept["number"], bytes.fromhex(kept["tag"]), kept["vector"])

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 from masq.errors import MasqError
+from masq.messages import JsonObject
 from masq_store.core.errors import PairingExpired
 from masq_store.engine.pairing.meeting import Encounter
 
-Said = Callable[[dict[str, Any]], None]
+Said = Callable[[JsonObject], None]
 
 
 class LinkLine(Encounter):

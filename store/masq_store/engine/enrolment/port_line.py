@@ -11,6 +11,7 @@ from typing import Any
 
 from masq import messages
 from masq.errors import MasqError, ProtocolError
+from masq.messages import JsonObject
 from masq_store.core.enrolment.messages import ALIVE_SECONDS, DATA, ROSTER, SILENT_SECONDS
 from masq_store.engine.enrolment.port_sync import SpaceLine
 from masq_store.engine.ports import Port
@@ -30,7 +31,7 @@ class PortLine:
     first_word: seconds that the other end's first word may take; 0: no more than any other.
     """
 
-    _said: Callable[[dict[str, Any]], None]
+    _said: Callable[[JsonObject], None]
     _gone: Callable[[], None]
     _changed: Callable[[], None]
 
@@ -47,7 +48,7 @@ class PortLine:
         self._timer: asyncio.TimerHandle | None = None
 
     def attach(
-        self, *, said: Callable[[dict[str, Any]], None], gone: Callable[[], None], changed: Callable[[], None]
+        self, *, said: Callable[[JsonObject], None], gone: Callable[[], None], changed: Callable[[], None]
     ) -> None:
         """Begin to speak and to listen.
 

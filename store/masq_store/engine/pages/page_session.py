@@ -9,6 +9,7 @@ from typing import Any
 
 from masq import messages
 from masq.errors import InvalidValue, Locked, MasqError, NotRegistered, ProtocolError, to_wire
+from masq.messages import JsonObject
 from masq_store.core.pages.schema import (
     BackedUpApp,
     FoundBackup,
@@ -263,7 +264,7 @@ class PageSession:
         self._files.drop(name)
         return {"merged": restored.merged, "skipped": restored.skipped, "moved": restored.moved}
 
-    def _post(self, message: dict[str, Any]) -> None:
+    def _post(self, message: JsonObject) -> None:
         if not self.closed:
             self._port.post(messages.dumps({"masq": messages.PROTOCOL, **message}))
 

@@ -11,6 +11,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
+from masq.messages import JsonObject
 from masq_store.core.enrolment import messages as wire
 from masq_store.core.profile.home_layout import Identity
 from masq_store.engine.enrolment.port_line import PortLine
@@ -31,7 +32,7 @@ class Enrolment:
         *,
         asked: bool,
         page: Page | None,
-        said: Callable[[Enrolment, dict[str, Any]], None],
+        said: Callable[[Enrolment, JsonObject], None],
         gone: Callable[[Enrolment], None],
         changed: Callable[[], None],
     ) -> None:

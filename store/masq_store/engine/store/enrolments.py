@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
 
 from masq.errors import MasqError, ProtocolError
+from masq.messages import JsonObject
 from masq_store.core.enrolment import messages as wire
 from masq_store.core.pages.schema import OtherData
 from masq_store.core.profile.home_layout import identity_of
@@ -80,7 +80,7 @@ class Enrolments(Follower):
                 self._requests.put_away(enrolment)
                 self._services.connected.tell_pages(["overview"])  # its window asks in vain
 
-    def _said(self, enrolment: Enrolment, message: dict[str, Any]) -> None:
+    def _said(self, enrolment: Enrolment, message: JsonObject) -> None:
         if "hello" in message and enrolment.hello is None:
             enrolment.hello = hello = wire.read_hello(message["hello"])
             enrolment.origin, enrolment.nonce, enrolment.app = hello.origin, hello.nonce, hello.app
