@@ -1,4 +1,4 @@
-"""A space: a map of registers with its clock, the index of its changes, their encoding, rules for rows from outside.
+"""A space: a map of registers with its clock, parts of it, the index of its changes, their encoding, rules for its rows.
 
 Imports nothing else of the core.
 """
