@@ -120,9 +120,6 @@ class Copy:
         said = self._said.policy
         self._turn = max(self._turn, said.turn if said else 0)
 
-    def release(self, origin: str) -> None:
-        """A session lets go of the data, which stays in memory all the same."""
-
     # What the roster says ----------------------------------------------------------------------------------
 
     @property

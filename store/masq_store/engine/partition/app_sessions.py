@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 from masq.errors import Locked, MasqError, NotRegistered, StorageUnavailable
 from masq_store.core.errors import StorageFailed, UnreadableData
+from masq_store.core.space.space_ref import SpaceRef
 from masq_store.engine.partition.app_copy import Copy
 from masq_store.engine.partition.services import Services
+from masq_store.engine.sessions.access import Access
 from masq_store.engine.sessions.app_session import AppSession
 from masq_store.engine.sessions.status import Status
 
@@ -37,7 +39,8 @@ class Sessions:
             refusal = Locked() if status["state"] == "locked" else NotRegistered(session.origin)
             session.refuse(refusal, status)
         elif session.space is None:
-            session.open(copy, copy.data, status)
+            ref = SpaceRef("app", session.origin, copy.secrets.grant.generation)
+            session.open(Access(ref, copy.data), status)
             session.on_ticket(copy.ticket)
             self.on_met(session)
         else:

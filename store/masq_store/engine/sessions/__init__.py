@@ -1,4 +1,4 @@
-"""Sessions of apps: their messages, whose turn it is, watches, requests for access, how long nobody used one.
+"""Sessions of apps: messages, what each may do, whose turn it is, watches, requests for access, unused time.
 
 Imports ports and `engine.storage`; nothing of profiles, sync, the two engines.
 """

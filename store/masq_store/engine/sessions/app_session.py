@@ -13,13 +13,14 @@ from typing import Any
 from masq import messages
 from masq.errors import Disconnected, MasqError, NotRegistered, ProtocolError, to_wire
 from masq_store.engine.ports import Port
+from masq_store.engine.sessions.access import Access
 from masq_store.engine.sessions.calls import MESSAGE_COST, Calls
 from masq_store.engine.sessions.hand_over import State
-from masq_store.engine.sessions.house import House, Keeper
+from masq_store.engine.sessions.house import House
+from masq_store.engine.sessions.methods import METHODS, WATCHING, denied, methods_within
 from masq_store.engine.sessions.reading import LongText
 from masq_store.engine.sessions.status import Status
 from masq_store.engine.sessions.watches import Watches
-from masq_store.engine.storage.open_space import OpenSpace
 from masq_store.engine.storage.writer import FromDevices
 
 MAX_RECEIVED_CHARACTERS = 1 << 22
@@ -56,18 +57,19 @@ class AppSession(Calls):
         # Has the frame answer a stranger's calls with this error, and keep them away from here; None: no longer.
         self.on_refused: Callable[[list[Any] | None], None] = lambda error: None
         self.on_end: Callable[[], None] = lambda: None  # has the engine forget it
-        self._profile: Keeper | None = None  # whose space it is
         self._seen: dict[str, int] | None = None  # what the session had seen under the engine before
         self._shown: list[str] | None = None  # the keys of the profile before, which the app may still show
         port.listen(self.receive)
 
-    def open(self, profile: Keeper, space: OpenSpace, status: Status) -> None:
-        """Let the app work on `space`, which is `profile`'s."""
-        if self.space is not space:
-            self._leave()
-            self._profile, self.space = profile, space
-            self.share = self._turns.share(self.origin)
-            space.listeners.append(self._changed)
+    def open(self, access: Access, status: Status) -> None:
+        """Let the app work on a space."""
+        self._leave()
+        self.access = access
+        self._method = methods_within(access.rights).get
+        self.share = self._turns.share(self.origin)
+        access.space.listeners.append(self._changed)
+        if not access.rights.issuperset(WATCHING):
+            self._end_watches(denied(WATCHING, access.rights))
         self._refusal = None
         self._locks = False
         self.on_refused(None)
@@ -75,9 +77,10 @@ class AppSession(Calls):
         seen, self._seen = self._seen, None
         shown, self._shown = self._shown, None
         if shown is not None:
-            self._changed(list(dict.fromkeys(shown + space.core.keys(""))), None)
+            self._note(list(dict.fromkeys(shown + self.core.keys(""))), None)
         elif seen is not None and self.watches:  # others may have written since the engine before let go
-            self._changed(list(dict.fromkeys(change.key for change in space.core.changes_since(seen))), None)
+            changes = access.space.core.changes_since(seen)
+            self._changed(list(dict.fromkeys(change.key for change in changes)), None)
         self._go_on()
 
     def leave(self) -> None:
@@ -85,8 +88,8 @@ class AppSession(Calls):
 
         Watches go on: if the app may use the next profile, they tell what is different there.
         """
-        if self.space is not None:
-            self._shown = self.space.core.keys("") + self.watches.news if self.watches else None
+        if self.access is not None:
+            self._shown = self.core.keys("") + self.watches.news if self.watches else None
             self._leave()
 
     def refuse(self, refusal: MasqError, status: Status) -> None:
@@ -98,10 +101,7 @@ class AppSession(Calls):
         self._refusal = refusal
         self._locks = False
         self._shown = None
-        ended = [[watch, to_wire(refusal)] for watch, _ in self.watches.items()]
-        self.watches = Watches()
-        if ended:
-            self._post({"ended": ended})
+        self._end_watches(refusal)
         self.tell_status(status)
         if unread:  # what came before it was known that this is a stranger
             self._queue.clear()
@@ -138,7 +138,7 @@ class AppSession(Calls):
 
     def hand_over(self) -> tuple[Port, State]:
         """Stop, and return the port with what another engine needs to go on with it."""
-        seen = dict(self.space.core.vector) if self.space else self._seen
+        seen = dict(self.access.space.core.vector) if self.access else self._seen
         self._leave()
         self.closed = True
         if self._reading and not self._reading.over:
@@ -193,9 +193,9 @@ class AppSession(Calls):
         if size > MAX_RECEIVED_CHARACTERS:
             self._end(ProtocolError(f"a message was longer than {MAX_RECEIVED_CHARACTERS:,} characters"))
             return
-        if self.space is not None and not self._paused:
+        if self.access is not None and not self._paused:
             rest = self._engine.rest
-            if rest.limited and not rest.used(self.origin):
+            if rest.limited and not rest.used(self.access.ref.origin):
                 self._locks = True  # now, and this is answered then
         if not (self._queue or self._calls or self._steps or self.watches.behind or self._waits):
             until = self._turns.begin(self.share)
@@ -245,7 +245,19 @@ class AppSession(Calls):
         self._port.close()
         self.on_end()
 
+    def _end_watches(self, error: MasqError) -> None:
+        ended = [[watch, to_wire(error)] for watch, _ in self.watches.items()]
+        self.watches = Watches()
+        if ended:
+            self._post({"ended": ended})
+
     def _changed(self, keys: list[str], source: object) -> None:
+        """Hear from the space that keys of it have changed."""
+        if self.watches and self.access is not None:
+            self._note(self.access.seen(keys), source)
+
+    def _note(self, keys: list[str], source: object) -> None:
+        """Have the watches tell of these keys, which are named as the app names them."""
         if self.watches and not self.closed:
             from_devices = isinstance(source, FromDevices)
             self.watches.note(keys, "self" if source is self else "device" if from_devices else "tab")
@@ -253,8 +265,9 @@ class AppSession(Calls):
 
     def _leave(self) -> None:
         self._begin_anew()
-        if self.space is not None and self._profile is not None:
-            self.space.listeners.remove(self._changed)
-            self._profile.release(self.origin)
-            self._profile = self.space = None
+        if self.access is not None:
+            access, self.access = self.access, None
+            access.space.listeners.remove(self._changed)
+            access.release()
+            self._method = METHODS.get
             self.share = self._turns.share("")

@@ -9,7 +9,9 @@ from typing import Any
 from masq import messages
 from masq.errors import Disconnected, MasqError, NotRegistered, ProtocolError, to_wire
 from masq_store.core.space.space import Space
+from masq_store.core.space.subspace import Subspace
 from masq_store.engine.ports import Port
+from masq_store.engine.sessions.access import Access
 from masq_store.engine.sessions.house import House
 from masq_store.engine.sessions.methods import ARGUMENTS, FOR_STRANGERS, METHODS, QUICK, Work
 from masq_store.engine.sessions.outbox import MAX_UNREAD_CHARACTERS, Outbox
@@ -27,8 +29,6 @@ MAX_STRANGER_CHARACTERS = 1 << 10
 LOOK_EVERY = 8
 """So many `QUICK` calls are carried out between two looks at the clock."""
 
-_method = METHODS.get  # bound once: this is the hot path
-
 
 class Calls(Outbox):
     """The working half of a session; whoever puts a message into it lets it go on."""
@@ -41,11 +41,12 @@ class Calls(Outbox):
         self.writer = engine.writer
         self.now_ms = engine.now_ms
         self.on_severed: Callable[[bool], None] = lambda closed: None  # the engine's
-        self.space: OpenSpace | None = None
-        """The app's space while the app may use it."""
+        self.access: Access | None = None
+        """Which space the app may use, and how, while it may."""
         self.share = engine.turns.share("")
         """Its app's share of the engine's time; all strangers together have one."""
         self._engine = engine
+        self._method = METHODS.get  # bound once, to what its access allows: this is the hot path
         self._turns = engine.turns
         self._refusal: MasqError | None = None
         self._queue: deque[str | LongText] = deque()  # messages to be read
@@ -58,10 +59,15 @@ class Calls(Outbox):
         self._locks = False  # it was found to be time to lock
 
     @property
-    def core(self) -> Space:
-        """Its space's map in memory."""
-        assert self.space is not None
-        return self.space.core
+    def space(self) -> OpenSpace | None:
+        """The space that the app may use, while it may."""
+        return self.access.space if self.access is not None else None
+
+    @property
+    def core(self) -> Space | Subspace:
+        """Its map in memory, as far as the app sees it."""
+        assert self.access is not None
+        return self.access.core
 
     def status(self) -> Status:
         """Return what the app may know."""
@@ -82,7 +88,7 @@ class Calls(Outbox):
         quick = 0
         while True:
             # Not in the middle of a long call: its answer shows what was there when it began.
-            if self.watches.behind and self._long is None and self.space is not None:
+            if self.watches.behind and self._long is None and self.access is not None:
                 self.flush()  # whoever opened a watch hears that first
                 changes = self.watches.piece(self.core, clock, until)
                 if changes:
@@ -119,7 +125,7 @@ class Calls(Outbox):
             self.closed
             or self._paused
             or self._locks
-            or (self.space is None and self._refusal is None)
+            or (self.access is None and self._refusal is None)
             or self._sent - self._read > MAX_UNREAD_CHARACTERS
         )
 
@@ -165,9 +171,9 @@ class Calls(Outbox):
     def _do(self, call: list[Any]) -> None:
         number = call[0]
         try:
-            if self.space is None and call[1] not in FOR_STRANGERS:
+            if self.access is None and call[1] not in FOR_STRANGERS:
                 raise self._refusal or Disconnected("the session has ended")
-            method = _method(call[1])
+            method = self._method(call[1])
             if method is None:
                 raise ProtocolError(f"the store knows no method {str(call[1])[:64]!r}")
             result = method(self, number, *call[2:])

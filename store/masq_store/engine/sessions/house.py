@@ -10,13 +10,6 @@ from masq_store.engine.sessions.turns import Turns
 from masq_store.engine.storage.writer import Writer
 
 
-class Keeper(Protocol):
-    """Whose space a session works on: a profile, or a copy in a partition."""
-
-    def release(self, origin: str) -> None:
-        """Take the app's space back from one that had it in use."""
-
-
 class LockTime(Protocol):
     """When the store locks by itself."""
 
@@ -25,7 +18,10 @@ class LockTime(Protocol):
         """Whether it does."""
 
     def used(self, origin: str) -> bool:
-        """Note that somebody uses an app; False where what it works on has rested for too long, and locks now."""
+        """Note that somebody uses the data of the app at `origin`.
+
+        False where that has rested for too long, and locks now.
+        """
 
 
 class House(Protocol):

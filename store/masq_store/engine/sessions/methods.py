@@ -1,4 +1,4 @@
-"""The methods that an app may call, and how many arguments each takes.
+"""The methods that an app may call, how many arguments each takes, and which rights it needs.
 
 Each is called with the session, the call's number and its arguments, which may be anything. It returns what it gives,
 as JSON; work, if it is to be done in parts; or None: then it has replied, or will.
@@ -10,12 +10,13 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import Any, Concatenate, Protocol
 
 from masq import messages
-from masq.errors import Disconnected, MasqError, ProtocolError
+from masq.errors import AccessDenied, Disconnected, MasqError, ProtocolError
 from masq_store.core.space.space import Applied, Space
+from masq_store.core.space.subspace import Subspace
+from masq_store.engine.sessions.access import ALL, Access, Right
 from masq_store.engine.sessions.answers import parts
 from masq_store.engine.sessions.status import Status
 from masq_store.engine.sessions.watches import Watches, quoted
-from masq_store.engine.storage.open_space import OpenSpace
 from masq_store.engine.storage.writer import Writer
 
 MANY = 256
@@ -30,6 +31,9 @@ KEYS_AT_ONCE = 64
 MAX_WATCHES = 1_000
 """Watches that one session may hold."""
 
+WATCHING: tuple[Right, ...] = ("read", "watch")
+"""The rights that a watch needs, for as long as it is open: what it tells is read."""
+
 Work = Generator[None, None, str | None]
 """A call that is done in parts: it stops after each, and returns what it gives; None: that comes later."""
 
@@ -38,20 +42,18 @@ Entries = list[tuple[str, str]]
 
 
 class Session(Protocol):
-    """An app's session, as the methods see it. Its app may use its space, but for methods `FOR_STRANGERS`."""
+    """An app's session, as the methods see it. It has access to a space, but for methods `FOR_STRANGERS`."""
 
     closed: bool
     writer: Writer
     now_ms: Callable[[], int]
     watches: Watches
 
-    @property
-    def space(self) -> OpenSpace | None:
-        """The app's space."""
+    access: Access | None
 
     @property
-    def core(self) -> Space:
-        """Its map in memory."""
+    def core(self) -> Space | Subspace:
+        """The space's map in memory, as far as the app sees it."""
 
     def reply(self, text: str) -> None:
         """Add a reply, as JSON, to those that are sent together."""
@@ -206,9 +208,9 @@ def _flush(session: Session, number: int) -> None:
         else:
             session.reply_error(number, error)
 
-    assert session.space is not None
+    assert session.access is not None
     # A write of nothing: settled once all before it are.
-    session.writer.add(session.space, lambda: core.write([], now), settle, session)
+    session.writer.add(session.access.space, lambda: core.write([], now), settle, session)
 
 
 def _watch(session: Session, number: int, prefix: str, initial: bool) -> None:
@@ -243,29 +245,29 @@ def _ping(session: Session, number: int) -> str:
     return "null"
 
 
-_TABLE: dict[str, tuple[Method, int, int]] = {
-    "get": (_get, 1, 1),
-    "get_many": (_get_many, 1, 1),
-    "has": (_has, 1, 1),
-    "keys": (_keys, 1, 1),
-    "items": (_items, 1, 1),
-    "set": (_set, 2, 2),
-    "update": (_update, 1, 1),
-    "replace": (_replace, 1, 1),
-    "delete": (_delete, 1, 1),
-    "clear": (_clear, 1, 1),
-    "increment": (_increment, 2, 2),
-    "flush": (_flush, 0, 0),
-    "watch": (_watch, 2, 2),
-    "unwatch": (_unwatch, 1, 1),
-    "status": (_status, 0, 0),
-    "ping": (_ping, 0, 0),
-    "severed": (_severed, 0, 1),
+_TABLE: dict[str, tuple[Method, int, int, tuple[Right, ...]]] = {
+    "get": (_get, 1, 1, ("read",)),
+    "get_many": (_get_many, 1, 1, ("read",)),
+    "has": (_has, 1, 1, ("read",)),
+    "keys": (_keys, 1, 1, ("read",)),
+    "items": (_items, 1, 1, ("read",)),
+    "set": (_set, 2, 2, ("write",)),
+    "update": (_update, 1, 1, ("write",)),
+    "replace": (_replace, 1, 1, ("write", "delete")),
+    "delete": (_delete, 1, 1, ("delete",)),
+    "clear": (_clear, 1, 1, ("delete",)),
+    "increment": (_increment, 2, 2, ("read", "write")),  # it gives the sum
+    "flush": (_flush, 0, 0, ()),
+    "watch": (_watch, 2, 2, WATCHING),
+    "unwatch": (_unwatch, 1, 1, ()),
+    "status": (_status, 0, 0, ()),
+    "ping": (_ping, 0, 0, ()),
+    "severed": (_severed, 0, 1, ()),
 }
-"""Each method with the least and the most arguments that it takes."""
+"""Each method with the least and the most arguments that it takes, and the rights that it needs."""
 
-METHODS: dict[Any, Method] = {name: method for name, (method, _, _) in _TABLE.items()}
-ARGUMENTS = {name: range(least, most + 1) for name, (_, least, most) in _TABLE.items()}
+METHODS: dict[Any, Method] = {name: method for name, (method, _, _, _) in _TABLE.items()}
+ARGUMENTS = {name: range(least, most + 1) for name, (_, least, most, _) in _TABLE.items()}
 """How many arguments each takes. Looked at only once a call has failed: Python counts them anyway."""
 
 QUICK = frozenset({"get", "has", "increment", "ping", "set", "severed", "unwatch"})
@@ -274,6 +276,31 @@ all the same: they are read in parts."""
 
 FOR_STRANGERS = ("severed",)
 """What an app may say that the person has not allowed."""
+
+
+def methods_within(rights: frozenset[Right]) -> dict[Any, Method]:
+    """Return `METHODS` as they are for one with these rights: those that need another one refuse every call."""
+    if rights == ALL:
+        return METHODS
+    return {
+        name: method if rights.issuperset(needed) else _refusing(needed, rights)
+        for name, (method, _, _, needed) in _TABLE.items()
+    }
+
+
+def denied(needed: Sequence[Right], rights: frozenset[Right]) -> AccessDenied:
+    """Return the error for what needs a right that is not among `rights`."""
+    missing = next(right for right in needed if right not in rights)
+    error = AccessDenied()
+    error.sentence = f"You have not allowed this app to {missing} here. Nothing was changed."
+    return error
+
+
+def _refusing(needed: Sequence[Right], rights: frozenset[Right]) -> Method:
+    def refuse(session: Session, number: int, *arguments: Any) -> None:
+        raise denied(needed, rights)
+
+    return refuse
 
 
 def _write(session: Session, number: int, entries: Entries) -> None:
@@ -292,8 +319,8 @@ def _add(
         else:
             session.reply(f"[{number},{result(applied)}]")
 
-    assert session.space is not None
-    session.writer.add(session.space, operation, settle, session)
+    assert session.access is not None
+    session.writer.add(session.access.space, operation, settle, session)
 
 
 def _nothing(applied: Applied) -> str:

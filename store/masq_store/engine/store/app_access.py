@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 
 from masq.errors import Locked, MasqError, NotRegistered, QuotaExceeded, StorageUnavailable
 from masq_store.core.errors import StorageFailed, UnreadableData
+from masq_store.core.space.space_ref import SpaceRef
 from masq_store.engine.profile.profile import Profile
+from masq_store.engine.sessions.access import Access
 from masq_store.engine.sessions.app_session import AppSession
 from masq_store.engine.sessions.status import Status
 from masq_store.engine.store.active_profile import ActiveProfile, Follower
@@ -103,8 +106,9 @@ class AppAccess(Follower):
             return
         profile = self._active.get()
         if session.space is None:
+            ref = SpaceRef("app", session.origin, profile.generation(session.origin))
             try:
-                space = await profile.space(session.origin)
+                space = await profile.space(ref.origin, ref.generation)
             except StorageFailed as error:
                 self._services.writer.heed(error)  # the app stays waiting for the engine after this one
                 return
@@ -115,9 +119,9 @@ class AppAccess(Follower):
             status = self.status(session.origin)  # how its sync stands may have changed during the wait
             changed = self._active.profile is not profile or status["state"] != "ready"
             if session.closed or session.space or changed:
-                profile.release(session.origin)  # more has changed, and somebody saw to it
+                profile.release(ref.origin)  # more has changed, and somebody saw to it
                 return
-            session.open(profile, space, status)
+            session.open(Access(ref, space, partial(profile.release, ref.origin)), status)
             if self._rest.ticket:
                 session.on_ticket(self._rest.ticket)
             await self.note_used(profile, session.origin)
