@@ -1,4 +1,4 @@
-"""A space: a map of registers with its clock, parts of it, the index of its changes, their encoding, rules for its rows.
+"""A space: a map of registers with its clock, subspaces, the index of its changes, their encoding, rules for its rows.
 
 Imports nothing else of the core.
 """
