@@ -6,10 +6,10 @@ from pathlib import Path
 import backend
 import crypto
 import pytest
+from memory import MemoryBackend
 
 from masq.errors import QuotaExceeded
 from masq_store.native.crypto import NativeCrypto
-from masq_store.native.memory import MemoryBackend
 
 FOLDER = Path(__file__).parents[1] / "vectors"
 VECTORS = {path.stem: json.loads(path.read_text("utf-8")) for path in sorted(FOLDER.glob("*.json"))}

@@ -7,11 +7,11 @@ import json
 import secrets
 from typing import Any
 
+from memory import MemoryBackend
 from patience import seconds
 
 from masq_store.engine.engine import Engine
 from masq_store.native.crypto import NativeCrypto
-from masq_store.native.memory import MemoryBackend
 
 APP = "http://counter.localhost:8000"
 OTHER = "http://tasks.localhost:8000"

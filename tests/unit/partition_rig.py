@@ -10,11 +10,11 @@ from typing import Any
 
 from asynchronous import until
 from engine_rig import APP, Peer, Rig
+from memory import MemoryBackend
 
 from masq_store.engine.pages.page_session import PageSession
 from masq_store.engine.partition.partition import Partition
 from masq_store.native.crypto import NativeCrypto
-from masq_store.native.memory import MemoryBackend
 
 CLAIMS = {"name": "Counter", "description": "", "icon": None}
 

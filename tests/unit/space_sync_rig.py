@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from asynchronous import until
+from memory import MemoryBackend, MemoryDisk
 from spaces import state
 
 from masq import messages
@@ -23,7 +24,6 @@ from masq_store.engine.storage.writer import Writer
 from masq_store.engine.sync.room_keys import RoomKeys
 from masq_store.engine.sync.room_sync import SpaceSync
 from masq_store.native.crypto import NativeCrypto
-from masq_store.native.memory import MemoryBackend, MemoryDisk
 from masq_store.native.websocket import NativeNetwork
 
 SECRET = b"the secret of a space, 32 bytes."

@@ -11,6 +11,7 @@ from masq.messages import encode
 from masq_store.core.space.clock import ZERO, Stamp
 from masq_store.core.space.register import Register, Row
 from masq_store.core.space.space import Space
+from masq_store.core.storage import checkpoint
 
 REPLICAS = ("a" * 16, "b" * 16, "c" * 16)
 KEYS = ("x", "y", "z", "xx", "é", "\x00", "\U0010ffff", "x\U0010ffff")
@@ -42,6 +43,16 @@ histories = st.lists(
     st.tuples(st.sampled_from((0, 1, 2)), steps, st.integers(1, 4), st.integers(0, 3)), max_size=14
 )
 """Steps of three replicas: (which one, what, at what time, whose changes it reads first; 3: nobody's)."""
+
+
+def from_checkpoint(contents: Sequence[bytes], replica: str) -> Space:
+    """Return the space that a checkpoint keeps, as `replica` goes on with it."""
+    slices = checkpoint.decode_in_parts(contents, replica)
+    while True:
+        try:
+            next(slices)
+        except StopIteration as end:
+            return end.value[0]
 
 
 def take(space: Space, step: tuple[Any, ...], now_ms: int) -> Any:

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from spaces import from_checkpoint
 from sync_hub import ROOM_FULL, Frame, Line
 
 from masq.errors import MasqError
@@ -58,7 +59,7 @@ class Disk(NamedTuple):
 
     def open(self, replica: str) -> Space:
         """Return the space, as `replica` goes on with it."""
-        space = checkpoint.decode(self.checkpoint, replica)[0] if self.checkpoint else Space(replica)
+        space = from_checkpoint(self.checkpoint, replica) if self.checkpoint else Space(replica)
         for record in self.journal:
             space.merge(*_decoded(record))
         return space

@@ -5,7 +5,7 @@ import unicodedata
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from spaces import REPLICAS
+from spaces import REPLICAS, from_checkpoint
 
 from masq.messages import MAX_KEY_BYTES, MAX_VALUE_BYTES, check_key, decode, encode
 from masq_store.core.crypto.padding import pad, unpad
@@ -61,7 +61,7 @@ def by_journal(space):
 def by_checkpoint(space):
     """Return what a checkpoint keeps of a space."""
     slices = checkpoint.encode(checkpoint.freeze(space), Covered(0, b""), 3)
-    return checkpoint.decode([unpad(pad(content)) for content in slices], B)[0]
+    return from_checkpoint([unpad(pad(content)) for content in slices], B)
 
 
 def by_message(space):

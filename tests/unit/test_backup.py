@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from engine_rig import APP, OTHER, Rig
+from memory import MemoryBackend
 from patience import seconds
 
 from masq import messages
@@ -33,7 +34,6 @@ from masq_store.core.errors import (
 from masq_store.core.space.space import Space
 from masq_store.engine.profile import backup as backups
 from masq_store.native.crypto import NativeCrypto
-from masq_store.native.memory import MemoryBackend
 
 pytestmark = pytest.mark.within(60)
 
@@ -268,7 +268,7 @@ async def test_what_was_erased_stays_erased() -> None:
     before, content = await digests(rig), await write(rig)
     await erase(rig, APP)
     assert (await restore(rig, content)).skipped == [APP]
-    assert (await core(rig)).count == 0
+    assert len((await core(rig)).rows()) == 0
     assert (await restore(rig, content, erased=True)).merged == [APP, OTHER]
     assert await digests(rig) == before
 
@@ -287,7 +287,7 @@ async def test_another_profile_erases_nothing_here() -> None:
     assert (await restore(rig, content)).moved == []
     await rig.restart()
     assert [key for key, _ in (await core(rig)).items()] == ["mine", "theirs"]
-    assert (await core(other)).count == 1
+    assert len((await core(other)).rows()) == 1
 
 
 async def test_a_newer_erasure_of_the_same_profile_counts() -> None:

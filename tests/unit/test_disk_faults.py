@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from asynchronous import until
 from engine_rig import OTHER, Rig
+from memory import MemoryBackend, MemoryDisk
 from partition_rig import Apart
 from test_engine import code
 from test_partition import with_profile
@@ -16,7 +17,6 @@ from masq.errors import MasqError, QuotaExceeded, StorageUnavailable
 from masq_store.browser.engine_start import REMEDY, started
 from masq_store.core.errors import DamagedData, StorageFailed
 from masq_store.engine.storage import disk_keys as disk
-from masq_store.native.memory import MemoryBackend, MemoryDisk
 
 pytestmark = pytest.mark.within(60)
 

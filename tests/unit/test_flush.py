@@ -8,6 +8,7 @@ import json
 import pytest
 from engine_rig import Rig
 from fake_port import opened
+from memory import MemoryBackend
 
 from masq.errors import QuotaExceeded
 from masq_store.core.errors import StorageFailed

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from asynchronous import run, until
 from engine_rig import APP, OTHER, Peer, Rig
+from memory import MemoryBackend
 from partition_rig import Apart, JoinedPort, channel
 from patience import seconds
 from relay_rig import relay
@@ -30,7 +31,6 @@ from masq_store.engine.partition.app_copy import Copy
 from masq_store.engine.profile.tickets import TICKET_SECONDS
 from masq_store.engine.storage import open_space as spaces
 from masq_store.engine.store.enrolment import HEAR_SECONDS
-from masq_store.native.memory import MemoryBackend
 from masq_store.native.websocket import NativeNetwork
 
 

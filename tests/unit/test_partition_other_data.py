@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from asynchronous import until
 from engine_rig import APP, Peer, Rig
+from memory import MemoryBackend
 from partition_rig import Apart, enrolled
 
 from masq.errors import ProtocolError
@@ -15,7 +16,6 @@ from masq_store.core.profile.home_layout import draw_identity
 from masq_store.engine.partition.enrolment_records import EnrolmentRecords
 from masq_store.engine.store.generations import REACH
 from masq_store.native.crypto import NativeCrypto
-from masq_store.native.memory import MemoryBackend
 
 CLAIMS = {"name": "Counter", "description": "", "icon": None}
 HELLO = {"origin": APP, "nonce": "0" * 32, "app": CLAIMS, "public": "00" * 32, "known": {}}

@@ -15,7 +15,7 @@ A = REPLICAS[0]
 
 def full(space):
     """Everything that revert must bring back."""
-    return state(space), dict(space.vector), space.count, space.keys("x")
+    return state(space), dict(space.vector), len(space.rows()), space.keys("x")
 
 
 @settings(max_examples=300)
@@ -123,7 +123,7 @@ def test_deleting_what_is_not_there_changes_nothing():
     applied = space.write([("a", None), ("never", None)], 3)
     assert applied.changes == []
     assert space.vector == {A: 2}
-    assert space.count == 1
+    assert len(space.rows()) == 1
 
 
 def test_delete_tells_how_many_existed():

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from asynchronous import until
+from memory import MemoryDisk
 from relay_rig import relay
 from space_sync_rig import Device, alike, stop, together, url
 from spaces import state
@@ -15,7 +16,6 @@ from sync_between import JOIN, POST, SNAPSHOT, STORED, Between
 
 from masq.errors import QuotaExceeded
 from masq_store.engine.sync import room_sync as space_sync
-from masq_store.native.memory import MemoryDisk
 
 pytestmark = pytest.mark.real_time
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from memory import MemoryBackend, MemoryDisk
 
 from masq_store.core.errors import DamagedData
 from masq_store.engine.profile.tickets import Tickets
 from masq_store.engine.storage import disk_keys
 from masq_store.native.crypto import NativeCrypto
-from masq_store.native.memory import MemoryBackend, MemoryDisk
 
 
 async def test_what_the_disk_has_lost_is_dropped_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

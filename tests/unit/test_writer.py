@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
+from memory import MemoryBackend
 
 from masq.errors import MasqError, QuotaExceeded
 from masq_store.core.errors import StorageFailed
@@ -19,7 +20,6 @@ from masq_store.engine.storage.record_sealer import Sealer
 from masq_store.engine.storage.together import Operation, write_together
 from masq_store.engine.storage.writer import Writer
 from masq_store.native.crypto import NativeCrypto
-from masq_store.native.memory import MemoryBackend
 
 pytestmark = pytest.mark.within(20)
 

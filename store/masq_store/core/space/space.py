@@ -124,11 +124,6 @@ class Space:
         return list(self._rows.values())
 
     @property
-    def count(self) -> int:
-        """The number of keys held, tombstones included."""
-        return len(self._rows)
-
-    @property
     def live(self) -> int:
         """The number of keys that exist."""
         return len(self._texts)

@@ -59,22 +59,11 @@ def encode(frozen: Frozen, covered: Covered, slice_rows: int) -> Iterator[bytes]
         yield journal.encode_checkpoint(frozen.rows[start : start + slice_rows])
 
 
-def decode(contents: Sequence[bytes], replica: str) -> tuple[Space, Covered]:
+def decode_in_parts(contents: Sequence[bytes], replica: str) -> Generator[None, None, tuple[Space, Covered]]:
     """Undo `encode`: return the space, as `replica` goes on with it, and which record it covers.
 
-    Raises DamagedData and NewerData.
+    There is a pause after each slice, for what else there is to do. Raises DamagedData and NewerData.
     """
-    steps = decode_in_parts(contents, replica)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            decoded: tuple[Space, Covered] = end.value
-            return decoded
-
-
-def decode_in_parts(contents: Sequence[bytes], replica: str) -> Generator[None, None, tuple[Space, Covered]]:
-    """As `decode`, with a pause after each slice, for what else there is to do."""
     head, covered = decode_head(contents[0] if contents else b"")
     if head["slices"] != len(contents) - 1:
         raise DamagedData("a checkpoint")

@@ -5,12 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from masq_store.core.crypto.key_schedule import TAG_BYTES
-from masq_store.core.relay.frames import Code, Current, Envelope, Error, Stored
+from masq_store.core.relay.frames import BEGINNING, Code, Current, Envelope, Error, Stored
 from masq_store.engine.relay.link import Lost, RelayLink, RoomEvent
-
-BEGINNING = (0, bytes(TAG_BYTES))
-"""The room is read from its beginning each time: it holds a few short messages, and repetition is harmless."""
 
 AGAIN_SECONDS = 2.0
 """When a relay that could not keep a message is given it again."""
@@ -66,7 +62,7 @@ class PairingRoom:
 
     def cursor(self) -> tuple[int, bytes]:
         """Return where to read from."""
-        return BEGINNING
+        return BEGINNING  # each time: a room holds a few short messages, and repetition is harmless
 
     def hear(self, event: RoomEvent) -> None:
         """Note what became of what was said here, and pass the rest on."""

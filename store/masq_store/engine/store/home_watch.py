@@ -15,7 +15,6 @@ from masq_store.core.profile.registrations import APP
 from masq_store.engine.profile.profile import Profile
 from masq_store.engine.store.active_profile import ActiveProfile, Follower
 from masq_store.engine.store.app_access import AppAccess, registered
-from masq_store.engine.store.device_list import Devices
 from masq_store.engine.store.profile_change import ProfileChange
 from masq_store.engine.store.profile_sync import ProfileSync
 from masq_store.engine.store.services import Services
@@ -32,14 +31,12 @@ class HomeWatch(Follower):
         active: ActiveProfile,
         change: ProfileChange,
         access: AppAccess,
-        devices: Devices,
         sync: ProfileSync,
     ) -> None:
         self._services = services
         self._active = active
         self._change = change
         self._access = access
-        self._devices = devices
         self._sync = sync
         self._profile: Profile | None = None
         self._locked: set[str] = set()

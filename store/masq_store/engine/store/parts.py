@@ -39,7 +39,7 @@ class Parts:
         sync = self.sync = ProfileSync(services, devices, rosters)
         access = self.access = AppAccess(services, active, rest, devices, sync, here, persistent)
         self.enrolments = Enrolments(services, active, access, devices, rosters, self.requests, here)
-        self.watch = HomeWatch(services, active, change, access, devices, sync)
+        self.watch = HomeWatch(services, active, change, access, sync)
         self.pairings = Pairings(services, active, change, devices, sync, proof)
         self.expiry = Expiry(services, active, change)
         # A device is on the list before its rosters are written and its spaces meet others. Of what closes, those hear

@@ -1,4 +1,4 @@
-"""The Backend port in memory, for tests: failures on request, and a disk that engines can share."""
+"""The Backend port in memory: failures on request, and a disk that engines can share."""
 
 from __future__ import annotations
 
