@@ -11,6 +11,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 import pytest
+from patience import seconds
 
 from bench import recorded, table
 
@@ -52,7 +53,7 @@ def test_the_programs_know_the_same_options() -> None:
             env=dict(os.environ, MASQ_PYTHON="here"),
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=seconds(60),
         )
         assert (shown.returncode, shown.stderr) == (0, "")
         assert {"--rounds", "--smoke", "--record"} <= set(re.findall(r"--\w+", shown.stdout)), program

@@ -10,7 +10,6 @@ import urllib.request
 
 import pytest
 from free_ports import free_port
-from patience import seconds
 from relay_rig import PATIENCE, ROOT
 
 from build.relay import LocalRelay, RelayFailed
@@ -31,7 +30,7 @@ def asked(folder, **choice):
 def healthy(port):
     """Tell whether a relay answers there."""
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=seconds(5)) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=PATIENCE) as answer:
             return answer.read() == b"ok\n"
     except OSError:
         return False

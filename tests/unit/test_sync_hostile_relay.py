@@ -335,7 +335,7 @@ async def test_words_at_the_wrong_time(scene: Scene) -> None:
     connections = between.connections
     between.say(struct.pack(">BHQHB", JOINED, here, 2**60, 3, 1))
     await until(lambda: between.back() or between.connections > connections)
-    for frame in (b"", b"\x00", os.urandom(50), b"\x85" + bytes(20)):
+    for frame in (b"", b"\x00", b"\xff" + os.urandom(49), b"\x85" + bytes(20)):
         connections = between.connections
         await until(lambda: scene.one.link.state == "open")
         between.say(frame)

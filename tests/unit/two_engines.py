@@ -18,6 +18,7 @@ from unittest.mock import patch
 import ui_rig
 from engine_rig import Peer, Rig
 from partition_rig import Apart
+from patience import seconds
 from relay_rig import relay
 from shapes import Shape, shape, shape_of_error
 
@@ -144,7 +145,7 @@ class Real(World):
 
     async def call(self, method: str, *arguments: Any) -> Any:
         """Return the answer, as it travels, or raise a MasqError."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(seconds(20)):
             return await self._page.call(method, *arguments)
 
     def events(self) -> list[list[Any]]:
@@ -163,7 +164,7 @@ class Real(World):
 
     async def _until(self, method: str, holds: Callable[[Any], Any], page: Any = None) -> Any:
         """Return a call's answer once `holds` of it (within 20 s)."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(seconds(20)):
             while True:
                 found = await (page or self._page).call(method)
                 if holds(found):
