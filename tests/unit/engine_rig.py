@@ -9,6 +9,7 @@ from typing import Any
 
 from memory import MemoryBackend
 from patience import seconds
+from port_rig import Port
 
 from masq_store.engine.engine import Engine
 from masq_store.native.crypto import NativeCrypto
@@ -17,53 +18,11 @@ APP = "http://counter.localhost:8000"
 OTHER = "http://tasks.localhost:8000"
 
 
-class FakePort:
-    """The engine's end of a channel; the other end is a list of messages and `say`."""
-
-    def __init__(self) -> None:
-        self.heard: list[dict[str, Any]] = []
-        self.closed = False
-        self._receive: Any = None
-        self._news = asyncio.Event()
-
-    def post(self, text: str) -> None:
-        """Take a message from the engine; one that asks whether all before it was read is answered."""
-        message = json.loads(text)
-        if "mark" in message:
-            asyncio.get_running_loop().call_soon(self.say, json.dumps({"masq": 1, "read": message["mark"]}))
-            return
-        self.heard.append(message)
-        self._news.set()
-
-    def listen(self, receive: Any) -> None:
-        """Remember whom to call."""
-        self._receive = receive
-
-    def close(self) -> None:
-        """Note that the engine has closed its end."""
-        self.closed = True
-
-    def say(self, text: str) -> None:
-        """Send text to the engine."""
-        self._receive(text)
-
-    async def until(self, found: Any) -> Any:
-        """Return what `found(message)` first gives for a message heard, now or later (within 10 s)."""
-        async with asyncio.timeout(seconds(10)):
-            while True:
-                for message in self.heard:
-                    result = found(message)
-                    if result is not None:
-                        return result
-                self._news.clear()
-                await self._news.wait()
-
-
 class Peer:
     """An app or a page: makes calls and waits for the replies."""
 
     def __init__(self) -> None:
-        self.port = FakePort()
+        self.port = Port()
         self.number = 0
 
     async def call(self, method: str, *arguments: Any) -> Any:
@@ -111,8 +70,7 @@ class Peer:
         """Return once the newest status has the `wanted` members (within 10 s)."""
         async with asyncio.timeout(seconds(10)):
             while not (self.statuses() and wanted.items() <= self.statuses()[-1].items()):
-                self.port._news.clear()
-                await self.port._news.wait()
+                await self.port.news()
         return self.statuses()[-1]
 
 
@@ -180,3 +138,16 @@ class Rig:
         await self.engine.person.answer(tab.session.nonce, True)  # type: ignore[attr-defined]
         await tab.status(state="ready")
         return tab
+
+
+async def with_profile(passphrase: str = "", stay: bool = True, **options: Any) -> Rig:
+    """Return a store with a profile."""
+    rig = await Rig(**options).start()
+    assert "profile" in await rig.page().call("create_profile", "Ann", passphrase, stay)
+    return rig
+
+
+def code(reply: Any) -> str:
+    """Return the code of an error reply."""
+    assert isinstance(reply, list) and len(reply) == 3, reply
+    return str(reply[0])

@@ -1,4 +1,8 @@
-"""A relay in memory for tests of timing and of misbehaviour; waiting takes no time there."""
+"""The one network in memory, for tests of timing and of misbehaviour: its relay says what a test wants.
+
+It speaks in bytes, on the event loop and by its clock, which may be virtual. `sync_hub` is a room of a relay without
+either: there each frame moves when a history says so, ten thousand histories long. A real relay is in `relay_rig`.
+"""
 
 from __future__ import annotations
 
@@ -59,8 +63,8 @@ async def settle_for(seconds: float) -> None:
 class FakeNetwork:
     """A `Network` with one relay, which is there or not."""
 
-    def __init__(self) -> None:
-        self.there = True
+    def __init__(self, *, there: bool = True) -> None:
+        self.there = there
         self.opens: list[float] = []  # when each connection was asked for, in the loop's seconds
         self.sockets: list[FakeSocket] = []
         self.answers = True  # whether new connections speak as a relay does

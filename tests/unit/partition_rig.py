@@ -1,75 +1,25 @@
-"""A browser on CPython that keeps the store's data from its apps: a partition beside the engine, joined by ports."""
+"""A browser on CPython that keeps the store's data from its apps: a partition beside the engine, joined by ports.
+
+`kept_apart` makes all of it; `Apart` is the partition with the windows that open from its app.
+"""
 
 from __future__ import annotations
 
-import asyncio
+import hashlib
 import json
 import secrets
-from collections.abc import Callable
 from typing import Any
 
 from asynchronous import until
-from engine_rig import APP, Peer, Rig
+from engine_rig import APP, Peer, Rig, with_profile
 from memory import MemoryBackend
+from port_rig import Port, channel
 
 from masq_store.engine.pages.page_session import PageSession
 from masq_store.engine.partition.partition import Partition
 from masq_store.native.crypto import NativeCrypto
 
 CLAIMS = {"name": "Counter", "description": "", "icon": None}
-
-
-class JoinedPort:
-    """One end of a channel; what is posted arrives at `other` in a later turn of the loop."""
-
-    def __init__(self) -> None:
-        self.other: JoinedPort | None = None
-        self.said: list[str] = []  # all that was posted here
-        self.cut = False  # as when the other end's worker has ended: nobody is told
-        self.slow = (
-            False  # what was posted here is on its way for some turns, and lost where this end is cut by then
-        )
-        self._receive: Callable[[str], None] | None = None
-        self._early: list[str] = []
-        self.open = True
-
-    def post(self, text: str) -> None:
-        """Send `text` to the other end."""
-        self.said.append(text)
-        if self.other and not self.cut:
-            loop = asyncio.get_running_loop()
-            if self.slow:
-                loop.call_later(0.01, self._arrive, self.other, text)
-            else:
-                loop.call_soon(self.other._take, text)
-
-    def _arrive(self, other: JoinedPort, text: str) -> None:
-        if not self.cut:
-            other._take(text)
-
-    def listen(self, receive: Callable[[str], None]) -> None:
-        """Call `receive` with what the other end says."""
-        self._receive = receive
-        early, self._early = self._early, []
-        for text in early:
-            self._take(text)
-
-    def close(self) -> None:
-        """Hear nothing any more."""
-        self.open = False
-
-    def _take(self, text: str) -> None:
-        if self.open and self._receive:
-            self._receive(text)
-        elif self.open:
-            self._early.append(text)
-
-
-def channel() -> tuple[JoinedPort, JoinedPort]:
-    """Return the two ends of a new channel."""
-    one, other = JoinedPort(), JoinedPort()
-    one.other, other.other = other, one
-    return one, other
 
 
 class Apart:
@@ -80,7 +30,7 @@ class Apart:
         self.backend = backend or MemoryBackend()
         self.crypto = NativeCrypto()
         self.failures: list[Exception] = []
-        self.line: tuple[JoinedPort, JoinedPort] | None = None  # the partition's end, the store's end
+        self.line: tuple[Port, Port] | None = None  # the partition's end, the store's end
         self.partition = self._partition()
 
     def _partition(self) -> Partition:
@@ -120,12 +70,12 @@ class Apart:
         self.knock(page)
         return self.started(tab)
 
-    def knock(self, page: PageSession | None = None) -> JoinedPort:
+    def knock(self, page: PageSession | None = None) -> Port:
         """The store has its end of a new channel; the partition's Python is yet to start. Returns the store's end."""
         self.line = channel()
         return self.store_started(page)
 
-    def store_started(self, page: PageSession | None = None) -> JoinedPort:
+    def store_started(self, page: PageSession | None = None) -> Port:
         """The store's Python is there and takes its end of the channel. Returns that end."""
         assert self.line
         self.rig.engine.enrolments.take(self.line[1], asked=True, page=page)
@@ -148,6 +98,12 @@ class Apart:
         self.rig.engine.person.popup_gone(nonce)  # it closes by itself
         return request
 
+    async def connected(self, origin: str = APP) -> Peer:
+        """Return a tab of an app that its person has just connected."""
+        tab = self.app(origin)
+        await self.connect(tab)
+        return tab
+
     def come_back(self, origin: str = APP) -> None:
         """The app reaches the store itself by now: its frame joins the two workers."""
         self.line = channel()
@@ -160,13 +116,33 @@ class Apart:
             self.line[0].cut = self.line[1].cut = True
 
 
+async def kept_apart(passphrase: str = "", stay: bool = True, **options: Any) -> tuple[Rig, Apart, Peer]:
+    """Return a store of Ann's, a partition, and a tab of its app, which she has just connected."""
+    rig = await with_profile(passphrase, stay, **options)
+    apart = await Apart(rig).start()
+    return rig, apart, await apart.connected()
+
+
 async def enrolled(key: str, passphrase: str = "") -> tuple[Rig, Apart, Peer]:
     """Return a store of Ann's, a partition and its app's tab: in step, and both with `key`, when the window closes."""
-    rig = await Rig().start()
-    await rig.page().call("create_profile", "Ann", passphrase, not passphrase)
-    apart = await Apart(rig).start()
-    tab = apart.app()
-    await apart.connect(tab)
+    rig, apart, tab = await kept_apart(passphrase, not passphrase)
     await tab.call("set", key, 0)
     await until(lambda: apart.partition.copies[APP].waiting == 0)
     return rig, apart, tab
+
+
+async def first_party(rig: Rig, origin: str = APP) -> Any:
+    """Return what the store itself holds of an app."""
+    assert rig.engine.profile is not None
+    return (await rig.engine.profile.space(origin)).core
+
+
+def digest(core: Any) -> str:
+    """Return the SHA-256 of everything that an app can read."""
+    return hashlib.sha256(json.dumps(core.items("")).encode()).hexdigest()
+
+
+async def in_step(rig: Rig, apart: Apart, origin: str = APP) -> None:
+    """Wait until the store and the copy have the same."""
+    core = await first_party(rig, origin)
+    await until(lambda: digest(core) == digest(apart.partition.copies[origin].data.core))

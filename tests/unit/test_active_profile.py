@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from engine_rig import Rig
+from engine_rig import with_profile
 
 from masq_store.engine.profile.profile import Profile
 from masq_store.engine.profile.vault import Unlocked
@@ -49,8 +49,7 @@ class Told(Follower):
 
 async def followed(heard: list[str], fails: str = "") -> tuple[ActiveProfile, Unlocked, list[Any]]:
     """Return a profile that is closed, with two followers, what opens it, and what is told of defects."""
-    rig = await Rig().start()
-    await rig.page().call("create_profile", "Ann", "words", True)
+    rig = await with_profile("words", True)
     parts, profile = rig.engine.parts, rig.engine.profile
     assert profile is not None
     await parts.active.close()
@@ -101,8 +100,7 @@ async def test_who_fails_to_close_keeps_nobody_from_it(fails: str) -> None:
 
 async def test_what_is_heard_while_a_profile_closes_is_not_known_of_the_next() -> None:
     """The sync and the writer end after the parts that they tell: those begin anew when a profile opens."""
-    rig = await Rig().start()
-    await rig.page().call("create_profile", "Ann", "words", True)
+    rig = await with_profile("words", True)
     parts, profile = rig.engine.parts, rig.engine.profile
     assert profile is not None
     await parts.active.close()

@@ -7,8 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from engine_rig import APP, OTHER, Rig
-from test_engine import code
+from engine_rig import APP, OTHER, Rig, code
 
 from masq.errors import QuotaExceeded
 from masq_store.core.crypto import key_schedule as keys

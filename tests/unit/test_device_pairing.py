@@ -52,8 +52,7 @@ class Person:
                     return found
                 assert not found or found["state"] not in ("done", "ended"), found
                 while not any(["pairing"] in m.get("events", []) for m in self.page.port.heard[told:]):
-                    self.page.port._news.clear()
-                    await self.page.port._news.wait()
+                    await self.page.port.news()
 
     async def error(self) -> str:
         """Return the code of the error with which the pairing has ended; its sentence must be one."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from asynchronous import until
-from engine_rig import APP, OTHER, Peer, Rig
+from engine_rig import APP, OTHER, Peer, Rig, with_profile
 from two_devices import carry, quiet, two
 
 from masq.errors import QuotaExceeded
@@ -90,8 +90,7 @@ async def test_a_profile_of_an_earlier_version_gets_an_identity() -> None:
 
 async def test_a_full_disk_keeps_no_profile_closed() -> None:
     """Where there is no room to list the device, the profile opens all the same; later there is."""
-    rig = await Rig().start()
-    await rig.page().call("create_profile", "Ann", "", True)
+    rig = await with_profile()
     key = next(key for key in rig.backend.disk.stored if key.startswith("profile/"))
     record = json.loads(rig.backend.disk.stored[key])
     del record["identity"]

@@ -7,11 +7,9 @@ from typing import Any
 
 import pytest
 from asynchronous import until
-from engine_rig import OTHER, Rig
+from engine_rig import OTHER, Rig, code, with_profile
 from memory import MemoryBackend, MemoryDisk
-from partition_rig import Apart
-from test_engine import code
-from test_partition import with_profile
+from partition_rig import Apart, kept_apart
 
 from masq.errors import MasqError, QuotaExceeded, StorageUnavailable
 from masq_store.browser.engine_start import REMEDY, started
@@ -113,10 +111,7 @@ async def test_a_disk_that_fails_under_a_page() -> None:
 
 async def test_a_partitions_disk_too() -> None:
     """A partition whose disk fails as it starts has its copy at the next try."""
-    rig = await with_profile()
-    apart = await Apart(rig).start()
-    tab = apart.app()
-    await apart.connect(tab)
+    rig, apart, tab = await kept_apart()
     await tab.call("set", "a", 1)
     apart.cut()
     await apart.partition.stop()
@@ -138,8 +133,7 @@ async def test_a_partitions_disk_that_fails_as_an_app_comes() -> None:
     """The app does not hear that it is a stranger: it waits for the next worker."""
     rig = await with_profile()
     apart = await Apart(rig).start()
-    tab = apart.app()
-    await apart.connect(tab)
+    await apart.connected()
     apart.cut()
     await apart.partition.stop()
     apart.backend, left = failing(apart.backend.disk, 1000)

@@ -7,7 +7,8 @@ import json
 from typing import Any
 
 import pytest
-from engine_rig import APP, OTHER, FakePort, Peer, Rig
+from engine_rig import APP, OTHER, Peer, Rig, code, with_profile
+from port_rig import Port
 
 from masq.errors import QuotaExceeded
 from masq_store.core.space import codec
@@ -17,12 +18,6 @@ from masq_store.engine.storage import open_space as spaces
 from masq_store.engine.storage.record_sealer import Sealer
 
 pytestmark = pytest.mark.within(60)
-
-
-def code(reply: Any) -> str:
-    """Return the code of an error reply."""
-    assert isinstance(reply, list) and len(reply) == 3, reply
-    return str(reply[0])
 
 
 async def test_a_stranger_learns_nothing() -> None:
@@ -173,8 +168,7 @@ async def test_a_closed_window_is_an_answer() -> None:
 
 async def test_a_locked_profile_tells_only_apps_it_knows() -> None:
     """After a restart with a passphrase: Locked for an approved app, NotRegistered for a stranger."""
-    rig = await Rig().start()
-    await rig.page().call("create_profile", "Ann", "correct horse", False)
+    rig = await with_profile("correct horse", False)
     await (await rig.approved()).call("set", "k", 1)
     await rig.restart()
     known, stranger = rig.app(APP), rig.app(OTHER)
@@ -371,7 +365,7 @@ async def test_a_window_that_closed_before_it_came_here_is_an_answer(monkeypatch
     monkeypatch.setattr(engines, "WINDOW_SECONDS", 0.01)
     rig = await Rig().start()
     closed, cut_off = rig.app(APP), rig.app(OTHER)
-    rig.engine.page(FakePort()).nonce = cut_off.session.nonce
+    rig.engine.page(Port()).nonce = cut_off.session.nonce
     for tab in (cut_off, closed):
         await tab.status(state="unregistered")
         await tab.call("severed")

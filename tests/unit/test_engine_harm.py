@@ -7,8 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from engine_rig import APP, OTHER, NativeCrypto, Rig
-from test_engine import code
+from engine_rig import APP, OTHER, NativeCrypto, Rig, code, with_profile
 
 from masq.errors import ProtocolError, QuotaExceeded
 from masq_store.core.storage.record import decode_record
@@ -112,8 +111,7 @@ async def test_no_profile_that_cannot_be_opened_again() -> None:
 
 async def test_a_lost_device_key_leaves_the_passphrase() -> None:
     """When the device's key is gone the profile is locked, and its passphrase opens it."""
-    rig = await Rig().start()
-    await rig.page().call("create_profile", "Ann", "secret", True)
+    rig = await with_profile("secret", True)
     await (await rig.approved()).call("set", "k", 1)
     rig.crypto = NativeCrypto()
     await rig.restart()
@@ -197,8 +195,7 @@ async def test_a_profile_whose_first_space_does_not_fit_is_not_made() -> None:
 
 async def test_a_full_disk_at_the_first_opening_is_told() -> None:
     """An app whose space cannot be made hears QuotaExceeded, and its calls are answered with it."""
-    rig = await Rig().start()
-    await rig.page().call("create_profile", "Ann", "", True)
+    rig = await with_profile()
     tab = rig.app()
     await tab.status(state="unregistered")
     refuse_checkpoints(rig)

@@ -12,7 +12,6 @@ from memory import MemoryBackend
 
 from masq.errors import QuotaExceeded
 from masq_store.core.errors import StorageFailed
-from masq_store.native.memory import MemoryBackend
 
 
 class SlowBackend(MemoryBackend):

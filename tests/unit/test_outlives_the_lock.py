@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from engine_rig import APP, OTHER, Rig
+from fake_relay import URL, FakeNetwork
 from test_locks import Killed, locked_rig, quick
 
 from masq.errors import QuotaExceeded
@@ -24,25 +25,11 @@ pytestmark = pytest.mark.within(60)
 __all__ = ["quick"]  # a fixture, for every test here
 
 STORE = "https://store.example/"
-RELAY = "wss://relay.example"
-
-
-class NoNetwork:
-    """A network on which nothing is reached."""
-
-    async def open(self, *_arguments: Any) -> Any:
-        """Never come to an end."""
-        from masq_store.core.errors import RelayUnreachable
-
-        raise RelayUnreachable("there is none")
-
-    def on_online(self, call: Any) -> None:
-        """Never."""
 
 
 async def at_the_unlocked_device(passphrase: str) -> tuple[Rig, Any, list[tuple[Any, ...]]]:
     """Return a rig with an open profile, a page, and the calls that outlive the lock, each without its passphrase."""
-    rig = await Rig(network=NoNetwork(), relay=RELAY).start()
+    rig = await Rig(network=FakeNetwork(there=False), relay=URL).start()
     page = rig.page()
     await page.call("create_profile", "Ann", passphrase, not passphrase)
     if passphrase:

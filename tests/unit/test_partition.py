@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 import base64
 import gc
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 from asynchronous import run, until
-from engine_rig import APP, OTHER, Peer, Rig
+from engine_rig import APP, OTHER, Peer, Rig, with_profile
 from memory import MemoryBackend
-from partition_rig import Apart, JoinedPort, channel
+from partition_rig import Apart, digest, first_party, in_step, kept_apart
 from patience import seconds
+from port_rig import Port, channel
 from relay_rig import relay
 from skipping import skipping
 
@@ -32,37 +32,6 @@ from masq_store.engine.profile.tickets import TICKET_SECONDS
 from masq_store.engine.storage import open_space as spaces
 from masq_store.engine.store.enrolment import HEAR_SECONDS
 from masq_store.native.websocket import NativeNetwork
-
-
-async def with_profile(passphrase: str = "", stay: bool = True, **options: Any) -> Rig:
-    """Return a store with a profile."""
-    rig = await Rig(**options).start()
-    assert "profile" in await rig.page().call("create_profile", "Ann", passphrase, stay)
-    return rig
-
-
-async def connected(rig: Rig, apart: Apart, origin: str = APP) -> Peer:
-    """Return a tab of an app that its person has just connected."""
-    tab = apart.app(origin)
-    await apart.connect(tab)
-    return tab
-
-
-async def first_party(rig: Rig, origin: str = APP) -> Any:
-    """Return what the store itself holds of an app."""
-    assert rig.engine.profile is not None
-    return (await rig.engine.profile.space(origin)).core
-
-
-def digest(core: Any) -> str:
-    """Return the SHA-256 of everything that an app can read."""
-    return hashlib.sha256(json.dumps(core.items("")).encode()).hexdigest()
-
-
-async def in_step(rig: Rig, apart: Apart, origin: str = APP) -> None:
-    """Wait until the store and the copy have the same."""
-    core = await first_party(rig, origin)
-    await until(lambda: digest(core) == digest(apart.partition.copies[origin].data.core))
 
 
 async def synced_again(rig: Rig, apart: Apart, tab: Peer) -> None:
@@ -123,7 +92,7 @@ async def test_what_the_person_does_not_want(how: str) -> None:
     apart.cut()
     await until(lambda: not apart.partition._requests._here)
     assert len(tab.statuses()) == heard
-    assert apart.line and not any("grant" in json.loads(text) for text in apart.line[1].said)
+    assert apart.line and not any("grant" in message for message in apart.line[1].heard)
     assert not await apart.partition._kept.known(APP)
     assert listed(rig) == []
 
@@ -183,7 +152,7 @@ async def test_a_second_click_in_one_tab_denies_nothing() -> None:
     await tab.status(state="ready")
 
 
-BEYOND = ("module", "MemoryBackend", "JoinedPort", "Rig", "Apart", "Loop", "SkippingLoop")
+BEYOND = ("module", "MemoryBackend", "Port", "Rig", "Apart", "Loop", "SkippingLoop")
 """What is looked at by itself, is the other side of a port, or is shared by both sides in this test only."""
 
 
@@ -213,7 +182,7 @@ async def test_a_partition_holds_one_apps_space_only() -> None:
     other = await rig.approved(OTHER)
     await other.call("set", "other-key", "other-value")
     apart = await Apart(rig).start()
-    tab = await connected(rig, apart)
+    tab = await apart.connected()
     await tab.call("set", "own-key", "own-value")
     await in_step(rig, apart)
     profile = rig.engine.profile
@@ -229,7 +198,7 @@ async def test_a_partition_holds_one_apps_space_only() -> None:
     held = reachable(apart.partition)
     stored = apart.backend.disk.stored
     disk = [part for key, content in stored.items() for part in (str(key).encode(), content)]
-    said = [text.encode() for port in apart.line or () for text in port.said]
+    said = [json.dumps(message).encode() for port in apart.line or () for message in port.heard]
     for place in (held, disk, said):
         assert place
         for each in forbidden:
@@ -244,9 +213,7 @@ async def test_a_partition_holds_one_apps_space_only() -> None:
 
 async def test_a_copy_that_stays_unlocked_opens_by_itself() -> None:
     """After a restart it is ready without a window, with what was written while nobody else was there."""
-    rig = await with_profile()
-    apart = await Apart(rig).start()
-    tab = await connected(rig, apart)
+    rig, apart, tab = await kept_apart()
     await in_step(rig, apart)
     apart.cut()
     await tab.status(sync="off")
@@ -292,9 +259,7 @@ async def test_a_partition_that_hears_nothing_keeps_no_window_open() -> None:
 
 async def test_a_passphrase_leaves_nothing_readable() -> None:
     """Without "stay unlocked" a copy opens by its ticket for a minute, then by nothing but the store's window."""
-    rig = await with_profile("correct horse", False)
-    apart = await Apart(rig).start()
-    tab = await connected(rig, apart)
+    rig, apart, tab = await kept_apart("correct horse", False)
     await tab.call("set", "diary", "a secret thought")
     await in_step(rig, apart)
     apart.cut()
@@ -329,7 +294,7 @@ async def test_another_grant_leaves_the_tickets_of_open_tabs_good(which: int) ->
     """Whichever tab its person syncs or connects by, each tab's ticket opens the copy for the next worker."""
     rig = await with_profile("correct horse", False)
     apart = await Apart(rig).start()
-    tabs = [await connected(rig, apart), apart.app()]
+    tabs = [await apart.connected(), apart.app()]
     await tabs[1].call("set", "x", 1)
     for tab in tabs:
         rig.now += TICKET_SECONDS * 1000
@@ -343,9 +308,7 @@ async def test_another_grant_leaves_the_tickets_of_open_tabs_good(which: int) ->
 
 async def test_a_copys_ticket_opens_once_and_leaves_the_disk() -> None:
     """Who uses it gets another; one whose time is over goes at the next start, any with "stay unlocked"."""
-    rig = await with_profile("correct horse", False)
-    apart = await Apart(rig).start()
-    tab = await connected(rig, apart)
+    rig, apart, tab = await kept_apart("correct horse", False)
     await in_step(rig, apart)
     used = tab.ticket()
     await apart.restart()
@@ -371,9 +334,7 @@ async def test_a_copys_ticket_opens_once_and_leaves_the_disk() -> None:
 
 async def test_no_link_is_asked_for_any_more_once_the_copy_has_opened() -> None:
     """A page waits for a link, and another tab of the app brings a ticket: both get their data, and the strip goes."""
-    rig = await with_profile("correct horse", False)
-    apart = await Apart(rig).start()
-    tab = await connected(rig, apart)
+    rig, apart, tab = await kept_apart("correct horse", False)
     await until(tab.ticket)
     await apart.restart()
     waits, strips = apart.app(), []
@@ -392,7 +353,7 @@ async def test_no_link_is_asked_for_any_more_once_the_copy_is_in_step(
     """A copy that was out of touch is in step by itself again, at a relay, say: the strip goes."""
     rig = await with_profile()
     apart = await Apart(rig).start()
-    await connected(rig, apart)
+    await apart.connected()
     await in_step(rig, apart)
     await apart.restart()
     tab, strips = apart.app(), []
@@ -408,9 +369,7 @@ async def test_no_link_is_asked_for_any_more_once_the_copy_is_in_step(
 @pytest.mark.parametrize("ticket", ["", "A", "%", "é", "AAAA"])
 async def test_what_is_no_ticket_opens_nothing(ticket: str) -> None:
     """Whatever a frame has kept in a ticket's place: its app hears that the copy is locked."""
-    rig = await with_profile("correct horse", False)
-    apart = await Apart(rig).start()
-    tab = await connected(rig, apart)
+    rig, apart, tab = await kept_apart("correct horse", False)
     await until(tab.ticket)
     await apart.restart()
     assert await apart.app(ticket=ticket).status() == {"state": "locked"}
@@ -418,9 +377,7 @@ async def test_what_is_no_ticket_opens_nothing(ticket: str) -> None:
 
 async def test_a_tab_gets_a_ticket_once_the_profile_stays_unlocked_no_more() -> None:
     """A tab that was open before "stay unlocked" was turned off holds a ticket after the next sync."""
-    rig = await with_profile("correct horse", True)
-    apart = await Apart(rig).start()
-    tab = await connected(rig, apart)
+    rig, apart, tab = await kept_apart("correct horse", True)
     await tab.call("set", "x", 1)
     assert tab.ticket() is None
     await rig.engine.person.set_stay_unlocked(False)
@@ -437,9 +394,7 @@ def test_a_copy_locks_as_the_profile_does_from_now_on(way: str, tmp_path: Path) 
     """A passphrase and a lock time that are set later reach a copy: once its browser was closed nothing opens it."""
 
     async def story(**options: Any) -> None:
-        rig = await with_profile(**options)
-        apart = await Apart(rig).start()
-        tab = await connected(rig, apart)
+        rig, apart, tab = await kept_apart(**options)
         await tab.call("set", "diary", "a secret thought")
         await in_step(rig, apart)
         if way != "a line":
@@ -481,7 +436,7 @@ async def test_a_grant_is_newer_than_what_the_copy_has_heard_before() -> None:
     rig = await with_profile("correct horse", True)
     await rig.engine.person.set_lock_minutes(5)
     apart = await Apart(rig).start()
-    tab = await connected(rig, apart)
+    tab = await apart.connected()
     await in_step(rig, apart)
     apart.cut()
     rig.now += 5 * 60_000
@@ -503,9 +458,7 @@ async def test_a_grant_is_newer_than_what_the_copy_has_heard_before() -> None:
 
 async def test_the_store_locks_and_so_does_the_copy() -> None:
     """Locking the store while it is in touch locks the copy, which then tells its app so."""
-    rig = await with_profile("correct horse", False)
-    apart = await Apart(rig).start()
-    tab = await connected(rig, apart)
+    rig, apart, tab = await kept_apart("correct horse", False)
     await rig.engine.person.lock()
     await tab.status(state="locked")
     assert (await tab.call("get", "x"))[0] == "Locked"
@@ -517,7 +470,7 @@ async def test_a_copy_locks_after_the_time_that_its_person_has_set() -> None:
     rig = await with_profile("correct horse", False)
     await rig.engine.person.set_lock_minutes(5)
     apart = await Apart(rig).start()
-    tab = await connected(rig, apart)
+    tab = await apart.connected()
     apart.cut()
     rig.now += 4 * 60_000
     await tab.call("set", "x", 1)
@@ -534,7 +487,7 @@ async def test_a_copy_that_is_granted_again_has_not_rested() -> None:
     await rig.engine.person.set_lock_minutes(5)
     await rig.engine.person.set_stay_unlocked(False)
     apart = await Apart(rig).start()
-    tab = await connected(rig, apart)
+    tab = await apart.connected()
     page = rig.page()
     for idle_ms in (298_000, 301_000):
         apart.cut()
@@ -550,9 +503,7 @@ async def test_a_copy_that_is_granted_again_has_not_rested() -> None:
 async def test_a_relay_that_was_left_and_taken_again_is_the_copys_too() -> None:
     """Granted once more after its relay had moved, a copy follows the next moves, also one back to the first."""
     one, other = "wss://one.example", "wss://other.example"
-    rig = await with_profile(relay=one)
-    apart = await Apart(rig).start()
-    tab = await connected(rig, apart)
+    rig, apart, tab = await kept_apart(relay=one)
     copy = apart.partition.copies[APP]
     await until(lambda: copy.secrets.grant.relay == one)
     apart.cut()
@@ -570,10 +521,10 @@ async def two_apps() -> tuple[Rig, Apart, Peer, Peer]:
     rig = await with_profile("correct horse", True)
     apart = await Apart(rig).start()
     await rig.engine.person.set_lock_minutes(5)
-    locking = await connected(rig, apart)
+    locking = await apart.connected()
     apart.cut()
     await rig.engine.person.set_lock_minutes(0, "correct horse")
-    lasting = await connected(rig, apart, OTHER)
+    lasting = await apart.connected(OTHER)
     apart.cut()
     return rig, apart, locking, lasting
 
@@ -607,7 +558,7 @@ async def test_a_clock_set_back_puts_no_copys_lock_off(monkeypatch: pytest.Monke
     rig = await with_profile("correct horse", False)
     await rig.engine.person.set_lock_minutes(5)
     apart = await Apart(rig).start()
-    tab = await connected(rig, apart)
+    tab = await apart.connected()
     apart.cut()
     rig.now -= 60 * 60_000
     await asyncio.sleep(0.1)  # it looks
@@ -620,9 +571,7 @@ async def test_a_clock_set_back_puts_no_copys_lock_off(monkeypatch: pytest.Monke
 
 async def test_a_wiped_partition_comes_back_in_one_click() -> None:
     """All that was in step is there again, nobody is asked anything, and the store lists one copy, not two."""
-    rig = await with_profile()
-    apart = await Apart(rig).start()
-    tab = await connected(rig, apart)
+    rig, apart, tab = await kept_apart()
     await tab.call("update", [[f"key {n}", n] for n in range(3_000)])
     await tab.call("increment", "count", 7)
     await in_step(rig, apart)
@@ -639,9 +588,7 @@ async def test_a_wiped_partition_comes_back_in_one_click() -> None:
 
 async def test_a_withdrawn_app_ends_in_its_copy_too() -> None:
     """Withdrawn in the store, the app hears NotRegistered, and the copy is erased; what only it held went first."""
-    rig = await with_profile()
-    apart = await Apart(rig).start()
-    tab = await connected(rig, apart)
+    rig, apart, tab = await kept_apart()
     await tab.call("set", "kept", 1)
     await in_step(rig, apart)
     await rig.engine.person.withdraw(APP)
@@ -653,9 +600,7 @@ async def test_a_withdrawn_app_ends_in_its_copy_too() -> None:
 
 async def test_a_removed_copy_is_erased_and_asks_again() -> None:
     """Removed in the store's list, a copy goes; the app's button then asks, although the app is approved."""
-    rig = await with_profile()
-    apart = await Apart(rig).start()
-    tab = await connected(rig, apart)
+    rig, apart, tab = await kept_apart()
     await in_step(rig, apart)
     (copy,) = rig.engine.parts.devices.describe_copies()
     await rig.engine.device_commands.remove(copy["id"])
@@ -672,7 +617,7 @@ async def test_all_copies_of_a_browser_are_removed_together() -> None:
     """An app used on its own site and inside others has several copies here; the one that is listed stands for all."""
     rig = await with_profile()
     places = [await Apart(rig).start() for _ in range(3)]
-    tabs = [await connected(rig, apart) for apart in places]
+    tabs = [await apart.connected() for apart in places]
     assert listed(rig) == [(APP, True)]
     (copy,) = rig.engine.parts.devices.describe_copies()
     await rig.engine.device_commands.remove(copy["id"])
@@ -695,7 +640,7 @@ async def test_a_copy_is_listed_with_the_device_that_keeps_it() -> None:
         for of, host in zip(far[1:], (far[0].id, "0" * 16), strict=True)
     ]
     await profile.write_home(entries, rig.now)
-    await connected(rig, apart)
+    await apart.connected()
     await engine.device_commands.rename(engine.parts.devices.own.id, "Desk")
     shown = [(copy["name"], copy["device"], copy["here"]) for copy in engine.parts.devices.describe_copies()]
     assert shown[0] == ("Counter", "Desk", True)
@@ -705,9 +650,7 @@ async def test_a_copy_is_listed_with_the_device_that_keeps_it() -> None:
 
 async def test_connecting_a_copy_is_using_the_app() -> None:
     """The store's pages say when an app was last used, also where it never reaches the store itself."""
-    rig = await with_profile()
-    apart = await Apart(rig).start()
-    tab = await connected(rig, apart)
+    rig, apart, tab = await kept_apart()
     rig.now += 3 * 24 * 3600 * 1000
     await apart.connect(tab)
     assert [app["used_ms"] for app in (await overview(rig.engine.parts))["apps"]] == [rig.now]
@@ -778,7 +721,7 @@ async def test_a_partition_that_starts_slowly_is_waited_for() -> None:
         apart = await Apart(rig).start()
         tab = apart.app()
         end = apart.knock()
-        await until(lambda: len(end.said) > 20)  # it says all the time that it is there, and hears nothing
+        await until(lambda: len(end.heard) > 20)  # it says all the time that it is there, and hears nothing
         assert end.open
         before = len(page.port.heard)
         nonce = apart.started(tab)
@@ -799,7 +742,7 @@ async def test_a_store_that_starts_slowly_is_waited_for() -> None:
         nonce = apart.started(tab)
         assert apart.line
         end = apart.line[0]
-        await until(lambda: len(end.said) > 20)  # it says all the time that it is there, and hears nothing
+        await until(lambda: len(end.heard) > 20)  # it says all the time that it is there, and hears nothing
         assert end.open and "denied" not in tab.statuses()[-1]
         apart.store_started()
         assert await rig.engine.person.request(nonce)
@@ -833,9 +776,7 @@ async def test_a_partition_that_never_starts_is_let_go() -> None:
 
 async def test_erased_data_goes_from_the_copy() -> None:
     """An app whose data was erased begins empty in its copy, too, once its person has connected it again."""
-    rig = await with_profile()
-    apart = await Apart(rig).start()
-    tab = await connected(rig, apart)
+    rig, apart, tab = await kept_apart()
     await tab.call("set", "old", 1)
     await in_step(rig, apart)
     await rig.engine.person.withdraw(APP, erase=True)
@@ -850,7 +791,7 @@ async def test_two_apps_of_one_site() -> None:
     """Apps of one site share a partition: each is approved by itself, and sees its own data only."""
     rig = await with_profile()
     apart = await Apart(rig).start()
-    one = await connected(rig, apart)
+    one = await apart.connected()
     other = apart.app(OTHER)
     assert await other.status() == {"state": "unregistered"}
     await apart.connect(other)
@@ -867,7 +808,7 @@ async def test_another_profile_has_another_copy() -> None:
     first = rig.engine.vault.active
     assert first is not None
     apart = await Apart(rig).start()
-    tab = await connected(rig, apart)
+    tab = await apart.connected()
     await tab.call("set", "whose", "Ann's")
     apart.cut()
     await tab.call("set", "unsent", "Ann's")
@@ -885,9 +826,7 @@ async def test_another_profile_has_another_copy() -> None:
 
 async def test_third_party_storage_is_allowed_later() -> None:
     """The app reaches the store itself by now: its copy hands over what it has, once, and is gone."""
-    rig = await with_profile()
-    apart = await Apart(rig).start()
-    tab = await connected(rig, apart)
+    rig, apart, tab = await kept_apart()
     await tab.call("increment", "count", 5)
     await in_step(rig, apart)
     apart.cut()
@@ -913,7 +852,7 @@ async def test_of_two_copies_in_one_browser_none_is_lost() -> None:
     rig = await with_profile()
     own, elsewhere, removed = [await Apart(rig).start() for _ in range(3)]
     for number, apart in enumerate((removed, own, elsewhere)):
-        tab = await connected(rig, apart)
+        tab = await apart.connected()
         await in_step(rig, apart)
         if apart is removed:
             (copy,) = rig.engine.parts.devices.describe_copies()
@@ -933,7 +872,7 @@ async def test_of_two_copies_in_one_browser_none_is_lost() -> None:
     assert await shared.call("get", "count") == [110]
     removed.come_back()
     await asyncio.sleep(0.1)
-    assert removed.line and not any("grant" in json.loads(text) for text in removed.line[1].said)
+    assert removed.line and not any("grant" in message for message in removed.line[1].heard)
     assert listed(rig) == []
 
 
@@ -966,7 +905,7 @@ async def test_a_stranger_at_the_port_gets_nothing() -> None:
     rig.engine.enrolments.take(theirs, asked=False)  # nobody was asked: it must be a device already
     mine.post(json.dumps({"masq": 1, "hello": {**good, "known": {"00": "ab" * 32}}}))
     await asyncio.sleep(0.1)
-    assert not any("grant" in json.loads(text) for text in theirs.said)
+    assert not any("grant" in message for message in theirs.heard)
 
 
 @pytest.mark.real_time
@@ -974,9 +913,7 @@ async def test_a_partition_meets_others_at_the_relay(tmp_path: Path) -> None:
     """With a relay, a copy whose window is closed stays in step, and hears there that it was withdrawn."""
     async with relay(tmp_path) as running:
         url = f"ws://127.0.0.1:{running.port}"
-        rig = await with_profile(network=NativeNetwork(), relay=url)
-        apart = await Apart(rig).start()
-        tab = await connected(rig, apart)
+        rig, apart, tab = await kept_apart(network=NativeNetwork(), relay=url)
         apart.cut()
         await tab.call("set", "by", "relay")
         core = await first_party(rig)
@@ -998,9 +935,7 @@ async def test_a_wiped_partition_gets_what_the_relay_has(tmp_path: Path) -> None
     """What was written in a copy by the relay's help is there after the copy, and its window's store, were away."""
     async with relay(tmp_path) as running:
         url = f"ws://127.0.0.1:{running.port}"
-        rig = await with_profile(network=NativeNetwork(), relay=url)
-        apart = await Apart(rig).start()
-        tab = await connected(rig, apart)
+        rig, apart, tab = await kept_apart(network=NativeNetwork(), relay=url)
         await in_step(rig, apart)
         apart.cut()
         await rig.engine.stop()  # Firefox: the store's worker ends with its window
@@ -1009,7 +944,7 @@ async def test_a_wiped_partition_gets_what_the_relay_has(tmp_path: Path) -> None
         await apart.partition.stop()
         await rig.restart()
         wiped = await Apart(rig).start()
-        again = await connected(rig, wiped)
+        again = await wiped.connected()
         async with asyncio.timeout(seconds(15)):
             while await again.call("get", "count") != [3]:
                 await asyncio.sleep(0.01)
@@ -1023,7 +958,7 @@ async def test_what_is_written_in_one_profiles_copy_reaches_no_other_profile() -
     first = rig.engine.vault.active
     assert first is not None
     apart = await Apart(rig).start()
-    tab = await connected(rig, apart)
+    tab = await apart.connected()
     await rig.page().call("create_profile", "Ben", "", True)
     second = rig.engine.vault.active
     assert second is not None
@@ -1053,9 +988,7 @@ async def synced_as(rig: Rig, apart: Apart, tab: Peer, profile: str) -> None:
 @pytest.mark.parametrize("how", ["has rested", "goes to another profile"])
 async def test_a_store_that_lets_go_keeps_no_copy_in_step(how: str) -> None:
     """A copy that may stay open says that it is out of touch, so that its button works; what it had is known."""
-    rig = await with_profile("correct horse", True)
-    apart = await Apart(rig).start()
-    tab = await connected(rig, apart)
+    rig, apart, tab = await kept_apart("correct horse", True)
     await tab.call("set", "x", 1)
     await tab.status(sync="live", waiting=0)
     if how == "has rested":
@@ -1095,7 +1028,7 @@ async def test_what_changes_while_the_partition_is_busy_is_told_afterwards() -> 
     rig = await with_profile("correct horse", False)
     backend = SlowDisk()
     apart = await Apart(rig, backend).start()
-    tab = await connected(rig, apart)
+    tab = await apart.connected()
     await in_step(rig, apart)
     apart.cut()
     await tab.status(sync="off", waiting=0)
@@ -1112,7 +1045,7 @@ async def test_a_call_that_waits_for_a_lock_which_does_not_come_is_answered() ->
     await rig.engine.person.set_lock_minutes(5)
     backend = SlowDisk()
     apart = await Apart(rig, backend).start()
-    tab = await connected(rig, apart)
+    tab = await apart.connected()
     apart.cut()
     backend.prefix, backend.seconds = "copy/", 0.1
     rig.now += 3 * 60_000
@@ -1137,7 +1070,7 @@ async def test_of_a_copy_that_is_removed_while_it_catches_up_nothing_stays(tmp_p
             rig = await with_profile(network=NativeNetwork(), relay=f"ws://127.0.0.1:{running.port}")
             backend = SlowDisk()
             apart = await Apart(rig, backend).start()
-            tab = await connected(rig, apart)
+            tab = await apart.connected()
             apart.cut()
             store = rig.app()
             await store.status(state="ready")
@@ -1170,7 +1103,7 @@ async def test_of_a_copy_whose_data_was_erased_nothing_is_written_after_its_eras
     rig = await with_profile()
     backend = SlowDisk()
     apart = await Apart(rig, backend).start()
-    tab = await connected(rig, apart)
+    tab = await apart.connected()
     apart.cut()
     before = apart.partition.copies[APP].secrets.id
     await rig.engine.person.withdraw(APP, erase=True)
@@ -1191,7 +1124,7 @@ async def test_a_copy_that_has_locked_is_not_opened_by_another_tab() -> None:
     rig = await with_profile("correct horse", True)
     await rig.engine.person.set_lock_minutes(5)
     apart = await Apart(rig).start()
-    tab = await connected(rig, apart)
+    tab = await apart.connected()
     apart.cut()
     rig.now += 5 * 60_000
     assert (await tab.call("get", "x"))[0] == "Locked"
@@ -1204,9 +1137,7 @@ async def test_a_copy_that_has_locked_is_not_opened_by_another_tab() -> None:
 
 async def test_a_window_reloaded_in_vain_leaves_no_copy_in_step() -> None:
     """The line to a window ends as soon as another one takes its place; if nothing comes of that, the app hears it."""
-    rig = await with_profile()
-    apart = await Apart(rig).start()
-    tab = await connected(rig, apart)
+    rig, apart, tab = await kept_apart()
     await tab.status(sync="live")
     apart.click(tab)
     apart.cut()
@@ -1215,9 +1146,7 @@ async def test_a_window_reloaded_in_vain_leaves_no_copy_in_step() -> None:
 
 async def test_what_the_store_has_is_known_after_a_restart() -> None:
     """A worker that ends right after the store has got a change does not say later that it waits."""
-    rig = await with_profile()
-    apart = await Apart(rig).start()
-    tab = await connected(rig, apart)
+    rig, apart, tab = await kept_apart()
     await in_step(rig, apart)
     await tab.status(sync="live", waiting=0)
     await tab.call("set", "x", 1)
@@ -1232,9 +1161,7 @@ async def test_a_backlog_that_takes_its_time_is_waited_for(end: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(line, "MEET_SECONDS", 0.5)
         patch.setattr(space_line, "PIECE_BYTES", 10)
-        rig = await with_profile()
-        apart = await Apart(rig).start()
-        tab = await connected(rig, apart)
+        rig, apart, tab = await kept_apart()
         apart.cut()
         store = rig.app()
         await store.status(state="ready")
@@ -1248,7 +1175,7 @@ async def test_a_backlog_that_takes_its_time_is_waited_for(end: int) -> None:
         assert len(await (store, tab)[end].call("keys", "")) == 50
 
 
-def one_by_one(end: JoinedPort, seconds: float) -> None:
+def one_by_one(end: Port, seconds: float) -> None:
     """Have what is posted at one end arrive at the other with a pause before each message."""
     post, queue = end.post, asyncio.Queue[str]()
     end.post = queue.put_nowait  # type: ignore[method-assign]
@@ -1263,9 +1190,7 @@ def one_by_one(end: JoinedPort, seconds: float) -> None:
 
 async def test_a_profile_that_is_deleted_takes_its_copies_along() -> None:
     """Deleted from this device, a profile goes from the copies of this browser too, where they are in touch."""
-    rig = await with_profile()
-    apart = await Apart(rig).start()
-    tab = await connected(rig, apart)
+    rig, apart, tab = await kept_apart()
     await tab.call("set", "diary", "a secret thought")
     await in_step(rig, apart)
     active = rig.engine.vault.active
@@ -1295,9 +1220,7 @@ async def test_a_device_that_is_removed_is_removed_with_its_copies() -> None:
 
 async def test_a_copy_that_is_granted_again_outlives_its_removal() -> None:
     """Killed before it could erase itself, a removed copy is opened by the next grant: what it had heard is over."""
-    rig = await with_profile("correct horse", False)
-    apart = await Apart(rig).start()
-    tab = await connected(rig, apart)
+    rig, apart, tab = await kept_apart("correct horse", False)
     await tab.call("set", "x", 1)
     await in_step(rig, apart)
     copy, kept = apart.partition.copies[APP], dict[str, bytes]()
@@ -1336,7 +1259,7 @@ async def test_a_partition_that_another_app_is_in_does_not_vanish() -> None:
     apart = await Apart(rig).start()
     vanished: list[bool] = []
     apart.partition._emptied = lambda: vanished.append(True)
-    tab = await connected(rig, apart)
+    tab = await apart.connected()
     await in_step(rig, apart)
     apart.partition.detach(tab.session)  # type: ignore[attr-defined]
     other = apart.app(OTHER)

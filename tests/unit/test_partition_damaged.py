@@ -96,8 +96,7 @@ async def test_what_was_set_aside_goes_after_30_days() -> None:
     await apart.partition.stop()
     harmed(apart, space, "all")
     await apart.restart()
-    tab = apart.app()
-    await apart.connect(tab)
+    tab = await apart.connected()
     aside = [key for key in apart.backend.disk.stored if key.startswith(space)]
     assert aside
     rig.now += KEPT_MS - 1
@@ -138,8 +137,7 @@ async def test_a_copy_that_was_killed_while_it_was_set_aside_still_gets_what_can
     harmed(apart, space, "one")
     await apart.restart()
     apart.partition._copies._bring_over = lambda copy: asyncio.sleep(0)  # type: ignore[assignment, method-assign, return-value]
-    tab = apart.app()
-    await apart.connect(tab)
+    tab = await apart.connected()
     assert await tab.call("keys", "") == ["both"]
     await apart.restart()
     tab = apart.app()

@@ -8,7 +8,7 @@ import pytest
 from asynchronous import until
 from engine_rig import APP, Peer, Rig
 from memory import MemoryBackend
-from partition_rig import Apart, enrolled
+from partition_rig import Apart, enrolled, kept_apart
 
 from masq.errors import ProtocolError
 from masq_store.core.enrolment.messages import read_hello
@@ -39,8 +39,7 @@ async def restored(erasings: int = 1, passphrase: str = "") -> tuple[Rig, Apart,
     for _ in range(erasings):
         await first.engine.person.withdraw(APP, True)
         await until(lambda: APP not in apart.partition.copies)
-        tab = apart.app()
-        await apart.connect(tab)
+        tab = await apart.connected()
     apart.cut()
     for number in range(5):
         await tab.call("set", f"thesis/{number}", "a year of work")
@@ -114,11 +113,7 @@ async def test_a_copy_of_erased_data_goes_with_what_only_it_has_after_a_question
     waiting: bool, allowed: bool
 ) -> None:
     """Out of touch while its data was erased: what is nowhere else is named; without any, nobody need be asked."""
-    rig = await Rig().start()
-    await rig.page().call("create_profile", "Ann", "", True)
-    apart = await Apart(rig).start()
-    tab = apart.app()
-    await apart.connect(tab)
+    rig, apart, tab = await kept_apart()
     await tab.call("set", "k", 1)
     await until(lambda: apart.partition.copies[APP].waiting == 0)
     apart.cut()

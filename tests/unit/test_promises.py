@@ -104,8 +104,7 @@ async def test_an_approved_app_is_told_no_more_than_the_threat_model_says() -> N
         rig = await Rig().start()
         shared = await rig.approved()
         apart = await Apart(rig).start()
-        tab = apart.app(APP)
-        await apart.connect(tab)
+        tab = await apart.connected(APP)
         found = {**await shared.status(state="ready"), **await tab.status(state="ready")}
         assert found.keys() == SAID.keys()
         await apart.partition.stop()

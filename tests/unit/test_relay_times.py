@@ -36,8 +36,7 @@ def waits(network):
 @pytest.mark.parametrize("draw", [b"\0\0\0\0", b"\xff\xff\xff\xff"], ids=["least", "most"])
 async def test_attempts_grow_rarer(draw):
     """A relay that is not there is tried at once, then more and more rarely, at last every half minute or so."""
-    network, member = FakeNetwork(), FakeMember()
-    network.there = False
+    network, member = FakeNetwork(there=False), FakeMember()
     link = make_link(network, draw)
     link.enter(member)
     await settle_for(600)
@@ -51,8 +50,7 @@ async def test_attempts_grow_rarer(draw):
 
 async def test_it_is_found_when_it_is_back():
     """A relay that comes back is joined within the half minute, and the problem is gone."""
-    network, member, problems = FakeNetwork(), FakeMember(), []
-    network.there = False
+    network, member, problems = FakeNetwork(there=False), FakeMember(), []
     link = make_link(network)
     link.listeners.append(lambda: problems.append(link.problem))
     link.enter(member)
@@ -65,8 +63,7 @@ async def test_it_is_found_when_it_is_back():
 
 async def test_at_once_when_the_network_is_back():
     """`online` ends the waiting, and what failed before counts no more."""
-    network, member = FakeNetwork(), FakeMember()
-    network.there = False
+    network, member = FakeNetwork(there=False), FakeMember()
     link = make_link(network)
     link.enter(member)
     await settle_for(600)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from asynchronous import run, until
 from engine_rig import APP, OTHER, Peer, Rig
-from partition_rig import Apart
+from partition_rig import Apart, first_party, kept_apart
 from patience import seconds
 from relay_rig import relay
 from skipping import skipping
@@ -46,11 +46,7 @@ async def connected(
     passphrase: str = PASSPHRASE, stay: bool = False, **options: Any
 ) -> tuple[Rig, Apart, Peer, Copy]:
     """Return a store, a browser that keeps an app apart from it, a tab of that app, and its copy, all in step."""
-    rig = await Rig(**options).start()
-    assert "profile" in await rig.page().call("create_profile", "Ann", passphrase, stay)
-    apart = await Apart(rig).start()
-    tab = apart.app()
-    await apart.connect(tab)
+    rig, apart, tab = await kept_apart(passphrase, stay, **options)
     copy = apart.partition.copies[APP]
     await until(lambda: copy.line and copy.line.together)
     return rig, apart, tab, copy
@@ -325,14 +321,12 @@ async def test_a_copy_is_granted_whatever_stands_in_the_roster(how: str) -> None
     await poisoned(rig, apart, copy, ENDINGS[how](copy.identity))
     await until(lambda: not apart.partition.copies)
     apart.cut()
-    again = apart.app()
-    await apart.connect(again)
+    again = await apart.connected()
     await until(lambda: apart.partition.copies[APP].line.together)  # type: ignore[union-attr]
     await asyncio.sleep(1)
     assert again.statuses()[-1]["state"] == "ready"
     wiped = await Apart(rig).start()  # and so does another browser's
-    fresh = wiped.app()
-    await wiped.connect(fresh)
+    fresh = await wiped.connected()
     await until(lambda: wiped.partition.copies[APP].line.together)  # type: ignore[union-attr]
     await asyncio.sleep(1)
     assert fresh.statuses()[-1]["state"] == "ready"
@@ -492,12 +486,6 @@ async def test_what_is_not_synced_here_leaves_the_copy_here_neither(tmp_path: Pa
         assert (await first_party(rig)).text("private") == "1"
         await closed(apart, copy)
         await tab.status(sync="live", waiting=0)
-
-
-async def first_party(rig: Rig) -> Any:
-    """Return what the store itself holds of the app."""
-    assert rig.engine.profile is not None
-    return (await rig.engine.profile.space(APP)).core
 
 
 Reached = Callable[[Rig, Apart, Copy], bool]

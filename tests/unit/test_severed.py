@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from asynchronous import until
 from document_rig import rows
-from engine_rig import APP, OTHER, Peer, Rig
+from engine_rig import APP, OTHER, Peer, Rig, with_profile
 from partition_rig import Apart
 from patience import seconds
 from relay_rig import Running, relay
@@ -134,8 +134,7 @@ async def scene(folder: Path) -> AsyncIterator[Scene]:
     """Set the scene."""
     async with relay(folder) as running:
         address = f"ws://127.0.0.1:{running.port}/"
-        rig = await Rig(network=NativeNetwork(), relay=address).start()
-        assert "profile" in await rig.page().call("create_profile", "Ann", "", True)
+        rig = await with_profile(network=NativeNetwork(), relay=address)
         apart = await Apart(rig).start()
         try:
             yield Scene(running, rig, apart)
@@ -607,8 +606,7 @@ async def test_a_copy_out_of_touch_asks_for_a_link(s: Scene, tmp_path: Path, loc
 
 async def test_a_window_that_closes_after_it_was_reached_is_no_reason_to_ask(s: Scene) -> None:
     """A window that reached the page closes by itself once all is in step: no link is asked for then."""
-    rig = await Rig(network=NativeNetwork()).start()  # without a relay the copy is out of touch again
-    assert "profile" in await rig.page().call("create_profile", "Ann", "", True)
+    rig = await with_profile(network=NativeNetwork())  # without a relay the copy is out of touch again
     apart = await Apart(rig).start()
     page = Page(apart)
     await page.tab.status(state="unregistered")

@@ -8,57 +8,21 @@ from typing import Any
 
 import pytest
 from asynchronous import eventually
-from engine_rig import APP, Peer, Rig
+from engine_rig import APP, Rig
 from relay_rig import relay
+from two_devices import device, pair, paired
 
 from masq.errors import QuotaExceeded
 from masq_store.core.space.space_ref import HOME
 from masq_store.engine.store import profile_sync as sync
-from masq_store.native.websocket import NativeNetwork
 
 pytestmark = pytest.mark.real_time
-
-
-async def device(port: int, name: str) -> Rig:
-    """Start a device that has a relay."""
-    return await Rig(name=name, network=NativeNetwork(), relay=f"ws://127.0.0.1:{port}").start()
 
 
 async def devices(rig: Rig) -> list[dict[str, Any]]:
     """Return the devices as the pages show them."""
     listed: list[dict[str, Any]] = (await rig.page().call("overview"))["devices"]
     return listed
-
-
-async def pair(old: Rig, new: Rig) -> None:
-    """Bring the old one's profile to the new one, as two persons would at their pages."""
-    giving, taking = old.page(), new.page()
-
-    async def state(page: Peer, wanted: str) -> dict[str, Any]:
-        found = await eventually(
-            lambda: page.call("pairing"), lambda s: s and s["state"] in (wanted, "ended")
-        )
-        assert found["state"] == wanted, found
-        return found
-
-    await giving.call("invite", "http://store.localhost:8000/")
-    await taking.call("join", (await state(giving, "waiting"))["link"])
-    code = (await state(taking, "show-code"))["code"]
-    await state(giving, "ask-code")
-    await giving.call("confirm_code", code)
-    await state(taking, "ask-take")
-    await taking.call("take", "Telephone", "", True)
-    await state(taking, "done")
-    await state(giving, "done")
-
-
-async def paired(port: int) -> tuple[Rig, Peer, Rig]:
-    """Return a laptop that has a relay and an approved app, that app's tab, and a telephone that was paired with it."""
-    old = await device(port, "Laptop")
-    tab = await old.approved()
-    new = await device(port, "Telephone")
-    await pair(old, new)
-    return old, tab, new
 
 
 async def test_a_paired_device_has_the_same_apps_and_data(tmp_path: Path) -> None:

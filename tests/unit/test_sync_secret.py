@@ -11,7 +11,7 @@ from asynchronous import eventually, until
 from relay_rig import relay
 from space_sync_rig import SECRET, Device, keys_of_the_room, stop, together, url
 from sync_between import ENVELOPE, POST, POST_FRONT, Between
-from test_sync_engine import device, pair
+from two_devices import device, pair
 from wire_tap import found_in, kept_by, tap
 
 from masq_store.core.crypto import key_schedule as keys
