@@ -187,24 +187,7 @@ class Channel:
             if not isinstance(message, dict) or message.get("masq") != PROTOCOL:
                 raise ProtocolError(_not_ours(message))
             # Everything is read before anybody wakes, so that who wakes sees the newest state.
-            for watches, changes in message.get("changes") or ():
-                for watch in watches if isinstance(watches, list) else (watches,):
-                    self.on_changes(watch, changes)
-            for watch, error in message.get("ended") or ():
-                self.on_ended(watch, from_wire(error))
-            status = message.get("status")
-            if status is not None:
-                if not isinstance(status, dict):
-                    raise ProtocolError("its status is not an object")
-                self.on_status(status)
-            self._read_replies(message.get("replies") or (), answered)
-            for event in message.get("events") or ():
-                self.on_event(event)
-            error = message.get("error")
-            closed = message.get("closed")
-            mark = message.get("mark")
-            if mark is not None:
-                self.post('{"masq":%d,"read":%d}' % (PROTOCOL, mark))
+            self._read(message, answered)
         except MasqError as fault:
             self._end(fault, answered)
             return
@@ -214,11 +197,43 @@ class Channel:
         except MemoryError:
             self.overwhelmed(answered)
             return
-        if error is not None:  # it could not read a message, and cannot say which calls were in it
-            refusal = from_wire(error)
-            unsent = set(self._filed)
-            self._fail_waiting(refusal, [n for n in self._waiting if self._waiting[n][2] not in unsent])
-            self.on_refusal(refusal)
+        if message.get("error") is not None:
+            self._refused(from_wire(message["error"]))
+        self._wake(answered)
+        if message.get("closed") is not None:
+            self._end(from_wire(message["closed"]))
+        if self._filed:
+            self.flush()
+        if self.on_idle is not None and not self._waiting:
+            self.on_idle()
+
+    def _read(self, message: "dict[str, Any]", answered: "list[tuple[Reply, bool, Any]]") -> None:
+        """Pass on what a message says, and list the calls that it answers. Raises whatever a wrong form leads to."""
+        for watches, changes in message.get("changes") or ():
+            for watch in watches if isinstance(watches, list) else (watches,):
+                self.on_changes(watch, changes)
+        for watch, error in message.get("ended") or ():
+            self.on_ended(watch, from_wire(error))
+        status = message.get("status")
+        if status is not None:
+            if not isinstance(status, dict):
+                raise ProtocolError("its status is not an object")
+            self.on_status(status)
+        self._read_replies(message.get("replies") or (), answered)
+        for event in message.get("events") or ():
+            self.on_event(event)
+        mark = message.get("mark")
+        if mark is not None:
+            self.post('{"masq":%d,"read":%d}' % (PROTOCOL, mark))
+
+    def _refused(self, refusal: MasqError) -> None:
+        """The store could not read a message, and cannot say which calls were in it."""
+        unsent = set(self._filed)
+        self._fail_waiting(refusal, [n for n in self._waiting if self._waiting[n][2] not in unsent])
+        self.on_refusal(refusal)
+
+    def _wake(self, answered: "list[tuple[Reply, bool, Any]]") -> None:
+        """Wake those whose calls were answered; what they call in turn is filed, and sent together."""
         direct = outside_tasks(self._loop)
         self._reading = True
         try:
@@ -230,12 +245,6 @@ class Channel:
             self.on_read(direct)
         finally:
             self._reading = False
-        if closed is not None:
-            self._end(from_wire(closed))
-        if self._filed:
-            self.flush()
-        if self.on_idle is not None and not self._waiting:
-            self.on_idle()
 
     def _read_replies(self, replies: "Any", answered: "list[tuple[Reply, bool, Any]]") -> None:
         for entry in replies:

@@ -112,13 +112,7 @@ class _Joining:
         from masq import ffi
         from masq import frame as window
 
-        for what, given in (("name", name), ("description", description), ("icon", icon or "")):
-            if not isinstance(given, str):
-                raise InvalidValue("it must be a str, not a value of type " + type(given).__name__, what)
-        if not name.strip():
-            raise InvalidValue("the app needs a name, which its person will read", "name")
-        if not isinstance(timeout, (int, float)) or isinstance(timeout, bool) or not timeout > 0:
-            raise InvalidValue("it must be a number of seconds above 0", "timeout")
+        _check(name, description, icon, timeout)
         self.details = {"name": name, "description": description, "icon": icon}
         self.timeout = timeout
         self.origin = ""
@@ -151,13 +145,17 @@ class _Joining:
         try:
             self.origin = window.page_origin()
             if button is not None:
-                from masq.button import Button
-
-                self.button = Button(button, self.click)
-                self.button.draw("connecting")
+                self._take_button(button)
         except BaseException as error:
             self.give_up(error)
             raise
+
+    def _take_button(self, button: "Any") -> None:
+        """Draw the state in the app's button from now on."""
+        from masq.button import Button
+
+        self.button = Button(button, self.click)
+        self.button.draw("connecting")
 
     @property
     def state(self) -> str:
@@ -390,6 +388,17 @@ class _Joining:
             store.end(
                 Disconnected("the store was lost and did not come back within " + str(self.timeout) + " s")
             )
+
+
+def _check(name: "Any", description: "Any", icon: "Any", timeout: "Any") -> None:
+    """Raise InvalidValue for what cannot be said to a store, or waited."""
+    for what, given in (("name", name), ("description", description), ("icon", icon or "")):
+        if not isinstance(given, str):
+            raise InvalidValue("it must be a str, not a value of type " + type(given).__name__, what)
+    if not name.strip():
+        raise InvalidValue("the app needs a name, which its person will read", "name")
+    if not isinstance(timeout, (int, float)) or isinstance(timeout, bool) or not timeout > 0:
+        raise InvalidValue("it must be a number of seconds above 0", "timeout")
 
 
 def _percent(loaded: "Any", total: "Any") -> str:
