@@ -22,6 +22,7 @@ from typing import Any, BinaryIO
 
 from masq.channel import Channel
 from masq.errors import Locked, MasqError, NotRegistered
+from masq.messages import JsonObject
 from masq.store import Store
 from masq_store.engine.engine import Engine
 from masq_store.engine.ports import Network
@@ -236,13 +237,13 @@ class _Joining:
     def __init__(self, port: LocalPort) -> None:
         self.channel = Channel(port.send, asyncio.get_running_loop().call_soon)
         port.hear = self.channel.receive
-        self._status: dict[str, Any] = {}
+        self._status: JsonObject = {}
         self._error: MasqError | None = None
         self._news = asyncio.Event()
         self.channel.on_status = self._take_status
         self.channel.on_refusal = self._take_error
 
-    async def ready(self, origin: str) -> dict[str, Any]:
+    async def ready(self, origin: str) -> JsonObject:
         """Return the status, the newest one, or raise why the app may not work."""
         await self._news.wait()
         if self._error:
@@ -253,7 +254,7 @@ class _Joining:
             raise NotRegistered(origin)
         return self._status
 
-    def _take_status(self, status: dict[str, Any]) -> None:
+    def _take_status(self, status: JsonObject) -> None:
         self._status = status
         self._news.set()
 
