@@ -56,6 +56,7 @@ FOLDERS = {
     "core.pages": "",
     "engine.ports": "core.crypto",
     "engine.tasks": "",
+    "engine.throttle": "",
     "engine.trace": "",
     "engine.storage": "engine.ports engine.trace core.crypto core.space core.storage",
     "engine.relay": "engine.ports engine.trace core.profile core.relay",
@@ -65,9 +66,9 @@ FOLDERS = {
     "engine.sessions": "engine.ports engine.storage core.space",
     "engine.enrolment": "engine.pairing engine.ports engine.storage core.enrolment core.space core.sync",
     "engine.partition": "engine.enrolment engine.pairing engine.ports engine.profile engine.relay "
-    "engine.sessions engine.storage engine.sync engine.tasks core",
+    "engine.sessions engine.storage engine.sync engine.tasks engine.throttle core",
     "engine.store": "engine.enrolment engine.pairing engine.ports engine.profile engine.relay engine.sessions "
-    "engine.storage engine.sync engine.tasks engine.trace core",
+    "engine.storage engine.sync engine.tasks engine.throttle engine.trace core",
     "engine.pages": "engine.ports engine.profile engine.sessions engine.storage engine.store core",
     "engine.engine": "engine.pages engine.ports engine.profile engine.relay engine.sessions engine.storage "
     "engine.store engine.tasks engine.trace core",

@@ -36,6 +36,7 @@ from masq_store.engine.sessions.status import Status
 from masq_store.engine.sessions.turns import Turns
 from masq_store.engine.storage.writer import Writer
 from masq_store.engine.tasks import END_SECONDS, Tasks
+from masq_store.engine.throttle import Throttle
 
 TELL_SECONDS = 0.1
 """How often apps hear how their copy stands, at most."""
@@ -85,8 +86,8 @@ class Partition:
         )
         self._links = PastedLinks(services, self._sessions, self._copies, self._requests)
         self.rest = self._copies.lock_time
-        self._telling: asyncio.TimerHandle | None = None
-        self._looking: asyncio.TimerHandle | None = None
+        self._telling = Throttle(TELL_SECONDS, self._tell)
+        self._looking = Throttle(LOOK_SECONDS, self._look)
         self._handed_back = False
         self._stopping = False
         self._stopped = False
@@ -105,7 +106,7 @@ class Partition:
         await self._kept.load()
         with suppress(QuotaExceeded):
             await self._kept.sweep(self.now_ms())
-        self._look_later()
+        self._looking.ask()
 
     async def stop(self) -> None:
         """Finish what is being written. What apps say from now on waits for `hand_over`."""
@@ -117,9 +118,8 @@ class Partition:
             self._links.stop()
             self._requests.close()
             await self._copies.close()
-            for timer in (self._looking, self._telling):
-                if timer:
-                    timer.cancel()
+            self._looking.cancel()
+            self._telling.cancel()
             if self._relays:
                 self._relays.close()
             self._stopped = True
@@ -186,11 +186,10 @@ class Partition:
     # What becomes of it all --------------------------------------------------------------------------------
 
     def _changed(self) -> None:
-        if self._telling is None and not self._stopping:
-            self._telling = asyncio.get_running_loop().call_later(TELL_SECONDS, self._tell)
+        if not self._stopping:
+            self._telling.ask()
 
     def _tell(self) -> None:
-        self._telling = None
         if self._changing.locked():  # a session may be between two copies: a little later
             self._changed()
             return
@@ -198,11 +197,8 @@ class Partition:
             self._copies.refresh(session)
         self._requests.look()
 
-    def _look_later(self) -> None:
-        self._looking = asyncio.get_running_loop().call_later(LOOK_SECONDS, self._look)
-
     def _look(self) -> None:
-        self._look_later()
+        self._looking.ask()
         self.rest.look()
         self.soon(self._copies.renew())
 

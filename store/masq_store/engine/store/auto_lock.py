@@ -19,6 +19,7 @@ from masq_store.engine.profile.tickets import TICKET_SECONDS
 from masq_store.engine.sessions.idle import LOOK_SECONDS, Idle
 from masq_store.engine.store.active_profile import ActiveProfile, Follower
 from masq_store.engine.store.services import Services
+from masq_store.engine.throttle import Throttle
 
 assert 2 * LOOK_SECONDS < TICKET_SECONDS
 
@@ -32,17 +33,15 @@ class Rest(Follower):
         self._active = active
         self._idle = Idle(services.now_ms)
         self._limit_ms = 0
-        self._looking: asyncio.TimerHandle | None = None
-        self._sweeping: asyncio.TimerHandle | None = None
+        self._looking = Throttle(LOOK_SECONDS, self._look_and_go_on)
+        self._sweeping = Throttle(TICKET_SECONDS, lambda: services.tasks.start(self.sweep()))
         self._task: asyncio.Task[None] | None = None
 
     async def opened(self, profile: Profile) -> None:
         """Begin for a profile that was opened just now."""
         self._idle.end()
-        if self._sweeping:
-            self._sweeping.cancel()
-            self._sweeping = None
-        self._look_later()
+        self._sweeping.cancel()
+        self._looking.ask()
         await self.issue(profile.root)
 
     async def issue(self, root: bytes) -> None:
@@ -65,10 +64,8 @@ class Rest(Follower):
 
     def stop(self) -> None:
         """Look no more; a ticket given out stays good for whoever comes next."""
-        for timer in (self._looking, self._sweeping):
-            if timer:
-                timer.cancel()
-        self._looking = self._sweeping = None
+        self._looking.cancel()
+        self._sweeping.cancel()
         if self._task and self._task is not asyncio.current_task():
             self._task.cancel()
 
@@ -97,21 +94,15 @@ class Rest(Follower):
     @property
     def sweeping(self) -> bool:
         """Whether a ticket is left on the disk of a profile that is closed."""
-        return self._sweeping is not None
+        return self._sweeping.pending
 
     async def sweep(self) -> None:
         """Erase the tickets whose time is over; while no profile is open, see to those that are left later."""
-        if self._sweeping:
-            self._sweeping.cancel()
-            self._sweeping = None
+        self._sweeping.cancel()
         with suppress(QuotaExceeded):
             left = await tickets.sweep(self._services.backend, self._services.now_ms())
             if left and self._active.profile is None:
-                self._sweep_later()
-
-    def _sweep_later(self) -> None:
-        loop = asyncio.get_running_loop()
-        self._sweeping = loop.call_later(TICKET_SECONDS, lambda: self._services.tasks.start(self.sweep()))
+                self._sweeping.ask()
 
     def fits(self, ticket: Any) -> bool:
         """Say whether it is worth to `offer` this: the profile is closed, and it looks like a ticket."""
@@ -156,10 +147,9 @@ class Rest(Follower):
         if self._services.vault.active:
             await self._services.vault.drop_ticket()
 
-    def _look_later(self) -> None:
-        if self._looking:
-            self._looking.cancel()
-        self._looking = asyncio.get_running_loop().call_later(LOOK_SECONDS, self._look)
+    def _look_and_go_on(self) -> None:
+        self._looking.ask()
+        self._look()
 
     def _look(self) -> None:
         if self._task is None:
@@ -176,5 +166,3 @@ class Rest(Follower):
             pass  # a full disk, or another engine's by now: the ticket runs out by itself
         finally:
             self._task = None
-            if self._looking:  # else it was stopped meanwhile
-                self._look_later()

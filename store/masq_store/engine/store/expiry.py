@@ -5,13 +5,13 @@ The trash of a profile is swept while that is open, and when it opens: only then
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import suppress
 
 from masq.errors import QuotaExceeded
 from masq_store.engine.store.active_profile import ActiveProfile
 from masq_store.engine.store.profile_change import ProfileChange
 from masq_store.engine.store.services import Services
+from masq_store.engine.throttle import Throttle
 
 LOOK_SECONDS = 3600.0
 """How often it is looked whether something is over."""
@@ -24,17 +24,15 @@ class Expiry:
         self._services = services
         self._active = active
         self._change = change
-        self._looking: asyncio.TimerHandle | None = None
+        self._looking = Throttle(LOOK_SECONDS, self._look)
 
     def begin(self) -> None:
         """Look from now on."""
-        self._looking = asyncio.get_running_loop().call_later(LOOK_SECONDS, self._look)
+        self._looking.ask()
 
     def stop(self) -> None:
         """Look no more."""
-        if self._looking:
-            self._looking.cancel()
-            self._looking = None
+        self._looking.cancel()
 
     async def look(self) -> None:
         """Erase what is over, and go on with what is left."""

@@ -20,6 +20,7 @@ from masq_store.engine.store.services import Services
 from masq_store.engine.sync.presence import Presence
 from masq_store.engine.sync.room_keys import RoomKeys
 from masq_store.engine.sync.room_sync import SpaceSync
+from masq_store.engine.throttle import Throttle
 
 FAREWELL_SECONDS = 10.0
 """How long the old relay may take to get the news that this profile meets elsewhere now."""
@@ -65,9 +66,9 @@ class ProfileSync(Follower):
         self._looking: asyncio.Task[None] | None = None
         self._look_again = False
         self._turn = asyncio.Lock()  # held while a space's sync begins or ends
-        self._telling: asyncio.TimerHandle | None = None
+        self._telling = Throttle(TELL_SECONDS, self._tell)
         self._told: Any = None
-        self._seen: asyncio.TimerHandle | None = None
+        self._seen = Throttle(SEEN_SECONDS, self._note_seen)
 
     # A profile opens and closes ----------------------------------------------------------------------------
 
@@ -83,10 +84,9 @@ class ProfileSync(Follower):
             await asyncio.wait([self._looking])
         async with self._turn:
             await self._stop_all()
-        for timer in (self._telling, self._seen):
-            if timer is not None:
-                timer.cancel()
-        self._telling = self._seen = self._told = None
+        self._telling.cancel()
+        self._seen.cancel()
+        self._told = None
 
     async def first_copy(self) -> None:
         """Return once all spaces have been read to their ends, or the relay has been away for a while."""
@@ -309,12 +309,11 @@ class ProfileSync(Follower):
         return min((space.state for space in spaces), key=RANKS.index, default="offline")
 
     def _changed(self) -> None:
-        if self._telling is None and self._profile is not None:
-            self._telling = asyncio.get_running_loop().call_later(TELL_SECONDS, self._tell)
+        if self._profile is not None:
+            self._telling.ask()
 
     def _tell(self) -> None:
-        self._telling = None
-        if self._home is not None and self._home.state == "live" and self._seen is None:
+        if self._home is not None and self._home.state == "live" and not self._seen.pending:
             self._note_seen()
         # In any case: an app may have been told, for another reason, what came between.
         for listener in self.listeners:
@@ -332,7 +331,7 @@ class ProfileSync(Follower):
 
     def _note_seen(self) -> None:
         """Say to the other devices that this one is there, now and as long as it is."""
-        self._seen = asyncio.get_running_loop().call_later(SEEN_SECONDS, self._note_seen)
+        self._seen.ask()
         if self._link is not None and self._link.state == "open":
             off = None if self._link.offset_ms is None else -self._link.offset_ms
             self._services.tasks.start(self._devices.note_seen(off))

@@ -7,7 +7,6 @@ and where somebody has written something looser since, it is said again.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from functools import partial
 
@@ -24,6 +23,7 @@ from masq_store.engine.store.active_profile import Follower
 from masq_store.engine.store.device_list import Devices
 from masq_store.engine.store.enrolment import Enrolment, PartitionsHere
 from masq_store.engine.store.services import Services
+from masq_store.engine.throttle import Throttle
 
 AGAIN_SECONDS = 10.0
 """After somebody has written something looser, until it is said again: whoever keeps writing gets no answer a word."""
@@ -44,7 +44,7 @@ class Rosters(Follower):
         self._again = False
         self._unsaid: set[str] = set()  # apps in whose rosters there is no room for what is to be said
         self._listening: dict[OpenSpace, partial[None]] = {}
-        self._saying_again: asyncio.TimerHandle | None = None
+        self._saying_again = Throttle(AGAIN_SECONDS, self.look)
 
     async def opened(self, profile: Profile) -> None:
         """Take up a profile that was just opened."""
@@ -61,9 +61,8 @@ class Rosters(Follower):
             space.listeners.remove(listener)
         self._listening.clear()
         self._unsaid.clear()
-        if self._saying_again is not None:
-            self._saying_again.cancel()
-        self._profile = self._saying_again = None
+        self._saying_again.cancel()
+        self._profile = None
 
     def origins(self) -> list[str]:
         """Return the apps that have a roster."""
@@ -236,13 +235,8 @@ class Rosters(Follower):
     def _roster_heard(
         self, profile: Profile, origin: str, space: OpenSpace, keys: Sequence[str], source: object
     ) -> None:
-        if self._saying_again is None and self._is_looser(profile, origin, space):
-            loop = asyncio.get_running_loop()
-            self._saying_again = loop.call_later(AGAIN_SECONDS, self._say_again)
-
-    def _say_again(self) -> None:
-        self._saying_again = None
-        self.look()
+        if not self._saying_again.pending and self._is_looser(profile, origin, space):
+            self._saying_again.ask()
 
     def _is_looser(self, profile: Profile, origin: str, space: OpenSpace) -> bool:
         """Whether a roster lets some copy do what its person does not want.
