@@ -89,30 +89,24 @@ class Hub:
         failure: Exception | None,
     ) -> None:
         room.uses -= 1
-        refusal = self._let_in(client, room, join, place, result, failure)
-        if refusal is not None and client.channels.get(join.channel) is place:
-            del client.channels[join.channel]
-            assert client.connection.peer is not None
-            client.connection.peer.rooms -= 1
-            client.connection.refuse(*refusal, join.channel)
+        refusal = None
+        if result is None:
+            self.access.failed("looking up a room", failure)
+            refusal = (Code.DISK_FAILED, "The relay's disk failed. Try again later.")
+        if client.channels.get(join.channel) is place:  # else the client has left before it was in
+            if result is not None:
+                refusal = self._let_in(client, room, join, *result)
+            if refusal is not None:
+                del client.channels[join.channel]
+                assert client.connection.peer is not None
+                client.connection.peer.rooms -= 1
+                client.connection.refuse(*refusal, join.channel)
         self.rooms.drop_unused(room)
 
     def _let_in(
-        self,
-        client: Client,
-        room: Room,
-        join: frames.Join,
-        place: Joining,
-        result: tuple[Kept | None, bool] | None,
-        failure: Exception | None,
+        self, client: Client, room: Room, join: frames.Join, kept: Kept | None, known: bool
     ) -> tuple[Code, str] | None:
-        """Make the client a member, or return why not."""
-        if result is None:
-            self.access.failed("looking up a room", failure)
-            return Code.DISK_FAILED, "The relay's disk failed. Try again later."
-        if client.channels.get(join.channel) is not place:
-            return Code.NOT_JOINED, "You left before you were in."  # nobody hears it
-        kept, known = result
+        """Make the client a member, or return why not. `known`: whether the room's log has where it reads from."""
         token = hashlib.sha256(join.token).digest()
         self.rooms.load(room, kept, token)
         if not hmac.compare_digest(room.token, token):
