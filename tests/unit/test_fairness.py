@@ -63,7 +63,7 @@ async def test_a_message_that_is_too_long_ends_its_session() -> None:
     rig, tab, other = await two_apps()
     tab.port.say(" " * sessions.MAX_RECEIVED_CHARACTERS + message([1, "set", "k", 1]))
     assert [error[0] for error in found(tab, "closed")] == ["ProtocolError"]
-    assert not tab.port.open and rig.engine.connected.tabs(APP) == 0
+    assert not tab.port.open and rig.engine.connected.apps.tabs(APP) == 0
     tab.port.say(message([2, "get", "k"]))
     assert replies(tab) == []
     assert await other.call("set", "k", 2) is None

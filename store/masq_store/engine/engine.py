@@ -58,7 +58,6 @@ class Engine:
         the person says otherwise. `default_relay`: the relay where the person has chosen none; "": none.
         """
         self._failed = failed
-        self._stopping = False
         self._stopped = False  # the storage is another engine's: what fails now harms nobody
         self.backend = backend
         self.crypto = crypto
@@ -71,7 +70,7 @@ class Engine:
             self.relays = Relays(network, now_ms=now_ms, random=crypto.random, trace=self.trace)
         self.tasks = Tasks("the store's engine", self.writer.heed)
         self.soon = self.tasks.start
-        self.connected = Connected()
+        self.connected = Connected(self.tasks)
         self.turns = Turns()
         services = Services(
             backend=backend,
@@ -126,9 +125,7 @@ class Engine:
     async def stop(self) -> None:
         """Finish what is being written. What apps say from now on waits for `hand_over`."""
         # Or an app that keeps writing would keep the engine from ever being done.
-        self._stopping = True
-        for session in self.connected.apps:
-            session.pause()
+        self.connected.apps.pause()
         async with self.parts.active.changing:
             await self.parts.pairings.end()
             self.enrolments.end()
@@ -143,11 +140,8 @@ class Engine:
         await self.tasks.close(END_SECONDS)  # not above: at its end a task may have to wait for its turn
 
     def hand_over(self) -> list[tuple[AppSession, Port, State]]:
-        """Give every app's port back, with its session's state, once the engine has stopped.
-
-        No `await` may stand between this and the ports' going: what an app says in between would be lost.
-        """
-        return [(session, *session.hand_over()) for session in self.connected.apps]
+        """Give every app's port back, as `Sessions.hand_over` does."""
+        return self.connected.apps.hand_over()
 
     # Sessions ----------------------------------------------------------------------------------------------
 
@@ -164,8 +158,6 @@ class Engine:
         session = AppSession(self, port, origin, nonce, claims.check_app(**app)._asdict())
         session.on_severed, session.on_end = partial(self.severed, session), partial(self.detach, session)
         self.connected.apps.add(session)
-        if self._stopping:
-            session.pause()
         self.parts.requests.file(session)
         self.soon(self._arrive(session, ticket))
         self.connected.tell_pages(["overview"])
@@ -183,14 +175,13 @@ class Engine:
             asyncio.get_running_loop().call_later(seconds, self._without_window, session)
 
     def _without_window(self, session: AppSession) -> None:
-        open_still = session in self.connected.apps and not self._stopping
-        if open_still and not any(page.nonce == session.nonce for page in self.connected.pages):
+        apps, pages = self.connected.apps, self.connected.pages
+        if session in apps and not apps.paused and not any(page.nonce == session.nonce for page in pages):
             self.person.popup_gone(session.nonce)
 
     def detach(self, session: AppSession) -> None:
         """Forget an app's session: its page has gone."""
-        session.close()
-        self.connected.apps.discard(session)
+        self.connected.apps.end(session)
         self.parts.requests.end(session)
         self.connected.tell_pages(["overview"])
 

@@ -98,7 +98,7 @@ async def _describe(parts: Parts, profile: Profile, origin: str, app: Registrati
         "used_ms": app["used_ms"],
         "keys": size["keys"],
         "bytes": size["bytes"],
-        "tabs": parts.services.connected.tabs(origin),
+        "tabs": parts.services.connected.apps.tabs(origin),
         "sync": parts.sync.describe_app(origin),
     }
 

@@ -13,13 +13,14 @@ from masq_store.core.enrolment.messages import Grant
 from masq_store.core.errors import DamagedData, StorageFailed
 from masq_store.core.profile.home_layout import Identity
 from masq_store.engine.partition.app_copy import Copy
-from masq_store.engine.partition.app_sessions import Sessions
 from masq_store.engine.partition.enrolment_records import EnrolmentRecords, Secrets
 from masq_store.engine.partition.idle_lock import IdleLock
 from masq_store.engine.partition.services import Services
 from masq_store.engine.profile.tickets import sweep
+from masq_store.engine.sessions.access import Access
 from masq_store.engine.sessions.app_session import AppSession
 from masq_store.engine.sessions.status import Status
+from masq_store.engine.sessions.table import Sessions, turn_away
 from masq_store.engine.storage.record_sealer import Sealer
 from masq_store.engine.storage.salvage import salvage
 from masq_store.engine.storage.together import write_together
@@ -45,6 +46,10 @@ class OpenCopies:
     ) -> None:
         self.open: dict[str, Copy] = {}
         """By their apps' origins."""
+        self.on_met: Callable[[AppSession], None] = lambda session: None
+        """Called when a page has met the store: it has its copy, or the store has granted it anew."""
+        self.on_live: Callable[[AppSession], None] = lambda session: None
+        """Called when the copy of a page that works on it is found in step."""
         self.changed = changed
         self._services, self._kept, self._sessions, self._heard = services, kept, sessions, heard
         self._locked: set[str] = set()  # origins whose copy is on the disk and cannot be opened
@@ -69,7 +74,20 @@ class OpenCopies:
 
     def refresh(self, session: AppSession) -> None:
         """Bring a session to what its app may do now."""
-        self._sessions.tell(session, self.open.get(session.origin), self.status(session.origin))
+        copy, status = self.open.get(session.origin), self.status(session.origin)
+        if session.closed or (status["state"] != "ready" and session.told == status):
+            return
+        if copy is None or status["state"] != "ready":
+            turn_away(session, status)
+        elif session.space is None:
+            session.open(Access(copy.secrets.grant.app_space, copy.data), status)
+            session.on_ticket(copy.ticket)
+            self.on_met(session)
+        else:
+            if copy.state == "live":
+                self.on_live(session)
+            if session.told != status:
+                session.tell_status(status)
 
     def tell_no(self, session: AppSession, how: str) -> None:
         """Tell an app that may not have its data that it waits in vain."""
@@ -109,7 +127,7 @@ class OpenCopies:
         except DamagedData:  # the store's window sets it aside, and gives what the store has
             self._locked.add(origin)
         except MasqError as error:  # of a newer version, or no room to begin
-            self._sessions.failed(origin, error)
+            self._sessions.failed(self._sessions.of(origin), error)
 
     async def grant(self, grant: Grant, identity: Identity, private: bytes, over: Collection[str]) -> Copy:
         """Open the copy that the store has granted, anew or again, and return it.
@@ -142,8 +160,9 @@ class OpenCopies:
         origin = secrets.grant.origin
         public = (await self._kept.known(origin))[secrets.id]
         identity = await self._kept.identity(public)
+        here = self._sessions
         copy = await Copy.open(
-            self._services, secrets, identity.id, self.changed, lambda: self._sessions.reading(origin)
+            self._services, secrets, identity.id, self.changed, lambda: here.reading(here.of(origin))
         )
         if granted:
             await copy.granted_again(secrets)

@@ -11,9 +11,9 @@ from contextlib import suppress
 from masq.errors import QuotaExceeded
 from masq_store.core.enrolment.messages import Told
 from masq_store.engine.partition.app_copy import Copy
-from masq_store.engine.partition.app_sessions import Sessions
 from masq_store.engine.partition.open_copies import OpenCopies
 from masq_store.engine.partition.services import Services
+from masq_store.engine.sessions.table import Sessions
 
 PART_SECONDS = 10.0
 """How long a copy that the person has taken back may take to let others have what only it holds."""

@@ -9,7 +9,7 @@ device.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -19,7 +19,6 @@ from masq_store.core.enrolment import messages as wire
 from masq_store.core.profile import claims as access
 from masq_store.engine.enrolment.port_line import PortLine
 from masq_store.engine.partition.app_copy import Copy
-from masq_store.engine.partition.app_sessions import Sessions
 from masq_store.engine.partition.enrolment_records import EnrolmentRecords
 from masq_store.engine.partition.open_copies import OpenCopies
 from masq_store.engine.partition.orders import Orders
@@ -33,6 +32,7 @@ from masq_store.engine.sessions.app_session import AppSession
 from masq_store.engine.sessions.hand_over import State
 from masq_store.engine.sessions.idle import LOOK_SECONDS
 from masq_store.engine.sessions.status import Status
+from masq_store.engine.sessions.table import Sessions
 from masq_store.engine.sessions.turns import Turns
 from masq_store.engine.storage.writer import Writer
 from masq_store.engine.tasks import END_SECONDS, Tasks
@@ -67,12 +67,13 @@ class Partition:
         self._failed, self._emptied = failed, emptied
         self._relays = Relays(network, now_ms=now_ms, random=crypto.random) if network else None
         self._tasks = Tasks("the engine of a partition", self.writer.heed)
+        self.soon = self._tasks.start
         self._changing = asyncio.Lock()
         services = Services(
             backend, crypto, now_ms, persistent, self.writer, self._relays, self._tasks, self._changing
         )
         self._kept = EnrolmentRecords(backend, crypto)
-        self._sessions = Sessions(services)
+        self._sessions = Sessions(self._tasks)
         self._copies = OpenCopies(
             services,
             self._kept,
@@ -89,7 +90,6 @@ class Partition:
         self._telling = Throttle(TELL_SECONDS, self._tell)
         self._looking = Throttle(LOOK_SECONDS, self._look)
         self._handed_back = False
-        self._stopping = False
         self._stopped = False
 
     @property
@@ -110,10 +110,8 @@ class Partition:
 
     async def stop(self) -> None:
         """Finish what is being written. What apps say from now on waits for `hand_over`."""
-        self._stopping = True
         self._requests.pause()
-        for session in self._sessions.here:
-            session.pause()
+        self._sessions.pause()
         async with self._changing:
             self._links.stop()
             self._requests.close()
@@ -127,8 +125,8 @@ class Partition:
         await self._tasks.close(END_SECONDS)  # not above: at its end a task may have to wait for its turn
 
     def hand_over(self) -> list[tuple[AppSession, Port, State]]:
-        """Give every app's port back, with its session's state, as `Engine.hand_over` does."""
-        return [(session, *session.hand_over()) for session in self._sessions.here]
+        """Give every app's port back, as `Sessions.hand_over` does."""
+        return self._sessions.hand_over()
 
     # What comes from the frames ----------------------------------------------------------------------------
 
@@ -138,9 +136,7 @@ class Partition:
         """Take up an app's port, as `Engine.attach` does. `ticket`: what the frame has kept of a worker before."""
         session = AppSession(self, port, origin, nonce, _checked(origin, nonce, app))
         session.on_severed, session.on_end = partial(self.severed, session), partial(self.detach, session)
-        self._sessions.here.add(session)
-        if self._stopping:
-            session.pause()
+        self._sessions.add(session)
         self.soon(self._arrive(session, ticket))
         return session
 
@@ -152,9 +148,8 @@ class Partition:
 
     def detach(self, session: AppSession) -> None:
         """Forget an app's session: its page has gone."""
-        session.close()
+        self._sessions.end(session)
         self._links.end(session)
-        self._sessions.here.discard(session)
         self._end_if_empty()
 
     def enrol(self, port: Port, origin: Any, nonce: Any, app: dict[str, Any]) -> None:
@@ -186,14 +181,14 @@ class Partition:
     # What becomes of it all --------------------------------------------------------------------------------
 
     def _changed(self) -> None:
-        if not self._stopping:
+        if not self._sessions.paused:
             self._telling.ask()
 
     def _tell(self) -> None:
         if self._changing.locked():  # a session may be between two copies: a little later
             self._changed()
             return
-        for session in self._sessions.here:
+        for session in self._sessions:
             self._copies.refresh(session)
         self._requests.look()
 
@@ -208,16 +203,12 @@ class Partition:
 
     def _end_if_empty(self) -> None:
         """Let the storage go once the store has all that was in it, and no app is here that may yet want it."""
-        if self._handed_back and self._kept.empty and not self._sessions.here and not self._stopping:
+        if self._handed_back and self._kept.empty and not self._sessions and not self._sessions.paused:
             self._emptied()
 
     def _disk_failed(self, error: Exception) -> None:
         if not self._stopped:
             self._failed(error)
-
-    def soon(self, work: Coroutine[Any, Any, None]) -> None:
-        """Begin some work, which ends with the engine; what goes wrong in it is seen, but for what could be told."""
-        self._tasks.start(work)
 
 
 def _checked(origin: Any, nonce: Any, app: dict[str, Any]) -> dict[str, Any]:

@@ -16,12 +16,12 @@ from masq.errors import MasqError, to_wire
 from masq_store.core.enrolment.link_machine import NOT_NOW
 from masq_store.core.errors import PairingGone, PairingUsedTwice
 from masq_store.core.pairing.machine import LINK_MS
-from masq_store.engine.partition.app_sessions import Sessions
 from masq_store.engine.partition.link_request import LinkRequest
 from masq_store.engine.partition.open_copies import OpenCopies
 from masq_store.engine.partition.services import Services
 from masq_store.engine.partition.store_requests import StoreRequests
 from masq_store.engine.sessions.app_session import CLOSED_SECONDS, AppSession
+from masq_store.engine.sessions.table import Sessions
 
 STRIP_SECONDS = LINK_MS / 1000
 """How long a link is asked for: a window that was open then shows none any more that could be used."""
@@ -34,8 +34,8 @@ class PastedLinks:
         self, services: Services, sessions: Sessions, copies: OpenCopies, requests: StoreRequests
     ) -> None:
         self._services, self._copies, self._requests = services, copies, requests
-        sessions.on_met = self.end
-        sessions.on_live = self.needless
+        copies.on_met = self.end
+        copies.on_live = self.needless
         self._shown: dict[AppSession, dict[str, Any]] = {}
         self._used: dict[AppSession, LinkRequest] = {}
         self._lines: dict[bytes, LinkRequest] = {}  # by the room that they are in

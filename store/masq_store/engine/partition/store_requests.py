@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -12,12 +12,12 @@ from masq_store.core.enrolment import messages as wire
 from masq_store.core.profile.home_layout import Identity, draw_identity
 from masq_store.engine.enrolment.port_line import PortLine
 from masq_store.engine.partition.app_copy import Copy
-from masq_store.engine.partition.app_sessions import Sessions
 from masq_store.engine.partition.link_request import LinkRequest
 from masq_store.engine.partition.open_copies import OpenCopies
 from masq_store.engine.partition.orders import Orders
 from masq_store.engine.partition.services import Services
 from masq_store.engine.sessions.app_session import AppSession
+from masq_store.engine.sessions.table import Sessions
 
 
 @dataclass(eq=False, slots=True)
@@ -55,6 +55,7 @@ class StoreRequests:
         handed_back: Callable[[], None],
     ) -> None:
         self._services, self._sessions, self._copies = services, sessions, copies
+        self._soon = services.tasks.start
         self._orders, self._handed_back = orders, handed_back
         self._here: dict[str, StoreRequest] = {}  # by origin
         self._stopping = False
@@ -146,11 +147,11 @@ class StoreRequests:
                     copy.line = asked.line
                     asked.line.sync(copy.data, copy.roster, self._services.writer)
                 for session in self._sessions.of(grant.origin):
-                    self._sessions.on_met(session)
+                    self._copies.on_met(session)
                     self._copies.refresh(session)
                     session.go_on()  # what waits for a lock that does not come
         except MasqError as error:  # there is no room for it, say
-            self._sessions.failed(asked.origin, error)
+            self._sessions.failed(self._sessions.of(asked.origin), error)
 
     async def _told(self, asked: StoreRequest, told: wire.Told) -> None:
         """Take what a window says since it has granted a copy."""
@@ -222,6 +223,3 @@ class StoreRequests:
                 copy.line.leave_spaces()
                 copy.line = None
         self._copies.changed()
-
-    def _soon(self, work: Coroutine[Any, Any, None]) -> None:
-        self._services.tasks.start(work)

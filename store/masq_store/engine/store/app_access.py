@@ -5,13 +5,13 @@ from __future__ import annotations
 from contextlib import suppress
 from functools import partial
 
-from masq.errors import Locked, MasqError, NotRegistered, QuotaExceeded, StorageUnavailable
-from masq_store.core.errors import StorageFailed, UnreadableData
+from masq.errors import MasqError, QuotaExceeded
 from masq_store.core.space.space_ref import SpaceRef
 from masq_store.engine.profile.profile import Profile
 from masq_store.engine.sessions.access import Access
 from masq_store.engine.sessions.app_session import AppSession
 from masq_store.engine.sessions.status import Status
+from masq_store.engine.sessions.table import turn_away
 from masq_store.engine.store.active_profile import ActiveProfile, Follower
 from masq_store.engine.store.auto_lock import Rest
 from masq_store.engine.store.device_list import Devices
@@ -55,7 +55,7 @@ class AppAccess(Follower):
         """Have all sessions settle, once whoever opens the profile has done."""
         profile.reading = self._reading
         self.note_known()
-        for session in list(self._apps):
+        for session in self._apps:
             self._services.tasks.start(self.settle(session))
 
     async def closing(self) -> None:
@@ -101,20 +101,15 @@ class AppAccess(Follower):
         if session.closed:
             return
         if status["state"] != "ready":
-            refusal = Locked() if status["state"] == "locked" else NotRegistered(session.origin)
-            session.refuse(refusal, status)
+            turn_away(session, status)
             return
         profile = self._active.get()
         if session.space is None:
             ref = SpaceRef("app", session.origin, profile.generation(session.origin))
             try:
                 space = await profile.space(ref.origin, ref.generation)
-            except StorageFailed as error:
-                self._services.writer.heed(error)  # the app stays waiting for the engine after this one
-                return
-            except MasqError as error:  # damaged, written by a newer version, or no room to begin
-                damaged = isinstance(error, UnreadableData)
-                session.fail(StorageUnavailable(error.sentence) if damaged else error)
+            except MasqError as error:
+                self._apps.failed([session], error)
                 return
             status = self.status(session.origin)  # how its sync stands may have changed during the wait
             changed = self._active.profile is not profile or status["state"] != "ready"
@@ -130,12 +125,7 @@ class AppAccess(Follower):
 
     def _reading(self) -> None:
         """Have all who wait for the store's first word hear that a large space is being read, but no stranger."""
-        for session in self._apps:
-            if not session.told and self.status(session.origin)["state"] == "ready":
-                try:
-                    session.on_reading()
-                except Exception as error:  # theirs alone: everybody waits for what is being read
-                    self._services.tasks.report(error)
+        self._apps.reading(s for s in self._apps if self.status(s.origin)["state"] == "ready")
 
     def refresh_statuses(self) -> None:
         """Tell the apps in use what is new in their status."""
@@ -147,7 +137,7 @@ class AppAccess(Follower):
 
     async def refresh_all(self) -> None:
         """Tell every session what its app may do now."""
-        for session in list(self._apps):
+        for session in self._apps:
             await self._refresh(session)
         self._services.connected.tell_pages(["overview"])
 
@@ -185,10 +175,7 @@ class AppAccess(Follower):
         for page in self._services.connected.pages:
             page.forget_space(origin)
         self._here.end_app(origin)
-        for session in self._apps:
-            if session.origin == origin:
-                session.refuse(NotRegistered(origin), {"state": "unregistered"})
-                session.on_ticket(None)
+        self._apps.refuse(origin)
 
 
 def registered(profile: Profile) -> dict[str, tuple[bool, int]]:

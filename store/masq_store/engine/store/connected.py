@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from masq_store.engine.sessions.app_session import AppSession
+from masq_store.engine.sessions.table import Sessions
+from masq_store.engine.tasks import Tasks
 
 
 class Page(Protocol):
@@ -29,13 +30,9 @@ class Page(Protocol):
 class Connected:
     """The sessions of apps and pages."""
 
-    def __init__(self) -> None:
-        self.apps: set[AppSession] = set()
+    def __init__(self, tasks: Tasks) -> None:
+        self.apps = Sessions(tasks)
         self.pages: set[Page] = set()
-
-    def tabs(self, origin: str) -> int:
-        """Return how many sessions an app has."""
-        return sum(1 for session in self.apps if session.origin == origin and not session.closed)
 
     def tell_pages(self, event: list[str]) -> None:
         """Send every page of the store an event."""

@@ -157,7 +157,7 @@ class ProfileSync(Follower):
                     except MasqError as error:
                         self._services.writer.heed(error)
             # What is in use comes first: opening a space may take a while.
-            for origin in sorted(wanted, key=lambda origin: -self._services.connected.tabs(origin)):
+            for origin in sorted(wanted, key=lambda origin: -self._services.connected.apps.tabs(origin)):
                 if self._look_again or self._profile is not profile:
                     break
                 if origin not in self._apps:
