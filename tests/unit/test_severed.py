@@ -404,10 +404,11 @@ async def test_a_window_that_was_in_reach_and_closed_is_an_answer(
 
 async def test_a_strip_that_nobody_answers_is_put_off(s: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """Once no link could be used any more it asks for none, and the app hears that the window closed."""
-    monkeypatch.setattr(severed, "STRIP_SECONDS", 0.5)
+    monkeypatch.setattr(severed, "STRIP_SECONDS", 0.2)
     page, _ = await s.severed()
     await page.tab.status(denied="closed")
     await page.shows(None)
+    monkeypatch.setattr(severed, "STRIP_SECONDS", seconds(0.8))  # time enough to make a link and paste it
     page, window = await s.asked()  # a link in use has times of its own
     await asyncio.sleep(severed.STRIP_SECONDS)
     assert await window.answer(True) is True
