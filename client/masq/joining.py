@@ -109,8 +109,7 @@ class _Joining:
         timeout: float,
         button: "Any" = None,
     ) -> None:
-        from masq import ffi
-        from masq import frame as window
+        from masq import ffi, frame
 
         _check(name, description, icon, timeout)
         self.details = {"name": name, "description": description, "icon": icon}
@@ -136,14 +135,14 @@ class _Joining:
         if ffi.in_worker():
             from masq.worker_frame import FarFrame
 
-            self.frame: window.Frame = FarFrame(address, self._take_frame, self._fault)
+            self.frame: frame.Frame = FarFrame(address, self._take_frame, self._fault)
         else:
-            self.frame = window.Frame(address, self._take_frame, self._fault)
+            self.frame = frame.Frame(address, self._take_frame, self._fault)
         self.frame.on_reload = self._hold
         self.address = address
         _pending.append(address)
         try:
-            self.origin = window.page_origin()
+            self.origin = frame.page_origin()
             if button is not None:
                 self._take_button(button)
         except BaseException as error:

@@ -136,7 +136,7 @@ async def keys_that_are_none_are_refused(make, vectors):
 
 async def the_known_pairing_comes_out(make, vectors):
     """Both devices of the known pairing say the known bytes, show the known digits, and end with the secrets."""
-    from masq_store.core.pairing import device_pairing as pairing
+    from masq_store.core.pairing import device_pairing
     from masq_store.core.pairing import link as pairing_link
 
     crypto, case = await make(), vectors["pairing"]["pairing"]
@@ -145,23 +145,28 @@ async def the_known_pairing_comes_out(make, vectors):
     assert pairing_link.write_link("https://store.example/", link) == case["link"]
     home_secret, identity = raw(case["home_secret"]), raw(case["identity"])
     drawn = Drawn(crypto, raw(case["old_private"]), raw(case["new_private"]), raw(case["opening"]))
-    old = await pairing.Inviting.begin(drawn, link.secret, case["profile"], home_secret, 0)
-    new = await pairing.Joining.begin(drawn, link.secret, 0)
+    old = await device_pairing.Inviting.begin(drawn, link.secret, case["profile"], home_secret, 0)
+    new = await device_pairing.Joining.begin(drawn, link.secret, 0)
     for side in (old, new):
         assert (side.room.hex(), side.token.hex()) == (case["room"], case["token"])
     commitment, key, opening, profile, device, welcome = (
-        pairing.Send(raw(content)) for content in case["messages"]
+        device_pairing.Send(raw(content)) for content in case["messages"]
     )
-    shown = pairing.ShowCode(case["code"])
+    shown = device_pairing.ShowCode(case["code"])
     assert await new.start(0) == [commitment]
     assert await old.receive(commitment.content, 0) == [key]
     assert await new.receive(key.content, 0) == [opening, shown]
-    assert await old.receive(opening.content, 0) == [pairing.AskCode()]
+    assert await old.receive(opening.content, 0) == [device_pairing.AskCode()]
     assert await old.confirm(case["code"], 0) == [profile]
-    assert await new.receive(profile.content, 0) == [pairing.AskToTake(case["profile"])]
+    assert await new.receive(profile.content, 0) == [device_pairing.AskToTake(case["profile"])]
     assert await new.accept(case["device"], identity, 0) == [device]
-    assert await old.receive(device.content, 0) == [welcome, pairing.DeviceAdded(case["device"], identity)]
-    assert await new.receive(welcome.content, 0) == [pairing.ProfileTaken(case["profile"], home_secret)]
+    assert await old.receive(device.content, 0) == [
+        welcome,
+        device_pairing.DeviceAdded(case["device"], identity),
+    ]
+    assert await new.receive(welcome.content, 0) == [
+        device_pairing.ProfileTaken(case["profile"], home_secret)
+    ]
 
 
 async def the_known_envelopes_are_sealed_and_opened(make, vectors):

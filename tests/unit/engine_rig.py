@@ -135,7 +135,7 @@ class Rig:
         if self.engine.profile is None:
             assert "profile" in await self.page().call("create_profile", "Ann", "", True)
         tab = self.app(origin)
-        await self.engine.person.answer(tab.session.nonce, True)  # type: ignore[attr-defined]
+        await self.engine.commands.answer(tab.session.nonce, True)  # type: ignore[attr-defined]
         await tab.status(state="ready")
         return tab
 

@@ -5,16 +5,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from build import catalogues
-from masq_store.ui.text import translation as words
+from masq_store.ui.text import translation
 
 
 @contextmanager
 def french() -> Iterator[None]:
     """Speak French inside, English after."""
     [path] = [path for path in catalogues.files() if path.parts[-3] == "fr"]
-    words.add("fr", io.BytesIO(catalogues.compiled(path)))
-    words.use("fr")
+    translation.add("fr", io.BytesIO(catalogues.compiled(path)))
+    translation.use("fr")
     try:
         yield
     finally:
-        words.use("en")
+        translation.use("en")

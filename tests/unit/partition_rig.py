@@ -91,11 +91,11 @@ class Apart:
     async def connect(self, tab: Peer) -> dict[str, Any]:
         """Do what the person does: click, and allow if the window asks. Returns the request that was shown."""
         nonce = self.click(tab)
-        request = await self.rig.engine.person.request(nonce)
+        request = await self.rig.engine.commands.request(nonce)
         assert request is not None
-        await self.rig.engine.person.answer(nonce, True)
+        await self.rig.engine.commands.answer(nonce, True)
         await tab.status(state="ready")
-        self.rig.engine.person.popup_gone(nonce)  # it closes by itself
+        self.rig.engine.commands.popup_gone(nonce)  # it closes by itself
         return request
 
     async def connected(self, origin: str = APP) -> Peer:

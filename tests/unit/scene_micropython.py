@@ -6,8 +6,7 @@ import json
 import js
 
 import masq
-from masq import ffi
-from masq import frame as window
+from masq import ffi, frame
 from masq.channel import Channel
 from masq.errors import to_wire
 
@@ -130,9 +129,9 @@ class Frame:
 
 async def apart():
     """Where the browser keeps the data apart from the store, the button stays in use."""
-    window.page_origin, ffi.Listener = lambda: "https://app.example", Listener
+    frame.page_origin, ffi.Listener = lambda: "https://app.example", Listener
     element, frames = Element(), []
-    window.Frame = lambda *given: frames.append(Frame(*given)) or frames[-1]
+    frame.Frame = lambda *given: frames.append(Frame(*given)) or frames[-1]
     store = await masq.connect("https://store.example", name="Counter", button=element)
     assert store.status.access == "partitioned" and store.status.waiting == 0
     assert element.textContent == "Sync now" and not element.disabled, element.textContent

@@ -16,8 +16,7 @@ from unittest import mock
 from sync_hostile_world import LIES, HostileWorld
 from sync_world import DEVICES, MOST_DEVICES, Step, World
 
-from masq_store.core.sync import machine as sync
-from masq_store.core.sync import room_log
+from masq_store.core.sync import machine, room_log
 
 USUAL = {
     "write": 14, "clear": 2, "increment": 8, "add": 5, "commit": 8, "checkpoint": 2, "place": 2, "tick": 6, "skew": 2,
@@ -39,10 +38,10 @@ MOST_TRIED = 600
 def small_limits() -> Iterator[None]:
     """Make the core's bounds so small that short histories meet them."""
     with (
-        mock.patch.object(sync, "PIECE_BYTES", 300),
-        mock.patch.object(sync, "MOST_IN_FLIGHT", 4),
-        mock.patch.object(sync, "SNAPSHOT_ENTRIES", 8),
-        mock.patch.object(sync, "SNAPSHOT_BYTES", 1500),
+        mock.patch.object(machine, "PIECE_BYTES", 300),
+        mock.patch.object(machine, "MOST_IN_FLIGHT", 4),
+        mock.patch.object(machine, "SNAPSHOT_ENTRIES", 8),
+        mock.patch.object(machine, "SNAPSHOT_BYTES", 1500),
         mock.patch.object(room_log, "SESSIONS", 8),
     ):
         yield

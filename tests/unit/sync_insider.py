@@ -9,7 +9,7 @@ from relay_rig import Client, connect
 from space_sync_rig import SECRET, keys_of_the_room
 
 from masq.messages import dumps
-from masq_store.core.crypto import key_schedule as keys
+from masq_store.core.crypto import key_schedule
 from masq_store.core.crypto.padding import pad
 from masq_store.core.sync import messages as sync_wire
 from masq_store.core.sync.envelope import MINIMUM, Header, encode_header
@@ -45,7 +45,11 @@ class Insider:
         room_keys = await keys_of_the_room()
         client = await connect(port)
         await client.join(room=room_keys.room, token=room_keys.token)
-        insider = cls(client, room_keys, await crypto.hkdf(SECRET, keys.epoch_info(0), keys.SECRET_BYTES))
+        insider = cls(
+            client,
+            room_keys,
+            await crypto.hkdf(SECRET, key_schedule.epoch_info(0), key_schedule.SECRET_BYTES),
+        )
         insider.log = [each for each in await client.take("CURRENT") if each[0] == "ENVELOPE"]
         return insider
 
@@ -54,9 +58,9 @@ class Insider:
         if counter is None:
             counter, self.counter = self.counter, self.counter + 1
         front = encode_header(Header(epoch, self.sender, self.session, counter))
-        key = await self._crypto.derive_key(self._secret, keys.sender_info(self.sender, self.session))
+        key = await self._crypto.derive_key(self._secret, key_schedule.sender_info(self.sender, self.session))
         nonce = (counter % 2**96).to_bytes(12, "big")
-        return front + await self._crypto.seal(key, nonce, padded, keys.envelope_data(front))
+        return front + await self._crypto.seal(key, nonce, padded, key_schedule.envelope_data(front))
 
     async def post(self, envelope: bytes) -> int:
         """Post an envelope. Returns its number, once it is stored."""

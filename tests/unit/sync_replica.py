@@ -18,7 +18,7 @@ from masq.errors import MasqError
 from masq.messages import encode
 from masq_store.core.crypto.padding import pad, unpad
 from masq_store.core.errors import NewerData
-from masq_store.core.space import codec as journal
+from masq_store.core.space import codec
 from masq_store.core.space.register import Change
 from masq_store.core.space.space import Applied, Space
 from masq_store.core.storage import checkpoint
@@ -68,7 +68,7 @@ class Disk(NamedTuple):
 @lru_cache(maxsize=4096)
 def _decoded(record: bytes) -> tuple[list[Change], dict[str, int]]:
     """Return what a record of the journal holds; the same disk is opened again and again."""
-    return journal.decode_changes(record)
+    return codec.decode_changes(record)
 
 
 class Sealer:
@@ -149,7 +149,7 @@ class Device:
             return
         vector = {replica: number for applied in done for replica, number in applied.vector.items()}
         changes = [change for applied in done for change in applied.changes]
-        record = journal.encode_changes(changes, vector)
+        record = codec.encode_changes(changes, vector)
         self.counted |= counted(changes)
         self.disk = self.disk._replace(journal=(*self.disk.journal, record))
         if self._merging and self._merging[0] in done:

@@ -19,10 +19,10 @@ from patience import seconds
 from masq import messages
 from masq.errors import InvalidValue, MasqError, NotRegistered, QuotaExceeded
 from masq_store.backup.__main__ import main as command
-from masq_store.core.backup import container as backup_file
+from masq_store.core.backup import container
 from masq_store.core.backup import contents as layout
 from masq_store.core.backup.contents import Backup, SavedSpace
-from masq_store.core.crypto import key_schedule as keys
+from masq_store.core.crypto import key_schedule
 from masq_store.core.crypto.padding import pad
 from masq_store.core.errors import (
     DamagedBackup,
@@ -60,7 +60,7 @@ async def read(content: bytes, passphrase: str = WORDS) -> Backup:
 
 async def restore(rig: Rig, content: bytes, **more: Any) -> backups.Restored:
     """Restore a backup as the pages do: open it first."""
-    return await rig.engine.person.restore(await rig.engine.person.read_backup(content, WORDS), **more)
+    return await rig.engine.commands.restore(await rig.engine.commands.read_backup(content, WORDS), **more)
 
 
 async def filled() -> Rig:
@@ -98,8 +98,8 @@ async def core(rig: Rig, origin: str = APP) -> Space:
 
 def boundaries(content: bytes) -> list[int]:
     """Return where the head and each record of a backup file end."""
-    ends = [backup_file.HEAD_BYTES]
-    for frame in backup_file.decode_frames(content):
+    ends = [container.HEAD_BYTES]
+    for frame in container.decode_frames(content):
         ends.append(ends[-1] + 5 + len(frame.sealed))
     return ends
 
@@ -110,7 +110,7 @@ def boundaries(content: bytes) -> list[int]:
 async def test_a_wiped_device_gets_everything_back() -> None:
     """Into an empty store: the same name, home secret, apps and data, and all of it is on disk."""
     old = await filled()
-    await old.engine.person.withdraw(OTHER)
+    await old.engine.commands.withdraw(OTHER)
     before, content = await digests(old), await write(old)
     assert set(before) == {APP, OTHER}
     new = await Rig().start()
@@ -151,7 +151,7 @@ async def test_a_new_profile_is_locked_as_asked() -> None:
     assert new.engine.profile is None
     with pytest.raises(MasqError):
         await restore(new, content)
-    await new.engine.person.unlock("another one", False)
+    await new.engine.commands.unlock("another one", False)
     assert set(await digests(new)) == {APP, OTHER}
 
 
@@ -171,7 +171,7 @@ async def test_one_app_alone() -> None:
     with pytest.raises(NotRegistered):
         await write(old, "https://nobody.example")
     with pytest.raises(InvalidValue):
-        await old.engine.person.write_backup("")
+        await old.engine.commands.write_backup("")
 
 
 # Merging ---------------------------------------------------------------------------------------------------
@@ -187,7 +187,7 @@ async def test_an_old_backup_undoes_nothing() -> None:
     await tab.call("set", "key 1", "newer")
     await tab.call("delete", ["key 2"])
     await tab.call("set", "new", 1)
-    await rig.engine.person.withdraw(OTHER)
+    await rig.engine.commands.withdraw(OTHER)
     before = await digests(rig)
     for _ in range(2):
         await restore(rig, content)
@@ -361,7 +361,7 @@ async def test_a_restore_waits_while_the_writer_is_careful() -> None:
     backup = await read(content)
     while not rig.engine.writer._careful:
         await asyncio.sleep(0)
-    await rig.engine.person.restore(backup)
+    await rig.engine.commands.restore(backup)
     assert await asyncio.gather(*writes) == [None] * 3
     assert (await core(rig)).has("mine 2") and (await core(rig)).has("key 1")
 
@@ -373,7 +373,7 @@ async def refused(rig: Rig, content: bytes, passphrase: str = WORDS) -> MasqErro
     """Return the error that the pages get for a file; nothing may have changed on disk or in memory."""
     stored, known = dict(rig.backend.disk.stored), await digests(rig)
     with pytest.raises(REFUSALS) as caught:
-        await rig.engine.person.restore(await rig.engine.person.read_backup(content, passphrase))
+        await rig.engine.commands.restore(await rig.engine.commands.read_backup(content, passphrase))
     assert rig.backend.disk.stored == stored
     assert await digests(rig) == known
     assert "Nothing was changed" in caught.value.sentence
@@ -409,7 +409,7 @@ async def test_each_byte_of_the_head_counts() -> None:
     rig = await Rig().start()
     await rig.approved()
     content = await write(rig)
-    for at in range(backup_file.HEAD_BYTES + 6):
+    for at in range(container.HEAD_BYTES + 6):
         spoilt = bytearray(content)
         spoilt[at] ^= 1
         error = await refused(rig, bytes(spoilt))
@@ -470,8 +470,8 @@ async def test_foreign_and_newer_files_and_passphrases() -> None:
 
 async def test_absurd_iterations_are_refused_before_any_work() -> None:
     """A head that asks for no iterations, or for hours of them, is damage."""
-    for iterations in (0, backup_file.MAX_ITERATIONS + 1, 2**32 - 1):
-        head = backup_file.encode_head(backup_file.Head(iterations, bytes(16), bytes(48)))
+    for iterations in (0, container.MAX_ITERATIONS + 1, 2**32 - 1):
+        head = container.encode_head(container.Head(iterations, bytes(16), bytes(48)))
         with pytest.raises(DamagedBackup):
             await read(head + b"\1\0\0\1\x10" + bytes(272))
 
@@ -542,8 +542,8 @@ async def test_a_well_sealed_file_is_not_believed() -> None:
 
 def test_sizes_are_padded() -> None:
     """Every record is sealed at a padded size, so that the file tells of its contents only roughly."""
-    for frame in backup_file.decode_frames(bytes.fromhex(VECTOR["file"])):
-        size = len(frame.sealed) - keys.TAG_BYTES
+    for frame in container.decode_frames(bytes.fromhex(VECTOR["file"])):
+        size = len(frame.sealed) - key_schedule.TAG_BYTES
         assert len(pad(bytes(size - 4))) == size
 
 
@@ -616,7 +616,7 @@ def test_the_command_runs_by_itself(files: dict[str, Path]) -> None:
 def test_the_document_tells_the_numbers() -> None:
     """docs/backup.md names every label, the magic bytes, and the head's size as the code has them."""
     text = (ROOT / "docs" / "backup.md").read_text("utf-8")
-    labels = [label for label in keys.LABELS if label.startswith(keys.BACKUP)]
+    labels = [label for label in key_schedule.LABELS if label.startswith(key_schedule.BACKUP)]
     assert len(labels) == 4
-    for said in (*labels, backup_file.MAGIC.hex(" "), f"{backup_file.HEAD_BYTES} bytes", "10,000,000"):
+    for said in (*labels, container.MAGIC.hex(" "), f"{container.HEAD_BYTES} bytes", "10,000,000"):
         assert said in text, said

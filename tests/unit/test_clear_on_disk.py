@@ -11,7 +11,7 @@ from engine_rig import APP, Rig
 from partition_rig import Apart
 
 from masq_store.engine.profile.backup import read_backup
-from masq_store.engine.storage import disk_keys as disk
+from masq_store.engine.storage import disk_keys
 
 pytestmark = pytest.mark.within(60)
 
@@ -91,7 +91,7 @@ async def test_what_stands_in_clear_is_what_the_document_says() -> None:
     await vault.delete(vault.profiles()[1]["id"], removed=True)
     await page.call("unlock", "pass", False)
     await rig.approved(APP)
-    await rig.backend.write([(disk.DEFAULT_RELAY, b'"wss://relay.of.host"')])
+    await rig.backend.write([(disk_keys.DEFAULT_RELAY, b'"wss://relay.of.host"')])
     apart = await Apart(rig).start()
     await apart.connect(apart.app())
     found = {*clear(rig.backend.disk.stored), *clear(apart.backend.disk.stored)}
@@ -113,7 +113,7 @@ async def test_a_backup_of_the_whole_profile_holds_what_the_document_says() -> N
     await rig.approved(APP)
     profile = rig.engine.profile
     assert profile is not None
-    whole, one = [await rig.engine.person.write_backup("words", origin) for origin in (None, APP)]
+    whole, one = [await rig.engine.commands.write_backup("words", origin) for origin in (None, APP)]
     assert (await read_backup(rig.crypto, whole, "words")).manifest.home_secret == profile.home_secret
     assert (await read_backup(rig.crypto, one, "words")).manifest.home_secret is None
     assert "the secret that the profile's devices share" in " ".join(SAID.split())

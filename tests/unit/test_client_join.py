@@ -6,9 +6,8 @@ import pytest
 from fake_port import READY, FakeStore
 
 import masq
-from masq import button
+from masq import button, joining
 from masq import frame as window
-from masq import joining as session
 
 pytestmark = pytest.mark.within(10)
 
@@ -88,7 +87,7 @@ def fakes(monkeypatch):
     monkeypatch.setattr(window, "page_origin", lambda: "https://app.example")
     monkeypatch.setattr(button, "Button", FakeButton)
     yield
-    assert session._pending == []
+    assert joining._pending == []
 
 
 async def started(**options):
@@ -252,7 +251,7 @@ async def told_of(frame, calls):
 
 async def test_a_window_that_was_in_reach_and_closed_is_told_as_that(monkeypatch):
     """The store hears that it has closed, so nothing else is offered."""
-    monkeypatch.setattr(session, "WINDOW_SECONDS", 0.005)
+    monkeypatch.setattr(joining, "WINDOW_SECONDS", 0.005)
     task, frame = await started(button="#connect")
     frame.store.say(status={"state": "unregistered"})
     FakeButton.last.click()
@@ -266,7 +265,7 @@ async def test_a_window_that_was_in_reach_and_closed_is_told_as_that(monkeypatch
 
 async def test_a_window_that_cannot_be_reached_is_told_once(monkeypatch):
     """Opened and out of reach: the store hears of it once for each window, and the frame is shown while it asks."""
-    monkeypatch.setattr(session, "WINDOW_SECONDS", 0.005)
+    monkeypatch.setattr(joining, "WINDOW_SECONDS", 0.005)
     task, frame = await started(button="#connect")
     frame.store.say(status={"state": "unregistered"})
     await asyncio.sleep(0.03)
@@ -287,7 +286,7 @@ async def test_a_window_that_cannot_be_reached_is_told_once(monkeypatch):
 
 async def test_a_connected_button_tells_of_a_window_that_cannot_be_reached(monkeypatch):
     """Locked, taken back or out of touch: each window that its click opens is told of once, and none afterwards."""
-    monkeypatch.setattr(session, "WINDOW_SECONDS", 0.005)
+    monkeypatch.setattr(joining, "WINDOW_SECONDS", 0.005)
     task, frame = await started(button="#connect")
     frame.store.say(status=APART | {"sync": "live"})
     store = await task
@@ -349,7 +348,7 @@ async def test_progress_puts_the_timeout_off():
 
 async def test_a_frame_that_the_page_removes_is_not_waited_for(monkeypatch):
     """Taken out while the person is asked: connect and register raise Disconnected, and can be called again."""
-    monkeypatch.setattr(session, "WINDOW_SECONDS", 0.005)
+    monkeypatch.setattr(joining, "WINDOW_SECONDS", 0.005)
     for begin in (
         lambda: masq.connect(URL, name="Test", button="#connect"),
         lambda: masq.register(URL, name="Test"),

@@ -10,7 +10,7 @@ import pytest
 from engine_rig import APP, OTHER, Rig, code
 
 from masq.errors import QuotaExceeded
-from masq_store.core.crypto import key_schedule as keys
+from masq_store.core.crypto import key_schedule
 from masq_store.core.errors import StorageFailed
 from masq_store.core.profile.passphrase_tries import FREE
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.within(60)
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few iterations: these tests unlock often."""
-    monkeypatch.setattr(keys, "PBKDF2_ITERATIONS", 10)
+    monkeypatch.setattr(key_schedule, "PBKDF2_ITERATIONS", 10)
 
 
 async def locked_rig() -> tuple[Rig, Any, Any]:
@@ -72,14 +72,14 @@ async def test_a_backup_that_outlasts_a_lock_harms_nothing() -> None:
     rig.crypto.seal = slow  # type: ignore[method-assign]
     making = asyncio.create_task(page.call("write_backup", "of the file", None, "one"))
     await asyncio.wait_for(reached.wait(), 5)
-    await rig.engine.person.lock()
-    await rig.engine.person.unlock("one", False)
+    await rig.engine.commands.lock()
+    await rig.engine.commands.unlock("one", False)
     await rig.approved(APP)  # the home space's next records, by the profile opened anew
     go.set()
     assert (await making)["pieces"] == 1
-    await rig.engine.person.remind_later()
+    await rig.engine.commands.remind_later()
     await rig.restart()
-    await rig.engine.person.unlock("one", False)
+    await rig.engine.commands.unlock("one", False)
     assert rig.engine.profile is not None and rig.engine.profile.app(APP) is not None
 
 
@@ -220,8 +220,8 @@ async def test_a_busy_app_holds_no_decision_up(what: str) -> None:
     rig = await Rig().start()
     tab, _ = await rig.approved(APP), await rig.approved(OTHER)
     page = rig.page()
-    file = await rig.engine.person.write_backup("of the file")
-    backup = await rig.engine.person.read_backup(file, "of the file")
+    file = await rig.engine.commands.write_backup("of the file")
+    backup = await rig.engine.commands.read_backup(file, "of the file")
     write = rig.backend.write
 
     async def slow(puts: Any, drops: Any = ()) -> None:
@@ -244,7 +244,7 @@ async def test_a_busy_app_holds_no_decision_up(what: str) -> None:
             if what == "erase":
                 await page.call("withdraw", OTHER, True)
             else:
-                await rig.engine.person.restore(backup)
+                await rig.engine.commands.restore(backup)
     finally:
         over = True
         await busy
@@ -264,7 +264,7 @@ async def test_a_hand_over_in_the_middle_of_a_switch_ends_the_other_profiles_val
     await page.call("switch_profile", ann)
     await tab.status(state="ready", profile="Ann")
     await tab.call("watch", "", False)
-    switching = asyncio.create_task(rig.engine.person.switch_profile(bob))
+    switching = asyncio.create_task(rig.engine.commands.switch_profile(bob))
     await asyncio.sleep(0)
     await rig.engine.stop()
     handed = {session: (port, state) for session, port, state in rig.engine.hand_over()}

@@ -123,7 +123,7 @@ async def test_only_approved_apps_have_a_space(tmp_path):
     with pytest.raises(ProtocolError):
         await device.approve("http://tasks.example/path", "Tasks")
     space = await device.space(APP)
-    await device.engine.person.withdraw(APP)
+    await device.engine.commands.withdraw(APP)
     with pytest.raises(NotRegistered):
         await space.get("k")
     await device.close()

@@ -322,7 +322,7 @@ async def test_the_relay_is_away_for_a_moment(s: Scene, when: str) -> None:
     def break_all(now: str) -> None:
         for rig in (s.old.rig, s.new.rig) if now == when else ():
             for link in rig.engine.relays._links.values():  # type: ignore[union-attr]
-                link._conversation.end("a test broke it")  # type: ignore[union-attr]
+                link._connection.end("a test broke it")  # type: ignore[union-attr]
 
     link = await s.invited()
     break_all("before the link is used")
@@ -449,7 +449,7 @@ async def test_a_no_without_the_relay(s: Scene) -> None:
     """The device that said no has ended at once, and the other one hears of it when both have the relay again."""
     await s.offered()
     (link,) = s.old.rig.engine.relays._links.values()  # type: ignore[union-attr]
-    link._conversation.end("a test broke it")  # type: ignore[union-attr]
+    link._connection.end("a test broke it")  # type: ignore[union-attr]
     await s.old.call("end_pairing")
     assert await s.old.error() == "PairingRefused"
     assert await s.new.error() == "PairingRefused"

@@ -191,7 +191,7 @@ async def removed(passphrase: str = "", devices: int = 2) -> tuple[Rig, Rig, Pee
     """
     first, second, page, _ = await two()
     if passphrase:
-        await second.engine.person.change_passphrase("", passphrase)
+        await second.engine.commands.change_passphrase("", passphrase)
     for number in range(2, devices):
         identity, _private = await draw_identity(second.crypto)
         profile = first.engine.profile
@@ -264,10 +264,10 @@ async def test_a_removed_device_keeps_what_its_person_does_not_give_away(passphr
     tab = second.app()
     await tab.status(state="ready")
     assert await tab.call("get", "k") == ["more"]
-    backup = await second.engine.person.write_backup("file", None, passphrase)
+    backup = await second.engine.commands.write_backup("file", None, passphrase)
     await second.page().call("create_profile", "Ann again", "", True)
-    found = await second.engine.person.read_backup(backup, "file")
-    await second.engine.person.restore(found)
+    found = await second.engine.commands.read_backup(backup, "file")
+    await second.engine.commands.restore(found)
     tab = second.app()
     await tab.status(state="ready")
     assert await tab.call("get", "k") == ["more"]
@@ -335,7 +335,7 @@ async def test_devices_that_are_removed_together_do_not_erase_themselves(others:
 async def test_a_removed_device_without_room_for_a_word_locks_all_the_same() -> None:
     """Nothing is noted and nothing erased; at the next opening it is noted."""
     first, second, page, _ = await two()
-    await second.engine.person.change_passphrase("", "right")
+    await second.engine.commands.change_passphrase("", "right")
     gone = second.engine.profile.id  # type: ignore[union-attr]
     phone = (await page.call("overview"))["devices"][1]["id"]
     await page.call("remove_device", phone)

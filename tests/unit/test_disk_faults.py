@@ -14,7 +14,7 @@ from partition_rig import Apart, kept_apart
 from masq.errors import MasqError, QuotaExceeded, StorageUnavailable
 from masq_store.browser.engine_start import REMEDY, started
 from masq_store.core.errors import DamagedData, StorageFailed
-from masq_store.engine.storage import disk_keys as disk
+from masq_store.engine.storage import disk_keys
 
 pytestmark = pytest.mark.within(60)
 
@@ -245,7 +245,7 @@ async def test_what_another_try_does_not_mend() -> None:
     rig = await Rig().start()
     await rig.approved()
     await rig.engine.stop()
-    rig.backend.disk.stored[disk.SCHEMA] = b"?"
+    rig.backend.disk.stored[disk_keys.SCHEMA] = b"?"
     said: list[str] = []
     with pytest.raises(DamagedData):
         await started(engines(rig), said.append, [0])

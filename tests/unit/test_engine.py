@@ -13,8 +13,8 @@ from port_rig import Port
 from masq.errors import QuotaExceeded
 from masq_store.core.space import codec
 from masq_store.core.space.space import Space
-from masq_store.engine import engine as engines
-from masq_store.engine.storage import open_space as spaces
+from masq_store.engine import engine
+from masq_store.engine.storage import open_space
 from masq_store.engine.storage.record_sealer import Sealer
 
 pytestmark = pytest.mark.within(60)
@@ -148,10 +148,10 @@ async def test_a_no_is_final_until_a_window_asks_again() -> None:
     await page.call("answer", "a" * 32, False, APP)
     await tab.status(denied="refused")
     heard = len(tab.statuses())
-    rig.engine.person.popup_gone("a" * 32)
+    rig.engine.commands.popup_gone("a" * 32)
     assert len(tab.statuses()) == heard
     await page.call("request", "a" * 32)
-    rig.engine.person.popup_gone("a" * 32)
+    rig.engine.commands.popup_gone("a" * 32)
     assert [status["denied"] for status in tab.statuses()[heard:]] == ["closed"]
 
 
@@ -159,10 +159,10 @@ async def test_a_closed_window_is_an_answer() -> None:
     """Closing the window undecided tells the app; closing it after Allow changes nothing."""
     rig = await Rig().start()
     tab = rig.app(APP, nonce="b" * 32)
-    rig.engine.person.popup_gone("b" * 32)
+    rig.engine.commands.popup_gone("b" * 32)
     assert (await tab.status())["denied"] == "closed"
     ready = await rig.approved()
-    rig.engine.person.popup_gone(ready.session.nonce)  # type: ignore[attr-defined]
+    rig.engine.commands.popup_gone(ready.session.nonce)  # type: ignore[attr-defined]
     assert ready.statuses()[-1]["state"] == "ready"
 
 
@@ -362,7 +362,7 @@ async def test_a_full_space_says_so() -> None:
 
 async def test_a_window_that_closed_before_it_came_here_is_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     """The app whose page cannot reach its window hears "closed" where none comes; one that is there decides itself."""
-    monkeypatch.setattr(engines, "WINDOW_SECONDS", 0.01)
+    monkeypatch.setattr(engine, "WINDOW_SECONDS", 0.01)
     rig = await Rig().start()
     closed, cut_off = rig.app(APP), rig.app(OTHER)
     rig.engine.page(Port()).nonce = cut_off.session.nonce
@@ -375,8 +375,8 @@ async def test_a_window_that_closed_before_it_came_here_is_an_answer(monkeypatch
 
 async def test_who_waits_for_a_large_space_hears_that_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its app does, and approved ones that wait behind it, so that none takes it for a hang; a stranger does not."""
-    monkeypatch.setattr(spaces, "PAUSE_SECONDS", 0)
-    monkeypatch.setattr(spaces, "CHUNK_ROWS", 10)
+    monkeypatch.setattr(open_space, "PAUSE_SECONDS", 0)
+    monkeypatch.setattr(open_space, "CHUNK_ROWS", 10)
     rig = await Rig().start()
     large = await rig.approved(APP)
     await rig.approved(OTHER)
@@ -399,8 +399,8 @@ async def test_no_part_of_a_space_is_read_at_the_cost_of_the_others(
     where: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever a space is made of, others have their turn while it is read, and nobody sees it before it is whole."""
-    monkeypatch.setattr(spaces, "CHUNK_ROWS", 10)
-    monkeypatch.setattr(spaces, "BATCH_COST", 3 * spaces.RECORD_COST)
+    monkeypatch.setattr(open_space, "CHUNK_ROWS", 10)
+    monkeypatch.setattr(open_space, "BATCH_COST", 3 * open_space.RECORD_COST)
     keys = [f"key/{number}" for number in range(100)]
 
     def slow(place: object, name: str, cost: Any) -> None:
@@ -440,7 +440,7 @@ async def test_no_part_of_a_space_is_read_at_the_cost_of_the_others(
     turns = asyncio.ensure_future(others())
     assert (await watched.status())["state"] == "ready"
     await turns
-    assert max(stretches) < spaces.PAUSE_SECONDS + 0.04  # what one step costs more, at most
+    assert max(stretches) < open_space.PAUSE_SECONDS + 0.04  # what one step costs more, at most
     assert len(heard) > (5 if where == "checkpoint" else 40)
     assert await watched.call("keys", "") == sorted(keys)
 
@@ -449,7 +449,7 @@ async def test_a_session_that_cannot_be_told_of_the_reading_keeps_nobody_waiting
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The others hear it all the same, the space is opened for all, and the defect is seen."""
-    monkeypatch.setattr(spaces, "PAUSE_SECONDS", 0)
+    monkeypatch.setattr(open_space, "PAUSE_SECONDS", 0)
     rig = await Rig().start()
     await rig.approved(APP)
     await rig.restart()

@@ -11,7 +11,7 @@ from engine_rig import APP, OTHER, NativeCrypto, Rig, code, with_profile
 
 from masq.errors import ProtocolError, QuotaExceeded
 from masq_store.core.storage.record import decode_record
-from masq_store.engine.profile import profile as profiles
+from masq_store.engine.profile import profile
 
 pytestmark = pytest.mark.within(60)
 
@@ -66,7 +66,7 @@ async def test_no_nonce_is_used_twice() -> None:
 
 async def test_a_space_is_never_open_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     """A write under way while its tab closes and another opens is there after a kill, and so is the other's."""
-    monkeypatch.setattr(profiles, "KEEP_SECONDS", 0)
+    monkeypatch.setattr(profile, "KEEP_SECONDS", 0)
     rig = await Rig().start()
     tab = await rig.approved()
     write, gate, slow = rig.backend.write, asyncio.Event(), asyncio.Event()

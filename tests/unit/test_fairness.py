@@ -12,8 +12,7 @@ from engine_rig import APP, OTHER, Peer, Rig
 
 from masq.errors import NotRegistered
 from masq_store.core.space.space import Space
-from masq_store.engine.sessions import app_session as sessions
-from masq_store.engine.sessions import outbox
+from masq_store.engine.sessions import app_session, outbox
 from masq_store.engine.sessions.answers import MAX_MESSAGE_BYTES
 from masq_store.engine.sessions.turns import QUIET_SECONDS, SHORT_SECONDS, Share, Turns
 from masq_store.engine.sessions.watches import Watches
@@ -61,7 +60,7 @@ async def two_apps() -> tuple[Rig, Peer, Peer]:
 async def test_a_message_that_is_too_long_ends_its_session() -> None:
     """It is not read; the app hears a named error, and the engine forgets the session. Others go on."""
     rig, tab, other = await two_apps()
-    tab.port.say(" " * sessions.MAX_RECEIVED_CHARACTERS + message([1, "set", "k", 1]))
+    tab.port.say(" " * app_session.MAX_RECEIVED_CHARACTERS + message([1, "set", "k", 1]))
     assert [error[0] for error in found(tab, "closed")] == ["ProtocolError"]
     assert not tab.port.open and rig.engine.connected.apps.tabs(APP) == 0
     tab.port.say(message([2, "get", "k"]))
@@ -86,7 +85,7 @@ async def test_what_waits_for_a_space_has_a_bound_in_bytes() -> None:
     while not found(tab, "closed"):
         tab.port.say("x" * 100_000)
         kept += 100_000
-    assert kept < 2 * sessions.MAX_WAITING_CHARACTERS
+    assert kept < 2 * app_session.MAX_WAITING_CHARACTERS
     assert found(tab, "closed")[0][0] == "ProtocolError"
 
 
@@ -127,7 +126,7 @@ async def test_what_a_stranger_says_is_kept_away_from_the_engine() -> None:
     assert [error and error[0] for error in told] == ["NotRegistered"]
     page = rig.page()
     await page.call("create_profile", "Ann", "a long passphrase", False)
-    await rig.engine.person.answer(tab.session.nonce, True)  # type: ignore[attr-defined]
+    await rig.engine.commands.answer(tab.session.nonce, True)  # type: ignore[attr-defined]
     await tab.status(state="ready")
     assert told[-1] is None
     await page.call("lock")

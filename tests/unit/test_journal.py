@@ -10,7 +10,7 @@ from spaces import REPLICAS, histories, live_through
 from test_merge import changes
 
 from build.places import ROOT
-from masq_store.core.crypto import key_schedule as keys
+from masq_store.core.crypto import key_schedule
 from masq_store.core.crypto.padding import MINIMUM, pad, padded_size, unpad
 from masq_store.core.errors import DamagedData, NewerData
 from masq_store.core.space.codec import decode_changes, decode_checkpoint, encode_changes, encode_checkpoint
@@ -150,26 +150,26 @@ def test_records_round_trip(kind, run, number, sealed):
 def test_infos_and_associated_data_are_unambiguous():
     """No two purposes or lists of fields give the same bytes, and every label names the version."""
     infos = [
-        keys.journal_info("ab", RUN),
-        keys.journal_info("a", b"b" + RUN),
-        keys.space_id_info("https://a", 1),
-        keys.space_secret_info("https://a", 1),
-        keys.space_id_info("https://a", 0),
-        keys.home_id_info(),
-        keys.home_secret_info("p"),
-        keys.approvals_info("p"),
-        keys.ticket_info("p"),
-        keys.wrapped_root_data(keys.ROOT_BY_DEVICE, "p"),
-        keys.wrapped_root_data(keys.ROOT_BY_PASSPHRASE, "p"),
-        keys.record_data("p", "ab", 1, RUN, 1, b""),
-        keys.record_data("pa", "b", 1, RUN, 1, b""),
-        keys.record_data("p", "ab", 1, RUN, 1, bytes(16)),
-        keys.record_data("p", "ab", 1, RUN, 2, b""),
-        keys.record_data("p", "ab", 2, RUN, 1, b""),
+        key_schedule.journal_info("ab", RUN),
+        key_schedule.journal_info("a", b"b" + RUN),
+        key_schedule.space_id_info("https://a", 1),
+        key_schedule.space_secret_info("https://a", 1),
+        key_schedule.space_id_info("https://a", 0),
+        key_schedule.home_id_info(),
+        key_schedule.home_secret_info("p"),
+        key_schedule.approvals_info("p"),
+        key_schedule.ticket_info("p"),
+        key_schedule.wrapped_root_data(key_schedule.ROOT_BY_DEVICE, "p"),
+        key_schedule.wrapped_root_data(key_schedule.ROOT_BY_PASSPHRASE, "p"),
+        key_schedule.record_data("p", "ab", 1, RUN, 1, b""),
+        key_schedule.record_data("pa", "b", 1, RUN, 1, b""),
+        key_schedule.record_data("p", "ab", 1, RUN, 1, bytes(16)),
+        key_schedule.record_data("p", "ab", 1, RUN, 2, b""),
+        key_schedule.record_data("p", "ab", 2, RUN, 1, b""),
     ]
     assert len(set(infos)) == len(infos)
-    assert [len(keys.nonce(number)) for number in (0, 2**64)] == [12, 12]
-    assert keys.nonce(1) != keys.nonce(256)
+    assert [len(key_schedule.nonce(number)) for number in (0, 2**64)] == [12, 12]
+    assert key_schedule.nonce(1) != key_schedule.nonce(256)
 
 
 def test_each_label_has_one_purpose() -> None:
@@ -180,6 +180,6 @@ def test_each_label_has_one_purpose() -> None:
         if (found := re.findall(r'"(masq/v\d+/[^"]*)"', path.read_text("utf-8")))
     }
     assert {name: sorted(found) for name, found in written.items()} == {
-        "key_schedule.py": sorted(keys.LABELS)
+        "key_schedule.py": sorted(key_schedule.LABELS)
     }
-    assert len(set(keys.LABELS)) == len(keys.LABELS) > 30
+    assert len(set(key_schedule.LABELS)) == len(key_schedule.LABELS) > 30

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from engine_rig import APP, OTHER, Rig
 
-from masq_store.core.crypto import key_schedule as keys
+from masq_store.core.crypto import key_schedule
 from masq_store.core.profile.passphrase_tries import FREE, LONGEST_SECONDS, Tries
-from masq_store.engine.pages import page_session as pages
+from masq_store.engine.pages import page_session
 from masq_store.engine.profile.tickets import TICKET_SECONDS
 
 pytestmark = pytest.mark.within(60)
@@ -22,7 +22,7 @@ MINUTE = 60_000
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few iterations: these tests unlock hundreds of times."""
-    monkeypatch.setattr(keys, "PBKDF2_ITERATIONS", 10)
+    monkeypatch.setattr(key_schedule, "PBKDF2_ITERATIONS", 10)
 
 
 async def locked_rig(stay: bool = False) -> tuple[Rig, Any, Any]:
@@ -133,7 +133,7 @@ async def test_idle_time_locks() -> None:
     assert (await page.call("overview"))["profile"]["locked"] is True
     await page.call("unlock", "one", False)
     rig.now += 5 * MINUTE
-    rig.engine.rest._look()  # the timer
+    rig.engine.auto_lock._look()  # the timer
     await tab.status(state="locked")
 
 
@@ -205,9 +205,9 @@ async def test_the_timer_renews_a_ticket() -> None:
     rig, page, _ = await locked_rig()
     for _ in range(4):
         rig.now += 1000 * TICKET_SECONDS - 1
-        rig.engine.rest._look()
-        assert rig.engine.rest._task is not None
-        await rig.engine.rest._task
+        rig.engine.auto_lock._look()
+        assert rig.engine.auto_lock._task is not None
+        await rig.engine.auto_lock._task
     rig.now += 1000 * TICKET_SECONDS - 1
     await rig.restart()
     assert (await rig.page(page.ticket()).call("overview"))["profile"]["locked"] is False
@@ -272,7 +272,7 @@ async def test_a_passphrase_change_killed_at_each_step(stay: bool, new: str) -> 
                     setattr(inner, name, counted(name, inner))
             killed = False
             try:
-                await rig.engine.person.change_passphrase("one", new)
+                await rig.engine.commands.change_passphrase("one", new)
             except Killed:
                 killed = True
             for inner, name in kept:
@@ -381,7 +381,7 @@ async def test_a_backup_goes_through_a_page_in_pieces() -> None:
 
 async def test_a_page_that_waits_long_is_told_that_work_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """A call that takes long is followed by signs of life, for a page gives up on a silent store; then they end."""
-    monkeypatch.setattr(pages, "ALIVE_SECONDS", 0.01)
+    monkeypatch.setattr(page_session, "ALIVE_SECONDS", 0.01)
     rig, page, _ = await locked_rig()
     go_on = asyncio.Event()
 
@@ -389,7 +389,7 @@ async def test_a_page_that_waits_long_is_told_that_work_goes_on(monkeypatch: pyt
         await go_on.wait()
         return b"file"
 
-    monkeypatch.setattr(rig.engine.person, "write_backup", slow)
+    monkeypatch.setattr(rig.engine.commands, "write_backup", slow)
     waiting = asyncio.create_task(page.call("write_backup", "words", None))
     await page.port.until(lambda message: True if ["busy"] in message.get("events", ()) else None)
     go_on.set()
@@ -442,7 +442,7 @@ async def test_an_opened_backup_is_forgotten_with_the_lock() -> None:
     assert (await page.call("restore", name, "", True))["merged"] == [APP]
 
 
-@pytest.mark.parametrize("rounds", [0, -1, keys.MAX_ITERATIONS + 1, 2**60, "600000", None])
+@pytest.mark.parametrize("rounds", [0, -1, key_schedule.MAX_ITERATIONS + 1, 2**60, "600000", None])
 async def test_a_record_that_asks_for_work_without_end_is_damaged(rounds: Any) -> None:
     """Who can write the files cannot have an unlock last for hours: it ends at once, by name."""
     rig, page, _ = await locked_rig()

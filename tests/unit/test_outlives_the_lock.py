@@ -13,11 +13,11 @@ from fake_relay import URL, FakeNetwork
 from test_locks import Killed, locked_rig, quick
 
 from masq.errors import QuotaExceeded
-from masq_store.core.crypto import key_schedule as keys
+from masq_store.core.crypto import key_schedule
 from masq_store.core.profile.home_layout import DEVICE, device_value, draw_identity
 from masq_store.engine.profile.tickets import TICKET_SECONDS
 from masq_store.engine.profile.wrapping import Wrapping
-from masq_store.engine.storage import disk_keys as disk
+from masq_store.engine.storage import disk_keys
 from masq_store.engine.storage.trash import KEPT_MS, Trashed
 
 pytestmark = pytest.mark.within(60)
@@ -102,15 +102,17 @@ async def test_guesses_there_count_like_those_at_the_lock() -> None:
 
 def halves(rig: Any) -> list[bytes]:
     """Return what stands on the disk of tickets."""
-    return [value for key, value in rig.backend.disk.stored.items() if str(key).startswith(disk.TICKETS)]
+    return [value for key, value in rig.backend.disk.stored.items() if str(key).startswith(disk_keys.TICKETS)]
 
 
 async def test_a_ticket_whose_time_is_over_is_erased_by_the_next_start() -> None:
     """Of every profile, the active one or not, before anybody unlocks; one of a moment ago stays for its page."""
     rig, page, _ = await locked_rig()
-    first = next(name for name in rig.backend.disk.stored if name.startswith(disk.TICKETS))
-    rig.backend.disk.stored[disk.TICKETS + "00" * 16] = rig.backend.disk.stored[first]  # another profile's
-    rig.backend.disk.stored[disk.TICKETS + "11" * 16] = b"no ticket"
+    first = next(name for name in rig.backend.disk.stored if name.startswith(disk_keys.TICKETS))
+    rig.backend.disk.stored[disk_keys.TICKETS + "00" * 16] = rig.backend.disk.stored[
+        first
+    ]  # another profile's
+    rig.backend.disk.stored[disk_keys.TICKETS + "11" * 16] = b"no ticket"
     await rig.restart()
     assert len(halves(rig)) == 2  # what is no ticket is none
     rig.now += 1000 * TICKET_SECONDS + 1
@@ -124,9 +126,9 @@ async def test_a_ticket_that_nobody_uses_is_erased_while_the_store_waits_locked(
     await rig.restart()
     assert halves(rig)
     rig.now += 1000 * TICKET_SECONDS + 1
-    assert rig.engine.rest.sweeping
+    assert rig.engine.auto_lock.sweeping
     assert (await rig.page().call("overview"))["profile"]["locked"]  # whoever comes by sees to it, too
-    assert halves(rig) == [] and not rig.engine.rest.sweeping
+    assert halves(rig) == [] and not rig.engine.auto_lock.sweeping
 
 
 async def test_a_ticket_opens_once() -> None:
@@ -200,7 +202,9 @@ async def test_a_renewed_root_key_takes_the_trash_along() -> None:
     profile = rig.engine.profile
     assert profile is not None
     await profile.space(OTHER, 5)
-    id = (await rig.crypto.hkdf(profile.root, keys.space_id_info(OTHER, 5), keys.ID_BYTES)).hex()
+    id = (
+        await rig.crypto.hkdf(profile.root, key_schedule.space_id_info(OTHER, 5), key_schedule.ID_BYTES)
+    ).hex()
     await profile.trash.add(Trashed(id, OTHER, 5, "Tasks", 0, 0, rig.now, rig.now + KEPT_MS))
     await page.call("change_passphrase", "one", "two", True)
     await rig.restart()
@@ -209,7 +213,7 @@ async def test_a_renewed_root_key_takes_the_trash_along() -> None:
     (kept,) = rig.engine.profile.trash.listed()
     assert kept.generation == 5 and kept.id != id
     stored = rig.backend.disk.stored
-    assert any(key.startswith(disk.space(profile.id, kept.id)[0]) for key in stored)
+    assert any(key.startswith(disk_keys.space(profile.id, kept.id)[0]) for key in stored)
     assert not any(id in key for key in stored)
 
 
@@ -231,7 +235,7 @@ async def test_a_renewal_killed_at_each_write(after: bool) -> None:
 
         rig.backend.write = counted  # type: ignore[method-assign]
         try:
-            await rig.engine.person.change_passphrase("one", "two", True)
+            await rig.engine.commands.change_passphrase("one", "two", True)
             killed = False
         except Killed:
             killed = True
@@ -242,7 +246,7 @@ async def test_a_renewal_killed_at_each_write(after: bool) -> None:
         assert rig.engine.profile is not None
         names = {key.split("/")[2] for key in rig.backend.disk.stored if key.startswith("space/")}
         mine = [
-            (await rig.crypto.hkdf(rig.engine.profile.root, info, keys.ID_BYTES)).hex()
+            (await rig.crypto.hkdf(rig.engine.profile.root, info, key_schedule.ID_BYTES)).hex()
             for info in rig.engine.profile.space_infos()
         ]
         assert names <= set(mine)
@@ -264,11 +268,11 @@ async def test_a_renewal_for_which_there_is_no_room_changes_nothing() -> None:
             raise QuotaExceeded("the disk")
         await write(puts, drops)
 
-    before = {key for key in rig.backend.disk.stored if not key.startswith(disk.TICKETS)}
+    before = {key for key in rig.backend.disk.stored if not key.startswith(disk_keys.TICKETS)}
     rig.backend.write = full  # type: ignore[method-assign]
     assert (await page.call("change_passphrase", "one", "two", True))[0] == "QuotaExceeded"
     rig.backend.write = write  # type: ignore[method-assign]
-    assert {key for key in rig.backend.disk.stored if not key.startswith(disk.TICKETS)} == before
+    assert {key for key in rig.backend.disk.stored if not key.startswith(disk_keys.TICKETS)} == before
     assert await tab.call("get", "k299") == [299]
     await page.call("lock")
     await holds_all(rig, "one")

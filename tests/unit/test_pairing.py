@@ -28,7 +28,7 @@ from masq_store.core.errors import (
     WrongPairingCode,
 )
 from masq_store.core.pairing import link as pairing_link
-from masq_store.core.pairing import machine as pairing_side
+from masq_store.core.pairing import machine
 from masq_store.core.pairing import messages as wire
 from masq_store.core.pairing.device_pairing import (
     AskCode,
@@ -45,7 +45,7 @@ from masq_store.core.pairing.device_pairing import (
 from masq_store.core.pairing.link import Invitation
 from masq_store.core.pairing.machine import ANSWER_MS, GONE_MS, LINK_MS, PERSON_MS, meet
 from masq_store.core.relay.frames import Envelope
-from masq_store.engine.pairing.meeting import Encounter
+from masq_store.engine.pairing.meeting import Meeting
 from masq_store.engine.relay.link import RelayLink
 from masq_store.engine.trace import OFF
 from masq_store.native.crypto import NativeCrypto
@@ -150,7 +150,7 @@ async def signed(sender: int, kind: int, body: bytes, secret: bytes = SECRET) ->
     """Return a message that somebody who has the link can make."""
     head = wire.header(sender, kind) + body
     key = (await meet(NativeCrypto(), secret)).mac_keys[sender]
-    return head + await NativeCrypto().hmac(key, pairing_side.keys.pairing_message_data(head))
+    return head + await NativeCrypto().hmac(key, machine.keys.pairing_message_data(head))
 
 
 def both_end(room: Room, old: Any, new: Any) -> tuple[type, type]:
@@ -235,7 +235,7 @@ async def test_calls_may_overlap() -> None:
         again = await Inviting.begin(Slow(1), SECRET, NAME, HOME, T)
         found: list[Any] = []
 
-        class Noted(Encounter):
+        class Noted(Meeting):
             async def _do(self, actions: list[Any]) -> None:
                 found.extend(actions)
                 await super()._do(actions)
@@ -262,7 +262,7 @@ async def test_a_step_that_fails_ends_all() -> None:
         raise ZeroDivisionError
 
     link = create_autospec(RelayLink, instance=True, trace=OFF)
-    driven = Encounter(await old_side(), link, lambda: T)
+    driven = Meeting(await old_side(), link, lambda: T)
     running = asyncio.create_task(driven._run())
     driven._later(broken)
     await driven.refuse()
@@ -277,7 +277,7 @@ async def test_a_room_that_cannot_be_entered_ends_all() -> None:
     """Whoever ends the pairing then, or begins another, does not wait for it."""
     link = create_autospec(RelayLink, instance=True, trace=OFF)
     link.enter.side_effect = ZeroDivisionError
-    driven = Encounter(await old_side(), link, lambda: T)
+    driven = Meeting(await old_side(), link, lambda: T)
     with pytest.raises(ZeroDivisionError):
         await driven._run()
     await driven.refuse()
@@ -994,7 +994,7 @@ def test_the_documents_messages_are_those_of_the_code() -> None:
 def test_the_documents_ends_are_those_of_the_code() -> None:
     """The table of ends has each reason, its error and its number."""
     found = {int(row[0]): row[1] for row in rows(TEXT, "| why | error on the other device | when |")}
-    assert found == {number: error().code for number, error in pairing_side._REASONS.items()}
+    assert found == {number: error().code for number, error in machine._REASONS.items()}
     assert set(re.findall(r"`(masq/v1/pairing-[\w-]+)`", TEXT)) == {
-        label for label in pairing_side.keys.LABELS if "/pairing" in label
+        label for label in machine.keys.LABELS if "/pairing" in label
     }

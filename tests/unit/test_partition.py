@@ -20,16 +20,15 @@ from relay_rig import relay
 from skipping import skipping
 
 from masq.errors import ProtocolError, QuotaExceeded
-from masq_store.core.crypto import key_schedule as keys
+from masq_store.core.crypto import key_schedule
 from masq_store.core.enrolment import messages as enrolment
 from masq_store.core.profile.home_layout import DEVICE, REMOVED, ROSTER, draw_identity, partition_value
-from masq_store.engine.enrolment import port_line as line
-from masq_store.engine.enrolment import port_sync as space_line
+from masq_store.engine.enrolment import port_line, port_sync
 from masq_store.engine.pages.overview import overview
 from masq_store.engine.partition import partition
-from masq_store.engine.partition.app_copy import Copy
+from masq_store.engine.partition.app_copy import AppCopy
 from masq_store.engine.profile.tickets import TICKET_SECONDS
-from masq_store.engine.storage import open_space as spaces
+from masq_store.engine.storage import open_space
 from masq_store.engine.store.enrolment import HEAR_SECONDS
 from masq_store.native.websocket import NativeNetwork
 
@@ -78,17 +77,17 @@ async def test_what_the_person_does_not_want(how: str) -> None:
     apart = await Apart(rig).start()
     tab = apart.app()
     nonce = apart.click(tab)
-    assert await rig.engine.person.request(nonce)
+    assert await rig.engine.commands.request(nonce)
     if how == "refused":
-        await rig.engine.person.answer(nonce, False)
+        await rig.engine.commands.answer(nonce, False)
     elif how == "closed":
-        rig.engine.person.popup_gone(nonce)
+        rig.engine.commands.popup_gone(nonce)
     else:
         apart.cut()
     status = await tab.status(denied="refused" if how == "refused" else "closed")
     assert status["state"] == "unregistered"
     heard = len(tab.statuses())
-    rig.engine.person.popup_gone(nonce)  # and whatever ends after the answer says nothing more
+    rig.engine.commands.popup_gone(nonce)  # and whatever ends after the answer says nothing more
     apart.cut()
     await until(lambda: not apart.partition._requests._here)
     assert len(tab.statuses()) == heard
@@ -106,14 +105,14 @@ async def test_a_window_that_closes_just_after_it_has_knocked(how: str) -> None:
     page = rig.engine.page(Peer().port)
     nonce = apart.click(tab, page)
     if how == "after it":
-        assert await rig.engine.person.request(nonce)
+        assert await rig.engine.commands.request(nonce)
     rig.engine.page_gone(page)
-    rig.engine.person.popup_gone(nonce)
+    rig.engine.commands.popup_gone(nonce)
     await tab.status(denied="closed")
     assert rig.engine.parts.requests.session(nonce) is None
     apart.click(tab, rig.engine.page(Peer().port))
-    assert await rig.engine.person.request(nonce)
-    assert await rig.engine.person.answer(nonce, True)
+    assert await rig.engine.commands.request(nonce)
+    assert await rig.engine.commands.answer(nonce, True)
     await tab.status(state="ready")
 
 
@@ -122,18 +121,18 @@ async def test_two_tabs_of_one_app_ask() -> None:
     rig = await with_profile()
     apart = await Apart(rig).start()
     first, second = apart.app(), apart.app()
-    assert await rig.engine.person.request(apart.click(first))
+    assert await rig.engine.commands.request(apart.click(first))
     nonce = apart.click(second)
     assert (await first.status(denied="closed"))["state"] == "unregistered"
-    assert await rig.engine.person.request(nonce)
+    assert await rig.engine.commands.request(nonce)
     assert "denied" not in second.statuses()[-1]
-    assert await rig.engine.person.answer(nonce, True)
+    assert await rig.engine.commands.answer(nonce, True)
     await second.status(state="ready")
     await first.status(state="ready")
     await in_step(rig, apart)
     nonce = apart.click(first)  # and once both have it, nobody is told anything
-    assert await rig.engine.person.request(nonce)
-    assert await rig.engine.person.answer(nonce, True)
+    assert await rig.engine.commands.request(nonce)
+    assert await rig.engine.commands.answer(nonce, True)
     await in_step(rig, apart)
     assert all("denied" not in tab.statuses()[-1] for tab in (first, second))
 
@@ -143,12 +142,12 @@ async def test_a_second_click_in_one_tab_denies_nothing() -> None:
     rig = await with_profile()
     apart = await Apart(rig).start()
     tab = apart.app()
-    assert await rig.engine.person.request(apart.click(tab))
+    assert await rig.engine.commands.request(apart.click(tab))
     nonce = apart.click(tab)
     await asyncio.sleep(0.1)
     assert all("denied" not in status for status in tab.statuses())
-    assert await rig.engine.person.request(nonce)
-    assert await rig.engine.person.answer(nonce, True)
+    assert await rig.engine.commands.request(nonce)
+    assert await rig.engine.commands.answer(nonce, True)
     await tab.status(state="ready")
 
 
@@ -188,10 +187,10 @@ async def test_a_partition_holds_one_apps_space_only() -> None:
     profile = rig.engine.profile
     assert profile is not None
     secret = {
-        origin: await rig.crypto.hkdf(profile.home_secret, keys.space_secret_info(origin, 0), 32)
+        origin: await rig.crypto.hkdf(profile.home_secret, key_schedule.space_secret_info(origin, 0), 32)
         for origin in (APP, OTHER)
     }
-    roster = await rig.crypto.hkdf(profile.home_secret, keys.roster_info(OTHER), 32)
+    roster = await rig.crypto.hkdf(profile.home_secret, key_schedule.roster_info(OTHER), 32)
     forbidden = [profile.root, profile.home_secret, secret[OTHER], roster]
     forbidden = [form for each in forbidden for form in (each, each.hex().encode(), base64.b64encode(each))]
     forbidden += [OTHER.encode(), b"other-key", b"other-value"]
@@ -236,10 +235,10 @@ async def test_a_no_is_heard_before_the_window_closes() -> None:
     apart = await Apart(rig).start()
     tab = apart.app()
     nonce = apart.click(tab)
-    assert await rig.engine.person.request(nonce)
+    assert await rig.engine.commands.request(nonce)
     assert apart.line
     apart.line[1].slow = True
-    await rig.engine.person.answer(nonce, False)
+    await rig.engine.commands.answer(nonce, False)
     apart.cut()
     status = await tab.status(denied="refused")
     assert status["state"] == "unregistered"
@@ -251,10 +250,10 @@ async def test_a_partition_that_hears_nothing_keeps_no_window_open() -> None:
     apart = await Apart(rig).start()
     tab = apart.app()
     nonce = apart.click(tab)
-    assert await rig.engine.person.request(nonce)
+    assert await rig.engine.commands.request(nonce)
     apart.cut()
     async with asyncio.timeout(HEAR_SECONDS + 5):
-        assert await rig.engine.person.answer(nonce, False)
+        assert await rig.engine.commands.answer(nonce, False)
 
 
 async def test_a_passphrase_leaves_nothing_readable() -> None:
@@ -319,12 +318,12 @@ async def test_a_copys_ticket_opens_once_and_leaves_the_disk() -> None:
     assert await apart.app(ticket=used).status() == {"state": "locked"}
     third = apart.app(ticket=again.ticket())
     await third.status(state="ready")
-    await rig.engine.person.set_stay_unlocked(True, "correct horse")
+    await rig.engine.commands.set_stay_unlocked(True, "correct horse")
     await synced_again(rig, apart, third)
     await until(lambda: apart.partition.copies[APP].secrets.grant.stay)
     await until(lambda: third.ticket() is None)
     assert await apart.backend.scan("ticket/") == []
-    await rig.engine.person.set_stay_unlocked(False)
+    await rig.engine.commands.set_stay_unlocked(False)
     await synced_again(rig, apart, third)
     assert len(await apart.backend.scan("ticket/")) == 1
     rig.now += TICKET_SECONDS * 1000 + 1
@@ -361,7 +360,7 @@ async def test_no_link_is_asked_for_any_more_once_the_copy_is_in_step(
     await tab.status(state="ready", sync="off")
     assert await tab.call("severed") is None
     await until(lambda: strips == [{"state": "ask"}])
-    monkeypatch.setattr(Copy, "state", "live")
+    monkeypatch.setattr(AppCopy, "state", "live")
     assert await tab.call("increment", "count", 1) == 1
     await until(lambda: strips[-1] is None)
 
@@ -380,7 +379,7 @@ async def test_a_tab_gets_a_ticket_once_the_profile_stays_unlocked_no_more() -> 
     rig, apart, tab = await kept_apart("correct horse", True)
     await tab.call("set", "x", 1)
     assert tab.ticket() is None
-    await rig.engine.person.set_stay_unlocked(False)
+    await rig.engine.commands.set_stay_unlocked(False)
     await synced_again(rig, apart, tab)
     assert tab.ticket()
     await apart.restart()
@@ -399,9 +398,9 @@ def test_a_copy_locks_as_the_profile_does_from_now_on(way: str, tmp_path: Path) 
         await in_step(rig, apart)
         if way != "a line":
             apart.cut()
-        await rig.engine.person.change_passphrase("", "correct horse")
-        await rig.engine.person.set_stay_unlocked(False)
-        await rig.engine.person.set_lock_minutes(5)
+        await rig.engine.commands.change_passphrase("", "correct horse")
+        await rig.engine.commands.set_stay_unlocked(False)
+        await rig.engine.commands.set_lock_minutes(5)
         if way == "the next grant":
             await apart.connect(tab)
             apart.cut()
@@ -417,7 +416,7 @@ def test_a_copy_locks_as_the_profile_does_from_now_on(way: str, tmp_path: Path) 
         assert await later.status() == {"state": "locked"}
         await apart.connect(later)
         assert await later.call("get", "diary") == ["a secret thought"]
-        await rig.engine.person.set_stay_unlocked(True, "correct horse")
+        await rig.engine.commands.set_stay_unlocked(True, "correct horse")
         await until(lambda: apart.partition.copies[APP].secrets.grant.stay)
         await apart.restart()
         await apart.app().status(state="ready")
@@ -434,7 +433,7 @@ def test_a_copy_locks_as_the_profile_does_from_now_on(way: str, tmp_path: Path) 
 async def test_a_grant_is_newer_than_what_the_copy_has_heard_before() -> None:
     """Granted without "stay unlocked", a copy that heard nothing more does not open by what it was told earlier."""
     rig = await with_profile("correct horse", True)
-    await rig.engine.person.set_lock_minutes(5)
+    await rig.engine.commands.set_lock_minutes(5)
     apart = await Apart(rig).start()
     tab = await apart.connected()
     await in_step(rig, apart)
@@ -442,13 +441,13 @@ async def test_a_grant_is_newer_than_what_the_copy_has_heard_before() -> None:
     rig.now += 5 * 60_000
     assert (await tab.call("get", "x"))[0] == "Locked"
     await tab.status(state="locked")
-    await rig.engine.person.set_stay_unlocked(False)
+    await rig.engine.commands.set_stay_unlocked(False)
     nonce = apart.click(tab)
     assert apart.line
     whole = apart.line[1].post
     apart.line[1].post = lambda text: None if '"say"' in text else whole(text)  # type: ignore[method-assign]
-    await rig.engine.person.request(nonce)
-    answer = asyncio.create_task(rig.engine.person.answer(nonce, True))
+    await rig.engine.commands.request(nonce)
+    answer = asyncio.create_task(rig.engine.commands.answer(nonce, True))
     await tab.status(state="ready")
     await until(tab.ticket)
     await apart.restart()
@@ -459,7 +458,7 @@ async def test_a_grant_is_newer_than_what_the_copy_has_heard_before() -> None:
 async def test_the_store_locks_and_so_does_the_copy() -> None:
     """Locking the store while it is in touch locks the copy, which then tells its app so."""
     rig, apart, tab = await kept_apart("correct horse", False)
-    await rig.engine.person.lock()
+    await rig.engine.commands.lock()
     await tab.status(state="locked")
     assert (await tab.call("get", "x"))[0] == "Locked"
     assert tab.ticket() is None
@@ -468,7 +467,7 @@ async def test_the_store_locks_and_so_does_the_copy() -> None:
 async def test_a_copy_locks_after_the_time_that_its_person_has_set() -> None:
     """After so many minutes without use a copy is closed, also where a machine has slept through them."""
     rig = await with_profile("correct horse", False)
-    await rig.engine.person.set_lock_minutes(5)
+    await rig.engine.commands.set_lock_minutes(5)
     apart = await Apart(rig).start()
     tab = await apart.connected()
     apart.cut()
@@ -484,8 +483,8 @@ async def test_a_copy_locks_after_the_time_that_its_person_has_set() -> None:
 async def test_a_copy_that_is_granted_again_has_not_rested() -> None:
     """Its person was in the store just now: neither the next look nor a lock that was due closes it."""
     rig = await with_profile("correct horse", True)
-    await rig.engine.person.set_lock_minutes(5)
-    await rig.engine.person.set_stay_unlocked(False)
+    await rig.engine.commands.set_lock_minutes(5)
+    await rig.engine.commands.set_stay_unlocked(False)
     apart = await Apart(rig).start()
     tab = await apart.connected()
     page = rig.page()
@@ -496,7 +495,7 @@ async def test_a_copy_that_is_granted_again_has_not_rested() -> None:
             rig.now += part_ms
         await apart.connect(tab)
         rig.now += 3_000
-        apart.partition.rest.look()
+        apart.partition.auto_lock.look()
         assert await tab.call("keys", "") == []
 
 
@@ -520,10 +519,10 @@ async def two_apps() -> tuple[Rig, Apart, Peer, Peer]:
     """Return tabs of two apps of one site: the copy of the first locks after five minutes, the other's never."""
     rig = await with_profile("correct horse", True)
     apart = await Apart(rig).start()
-    await rig.engine.person.set_lock_minutes(5)
+    await rig.engine.commands.set_lock_minutes(5)
     locking = await apart.connected()
     apart.cut()
-    await rig.engine.person.set_lock_minutes(0, "correct horse")
+    await rig.engine.commands.set_lock_minutes(0, "correct horse")
     lasting = await apart.connected(OTHER)
     apart.cut()
     return rig, apart, locking, lasting
@@ -556,7 +555,7 @@ async def test_a_clock_set_back_puts_no_copys_lock_off(monkeypatch: pytest.Monke
     """Set back, the clock counts from there on: the copy locks after its time, not once the clock has caught up."""
     monkeypatch.setattr(partition, "LOOK_SECONDS", 0.01)
     rig = await with_profile("correct horse", False)
-    await rig.engine.person.set_lock_minutes(5)
+    await rig.engine.commands.set_lock_minutes(5)
     apart = await Apart(rig).start()
     tab = await apart.connected()
     apart.cut()
@@ -591,7 +590,7 @@ async def test_a_withdrawn_app_ends_in_its_copy_too() -> None:
     rig, apart, tab = await kept_apart()
     await tab.call("set", "kept", 1)
     await in_step(rig, apart)
-    await rig.engine.person.withdraw(APP)
+    await rig.engine.commands.withdraw(APP)
     await tab.status(state="unregistered")
     assert (await tab.call("get", "kept"))[0] == "NotRegistered"
     await until(lambda: APP not in apart.partition.copies)
@@ -659,39 +658,39 @@ async def test_connecting_a_copy_is_using_the_app() -> None:
 async def test_a_copy_that_cannot_come_up_to_date_is_not_said_to_be() -> None:
     """Whose disk is full says so: the copy's after a pause, the store's own at once, as QuotaExceeded."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(line, "MEET_SECONDS", 0.5)
+        patch.setattr(port_line, "MEET_SECONDS", 0.5)
         rig = await with_profile()
         own = await rig.approved(APP)
         await own.call("update", [[f"key {n}", "x" * 1_000] for n in range(100)])
         apart = await Apart(rig, MemoryBackend(quota=30_000)).start()
         tab = apart.app()
         nonce = apart.click(tab)
-        assert await rig.engine.person.request(nonce)
-        assert await rig.engine.person.answer(nonce, True) is False
+        assert await rig.engine.commands.request(nonce)
+        assert await rig.engine.commands.answer(nonce, True) is False
         assert (await tab.status(state="ready"))["access"] == "partitioned"
-        rig.engine.person.popup_gone(nonce)
+        rig.engine.commands.popup_gone(nonce)
         apart.backend.disk.quota = None
         nonce = apart.click(tab)
-        assert await rig.engine.person.request(nonce)
-        assert await rig.engine.person.answer(nonce, True) is True
-        rig.engine.person.popup_gone(nonce)
+        assert await rig.engine.commands.request(nonce)
+        assert await rig.engine.commands.answer(nonce, True) is True
+        rig.engine.commands.popup_gone(nonce)
         apart.cut()
         rig.backend.disk.quota = rig.backend.disk.used + 2_000
         await tab.call("update", [[f"more {n}", "x" * 1_000] for n in range(100)])
         nonce = apart.click(tab)
-        assert await rig.engine.person.request(nonce)
+        assert await rig.engine.commands.request(nonce)
         with pytest.raises(QuotaExceeded):
-            await rig.engine.person.answer(nonce, True)
+            await rig.engine.commands.answer(nonce, True)
         assert (await tab.status())["waiting"] > 0
         rig.backend.disk.quota = None
-        assert await rig.engine.person.answer(nonce, True) is True
+        assert await rig.engine.commands.answer(nonce, True) is True
         await tab.status(waiting=0)
 
 
 async def test_a_backlog_of_which_a_part_did_not_fit_is_not_taken_as_whole() -> None:
     """What comes in several messages, the first of which the disk could not take, comes again with the next window."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(line, "MEET_SECONDS", 0.5)
+        patch.setattr(port_line, "MEET_SECONDS", 0.5)
         rig = await with_profile()
         own = await rig.approved(APP)
         wanted = {f"key {n:03}": "x" * 1_000 for n in range(300)}
@@ -699,10 +698,10 @@ async def test_a_backlog_of_which_a_part_did_not_fit_is_not_taken_as_whole() -> 
         apart = await Apart(rig, MemoryBackend(quota=150_000)).start()
         tab = apart.app()
         nonce = apart.click(tab)
-        assert await rig.engine.person.request(nonce)
-        assert await rig.engine.person.answer(nonce, True) is False
+        assert await rig.engine.commands.request(nonce)
+        assert await rig.engine.commands.answer(nonce, True) is False
         assert 0 < len(await tab.call("keys", "")) < 300
-        rig.engine.person.popup_gone(nonce)
+        rig.engine.commands.popup_gone(nonce)
         apart.cut()
         apart.backend.disk.quota = None
         await apart.connect(tab)
@@ -713,8 +712,8 @@ async def test_a_backlog_of_which_a_part_did_not_fit_is_not_taken_as_whole() -> 
 async def test_a_partition_that_starts_slowly_is_waited_for() -> None:
     """Its Python may have to be loaded first: the line is kept, and the window that gave up is told when it asks."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(line, "ALIVE_SECONDS", 0.01)
-        patch.setattr(line, "SILENT_SECONDS", 0.1)
+        patch.setattr(port_line, "ALIVE_SECONDS", 0.01)
+        patch.setattr(port_line, "SILENT_SECONDS", 0.1)
         rig = await with_profile()
         page = Peer()
         rig.engine.page(page.port)
@@ -725,17 +724,17 @@ async def test_a_partition_that_starts_slowly_is_waited_for() -> None:
         assert end.open
         before = len(page.port.heard)
         nonce = apart.started(tab)
-        assert (await rig.engine.person.request(nonce) or {})["origin"] == APP
+        assert (await rig.engine.commands.request(nonce) or {})["origin"] == APP
         await until(lambda: {"masq": 1, "events": [["overview"]]} in page.port.heard[before:])
-        await rig.engine.person.answer(nonce, True)
+        await rig.engine.commands.answer(nonce, True)
         await tab.status(state="ready")
 
 
 async def test_a_store_that_starts_slowly_is_waited_for() -> None:
     """While the store's Python is yet to be loaded it says nothing: the app goes on waiting, and then has its data."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(line, "ALIVE_SECONDS", 0.01)
-        patch.setattr(line, "SILENT_SECONDS", 0.1)
+        patch.setattr(port_line, "ALIVE_SECONDS", 0.01)
+        patch.setattr(port_line, "SILENT_SECONDS", 0.1)
         rig = await with_profile()
         apart = await Apart(rig).start()
         tab = apart.app()
@@ -745,15 +744,15 @@ async def test_a_store_that_starts_slowly_is_waited_for() -> None:
         await until(lambda: len(end.heard) > 20)  # it says all the time that it is there, and hears nothing
         assert end.open and "denied" not in tab.statuses()[-1]
         apart.store_started()
-        assert await rig.engine.person.request(nonce)
-        await rig.engine.person.answer(nonce, True)
+        assert await rig.engine.commands.request(nonce)
+        await rig.engine.commands.answer(nonce, True)
         await tab.status(state="ready")
 
 
 async def test_a_store_that_never_starts_is_let_go() -> None:
     """The app hears that nobody answers, and another click asks anew."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(line, "ALIVE_SECONDS", 0.01)
+        patch.setattr(port_line, "ALIVE_SECONDS", 0.01)
         patch.setattr(enrolment, "START_SECONDS", 0.1)
         rig = await with_profile()
         apart = await Apart(rig).start()
@@ -766,7 +765,7 @@ async def test_a_store_that_never_starts_is_let_go() -> None:
 async def test_a_partition_that_never_starts_is_let_go() -> None:
     """The wait for its first word has an end."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(line, "ALIVE_SECONDS", 0.01)
+        patch.setattr(port_line, "ALIVE_SECONDS", 0.01)
         patch.setattr(enrolment, "START_SECONDS", 0.1)
         rig = await with_profile()
         apart = await Apart(rig).start()
@@ -779,7 +778,7 @@ async def test_erased_data_goes_from_the_copy() -> None:
     rig, apart, tab = await kept_apart()
     await tab.call("set", "old", 1)
     await in_step(rig, apart)
-    await rig.engine.person.withdraw(APP, erase=True)
+    await rig.engine.commands.withdraw(APP, erase=True)
     await tab.status(state="unregistered")
     await until(lambda: APP not in apart.partition.copies)
     await apart.connect(tab)
@@ -817,7 +816,7 @@ async def test_another_profile_has_another_copy() -> None:
     await tab.status(profile="Ben")
     assert await tab.call("keys", "") == []
     await tab.call("set", "whose", "Ben's")
-    await rig.engine.person.switch_profile(first["id"])
+    await rig.engine.commands.switch_profile(first["id"])
     await apart.connect(tab)
     await tab.status(profile="Ann")
     assert await tab.call("items", "") == [["unsent", "Ann's"], ["whose", "Ann's"]]
@@ -923,7 +922,7 @@ async def test_a_partition_meets_others_at_the_relay(tmp_path: Path) -> None:
         await shared.status(state="ready")
         await shared.call("set", "back", 1)
         await until(lambda: apart.partition.copies[APP].data.core.text("back") == "1")
-        await rig.engine.person.withdraw(APP)
+        await rig.engine.commands.withdraw(APP)
         await tab.status(state="unregistered")
         await until(lambda: APP not in apart.partition.copies)
         await rig.engine.stop()
@@ -963,13 +962,13 @@ async def test_what_is_written_in_one_profiles_copy_reaches_no_other_profile() -
     second = rig.engine.vault.active
     assert second is not None
     await synced_as(rig, apart, tab, "Ben")
-    await rig.engine.person.switch_profile(first["id"])
+    await rig.engine.commands.switch_profile(first["id"])
     await synced_as(rig, apart, tab, "Ann")
     apart.come_back()  # the store gives its storage to another tab; this one works on the copy all the same
     await until(lambda: apart.partition.copies[APP].state == "live")
-    await rig.engine.rest.lock()
+    await rig.engine.auto_lock.lock()
     assert await tab.call("set", "diary", "Ann's") is None  # the copy stays open, for it may
-    await rig.engine.person.switch_profile(second["id"])
+    await rig.engine.commands.switch_profile(second["id"])
     await tab.status(profile="Ben")
     assert (await first_party(rig)).keys("") == []
     await in_step(rig, apart)
@@ -992,7 +991,7 @@ async def test_a_store_that_lets_go_keeps_no_copy_in_step(how: str) -> None:
     await tab.call("set", "x", 1)
     await tab.status(sync="live", waiting=0)
     if how == "has rested":
-        await rig.engine.rest.lock()
+        await rig.engine.auto_lock.lock()
     else:
         await rig.page().call("create_profile", "Ben", "", True)
     await tab.status(sync="off", waiting=0)
@@ -1042,7 +1041,7 @@ async def test_what_changes_while_the_partition_is_busy_is_told_afterwards() -> 
 async def test_a_call_that_waits_for_a_lock_which_does_not_come_is_answered() -> None:
     """The copy has rested for too long, but before it locks the store grants it anew: what was asked is answered."""
     rig = await with_profile("correct horse", True)
-    await rig.engine.person.set_lock_minutes(5)
+    await rig.engine.commands.set_lock_minutes(5)
     backend = SlowDisk()
     apart = await Apart(rig, backend).start()
     tab = await apart.connected()
@@ -1052,8 +1051,8 @@ async def test_a_call_that_waits_for_a_lock_which_does_not_come_is_answered() ->
     await rig.page().call("used")
     rig.now += 3 * 60_000  # the copy is to lock, the store is not
     nonce = apart.click(tab)
-    assert await rig.engine.person.request(nonce)
-    answer = asyncio.ensure_future(rig.engine.person.answer(nonce, True))
+    assert await rig.engine.commands.request(nonce)
+    answer = asyncio.ensure_future(rig.engine.commands.answer(nonce, True))
     await until(lambda: apart.partition._changing.locked())  # the grant is being taken
     assert await tab.call("increment", "count", 1) == 1
     assert await answer
@@ -1064,8 +1063,8 @@ async def test_a_call_that_waits_for_a_lock_which_does_not_come_is_answered() ->
 async def test_of_a_copy_that_is_removed_while_it_catches_up_nothing_stays(tmp_path: Path) -> None:
     """What was read last makes the copy write a checkpoint: it is not written behind the copy's erasing."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(spaces, "LEAST_TAIL", 0)
-        patch.setattr(spaces, "RECORD_COST", 1 << 20)
+        patch.setattr(open_space, "LEAST_TAIL", 0)
+        patch.setattr(open_space, "RECORD_COST", 1 << 20)
         async with relay(tmp_path) as running:
             rig = await with_profile(network=NativeNetwork(), relay=f"ws://127.0.0.1:{running.port}")
             backend = SlowDisk()
@@ -1106,11 +1105,11 @@ async def test_of_a_copy_whose_data_was_erased_nothing_is_written_after_its_eras
     tab = await apart.connected()
     apart.cut()
     before = apart.partition.copies[APP].secrets.id
-    await rig.engine.person.withdraw(APP, erase=True)
+    await rig.engine.commands.withdraw(APP, erase=True)
     backend.prefix, backend.says = "copy/", 0.1
     nonce = apart.click(tab)
-    assert await rig.engine.person.request(nonce)
-    answer = asyncio.ensure_future(rig.engine.person.answer(nonce, True))
+    assert await rig.engine.commands.request(nonce)
+    answer = asyncio.ensure_future(rig.engine.commands.answer(nonce, True))
     while not answer.done():
         await asyncio.wait_for(tab.call("set", "x", 1), 5)
         await asyncio.sleep(0.01)
@@ -1122,7 +1121,7 @@ async def test_of_a_copy_whose_data_was_erased_nothing_is_written_after_its_eras
 async def test_a_copy_that_has_locked_is_not_opened_by_another_tab() -> None:
     """After its time of rest a copy that stays unlocked is locked for all tabs, until the store opens it again."""
     rig = await with_profile("correct horse", True)
-    await rig.engine.person.set_lock_minutes(5)
+    await rig.engine.commands.set_lock_minutes(5)
     apart = await Apart(rig).start()
     tab = await apart.connected()
     apart.cut()
@@ -1159,8 +1158,8 @@ async def test_what_the_store_has_is_known_after_a_restart() -> None:
 async def test_a_backlog_that_takes_its_time_is_waited_for(end: int) -> None:
     """As long as messages of it arrive, at the store or at the copy, the window waits."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(line, "MEET_SECONDS", 0.5)
-        patch.setattr(space_line, "PIECE_BYTES", 10)
+        patch.setattr(port_line, "MEET_SECONDS", 0.5)
+        patch.setattr(port_sync, "PIECE_BYTES", 10)
         rig, apart, tab = await kept_apart()
         apart.cut()
         store = rig.app()
@@ -1170,8 +1169,8 @@ async def test_a_backlog_that_takes_its_time_is_waited_for(end: int) -> None:
         nonce = apart.click(tab)
         assert apart.line
         one_by_one(apart.line[end], 0.04)
-        assert await rig.engine.person.request(nonce)
-        assert await rig.engine.person.answer(nonce, True) is True
+        assert await rig.engine.commands.request(nonce)
+        assert await rig.engine.commands.answer(nonce, True) is True
         assert len(await (store, tab)[end].call("keys", "")) == 50
 
 
@@ -1195,7 +1194,7 @@ async def test_a_profile_that_is_deleted_takes_its_copies_along() -> None:
     await in_step(rig, apart)
     active = rig.engine.vault.active
     assert active is not None
-    await rig.engine.person.delete_profile(active["id"])
+    await rig.engine.commands.delete_profile(active["id"])
     await tab.status(state="unregistered")
     await until(lambda: APP not in apart.partition.copies)
     assert not await apart.backend.scan("copy/") and not await apart.backend.scan("space/")
@@ -1245,7 +1244,7 @@ async def test_a_window_hears_that_the_app_it_asks_about_has_gone() -> None:
     rig.engine.page(page.port)
     apart = await Apart(rig).start()
     nonce = apart.click(apart.app())
-    assert await rig.engine.person.request(nonce)
+    assert await rig.engine.commands.request(nonce)
     await asyncio.sleep(0.1)
     before = len(page.port.heard)
     apart.cut()
@@ -1277,10 +1276,10 @@ async def test_an_app_that_goes_while_it_is_let_in_keeps_no_space_open() -> None
     rig = await with_profile(backend=store)
     apart = await Apart(rig).start()
     nonce = apart.click(apart.app())
-    assert await rig.engine.person.request(nonce)
+    assert await rig.engine.commands.request(nonce)
     (enrolment,) = rig.engine.enrolments._here.all
     store.prefix, store.seconds = "space/", 0.1
-    answer = asyncio.ensure_future(rig.engine.person.answer(nonce, True))
+    answer = asyncio.ensure_future(rig.engine.commands.answer(nonce, True))
     await asyncio.sleep(0.15)
     rig.engine.enrolments.drop(enrolment)  # as when it has been silent for too long
     with pytest.raises(ProtocolError):

@@ -68,9 +68,9 @@ async def test_a_damaged_copy_is_no_dead_end(what: str, passphrase: str) -> None
     tab = apart.app()
     await tab.status(state="locked")
     nonce = apart.click(tab)
-    request = await rig.engine.person.request(nonce)
+    request = await rig.engine.commands.request(nonce)
     assert request is not None and request["registered"]
-    assert await rig.engine.person.answer(nonce, True) is None
+    assert await rig.engine.commands.answer(nonce, True) is None
     await tab.status(state="ready", sync="live")
     wanted = ["both", *(f"k{number}" for number in range(1, 6) if number not in lost)]
     assert await tab.call("keys", "") == wanted
@@ -124,8 +124,8 @@ async def test_a_copy_that_the_disk_has_lost_in_part_comes_back_too() -> None:
     tab = apart.app()
     await tab.status(state="locked")
     nonce = apart.click(tab)
-    assert await rig.engine.person.request(nonce)
-    assert await rig.engine.person.answer(nonce, True) is None
+    assert await rig.engine.commands.request(nonce)
+    assert await rig.engine.commands.answer(nonce, True) is None
     await tab.status(state="ready")
     assert await tab.call("keys", "") == ["both"]
 

@@ -35,9 +35,9 @@ async def restored(erasings: int = 1, passphrase: str = "") -> tuple[Rig, Apart,
     In the partition are 5 entries, which reached nobody, and the store has "old".
     """
     first, apart, tab = await enrolled("old", passphrase)
-    content = await first.engine.person.write_backup("file", present=passphrase)
+    content = await first.engine.commands.write_backup("file", present=passphrase)
     for _ in range(erasings):
-        await first.engine.person.withdraw(APP, True)
+        await first.engine.commands.withdraw(APP, True)
         await until(lambda: APP not in apart.partition.copies)
         tab = await apart.connected()
     apart.cut()
@@ -45,8 +45,8 @@ async def restored(erasings: int = 1, passphrase: str = "") -> tuple[Rig, Apart,
         await tab.call("set", f"thesis/{number}", "a year of work")
     second = await Rig().start()
     second.now = first.now + 1000
-    backup = await second.engine.person.read_backup(content, "file")
-    await second.engine.person.restore(backup)
+    backup = await second.engine.commands.read_backup(content, "file")
+    await second.engine.commands.restore(backup)
     apart.rig = second
     return second, apart, tab
 
@@ -57,10 +57,10 @@ async def test_a_store_that_was_restored_does_not_erase_newer_data(erasings: int
     """The window says how much there is and asks; a yes goes on with it, and what the store had is in the trash."""
     rig, apart, tab = await restored(erasings)
     nonce = apart.click(tab)
-    request = await rig.engine.person.request(nonce)
+    request = await rig.engine.commands.request(nonce)
     assert request is not None and not request["registered"]
     assert request["other"] == {"newer": True, "keys": 5, "waiting": 5, "here": 1}
-    await rig.engine.person.answer(nonce, allowed)
+    await rig.engine.commands.answer(nonce, allowed)
     if not allowed:
         assert len(await tab.call("keys", "")) == 5 and list(await items(rig)) == ["old"]
         assert len(await apart.backend.scan("copy/")) == 1
@@ -83,10 +83,10 @@ async def test_a_locked_copy_that_is_newer_is_kept_and_asked_about() -> None:
     tab = apart.app()
     await tab.status(state="locked")
     nonce = apart.click(tab)
-    request = await rig.engine.person.request(nonce)
+    request = await rig.engine.commands.request(nonce)
     assert request is not None
     assert request["other"] == {"newer": True, "keys": None, "waiting": None, "here": 1}
-    await rig.engine.person.answer(nonce, True)
+    await rig.engine.commands.answer(nonce, True)
     await tab.status(state="ready")
     assert len(await tab.call("keys", "")) == 5
 
@@ -120,15 +120,15 @@ async def test_a_copy_of_erased_data_goes_with_what_only_it_has_after_a_question
     before = apart.partition.copies[APP].secrets.id
     if waiting:
         await tab.call("set", "unsent", 1)
-    await rig.engine.person.withdraw(APP, True)
+    await rig.engine.commands.withdraw(APP, True)
     rig.now += 1000
     await rig.approved(APP)
     nonce = apart.click(tab)
-    request = await rig.engine.person.request(nonce)
+    request = await rig.engine.commands.request(nonce)
     assert request is not None and request["registered"] is not waiting
     wanted = {"newer": False, "keys": 2, "waiting": 1, "here": 0}
     assert request["other"] == (wanted if waiting else None)
-    await rig.engine.person.answer(nonce, allowed)
+    await rig.engine.commands.answer(nonce, allowed)
     if allowed:
         await tab.status(state="ready", sync="live")
         assert await tab.call("keys", "") == []
@@ -165,9 +165,9 @@ async def test_a_partition_raises_nothing_by_a_claim() -> None:
     """Names that follow from no secret of the profile change nothing, nor does more than can be looked for."""
     rig, apart, tab = await restored(REACH + 1)
     nonce = apart.click(tab)
-    request = await rig.engine.person.request(nonce)
+    request = await rig.engine.commands.request(nonce)
     assert request is not None and request["other"] is None
-    await rig.engine.person.answer(nonce, True)
+    await rig.engine.commands.answer(nonce, True)
     assert rig.engine.profile is not None and rig.engine.profile.generation(APP) == 0
     assert list(await items(rig)) == ["old"]
     assert len(await apart.backend.scan("copy/")) == 2  # what is too far away to be known is kept

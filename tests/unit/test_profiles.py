@@ -10,12 +10,12 @@ import pytest
 from engine_rig import APP, OTHER, Rig
 
 from masq.errors import QuotaExceeded
-from masq_store.engine.profile import key_renewal as renewal
+from masq_store.engine.profile import key_renewal
 from masq_store.engine.profile.profile import Profile
 from masq_store.engine.profile.vault import Vault
 from masq_store.engine.storage.writer import Writer
-from masq_store.engine.store.auto_lock import Rest
-from masq_store.engine.store.device_list import Devices
+from masq_store.engine.store.auto_lock import AutoLock
+from masq_store.engine.store.device_list import DeviceList
 from masq_store.engine.store.profile_sync import ProfileSync
 
 pytestmark = pytest.mark.within(60)
@@ -293,9 +293,9 @@ async def test_what_nobody_foresaw_leaves_the_profile_open(
     kept = {key for key in rig.backend.disk.stored if key.startswith("profile/")}
     first = {"create": "create", "switch": "activate", "delete": "delete"}
     if where == "in the middle" and what != "delete":
-        monkeypatch.setattr(Rest, "opened", failing_once(Rest.opened))
+        monkeypatch.setattr(AutoLock, "opened", failing_once(AutoLock.opened))
     elif what == "renew":
-        monkeypatch.setattr(renewal, "renew", failing_once(renewal.renew))
+        monkeypatch.setattr(key_renewal, "renew", failing_once(key_renewal.renew))
     else:
         monkeypatch.setattr(Vault, first[what], failing_once(getattr(Vault, first[what])))
     calls = {
@@ -314,7 +314,7 @@ async def test_what_nobody_foresaw_leaves_the_profile_open(
 
 
 @pytest.mark.parametrize(
-    "step", [(ProfileSync, "closing"), (Writer, "idle"), (Profile, "close"), (Rest, "closed")]
+    "step", [(ProfileSync, "closing"), (Writer, "idle"), (Profile, "close"), (AutoLock, "closed")]
 )
 @pytest.mark.parametrize("what", ["create", "switch", "delete", "renew"])
 async def test_a_profile_that_cannot_be_closed_is_opened_again(
@@ -354,7 +354,7 @@ async def test_a_lock_that_meets_what_nobody_foresaw_locks(monkeypatch: pytest.M
     assert (await page.call("overview"))["profile"]["locked"]
 
 
-@pytest.mark.parametrize("step", [(Rest, "opened"), (Devices, "opened")])
+@pytest.mark.parametrize("step", [(AutoLock, "opened"), (DeviceList, "opened")])
 async def test_a_profile_that_opens_by_half_is_closed(
     monkeypatch: pytest.MonkeyPatch, step: tuple[Any, str]
 ) -> None:
@@ -388,7 +388,7 @@ async def test_what_nobody_foresaw_opens_no_profile_that_was_locked(
     await page.call("lock")
     asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)  # it is told, too
     if what in ("create", "switch"):
-        monkeypatch.setattr(Rest, "opened", failing_once(Rest.opened))
+        monkeypatch.setattr(AutoLock, "opened", failing_once(AutoLock.opened))
     else:
         monkeypatch.setattr(Vault, "delete", failing_once(Vault.delete))
     calls = {
@@ -420,7 +420,7 @@ async def test_a_new_profile_that_cannot_be_unmade_takes_no_place(monkeypatch: p
     tab = await rig.approved(APP)
     await tab.call("set", "whose", "Bob's")
     asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)  # it is told, too
-    monkeypatch.setattr(Rest, "opened", failing_once(Rest.opened))
+    monkeypatch.setattr(AutoLock, "opened", failing_once(AutoLock.opened))
     monkeypatch.setattr(Vault, "delete", failing_once(Vault.delete))
     assert "nobody foresaw" in (await page.call("create_profile", "Cid", "", True))[1]
     assert (await page.call("overview"))["profile"]["id"] == bob

@@ -9,12 +9,9 @@ from engine_rig import Rig
 from fake_port import READY, FakeStore, opened
 
 import masq
-from masq import channel as rpc
-from masq import joining as session
-from masq import messages
+from masq import channel, joining, messages
 from masq.status import Status
-from masq_store.engine.sessions import answers, calls, outbox
-from masq_store.engine.sessions import app_session as sessions
+from masq_store.engine.sessions import answers, app_session, calls, outbox
 
 TEXT = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text(encoding="utf-8")
 
@@ -77,7 +74,7 @@ async def test_the_method_table_is_complete():
         name for number, name in enumerate(await scene()) if number < 12 or name in ("watch", "unwatch")
     ]
     assert [*called, "status", "ping", "severed"] == rows
-    assert set(rpc.READS) < set(rows)
+    assert set(channel.READS) < set(rows)
 
 
 def test_the_fake_store_of_these_tests_knows_the_methods():
@@ -100,23 +97,25 @@ def test_the_numbers_are_those_of_the_code():
     assert f"{messages.MAX_VALUE_BYTES:,} bytes" in TEXT
     assert f"nested {messages.MAX_DEPTH} deep" in TEXT
     assert f"nested {messages.MAX_MESSAGE_DEPTH} deep" in TEXT
-    assert f"at most {sessions.MAX_RECEIVED_CHARACTERS:,} characters" in TEXT
-    assert f"more than {sessions.MAX_WAITING_CHARACTERS:,} that wait" in TEXT
-    assert f"more than {rpc.MAX_MESSAGE_CHARACTERS:,} characters" in TEXT
+    assert f"at most {app_session.MAX_RECEIVED_CHARACTERS:,} characters" in TEXT
+    assert f"more than {app_session.MAX_WAITING_CHARACTERS:,} that wait" in TEXT
+    assert f"more than {channel.MAX_MESSAGE_CHARACTERS:,} characters" in TEXT
     assert f"at most {answers.MAX_MESSAGE_BYTES:,} bytes" in TEXT
     assert f"counts for {calls.MESSAGE_COST:,} more" in TEXT
     assert f"read {outbox.MAX_UNREAD_CHARACTERS:,} characters" in TEXT
-    assert f"of at most {sessions.MAX_READ_CHARACTERS} characters" in TEXT
+    assert f"of at most {app_session.MAX_READ_CHARACTERS} characters" in TEXT
     assert f"of more than {calls.MAX_STRANGER_CHARACTERS:,} characters" in TEXT
-    assert rpc.MAX_CALL_CHARACTERS + len(rpc.HEAD) + 32 < sessions.MAX_RECEIVED_CHARACTERS
-    assert session.connect.__kwdefaults__["timeout"] == 30
+    assert channel.MAX_CALL_CHARACTERS + len(channel.HEAD) + 32 < app_session.MAX_RECEIVED_CHARACTERS
+    assert joining.connect.__kwdefaults__["timeout"] == 30
     assert TEXT.count("30 seconds") == 2
 
 
 def test_the_reads_that_are_sent_again_are_named():
     """Section 5 lists exactly the methods that the client sends again."""
     section = TEXT[TEXT.index("## 5.") :]
-    assert tuple(names([section[section.index("reads (") : section.index(") are sent again")]])) == rpc.READS
+    assert (
+        tuple(names([section[section.index("reads (") : section.index(") are sent again")]])) == channel.READS
+    )
 
 
 def test_the_example_is_json():

@@ -11,7 +11,7 @@ from asynchronous import until
 from fake_relay import FakeMember
 
 from masq_relay.frames import Code
-from masq_store.core.relay import frames as relay_frames
+from masq_store.core.relay import frames
 from masq_store.engine.relay.link import RelayLink
 from masq_store.native.websocket import NativeNetwork
 
@@ -205,7 +205,7 @@ async def test_the_largest_envelope(devices, tmp_path):
     """An envelope of just the largest frame is kept; one byte more is refused here, and costs nobody the connection."""
     async with relay_rig.relay(tmp_path, frame=8192) as running:
         link, one = await devices.member(running.port)
-        most = link.max_frame - relay_frames.POST_HEADER
+        most = link.max_frame - frames.POST_HEADER
         link.post(one, 1, sealed(most))
         link.post(one, 2, sealed(most + 1))
         await until(lambda: one.of("stored") and one.of("refused"))

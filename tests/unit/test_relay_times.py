@@ -20,7 +20,7 @@ from fake_relay import (
 from masq_relay import frames as relay
 from masq_relay.frames import Code
 from masq_store.core.errors import RelayUnreachable
-from masq_store.engine.relay import connection as conversation
+from masq_store.engine.relay import connection
 from masq_store.engine.relay import link as relay_link
 
 ENVELOPE = bytes(range(48))
@@ -191,7 +191,7 @@ async def test_no_welcome():
     network.answers = False
     link = make_link(network)
     link.enter(member)
-    await settle_for(conversation.WELCOME_SECONDS - 0.5)
+    await settle_for(connection.WELCOME_SECONDS - 0.5)
     assert link.state == "connecting" and not network.socket.over
     await settle_for(0.6)
     assert network.sockets[0].over
@@ -203,13 +203,13 @@ async def test_a_quiet_relay_is_asked():
     member = FakeMember()
     network, link = await linked(member)
     began = now()
-    await settle_for(conversation.SILENCE_SECONDS - 0.5)
+    await settle_for(connection.SILENCE_SECONDS - 0.5)
     assert network.socket.of(relay.Ping) == []
     await settle_for(1)
     assert len(network.socket.of(relay.Ping)) == 1
     await settle_for(3600)
     pings = network.socket.of(relay.Ping)
-    assert len(pings) == len(set(pings)) == (now() - began) // conversation.SILENCE_SECONDS
+    assert len(pings) == len(set(pings)) == (now() - began) // connection.SILENCE_SECONDS
     assert link.state == "open" and len(network.sockets) == 1
 
 
@@ -274,7 +274,7 @@ async def test_another_network_is_noticed_soon():
     assert link.state == "open" and len(network.sockets) == 1
     network.socket.answers = False
     network.online()
-    await settle_for(conversation.QUICK_ANSWER_SECONDS + 1)
+    await settle_for(connection.QUICK_ANSWER_SECONDS + 1)
     assert network.sockets[0].over and link.state == "open"
 
 

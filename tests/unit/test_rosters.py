@@ -28,7 +28,7 @@ from masq_store.core.space.register import Change, Register
 from masq_store.engine.enrolment.port_line import PortLine
 from masq_store.engine.pages.overview import overview
 from masq_store.engine.pages.page_session import METHODS
-from masq_store.engine.partition.app_copy import Copy
+from masq_store.engine.partition.app_copy import AppCopy
 from masq_store.engine.storage.open_space import OpenSpace
 from masq_store.engine.storage.together import write_together
 from masq_store.engine.storage.trash import KEPT_MS
@@ -44,7 +44,7 @@ FACTS = {"approved": True, "generation": 0, "relay": "", "devices": 2}
 
 async def connected(
     passphrase: str = PASSPHRASE, stay: bool = False, **options: Any
-) -> tuple[Rig, Apart, Peer, Copy]:
+) -> tuple[Rig, Apart, Peer, AppCopy]:
     """Return a store, a browser that keeps an app apart from it, a tab of that app, and its copy, all in step."""
     rig, apart, tab = await kept_apart(passphrase, stay, **options)
     copy = apart.partition.copies[APP]
@@ -52,7 +52,7 @@ async def connected(
     return rig, apart, tab, copy
 
 
-async def closed(apart: Apart, copy: Copy) -> None:
+async def closed(apart: Apart, copy: AppCopy) -> None:
     """Close the store's window; the partition knows at once, and not after a silence."""
     apart.cut()
     for asked in list(apart.partition._requests._here.values()):
@@ -75,7 +75,7 @@ async def write(
     await write_together(writer, [(space, lambda: space.core.merge(changes, {who: len(changes)}))])
 
 
-async def hostile(apart: Apart, copy: Copy, rows: dict[str, Any]) -> None:
+async def hostile(apart: Apart, copy: AppCopy, rows: dict[str, Any]) -> None:
     """Another copy of the app writes into the roster, and this one hears it."""
     await write(apart.partition.writer, copy.roster, rows)
     await asyncio.sleep(0.2)  # no time, but as many turns of the loop as it may take
@@ -110,7 +110,7 @@ async def test_no_row_of_a_roster_stops_a_copy(what: str) -> None:
             for of in (id, other, "") for end in ("", "/", "/x"))]  # fmt: skip
     await hostile(apart, copy, dict.fromkeys(keys, VALUES[what]))
     assert await tab.call("get", "k") == ["v"]
-    await rig.engine.person.set_lock_minutes(7)
+    await rig.engine.commands.set_lock_minutes(7)
     await until(lambda: copy.policy.minutes == 7)
     apart.cut()
     await apart.restart()
@@ -166,7 +166,7 @@ def test_a_roster_says_the_strictest_of_what_is_in_it() -> None:
 async def test_a_roster_takes_no_lock_off() -> None:
     """What another copy writes makes no lock looser, neither of what was granted nor of what was heard since."""
     rig, apart, _, copy = await connected()
-    await rig.engine.person.set_lock_minutes(5)
+    await rig.engine.commands.set_lock_minutes(5)
     await until(lambda: copy.policy.minutes == 5)
     apart.cut()
     await hostile(apart, copy, {f"policy/{copy.identity}": LOOSE, f"locks/{copy.identity}": LOOSE})
@@ -185,7 +185,7 @@ async def test_a_window_makes_a_copy_looser_again() -> None:
     rig, apart, _, copy = await connected()
     await hostile(apart, copy, {f"policy/{copy.identity}": {**LOOSE, "stay": False, "minutes": 1}})
     assert copy.policy.minutes == 1
-    await rig.engine.person.set_stay_unlocked(True, PASSPHRASE)
+    await rig.engine.commands.set_stay_unlocked(True, PASSPHRASE)
     await until(lambda: copy.policy.stay and copy.policy.minutes == 0)
     assert opens_by_itself(apart)
     apart.cut()
@@ -280,7 +280,7 @@ LAST = (MAX_MS, MAX_COUNTER)
 """The last stamp there is: nothing can be written over it."""
 
 
-async def poisoned(rig: Rig, apart: Apart, copy: Copy, rows: dict[str, Any]) -> None:
+async def poisoned(rig: Rig, apart: Apart, copy: AppCopy, rows: dict[str, Any]) -> None:
     """Another copy has written the last word under these keys, for the store and the copy alike."""
     await write(rig.engine.writer, await in_the_store(rig), rows, LAST)
     if copy.line is None or not copy.line.open:
@@ -299,9 +299,9 @@ async def test_a_withdrawal_is_said_whatever_stands_in_the_roster(tmp_path: Path
         await until(lambda: copy.state == "live")
         rows = {"app": FACTS | {"relay": running_url(running)}, f"policy/{copy.identity}": LOOSE}
         await poisoned(rig, apart, copy, {**rows, f"removed/{copy.identity}": None})
-        await rig.engine.person.set_lock_minutes(5)
+        await rig.engine.commands.set_lock_minutes(5)
         await until(lambda: copy.policy.minutes == 5)
-        await rig.engine.person.withdraw(APP)
+        await rig.engine.commands.withdraw(APP)
         await tab.status(state="unregistered")
         await until(lambda: not apart.partition.copies)
         assert not any(each["unheard"] for each in (await overview(rig.engine.parts))["copies"])
@@ -352,7 +352,7 @@ async def test_where_a_roster_has_no_room_the_person_is_told_who_has_not_heard()
     space.core.max_keys = room
     await rig.page().call("set_lock_minutes", 6)
     await until(lambda: not rig.engine.parts.rosters.unheard(copy.identity, APP))
-    await rig.engine.person.withdraw(APP)
+    await rig.engine.commands.withdraw(APP)
 
 
 @pytest.mark.parametrize("where", ["the store", "the copy"])
@@ -374,7 +374,7 @@ async def test_a_roster_that_cannot_be_read_is_told_anew(where: str) -> None:
     await again.status(state="ready")
     await apart.connect(again)
     assert await again.call("get", "k") == ["v"]
-    await rig.engine.person.withdraw(APP)
+    await rig.engine.commands.withdraw(APP)
     await again.status(state="unregistered")
 
 
@@ -382,13 +382,13 @@ async def test_what_somebody_makes_looser_is_said_again() -> None:
     """A copy that was away hears what its person has decided, also where another copy has written over it since."""
     rig, apart, _, copy = await connected()
     apart.cut()
-    await rig.engine.person.set_lock_minutes(5)
+    await rig.engine.commands.set_lock_minutes(5)
     space = await in_the_store(rig)
     key = f"policy/{copy.identity}"
     await until(lambda: (policy := roster.read_policy(space.core.text(key))) and policy.minutes == 5)
     await write(rig.engine.writer, space, {key: LOOSE})
     await until(lambda: (policy := roster.read_policy(space.core.text(key))) and policy.minutes == 5)
-    await rig.engine.person.withdraw(APP)
+    await rig.engine.commands.withdraw(APP)
     await until(lambda: (facts := roster.read_facts(space.core.text("app"))) and not facts.approved)
     await write(rig.engine.writer, space, {"app": FACTS})
     await until(lambda: (facts := roster.read_facts(space.core.text("app"))) and not facts.approved)
@@ -404,7 +404,7 @@ async def test_what_somebody_makes_looser_is_said_again() -> None:
 
 
 @asynccontextmanager
-async def by_relay(tmp_path: Path, **options: Any) -> AsyncIterator[tuple[Rig, Apart, Peer, Copy, Any]]:
+async def by_relay(tmp_path: Path, **options: Any) -> AsyncIterator[tuple[Rig, Apart, Peer, AppCopy, Any]]:
     """A copy that no window of the store is open for: it hears by a relay."""
     async with relay(tmp_path) as running:
         rig, apart, tab, copy = await connected(
@@ -452,7 +452,7 @@ async def test_lock_now_locks_a_copy_at_whose_roster_nothing_can_be_said() -> No
     space.core.max_keys = 0
     await poisoned(rig, apart, copy, {f"policy/{copy.identity}": LOOSE})
     rig.backend.disk.quota = 0
-    await rig.engine.person.lock()
+    await rig.engine.commands.lock()
     assert rig.engine.profile is None
     await tab.status(state="locked")
 
@@ -464,7 +464,7 @@ async def test_lock_now_does_not_wait_for_a_relay_that_is_away(tmp_path: Path) -
         await running.relay.stop()
         await until(lambda: rig.engine.parts.sync.state(APP) == "offline")
         async with asyncio.timeout(seconds(2)):
-            await rig.engine.person.lock()
+            await rig.engine.commands.lock()
         assert tab.statuses()[-1]["state"] == "ready"
 
 
@@ -488,7 +488,7 @@ async def test_what_is_not_synced_here_leaves_the_copy_here_neither(tmp_path: Pa
         await tab.status(sync="live", waiting=0)
 
 
-Reached = Callable[[Rig, Apart, Copy], bool]
+Reached = Callable[[Rig, Apart, AppCopy], bool]
 
 SETTINGS: dict[str, tuple[list[Any], Reached]] = {
     "change_passphrase": (["", PASSPHRASE], lambda rig, apart, copy: copy.policy.minutes == 5),
@@ -535,7 +535,7 @@ def test_each_setting_reaches_a_copy(name: str, way: str, tmp_path: Path) -> Non
     """By the line to a window of the store, and by the relay where none is open."""
     arguments, reached = SETTINGS[name]
 
-    async def decide(rig: Rig, apart: Apart, tab: Peer, copy: Copy, running: Any = None) -> None:
+    async def decide(rig: Rig, apart: Apart, tab: Peer, copy: AppCopy, running: Any = None) -> None:
         page, active = rig.page(), rig.engine.vault.active
         assert active is not None
         stand = {"copy": copy.identity, "profile": active["id"]}
@@ -602,7 +602,7 @@ async def test_a_roster_holds_nothing_but_what_the_threat_model_lists() -> None:
     other = await Apart(rig).start()
     await other.connect(other.app())
     await rig.engine.device_commands.remove(other.partition.copies[APP].identity)
-    await rig.engine.person.withdraw(APP)
+    await rig.engine.commands.withdraw(APP)
     await until(lambda: not apart.partition.copies and not other.partition.copies)
     rows = dict((await in_the_store(rig)).core.items(""))
     assert {roster.subject_of(key) for key in rows} == rows.keys()

@@ -96,8 +96,8 @@ async def test_an_app_has_all_rights_on_its_own_space() -> None:
     access = access_of(owner)
     assert (*access.ref, access.rights, access.prefix) == ("app", APP, 0, ALL, "")
     assert access.core is access.space.core
-    await rig.engine.person.withdraw(APP)
-    await rig.engine.person.erase(APP)
+    await rig.engine.commands.withdraw(APP)
+    await rig.engine.commands.erase(APP)
     owner = await rig.approved()
     assert access_of(owner).ref.generation == 1
     assert await owner.call("keys", "") == []

@@ -22,7 +22,7 @@ from masq_store.core.enrolment.link_machine import NOT_NOW, REPLY_MS, Granting, 
 from masq_store.core.pairing import messages as wire
 from masq_store.core.pairing.machine import LINK_MS, PERSON_MS
 from masq_store.engine.pairing.meeting import CONNECT_MS
-from masq_store.engine.partition import pasted_links as severed
+from masq_store.engine.partition import pasted_links
 from masq_store.native.websocket import NativeNetwork
 
 pytestmark = pytest.mark.real_time
@@ -99,7 +99,7 @@ class Window:
         """Close it."""
         [session] = [page for page in self.rig.engine.connected.pages if page._port is self.peer.port]
         self.rig.engine.page_gone(session)
-        self.rig.engine.person.popup_gone(self.nonce)
+        self.rig.engine.commands.popup_gone(self.nonce)
 
 
 class Scene:
@@ -384,7 +384,7 @@ async def test_a_window_that_was_in_reach_and_closed_is_an_answer(
     s: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The page knows that it is not cut off: no link is asked for, and the app hears that the window closed."""
-    monkeypatch.setattr(severed, "CLOSED_SECONDS", 0.01)
+    monkeypatch.setattr(pasted_links, "CLOSED_SECONDS", 0.01)
     page = Page(s.apart)
     await page.tab.status(state="unregistered")
     assert await page.tab.call("severed", True) is None
@@ -395,8 +395,8 @@ async def test_a_window_that_was_in_reach_and_closed_is_an_answer(
     await page.tab.status(denied="closed")
     s.apart.click(page.tab)  # one that comes just after that is heard all the same
     assert await page.tab.call("severed", True) is None
-    assert await s.rig.engine.person.request(page.session.nonce) is not None
-    assert await s.rig.engine.person.answer(page.session.nonce, True) is True
+    assert await s.rig.engine.commands.request(page.session.nonce) is not None
+    assert await s.rig.engine.commands.answer(page.session.nonce, True) is True
     assert "denied" not in await page.tab.status(state="ready")
     nothing = await page.tab.call("severed", "yes")
     assert nothing[0] == "ProtocolError"
@@ -404,13 +404,15 @@ async def test_a_window_that_was_in_reach_and_closed_is_an_answer(
 
 async def test_a_strip_that_nobody_answers_is_put_off(s: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """Once no link could be used any more it asks for none, and the app hears that the window closed."""
-    monkeypatch.setattr(severed, "STRIP_SECONDS", 0.2)
+    monkeypatch.setattr(pasted_links, "STRIP_SECONDS", 0.2)
     page, _ = await s.severed()
     await page.tab.status(denied="closed")
     await page.shows(None)
-    monkeypatch.setattr(severed, "STRIP_SECONDS", seconds(0.8))  # time enough to make a link and paste it
+    monkeypatch.setattr(
+        pasted_links, "STRIP_SECONDS", seconds(0.8)
+    )  # time enough to make a link and paste it
     page, window = await s.asked()  # a link in use has times of its own
-    await asyncio.sleep(severed.STRIP_SECONDS)
+    await asyncio.sleep(pasted_links.STRIP_SECONDS)
     assert await window.answer(True) is True
     await page.tab.status(state="ready")
 
@@ -431,12 +433,12 @@ async def test_two_tabs_are_served_each(s: Scene, of: str) -> None:
     """While one tab's window asks, another tab's strip asks for its own link, and stays when the first clicks again."""
     if of == "a window":
         first = Page(s.apart)
-        assert await s.rig.engine.person.request(s.apart.click(first.tab))
+        assert await s.rig.engine.commands.request(s.apart.click(first.tab))
     else:
         first, _ = await s.asked()
     second, window = await s.severed()
     if of == "a window":
-        assert await s.rig.engine.person.request(s.apart.click(first.tab))
+        assert await s.rig.engine.commands.request(s.apart.click(first.tab))
         assert second.strips[-1] == {"state": "ask"}
     await second.paste(await window.link())
     await window.question()
@@ -519,8 +521,8 @@ async def test_the_window_reaches_the_page_after_all(s: Scene) -> None:
     page, _ = await s.severed()
     nonce = s.apart.click(page.tab)
     await page.shows(None)
-    await s.rig.engine.person.request(nonce)
-    await s.rig.engine.person.answer(nonce, True)
+    await s.rig.engine.commands.request(nonce)
+    await s.rig.engine.commands.answer(nonce, True)
     await page.tab.status(state="ready")
     asked = len(page.strips)
     assert await page.tab.call("severed") is None
@@ -626,8 +628,8 @@ async def test_in_shared_mode_nothing_changes(s: Scene) -> None:
     await tab.status(state="unregistered")
     assert await tab.call("severed") is None
     session: Any = tab.session  # type: ignore[attr-defined]
-    assert (await s.rig.engine.person.request(session.nonce))["origin"] == APP
-    await s.rig.engine.person.answer(session.nonce, True)
+    assert (await s.rig.engine.commands.request(session.nonce))["origin"] == APP
+    await s.rig.engine.commands.answer(session.nonce, True)
     assert (await tab.status(state="ready"))["access"] == "shared"
     assert await tab.call("severed") is None
     assert await tab.call("increment", "n", 1) == 1

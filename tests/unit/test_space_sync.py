@@ -11,7 +11,7 @@ from relay_rig import relay
 from space_sync_rig import Device, alike, stop, together, url
 from sync_insider import Insider
 
-from masq_store.engine.sync import room_sync as space_sync
+from masq_store.engine.sync import room_sync
 
 pytestmark = pytest.mark.real_time
 
@@ -37,7 +37,7 @@ async def test_each_change_is_posted_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     """The log gets one envelope for each write, of whichever device: nobody posts again what another has posted."""
-    monkeypatch.setattr(space_sync, "SETTLE_SECONDS", 0.05)
+    monkeypatch.setattr(room_sync, "SETTLE_SECONDS", 0.05)
     async with relay(tmp_path) as running:
         devices = [await Device(url(running)).start() for _ in range(number)]
         for n in range(10):

@@ -17,13 +17,10 @@ from build.places import ROOT
 from masq_store.core.errors import NewerData
 from masq_store.core.space.clock import ZERO, Stamp
 from masq_store.core.space.register import Change, Register
-from masq_store.core.sync import agreement
-from masq_store.core.sync import machine as sync
-from masq_store.core.sync import member_claims as claims
+from masq_store.core.sync import agreement, machine, member_claims
 from masq_store.core.sync.envelope import Header, encode_header
 from masq_store.core.sync.messages import Changes, State, Trimmed
-from masq_store.engine.sync import room_sync as space_sync
-from masq_store.engine.sync import snapshot
+from masq_store.engine.sync import room_sync, snapshot
 from masq_store.engine.sync.digest import digest_of
 from masq_store.native.crypto import NativeCrypto
 
@@ -36,7 +33,7 @@ LIAR = "ab" * 8
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let devices come again soon."""
     for name in ("AGAIN_SECONDS", "TORN_SECONDS", "ANSWER_SECONDS", "SETTLE_SECONDS"):
-        monkeypatch.setattr(space_sync, name, 0.2)
+        monkeypatch.setattr(room_sync, name, 0.2)
     monkeypatch.setattr(agreement, "HUSH_SECONDS", 0.2)
     monkeypatch.setattr(agreement, "MOST_HUSH_SECONDS", 0.4)
 
@@ -256,10 +253,10 @@ async def test_nothing_that_must_cross_is_larger_than_a_frame(
 ) -> None:
     """However long a member makes vectors or counters: a hole can be asked about, and a new relay gets everything."""
     counter = what == "a counter of large parts"
-    for module in (sync, snapshot) if not counter else ():
+    for module in (machine, snapshot) if not counter else ():
         monkeypatch.setattr(module, "MOST_NAMED", 40)
         monkeypatch.setattr(module, "PIECE_BYTES", 1500)
-    monkeypatch.setattr(claims, "MOST_UNSEEN", 160)
+    monkeypatch.setattr(member_claims, "MOST_UNSEEN", 160)
     frame = 1 << 20 if counter else 4096  # less than the whole vector takes
     (tmp_path / "one").mkdir()
     (tmp_path / "two").mkdir()

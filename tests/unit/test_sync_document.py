@@ -7,28 +7,26 @@ import re
 import runpy
 from pathlib import Path
 
-from masq_store.core.crypto import key_schedule as keys
-from masq_store.core.space import row_rules as entries
+from masq_store.core.crypto import key_schedule
+from masq_store.core.space import row_rules
 from masq_store.core.space.clock import MAX_COUNTER, MAX_MS
-from masq_store.core.sync import envelope, room_log
-from masq_store.core.sync import machine as sync
+from masq_store.core.sync import envelope, machine, room_log
 from masq_store.core.sync import messages as sync_wire
 from masq_store.core.sync.envelope import Header, encode_header
 from masq_store.core.sync.messages import Changes, Check, Here, State, Trimmed
-from masq_store.engine.sync import room_sync as space_sync
-from masq_store.engine.sync import snapshot
+from masq_store.engine.sync import room_sync, snapshot
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "protocol.md").read_text("utf-8").partition("## Devices of one space")[2]
 FLOWING = " ".join(TEXT.split())
 LABELS = (
-    keys.HOME_SPACE,
-    keys.SPACE_SECRET,
-    keys.ROOM,
-    keys.EPOCH,
-    keys.ROOM_TOKEN,
-    keys.SENDER,
-    keys.ENVELOPE,
+    key_schedule.HOME_SPACE,
+    key_schedule.SPACE_SECRET,
+    key_schedule.ROOM,
+    key_schedule.EPOCH,
+    key_schedule.ROOM_TOKEN,
+    key_schedule.SENDER,
+    key_schedule.ENVELOPE,
 )
 
 
@@ -49,7 +47,7 @@ def test_the_states_are_those_of_the_machine() -> None:
         tuple(cell.strip("`") for cell in row[:3]) for row in rows("| state | moved on by | to | meaning |")
     ]
     expected = [
-        (state, event, after) for state, moves in sync.MOVES.items() for event, after in moves.items()
+        (state, event, after) for state, moves in machine.MOVES.items() for event, after in moves.items()
     ]
     assert found == expected
 
@@ -95,12 +93,12 @@ def test_the_keys_are_those_of_the_code() -> None:
     table = {row[0]: row[2:] for row in rows("| key | made from | info | bytes |")}
     assert set(re.findall(r"`(masq/v1/[\w-]+)`", TEXT)) == set(LABELS)
     for name, label, size in (
-        ("home space's secret", keys.HOME_SPACE, keys.SECRET_BYTES),
-        ("app's space's secret", keys.SPACE_SECRET, keys.SECRET_BYTES),
-        ("room's id", keys.ROOM, keys.ROOM_BYTES),
-        ("epoch secret", keys.EPOCH, keys.SECRET_BYTES),
-        ("room's access token", keys.ROOM_TOKEN, keys.TOKEN_BYTES),
-        ("sender's key", keys.SENDER, keys.KEY_BYTES),
+        ("home space's secret", key_schedule.HOME_SPACE, key_schedule.SECRET_BYTES),
+        ("app's space's secret", key_schedule.SPACE_SECRET, key_schedule.SECRET_BYTES),
+        ("room's id", key_schedule.ROOM, key_schedule.ROOM_BYTES),
+        ("epoch secret", key_schedule.EPOCH, key_schedule.SECRET_BYTES),
+        ("room's access token", key_schedule.ROOM_TOKEN, key_schedule.TOKEN_BYTES),
+        ("sender's key", key_schedule.SENDER, key_schedule.KEY_BYTES),
     ):
         info, bytes_ = table.pop(name)
         assert f"`{label}`" in info and int(bytes_) == size, name
@@ -111,19 +109,19 @@ def test_the_numbers_are_those_of_the_code() -> None:
     """Bounds, sizes and times of the text are those of the code."""
     assert f"ms above 2^{MAX_MS.bit_length() - 1}" in FLOWING
     assert f"a counter of a stamp above 2^{MAX_COUNTER.bit_length() - 1}" in FLOWING
-    assert f"a number above 2^{entries.MAX_NUMBER.bit_length() - 1}" in FLOWING
+    assert f"a number above 2^{row_rules.MAX_NUMBER.bit_length() - 1}" in FLOWING
     assert f"last {room_log.SESSIONS} sessions" in FLOWING
-    assert f"At most {sync.MOST_IN_FLIGHT} messages" in FLOWING
-    assert f"about {sync.PIECE_BYTES:,} bytes" in FLOWING
-    assert f"{sync.SNAPSHOT_ENTRIES} envelopes and {sync.SNAPSHOT_BYTES:,} bytes" in FLOWING
-    assert f"up to {space_sync.SETTLE_SECONDS:.0f} s" in FLOWING
+    assert f"At most {machine.MOST_IN_FLIGHT} messages" in FLOWING
+    assert f"about {machine.PIECE_BYTES:,} bytes" in FLOWING
+    assert f"{machine.SNAPSHOT_ENTRIES} envelopes and {machine.SNAPSHOT_BYTES:,} bytes" in FLOWING
+    assert f"up to {room_sync.SETTLE_SECONDS:.0f} s" in FLOWING
     assert [int(row[1]) for row in rows("| what | seconds |")] == [
-        space_sync.ANSWER_SECONDS,
-        space_sync.AGAIN_SECONDS,
-        space_sync.TORN_SECONDS,
-        space_sync.KEEP_PLACE_SECONDS,
+        room_sync.ANSWER_SECONDS,
+        room_sync.AGAIN_SECONDS,
+        room_sync.TORN_SECONDS,
+        room_sync.KEEP_PLACE_SECONDS,
     ]
-    assert snapshot.ANSWER_SECONDS == space_sync.ANSWER_SECONDS
+    assert snapshot.ANSWER_SECONDS == room_sync.ANSWER_SECONDS
 
 
 def test_the_vectors_are_what_their_maker_writes() -> None:

@@ -14,7 +14,7 @@ from two_devices import device, pair, paired
 
 from masq.errors import QuotaExceeded
 from masq_store.core.space.space_ref import HOME
-from masq_store.engine.store import profile_sync as sync
+from masq_store.engine.store import profile_sync
 
 pytestmark = pytest.mark.real_time
 
@@ -238,18 +238,18 @@ async def test_a_disk_without_room_at_the_start_is_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where an app's space could not be taken up, it is a little later, without anybody doing anything."""
-    monkeypatch.setattr(sync, "AGAIN_SECONDS", 0.1)
+    monkeypatch.setattr(profile_sync, "AGAIN_SECONDS", 0.1)
     async with relay(tmp_path) as running:
         old = await device(running.port, "Laptop")
         failures = [QuotaExceeded("this device's storage is full", 1)] * 2  # the home space's, and the app's
-        real = sync.ProfileSync._start
+        real = profile_sync.ProfileSync._start
 
         async def start(self: Any, *arguments: Any) -> Any:
             if failures and (len(failures) == 2) is (HOME in arguments):
                 raise failures.pop()
             return await real(self, *arguments)
 
-        monkeypatch.setattr(sync.ProfileSync, "_start", start)
+        monkeypatch.setattr(profile_sync.ProfileSync, "_start", start)
         counter = await old.approved()
         await counter.status(sync="live")
         assert not failures

@@ -15,7 +15,7 @@ from spaces import state
 from sync_between import JOIN, POST, SNAPSHOT, STORED, Between
 
 from masq.errors import QuotaExceeded
-from masq_store.engine.sync import room_sync as space_sync
+from masq_store.engine.sync import room_sync
 
 pytestmark = pytest.mark.real_time
 
@@ -25,7 +25,7 @@ SOON = 0.2  # seconds, in place of half a minute
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let devices come again soon."""
-    monkeypatch.setattr(space_sync, "AGAIN_SECONDS", SOON)
+    monkeypatch.setattr(room_sync, "AGAIN_SECONDS", SOON)
 
 
 async def test_a_full_disk_at_the_receiving_device(tmp_path: Path) -> None:
@@ -145,7 +145,7 @@ async def test_a_relay_that_never_acknowledges(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
     """Where posts or their acknowledgements go astray on a connection that lives, the room is joined anew."""
-    monkeypatch.setattr(space_sync, "ANSWER_SECONDS", SOON)
+    monkeypatch.setattr(room_sync, "ANSWER_SECONDS", SOON)
     async with relay(tmp_path) as running:
         lost = [0]
 

@@ -26,7 +26,7 @@ from masq_store.core.sync import agreement
 from masq_store.core.sync import messages as sync_wire
 from masq_store.core.sync.member_claims import MOST_AHEAD_MS
 from masq_store.core.sync.messages import Changes, Check, State, Trimmed
-from masq_store.engine.sync import room_sync as space_sync
+from masq_store.engine.sync import room_sync
 
 pytestmark = pytest.mark.real_time
 
@@ -39,7 +39,7 @@ TEXT = '"v"'
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let devices come again soon."""
     for name in ("AGAIN_SECONDS", "TORN_SECONDS", "ANSWER_SECONDS", "SETTLE_SECONDS"):
-        monkeypatch.setattr(space_sync, name, 0.2)
+        monkeypatch.setattr(room_sync, name, 0.2)
     monkeypatch.setattr(agreement, "HUSH_SECONDS", 0.2)
     monkeypatch.setattr(agreement, "MOST_HUSH_SECONDS", 0.4)
 

@@ -32,7 +32,7 @@ from sync_between import (
 
 from masq_store.core.errors import NewerData
 from masq_store.core.sync.envelope import HEADER_BYTES
-from masq_store.engine.sync import room_sync as space_sync
+from masq_store.engine.sync import room_sync
 
 pytestmark = pytest.mark.real_time
 
@@ -41,7 +41,7 @@ pytestmark = pytest.mark.real_time
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let devices come again soon."""
     for name in ("AGAIN_SECONDS", "TORN_SECONDS", "ANSWER_SECONDS"):
-        monkeypatch.setattr(space_sync, name, 0.2)
+        monkeypatch.setattr(room_sync, name, 0.2)
 
 
 class Scene:

@@ -14,7 +14,7 @@ from sync_between import CURRENT, ENVELOPE, JOINED, PART, POST, POST_FRONT, Betw
 
 from masq_store.core.sync.machine import SNAPSHOT_BYTES
 from masq_store.core.sync.messages import Check
-from masq_store.engine.sync import room_sync as space_sync
+from masq_store.engine.sync import room_sync
 
 pytestmark = pytest.mark.real_time
 
@@ -80,7 +80,7 @@ async def test_a_restart_reads_only_what_is_new(tmp_path: Path) -> None:
 
 async def test_a_crash_reads_little_twice(tmp_path: Path, monkeypatch) -> None:
     """After a crash what was read since the place was kept is read once more, and no more than that."""
-    monkeypatch.setattr(space_sync, "KEEP_PLACE_SECONDS", 0.1)
+    monkeypatch.setattr(room_sync, "KEEP_PLACE_SECONDS", 0.1)
     async with relay(tmp_path) as running:
         one, two = await Device(url(running)).start(), await Device(url(running)).start()
         for n in range(40):
@@ -153,7 +153,7 @@ async def test_work_goes_on_while_the_log_is_cut_short(tmp_path: Path, monkeypat
     """Snapshots in full work, by several devices, with restarts in between: nothing is lost or counted twice."""
     monkeypatch.setattr("masq_store.core.sync.machine.SNAPSHOT_ENTRIES", 10)
     monkeypatch.setattr("masq_store.core.sync.machine.SNAPSHOT_BYTES", 4_000)
-    monkeypatch.setattr(space_sync, "SETTLE_SECONDS", 0.02)
+    monkeypatch.setattr(room_sync, "SETTLE_SECONDS", 0.02)
     async with relay(tmp_path) as running:
         devices = [await Device(url(running)).start() for _ in range(3)]
         for n in range(300):

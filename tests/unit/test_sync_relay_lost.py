@@ -15,7 +15,7 @@ from relay_rig import BEGINNING, Command, connect, in_thread
 from space_sync_rig import Device, alike, keys_of_the_room, stop, together, url
 from sync_between import ENVELOPE, JOINED, POST, POST_FRONT, STORED, Between
 
-from masq_store.core.sync import machine as sync
+from masq_store.core.sync import machine
 
 pytestmark = pytest.mark.real_time
 
@@ -64,7 +64,7 @@ async def test_a_relay_that_is_killed_has_all_that_it_acknowledged(
 ) -> None:
     """After SIGKILL in full work each envelope that was acknowledged stands at its number, and devices go on."""
     # Where the machine is slow the log grows long before the third kill, and a snapshot would cut it short.
-    monkeypatch.setattr(sync, "SNAPSHOT_ENTRIES", 1 << 30)
+    monkeypatch.setattr(machine, "SNAPSHOT_ENTRIES", 1 << 30)
     running = await started(tmp_path)
     betweens = [Between() for _ in range(3)]
     devices = [await Device(url(running), network=between).start() for between in betweens]

@@ -14,7 +14,7 @@ from sync_between import ENVELOPE, POST, POST_FRONT, Between
 from two_devices import device, pair
 from wire_tap import found_in, kept_by, tap
 
-from masq_store.core.crypto import key_schedule as keys
+from masq_store.core.crypto import key_schedule
 from masq_store.native.crypto import NativeCrypto
 
 pytestmark = pytest.mark.real_time
@@ -56,7 +56,7 @@ async def test_the_relay_sees_nothing_of_a_space(tmp_path: Path) -> None:
         await together(one, two, three)
         texts = [*KEYS, *VALUES, "steps walked", "987654321012", "after it", "all of it is new", "vector"]
         received, kept = seen.plain(), kept_by(tmp_path)
-        secret = await NativeCrypto().hkdf(SECRET, keys.epoch_info(0), 32)
+        secret = await NativeCrypto().hkdf(SECRET, key_schedule.epoch_info(0), 32)
         for content in (received, kept, b"".join(map(bytes, seen.connections))):
             for text in [*texts, SECRET, secret]:
                 assert found_in(content, text) == [], text

@@ -71,7 +71,7 @@ async def test_nothing_of_what_a_person_keeps_is_noted(tmp_path, monkeypatch, ca
         while await one.get(KEYS[1]) != VALUES[1]:
             await asyncio.sleep(0.01)
         for link in new.engine.relays._links.values():
-            link._conversation.end("a test broke it")
+            link._connection.end("a test broke it")
         write = new.engine.backend.write
 
         async def full(puts):

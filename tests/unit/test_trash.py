@@ -238,9 +238,9 @@ async def test_what_a_newer_backup_replaces_waits_in_the_trash() -> None:
     await first.page().call("withdraw", APP, True)
     new = await first.approved(APP)
     await new.call("set", "new", 1)
-    backup = await first.engine.person.write_backup("file")
-    found = await second.engine.person.read_backup(backup, "file")
-    assert (await second.engine.person.restore(found)).moved == [APP]
+    backup = await first.engine.commands.write_backup("file")
+    found = await second.engine.commands.read_backup(backup, "file")
+    assert (await second.engine.commands.restore(found)).moved == [APP]
     await tab.status(state="ready")
     assert await tab.call("keys", "") == ["new"]
     (kept,) = await trash(second)

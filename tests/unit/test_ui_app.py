@@ -22,7 +22,7 @@ from ui_rig import (
 from masq.errors import MasqError, to_wire
 from masq_store.core.errors import DamagedData
 from masq_store.ui import app as pages
-from masq_store.ui.pages import entries as entry_page
+from masq_store.ui.pages import entries
 
 APART = ABOUT | {"registered": False, "apart": True}
 """A request that comes from where the browser keeps apps apart."""
@@ -196,13 +196,13 @@ async def test_entries_come_in_pages_and_by_any_part_of_their_name():
     """Show more adds a page, the search narrows, and what changes is fetched again."""
     engine = Engine(ann())
     app, screen = await opened(engine, ADDRESS)
-    assert screen.page.html.count('data-focus="edit ') == entry_page.SHOWN
+    assert screen.page.html.count('data-focus="edit ') == entries.SHOWN
     await press(app, "show-more")
     await press(app, "show-more")
     assert screen.page.html.count('data-focus="edit ') == 120 and not screen.has('id="show-more"')
     screen.typed = {"search": "K00"}
     app.typed("search")
-    await asyncio.sleep(entry_page.SEARCH_AFTER * 2)
+    await asyncio.sleep(entries.SEARCH_AFTER * 2)
     await settle(app)
     assert screen.page.html.count('data-focus="edit ') == 10
     engine.stored["k000"] = "changed"

@@ -7,7 +7,7 @@ from ui_rig import ABOUT, ADDRESS, BACKUP, KEPT, ORIGIN, Engine, a_profile, open
 
 from masq.errors import MasqError
 from masq_store.core.errors import DamagedBackup
-from masq_store.ui.window import file_transfer as transfer
+from masq_store.ui.window import file_transfer
 
 
 async def choose_file(app, screen, name="a.masq", content=BACKUP):
@@ -68,7 +68,7 @@ async def test_restoring_shows_what_is_in_the_file_and_asks():
     await type_into(app, screen, "look", passphrase="wrong")
     assert screen.has("does not open the backup") and screen.focused == "passphrase"
     assert engine.files["sent"] == BACKUP and len(engine.called("file_piece")) == -(
-        -len(BACKUP) // transfer.PIECE
+        -len(BACKUP) // file_transfer.PIECE
     )
     await type_into(app, screen, "look", passphrase="of the file")
     assert len(engine.called("begin_file")) == 1, "the file is not sent twice"
@@ -175,9 +175,9 @@ async def test_an_export_holds_every_entry_as_plain_json():
 
 def test_a_files_name_holds_letters_and_digits_only():
     """Whatever a profile is called, the name is one that every system takes."""
-    assert transfer.file_name("Ann", "2026-11-22", ending="masq") == "masq-Ann-2026-11-22.masq"
-    assert transfer.file_name('../<a> "b"\n', ending="masq") == "masq-a-b.masq"
-    assert transfer.file_name("Zoë", "", ending="json") == "masq-Zoë.json"
+    assert file_transfer.file_name("Ann", "2026-11-22", ending="masq") == "masq-Ann-2026-11-22.masq"
+    assert file_transfer.file_name('../<a> "b"\n', ending="masq") == "masq-a-b.masq"
+    assert file_transfer.file_name("Zoë", "", ending="json") == "masq-Zoë.json"
 
 
 async def test_an_export_never_holds_two_profiles():

@@ -22,8 +22,7 @@ from masq_store.core.enrolment.link_machine import Granting
 from masq_store.core.pages.schema import OfferedFile
 from masq_store.engine.pages.commands import CHANGES
 from masq_store.engine.pages.page_session import METHODS
-from masq_store.engine.store import device_pairing as pairing
-from masq_store.engine.store import profile_sync as sync
+from masq_store.engine.store import device_pairing, profile_sync
 from masq_store.ui.app import NOTHING
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -549,10 +548,10 @@ def test_the_same_events(played: Played) -> None:
 
 def test_the_same_states() -> None:
     """The states in which tests of pages put a pairing or the sync are those that the engine names."""
-    named = {state for states in pairing._STATES.values() for state in states.values()}
+    named = {state for states in device_pairing._STATES.values() for state in states.values()}
     offered = {state.replace("agreed", "answered") for state in Granting.moves}
     assert named | offered | {"connecting", "done", "ended"} == ui_rig.PAIRING_STATES
-    assert ui_rig.SYNC_STATES == sync.RANKS
+    assert ui_rig.SYNC_STATES == profile_sync.RANKS
 
 
 def test_before_the_engine_has_answered() -> None:

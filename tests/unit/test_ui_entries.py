@@ -8,7 +8,7 @@ from ui_rig import ADDRESS, ORIGIN, Engine, a_profile, opened, press, settle, ty
 
 from masq import messages
 from masq.errors import QuotaExceeded
-from masq_store.ui.text import value_text as editing
+from masq_store.ui.text import value_text
 from masq_store.ui.text.value_text import NotAValue, from_text, to_text
 
 
@@ -81,7 +81,7 @@ def test_every_reason_of_the_parser_is_known():
     for text in ("x", "{1}", '{"a" 1}', "[1 2]", '"a', '"\t"', "1 2"):
         with pytest.raises(NotAValue) as caught:
             from_text(text)
-        assert editing.UNKNOWN not in caught.value.sentence
+        assert value_text.UNKNOWN not in caught.value.sentence
 
 
 async def test_an_entry_is_edited():

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import pytest
 
-from masq_store.ui.text import formatting as readable
+from masq_store.ui.text import formatting
 
 NOW = datetime(2026, 11, 22, 15, 30)
 
@@ -30,7 +30,7 @@ def ms(when):
 )
 def test_sizes(amount, said):
     """Sizes have two figures and a unit."""
-    assert readable.size(amount) == said
+    assert formatting.size(amount) == said
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_sizes(amount, said):
 )
 def test_moments(when, said):
     """What was a moment ago is told so, what was long ago by its day."""
-    assert readable.moment(ms(when), ms(NOW)) == said
+    assert formatting.moment(ms(when), ms(NOW)) == said
 
 
 @pytest.mark.parametrize(
@@ -72,34 +72,34 @@ def test_moments(when, said):
 )
 def test_values(packed, kind, text):
     """Each kind of value, the tagged ones included, has a readable form; a bad tag is shown as it is."""
-    assert readable.value(packed) == (kind, text, False)
+    assert formatting.value(packed) == (kind, text, False)
 
 
 def test_an_enormous_number_is_still_shown():
     """A number past Python's limit of decimal digits is shown in another base, not refused."""
-    shown = readable.value({"$int": "f" * 20_000})
+    shown = formatting.value({"$int": "f" * 20_000})
     assert shown.text.startswith("0xffff") and shown.cut
 
 
 def test_an_enormous_number_inside_a_record_is_still_shown():
     """The same inside other values."""
-    assert "0xffff" in readable.value({"a": [{"$int": "f" * 20_000}]}).text
+    assert "0xffff" in formatting.value({"a": [{"$int": "f" * 20_000}]}).text
 
 
 def test_a_long_text_is_cut_until_asked_for():
     """A long text is cut, and whole when asked for."""
     text = "word " * 1000
-    short = readable.value(text)
-    assert short.cut and len(short.text) == readable.CUT
-    assert readable.value(text, whole=True) == ("text", text, False)
+    short = formatting.value(text)
+    assert short.cut and len(short.text) == formatting.CUT
+    assert formatting.value(text, whole=True) == ("text", text, False)
 
 
 def test_many_lines_are_cut():
     """A text of many short lines is cut by lines."""
-    assert readable.value("a\n" * 50).text.count("\n") == readable.CUT_LINES - 1
+    assert formatting.value("a\n" * 50).text.count("\n") == formatting.CUT_LINES - 1
 
 
 def test_what_cannot_be_seen_is_written_out():
     """Control characters and those that turn the text's direction cannot hide in keys or values."""
-    assert readable.key("a\0b\n\u202ec") == "a\\x00b\\x0a\\u202ec"
-    assert readable.value("a\0b\n\u202ec").text == "a\\x00b\n\\u202ec"
+    assert formatting.key("a\0b\n\u202ec") == "a\\x00b\\x0a\\u202ec"
+    assert formatting.value("a\0b\n\u202ec").text == "a\\x00b\n\\u202ec"

@@ -10,7 +10,7 @@ from ui_rig import ABOUT, COPY, COUNTER, FAR_COPY, Engine, a_profile, opened, pr
 
 from masq.errors import MasqError
 from masq_store.ui import app as ui_app
-from masq_store.ui.text import translation as words
+from masq_store.ui.text import translation
 
 WRONG = "This passphrase does not open your store."
 
@@ -171,7 +171,7 @@ async def test_choices_count_at_once_and_go_back_when_refused():
 async def test_language_and_theme_are_remembered_and_said():
     """Both are kept in the browser under the names that the boot script knows, and hold at once."""
     with french():
-        words.use("en")
+        translation.use("en")
         app, screen = await opened(two(), "#/settings")
         await choose(app, screen, "language", "fr")
         assert screen.has("Réglages") and screen.kept["masq/language"] == "fr"
@@ -184,7 +184,7 @@ async def test_language_and_theme_are_remembered_and_said():
 async def test_what_happened_lately_is_shown_and_copied_where_it_is_noted():
     """A box of this browser switches it on; before anything has happened the page says so."""
     with french():
-        words.use("en")
+        translation.use("en")
         engine = two()
         app, screen = await opened(engine, "#/settings")
         assert screen.has("What happened lately") and not screen.has("trace-lines")

@@ -21,7 +21,7 @@ from masq_store.core.errors import (
     PairingRefused,
     PairingUsedTwice,
 )
-from masq_store.ui.html import paste_strip as strip
+from masq_store.ui.html import paste_strip
 from masq_store.ui.text.error_sentences import LINKED
 
 NONCE = "ab" * 16
@@ -133,15 +133,15 @@ async def test_a_window_that_is_not_cut_off_makes_no_link():
 
 def test_the_strip():
     """The frame asks, waits and tells in the person's language, and shows a field only where it can be used."""
-    asks = strip.draw("ask", None, "https://store.example/style.css", ["en"])
+    asks = paste_strip.draw("ask", None, "https://store.example/style.css", ["en"])
     assert (
         "Paste the link" in asks
         and 'name="link"' in asks
         and 'href="https://store.example/style.css"' in asks
     )
     for state in ("look", "wait"):
-        assert 'type="text"' not in strip.draw(state, None, "", ["en"])
-    ended = strip.draw("end", PairingGone(), "", ["en"])
+        assert 'type="text"' not in paste_strip.draw(state, None, "", ["en"])
+    ended = paste_strip.draw("end", PairingGone(), "", ["en"])
     assert 'lang="en"' in ended and 'role="alert"' in ended and "<input" in ended
 
 
@@ -177,11 +177,11 @@ class Forms(HTMLParser):
 @pytest.mark.parametrize("state", ["ask", "look", "wait", "end"])
 def test_the_strip_can_be_put_off(state):
     """In every state "Not now" sends what no link is, by a form of its own: the frame passes on nothing else."""
-    forms = Forms(strip.draw(state, PairingGone() if state == "end" else None, "", ["en"]))
+    forms = Forms(paste_strip.draw(state, PairingGone() if state == "end" else None, "", ["en"]))
     said = {words: forms.links[form] for words, form in forms.buttons.items()}
     assert said == {"Not now": NOT_NOW} | ({"Connect": "typed"} if state in ("ask", "end") else {})
     with french():
-        assert "Pas maintenant" in strip.draw(state, None, "", ["fr"])
+        assert "Pas maintenant" in paste_strip.draw(state, None, "", ["fr"])
 
 
 @pytest.mark.parametrize("kind", [
@@ -191,16 +191,16 @@ def test_the_strip_can_be_put_off(state):
 def test_every_end_has_words_of_its_own(kind):
     """No sentence about devices is shown to somebody who connects an app; what is unknown is said all the same."""
     assert kind.code in LINKED
-    said = strip.draw("end", kind(), "", ["en"])
+    said = paste_strip.draw("end", kind(), "", ["en"])
     assert "device" not in said and "Add a device" not in said
-    assert "address of a relay" in strip.draw("end", BadRelayAddress(), "", ["en"])
-    assert "It is odd." in strip.draw("end", MasqError("It is odd."), "", ["en"])
+    assert "address of a relay" in paste_strip.draw("end", BadRelayAddress(), "", ["en"])
+    assert "It is odd." in paste_strip.draw("end", MasqError("It is odd."), "", ["en"])
 
 
 def test_french():
     """The strip's sentences are there in French, too."""
     with french():
-        drawn = strip.draw("ask", None, "", ["fr-CA", "en"])
+        drawn = paste_strip.draw("ask", None, "", ["fr-CA", "en"])
     assert "bandeau" in drawn and 'lang="fr"' in drawn
 
 

@@ -6,11 +6,10 @@ from ui_rig import ADDRESS, HERE, ORIGIN, PHONE, RELAY, Engine, a_profile, a_rel
 from ui_rig import type_into as type_in
 
 from masq.errors import InvalidValue
-from masq_store.ui.text import formatting as readable
-from masq_store.ui.text import sync_status as syncing
+from masq_store.ui.text import formatting, sync_status
 
 DOWN = {"state": "offline", "relay": a_relay(RELAY, problem=["X", "It does not answer.", {}])}
-LIVE = syncing.OFF | {"state": "live", "relay": a_relay(RELAY)}
+LIVE = sync_status.OFF | {"state": "live", "relay": a_relay(RELAY)}
 
 
 @pytest.mark.parametrize(
@@ -35,7 +34,7 @@ LIVE = syncing.OFF | {"state": "live", "relay": a_relay(RELAY)}
 )
 def test_one_line_says_how_things_stand(fields, devices, said):
     """Never more than is known: on the relay is not on another device."""
-    assert syncing.state(LIVE | fields, devices) == said
+    assert sync_status.state(LIVE | fields, devices) == said
 
 
 @pytest.mark.parametrize(
@@ -52,7 +51,7 @@ def test_one_line_says_how_things_stand(fields, devices, said):
 )
 def test_an_app_has_a_line_of_its_own(fields, relay, said):
     """Also where its switch is off."""
-    assert syncing.app_state(syncing.APP_OFF | fields, relay, 0) == said
+    assert sync_status.app_state(sync_status.APP_OFF | fields, relay, 0) == said
 
 
 @pytest.mark.parametrize(
@@ -61,7 +60,7 @@ def test_an_app_has_a_line_of_its_own(fields, relay, said):
 )
 def test_a_clock_that_is_off_by_more_than_a_minute_is_named(off_ms, said):
     """Of this device and of others; one that is right, or not known, is not."""
-    for told in (syncing.clock(off_ms), syncing.other_clock(off_ms)):
+    for told in (sync_status.clock(off_ms), sync_status.other_clock(off_ms)):
         assert said in told and bool(told) == bool(said)
 
 
@@ -77,21 +76,21 @@ def test_a_clock_that_is_off_by_more_than_a_minute_is_named(off_ms, said):
 )
 def test_lengths_of_time(ms, said):
     """The largest unit that says it."""
-    assert readable.span(ms) == said
+    assert formatting.span(ms) == said
 
 
 def test_what_was_wrong_is_counted():
     """What was not genuine, what came again, and who held something else are told apart; none is no sentence."""
-    assert syncing.dropped(LIVE) == []
-    said = syncing.dropped(LIVE | {"refused": 1, "repeated": 20, "differed": 3})
+    assert sync_status.dropped(LIVE) == []
+    said = sync_status.dropped(LIVE | {"refused": 1, "repeated": 20, "differed": 3})
     assert [each.split()[0] for each in said] == ["1", "20", "3"]
 
 
 def test_the_states_are_said_in_french():
     """As are the relay's errors."""
     with french():
-        assert syncing.state(LIVE, 2) == "Tout ce qui est ici est sur le relais."
-        assert "relais" in syncing.state(LIVE | DOWN, 2)
+        assert sync_status.state(LIVE, 2) == "Tout ce qui est ici est sur le relais."
+        assert "relais" in sync_status.state(LIVE | DOWN, 2)
 
 
 def ann():

@@ -30,7 +30,7 @@ from masq.errors import to_wire
 from masq_store.core.errors import PairingGone
 from masq_store.ui.html import render, views
 from masq_store.ui.html.views import Edited, Look, Moment, Notice, Panel, Problem
-from masq_store.ui.text import sync_status as syncing
+from masq_store.ui.text import sync_status
 
 EVIL = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>&{{ 7*7 }}"
 PROFILE = Engine(a_profile("Ann", "right")).overview()["profile"] | {
@@ -161,14 +161,14 @@ def an_overview(profile, *apps, **fields):
     mine = {"id": "p", "name": profile["name"], "active": True, "passphrase": profile["passphrase"]}
     known = {"profile": profile, "profiles": [mine, other], "apps": list(apps), "kept": []}
     known |= {"backup": {"due": False, "last_ms": None}, "keeps_keys": "kept", "persistent": False}
-    known |= {"sync": syncing.OFF, "devices": [], "copies": [], "removed": None, "trash": []}
+    known |= {"sync": sync_status.OFF, "devices": [], "copies": [], "removed": None, "trash": []}
     known |= {"build": 7, "version": "0.1.0"} | fields
     return checked(known, Engine().overview())
 
 
 def in_step(**fields):
     """What the engine tells of a profile that is in step, or should be."""
-    return syncing.OFF | {"state": "live", "relay": a_relay(RELAY)} | fields
+    return sync_status.OFF | {"state": "live", "relay": a_relay(RELAY)} | fields
 
 
 def synced_pages(app, name):
@@ -176,7 +176,7 @@ def synced_pages(app, name):
     profile = PROFILE | {"name": name}
     devices = [HERE | {"name": name}, PHONE | {"name": name, "clock_off_ms": 400_000}]
     wrong = {"url": name, "default": RELAY, "own": name, "problem": ["Unknown", name, {}]}
-    states = [syncing.OFF, in_step()]
+    states = [sync_status.OFF, in_step()]
     states += [
         in_step(state=state, relay=wrong, last_ms=5, waiting=2) for state in ("offline", "catching-up")
     ]
@@ -194,7 +194,7 @@ def synced_pages(app, name):
     for panel in ("rename-device", "remove-device"):
         moment = Moment(panel=Panel(panel, PHONE["id"]), problem=Problem(name, "device-name"), slow=True)
         yield "devices", views.devices(here, moment)
-    yield "apps", views.apps(an_overview(profile, app | {"sync": syncing.APP_OFF | {"on": False}}))
+    yield "apps", views.apps(an_overview(profile, app | {"sync": sync_status.APP_OFF | {"on": False}}))
     copies = [each | {"name": name, "device": name, "app": app["origin"]} for each in (COPY, FAR_COPY)]
     copies += [copies[1] | {"id": "ff" * 8, "device": None}]
     for panel in ("", "remove-copy", "withdraw"):

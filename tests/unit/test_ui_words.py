@@ -13,9 +13,7 @@ from build import catalogues
 from masq.errors import InvalidValue, MasqError, QuotaExceeded, StorageUnavailable
 from masq_store.core.errors import NewerBackup, NotABackup, WrongPassphrase
 from masq_store.ui.html import views
-from masq_store.ui.text import error_sentences as sentences
-from masq_store.ui.text import formatting as readable
-from masq_store.ui.text import translation as words
+from masq_store.ui.text import error_sentences, formatting, translation
 
 FILES = catalogues.files()
 SOURCE = {message.id: message for message in catalogues.collect() if message.id}
@@ -40,7 +38,7 @@ def forms(text):
 def test_there_is_french():
     """The original had two languages, and so has this."""
     assert [path.parts[-3] for path in FILES] == ["fr"]
-    assert set(words.LANGUAGES) == {"en", "fr"}
+    assert set(translation.LANGUAGES) == {"en", "fr"}
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.parts[-3])
@@ -78,51 +76,51 @@ def test_pages_speak_french():
 
 def test_numbers_sizes_and_days_are_in_the_readers_language():
     """Groups of digits, decimal marks, units, months and plurals follow the language."""
-    assert words.number(1234567) == "1,234,567"
+    assert translation.number(1234567) == "1,234,567"
     with french():
-        assert words.number(1234567) == "1\u202f234\u202f567"
-        assert readable.size(3_400_000) == "3,4\u00a0Mo"
-        assert readable.size(0) == "0\u00a0octet" and readable.size(2) == "2\u00a0octets"
-        assert readable.day(1_762_171_200_000) == "3 novembre 2025"
-        assert readable.day(1_761_998_400_000) == "1er novembre 2025"
-        assert words.ngettext("{n} entry", "{n} entries", 1) == "1 entrée"
-        assert words.ngettext("{n} entry", "{n} entries", 1200) == "1\u202f200 entrées"
+        assert translation.number(1234567) == "1\u202f234\u202f567"
+        assert formatting.size(3_400_000) == "3,4\u00a0Mo"
+        assert formatting.size(0) == "0\u00a0octet" and formatting.size(2) == "2\u00a0octets"
+        assert formatting.day(1_762_171_200_000) == "3 novembre 2025"
+        assert formatting.day(1_761_998_400_000) == "1er novembre 2025"
+        assert translation.ngettext("{n} entry", "{n} entries", 1) == "1 entrée"
+        assert translation.ngettext("{n} entry", "{n} entries", 1200) == "1\u202f200 entrées"
 
 
 def test_the_browsers_languages_choose():
     """The first language that there is wins; English where there is none."""
     with french():
-        assert words.best(["de", "fr-CA", "en"]) == "fr"
-        assert words.best(["", "en-GB", "fr"]) == "en"
-        assert words.best(["de"]) == "en" == words.best([])
+        assert translation.best(["de", "fr-CA", "en"]) == "fr"
+        assert translation.best(["", "en-GB", "fr"]) == "en"
+        assert translation.best(["de"]) == "en" == translation.best([])
 
 
 def test_an_unknown_language_is_english():
     """What was remembered by another version does no harm."""
-    words.use("xx")
-    assert words.language() == "en"
+    translation.use("xx")
+    assert translation.language() == "en"
 
 
 def test_errors_are_said_in_the_readers_language():
     """By code, with their fields; the engine's own sentence where the code is not known, and in English."""
-    assert sentences.said(QuotaExceeded("the disk")) == str(QuotaExceeded("the disk"))
+    assert error_sentences.said(QuotaExceeded("the disk")) == str(QuotaExceeded("the disk"))
     with french():
-        assert sentences.said(QuotaExceeded("the disk")).startswith("Il n’y a pas assez de place.")
-        assert "(format 9 ; celle-ci lit jusqu’au 1)".replace(" ;", "\u202f;") in sentences.said(
+        assert error_sentences.said(QuotaExceeded("the disk")).startswith("Il n’y a pas assez de place.")
+        assert "(format 9 ; celle-ci lit jusqu’au 1)".replace(" ;", "\u202f;") in error_sentences.said(
             NewerBackup(9, 1)
         )
-        assert "n’est pas une sauvegarde" in sentences.said(NotABackup())
-        assert "n’ouvre pas votre coffre" in sentences.said(WrongPassphrase(3))
+        assert "n’est pas une sauvegarde" in error_sentences.said(NotABackup())
+        assert "n’ouvre pas votre coffre" in error_sentences.said(WrongPassphrase(3))
         assert (
-            sentences.said_of_name(InvalidValue("too odd"))
+            error_sentences.said_of_name(InvalidValue("too odd"))
             == "Ce nom ne convient pas. Choisissez-en un autre."
         )
-        assert sentences.said(MasqError("Something new.")) == "Something new."
+        assert error_sentences.said(MasqError("Something new.")) == "Something new."
 
 
 def test_a_wrong_passphrase_says_the_same_whatever_the_wait():
     """The page counts the time down, so the sentence does not name it."""
-    assert sentences.said(WrongPassphrase(9)) == sentences.said(WrongPassphrase(0))
+    assert error_sentences.said(WrongPassphrase(9)) == error_sentences.said(WrongPassphrase(0))
 
 
 # Nothing in English on a French page ------------------------------------------------------------------------
@@ -140,28 +138,28 @@ CLIENTS = {"AccessDenied", "PopupBlocked"}
 def test_every_error_is_said_in_french(error):
     """Whatever the engine raises: no sentence of its own, which are English, and no part of one."""
     with french():
-        for said in (sentences.said(error), sentences.said_of_link(error)):
+        for said in (error_sentences.said(error), error_sentences.said_of_link(error)):
             if error.code == "OtherPage":
-                said = sentences.said_of_link(error)
+                said = error_sentences.said_of_link(error)
             for value in (str(field) for field in error.fields.values()):
                 said = said.replace(value, "")
             assert not ENGLISH.search(said), said
 
 
-@pytest.mark.parametrize("reason", sorted(sentences.ADVICE))
+@pytest.mark.parametrize("reason", sorted(error_sentences.ADVICE))
 def test_what_can_be_done_about_refused_storage_is_said_in_french(reason):
     """The setting that the engine names, or what it needs, is not left out."""
     with french():
         for error in (StorageUnavailable(reason), StorageUnavailable("it opens nothing", reason)):
-            assert words._(sentences.ADVICE[reason]) in sentences.said(error)
-            assert not ENGLISH.search(sentences.said(error))
+            assert translation._(error_sentences.ADVICE[reason]) in error_sentences.said(error)
+            assert not ENGLISH.search(error_sentences.said(error))
 
 
 def test_advice_is_about_what_is_raised():
     """Each setting and reason that has a French sentence is one that the store's code gives."""
     code = "".join(path.read_text("utf-8") for path in (catalogues.PAGES.parent).rglob("*.py"))
-    told = code.replace(Path(sentences.__file__).read_text("utf-8"), "")
-    assert [reason for reason in sentences.ADVICE if f'"{reason}"' not in told] == []
+    told = code.replace(Path(error_sentences.__file__).read_text("utf-8"), "")
+    assert [reason for reason in error_sentences.ADVICE if f'"{reason}"' not in told] == []
 
 
 @pytest.mark.parametrize(

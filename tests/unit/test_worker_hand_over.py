@@ -311,7 +311,7 @@ async def test_an_app_goes_on_at_the_newer_worker(scenery: Browser, monkeypatch:
         frame.say({"attach": {"id": "1", "origin": APP, "app": about}}, app)
         await until(lambda: older._engine)
         await rig.page().call("create_profile", "Ann", "", True)
-        await rig.engine.person.answer(about["nonce"], True)
+        await rig.engine.commands.answer(about["nonce"], True)
         await frame.hear("admitted")  # it had the port while the app was a stranger
         frame.say({"attach": {"id": "1", "origin": APP, "app": about, "again": 1}}, app)
         app.say({"calls": [[1, "set", "k", 1]]})

@@ -21,10 +21,10 @@ from masq_store.core.errors import (
 from masq_store.core.pages.schema import LinkState, PairingState, SyncState
 from masq_store.core.pairing.device_pairing import read_code
 from masq_store.core.pairing.link import read_link
-from masq_store.core.profile import claims as access
+from masq_store.core.profile import claims
 from masq_store.core.profile.relay_address import check_relay_address
 from masq_store.ui.app import App
-from masq_store.ui.text import sync_status as syncing
+from masq_store.ui.text import sync_status
 from masq_store.ui.window.screen import Room
 
 ORIGIN = "http://counter.localhost:8000"
@@ -40,7 +40,7 @@ COUNTER = CLAIMS | {
     "keys": 120,
     "bytes": 30,
     "tabs": 0,
-    "sync": syncing.APP_OFF,
+    "sync": sync_status.APP_OFF,
 }
 KEPT = {"origin": "https://notes.example", "name": "Notes", "icon": None, "keys": 3, "bytes": 900}
 TRASHED = {
@@ -119,14 +119,14 @@ class Engine:
         self.files = {}
         self.made = False
         self.read = set()
-        self.sync = syncing.OFF | {"state": "live", "relay": a_relay(RELAY)}
+        self.sync = sync_status.OFF | {"state": "live", "relay": a_relay(RELAY)}
         self.devices = [HERE]
         self.copies = []
         self.met = True
         self.removed = None
         self.trash = []
         self.pair = self.refused = None
-        self.app_sync = syncing.APP_OFF | {"state": "live"}
+        self.app_sync = sync_status.APP_OFF | {"state": "live"}
         self.on_event = None
 
     async def call(self, method, *args):
@@ -163,7 +163,7 @@ class Engine:
             "kept": [] if hidden else [checked(app, KEPT) for app in mine["kept"]],
             "backup": {"due": self.due, "last_ms": None if hidden else self.backup_ms},
             "keeps_keys": self.keeps_keys,
-            "sync": checked(self.sync, syncing.OFF),
+            "sync": checked(self.sync, sync_status.OFF),
             "devices": [] if hidden else [checked(one, HERE) for one in self.devices],
             "copies": [] if hidden else [checked(one, COPY) for one in self.copies],
             "removed": self.removed and checked(self.removed, REMOVED),
@@ -174,13 +174,13 @@ class Engine:
         }
 
     def _app(self, app):
-        return checked(app, COUNTER) | {"sync": checked(self.app_sync, syncing.APP_OFF)}
+        return checked(app, COUNTER) | {"sync": checked(self.app_sync, sync_status.APP_OFF)}
 
     # ---- profiles
 
     def create_profile(self, name, passphrase, stay_unlocked):
         """A new profile, open and active."""
-        access.check_profile_name(name)
+        claims.check_profile_name(name)
         self.active = a_profile(name, passphrase, len(self.profiles) + 1)
         self.active |= {"locked": False, "apps": [], "stays_unlocked": stay_unlocked or not passphrase}
         self.profiles.append(self.active)
@@ -210,7 +210,7 @@ class Engine:
         mine = self._mine()
         if name == "bad":
             raise InvalidValue("nobody is called that")
-        mine["name"] = access.check_profile_name(name)
+        mine["name"] = claims.check_profile_name(name)
         return self.overview()
 
     def delete_profile(self, profile_id):
@@ -271,9 +271,9 @@ class Engine:
     def set_lock_minutes(self, minutes, passphrase=""):
         """The choice."""
         mine = self._mine()
-        if access.is_longer(minutes, mine["lock_minutes"]):
+        if claims.is_longer(minutes, mine["lock_minutes"]):
             self._prove(passphrase)
-        if not 0 <= minutes <= access.MAX_LOCK_MINUTES:
+        if not 0 <= minutes <= claims.MAX_LOCK_MINUTES:
             raise InvalidValue("the time must be a whole number of minutes")
         mine["lock_minutes"] = minutes
         return self.overview()
@@ -396,7 +396,7 @@ class Engine:
         """A new name."""
         if name == "bad":
             raise InvalidValue("no device is called that")
-        name = access.check_device_name(name)
+        name = claims.check_device_name(name)
         self._device(device)
         self.devices = [one | {"name": name} if one["id"] == device else one for one in self.devices]
 
@@ -449,8 +449,8 @@ class Engine:
         """A link for an app's page."""
         if self.refused:
             raise self.refused
-        access.check_nonce(nonce)
-        access.check_origin(origin)
+        claims.check_nonce(nonce)
+        claims.check_origin(origin)
         self._meet()
         self.pair = OFFER | {"state": "waiting", "link": APP_LINK, "until_ms": UNTIL_MS}
         return self.pair
@@ -477,7 +477,7 @@ class Engine:
         self._asks("ask-take")
         if name == "bad":
             raise InvalidValue("no device is called that")
-        access.check_device_name(name)
+        claims.check_device_name(name)
         self.pairs("agreed")
         return self.pair
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from masq_store.core.crypto import key_schedule as keys
+from masq_store.core.crypto import key_schedule
 
 HERE = Path(__file__).parent
 ORIGIN = "https://counter.example"
@@ -31,16 +31,16 @@ def hkdf(secret: bytes, info: bytes, size: int, salt: bytes = b"") -> bytes:
 
 
 INFOS = {
-    "journal": keys.journal_info("ab" * 16, RUN),
-    "space-id": keys.space_id_info(ORIGIN, 0),
-    "space-id, next generation": keys.space_id_info(ORIGIN, 1),
-    "home-id": keys.home_id_info(),
-    "space-secret": keys.space_secret_info(ORIGIN, 0),
-    "home-secret": keys.home_secret_info(PROFILE),
-    "approvals": keys.approvals_info(PROFILE),
-    "ticket": keys.ticket_info(PROFILE),
-    "backup": keys.backup_info(),
-    "backup-profile": keys.backup_profile_info(),
+    "journal": key_schedule.journal_info("ab" * 16, RUN),
+    "space-id": key_schedule.space_id_info(ORIGIN, 0),
+    "space-id, next generation": key_schedule.space_id_info(ORIGIN, 1),
+    "home-id": key_schedule.home_id_info(),
+    "space-secret": key_schedule.space_secret_info(ORIGIN, 0),
+    "home-secret": key_schedule.home_secret_info(PROFILE),
+    "approvals": key_schedule.approvals_info(PROFILE),
+    "ticket": key_schedule.ticket_info(PROFILE),
+    "backup": key_schedule.backup_info(),
+    "backup-profile": key_schedule.backup_profile_info(),
 }
 
 RFC_5869 = [  # appendix A, the case whose salt is empty
@@ -61,8 +61,8 @@ LOOK_ALIKE = ["caf\u00e9 \u1e9b\u0323", "cafe\u0301 \u017f\u0323\u0307"]  # the 
 
 def sealed_case(name: str, key: bytes, **more: object) -> dict[str, object]:
     """Return a case in which a key seals a journal record."""
-    nonce = keys.nonce(7)
-    associated = keys.record_data(PROFILE, "ab" * 16, 1, RUN, 7, bytes(16))
+    nonce = key_schedule.nonce(7)
+    associated = key_schedule.record_data(PROFILE, "ab" * 16, 1, RUN, 7, bytes(16))
     plaintext = "masq ✓ \0".encode()
     return {
         "name": name,
@@ -93,7 +93,9 @@ def main() -> None:
     ]
     passphrase = [
         passphrase_case("RFC 7914 section 11", ["Password"], b"NaCl", 80_000),
-        passphrase_case("at full strength", ["correct horse"], bytes(range(16)), keys.PBKDF2_ITERATIONS),
+        passphrase_case(
+            "at full strength", ["correct horse"], bytes(range(16)), key_schedule.PBKDF2_ITERATIONS
+        ),
         passphrase_case("composed and decomposed", LOOK_ALIKE, RUN, 1000),
         passphrase_case("empty", [""], RUN, 1000),
     ]

@@ -22,7 +22,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from masq.errors import MasqError
-from masq_store.core.backup import container as backup_file
+from masq_store.core.backup import container
 from masq_store.core.backup.contents import Backup
 from masq_store.core.errors import WrongPassphrase
 from masq_store.engine.profile.backup import read_backup
@@ -63,8 +63,8 @@ def _run(options: argparse.Namespace) -> int:
     except ImportError:
         return _fail("Opening a backup needs one package more: pip install cryptography.", MISUSED)
     content = Path(options.file).read_bytes()
-    backup_file.decode_head(content)  # nobody is asked for the passphrase of what is no whole backup
-    backup_file.decode_frames(content)
+    container.decode_head(content)  # nobody is asked for the passphrase of what is no whole backup
+    container.decode_frames(content)
     backup = asyncio.run(read_backup(NativeCrypto(), content, _passphrase(options)))
     if options.app is not None and options.app not in backup.spaces:
         known = "\n".join(f"  {origin}" for origin in backup.spaces) or "  none"

@@ -9,9 +9,9 @@ from typing import Any, cast
 
 from masq import messages
 from masq.errors import MasqError, StorageUnavailable, to_wire
-from masq_store.browser import paste_strip as strip
+from masq_store.browser import paste_strip
 from masq_store.browser.client_messages import Enrol, FromClient, Page, ToClient
-from masq_store.browser.ports import web_locks as locks
+from masq_store.browser.ports import web_locks
 from masq_store.browser.ports.message_port import AppPort, BrowserPort, PagePort
 from masq_store.core.profile.claims import nonce_in
 from masq_store.engine.engine import Engine
@@ -195,7 +195,7 @@ class Client:
             port.post(messages.dumps({"masq": messages.PROTOCOL, "error": to_wire(error)}))
             return
         session.on_ticket = lambda ticket: self._tell({"ticket": ticket})
-        session.on_strip = lambda state: self._tell(strip.message(state))
+        session.on_strip = lambda state: self._tell(paste_strip.message(state))
         session.on_reading = lambda: self._tell({"tell": READING})
         session.on_refused = port.refused
         self._app_port = port
@@ -229,11 +229,11 @@ class Client:
         engine.page_gone(session)
         self._clients.drop(self)
         if self.nonce and not self._clients.windows(self.nonce):
-            engine.person.popup_gone(self.nonce)
+            engine.commands.popup_gone(self.nonce)
 
     def _when_gone(self, alive: str, then: Any) -> None:
         async def wait() -> None:
-            await locks.released(f"masq-alive-{alive}")
+            await web_locks.released(f"masq-alive-{alive}")
             then()
 
         self._clients.tasks.start(wait())

@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable
 from typing import Any, TypedDict
 
-from masq_store.browser.ports import web_locks as locks
+from masq_store.browser.ports import web_locks
 from masq_store.engine.tasks import Tasks
 
 PATIENCE_SECONDS = 10
@@ -66,7 +66,7 @@ class EngineLock:
         self._tasks = tasks
         self._step_down = step_down
         self._stolen = stolen
-        self._held: locks.Held | None = None
+        self._held: web_locks.Held | None = None
         self._waiting = False  # for our turn
         self._heard = False  # whoever holds the lock has answered since we asked last
         self._said_busy = False  # since the last look
@@ -80,11 +80,11 @@ class EngineLock:
         self._held = await self._take_turn()
         return None if self._held else self._elsewhere
 
-    async def _take_turn(self) -> locks.Held | None:
-        held = await locks.acquire(self._name, wait=False, stolen=self._stolen)
+    async def _take_turn(self) -> web_locks.Held | None:
+        held = await web_locks.acquire(self._name, wait=False, stolen=self._stolen)
         if held:
             return held
-        waiting = self._tasks.start(locks.acquire(self._name, stolen=self._stolen))
+        waiting = self._tasks.start(web_locks.acquire(self._name, stolen=self._stolen))
         sent_on = self._tasks.start(self._sent_on.wait())
         self._waiting = True
         try:
@@ -92,7 +92,7 @@ class EngineLock:
             while not waiting.done() and not sent_on.done():
                 if silent == LOOKS or busy >= BUSY_LOOKS:
                     waiting.add_done_callback(_pass_on)
-                    return await locks.acquire(self._name, steal=True, stolen=self._stolen)
+                    return await web_locks.acquire(self._name, steal=True, stolen=self._stolen)
                 self._heard = self._said_busy = False
                 self._wish()
                 await asyncio.wait(
@@ -144,7 +144,7 @@ class EngineLock:
         self._channel.postMessage(json.dumps(message))
 
 
-def _pass_on(granted: asyncio.Future[locks.Held | None]) -> None:
+def _pass_on(granted: asyncio.Future[web_locks.Held | None]) -> None:
     """Give back a lock that still comes to us though we no longer wait for it."""
     if not granted.cancelled() and not granted.exception() and (held := granted.result()):
         held.release()

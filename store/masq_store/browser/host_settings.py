@@ -11,7 +11,7 @@ from masq.errors import MasqError
 from masq_store.core.profile import device_name as names
 from masq_store.core.profile.relay_address import check_relay_address
 from masq_store.engine.ports import Backend
-from masq_store.engine.storage import disk_keys as disk
+from masq_store.engine.storage import disk_keys
 
 SAYS = "../store.json"
 """Beside the store's page, seen from the worker's script."""
@@ -31,14 +31,14 @@ async def tell_relay(backend: Backend, tell: Callable[[str], None]) -> None:
 
     First with what it said last, for the times without a network; then, if it says something else now, with that.
     """
-    kept = await backend.read(disk.DEFAULT_RELAY)
+    kept = await backend.read(disk_keys.DEFAULT_RELAY)
     if kept is not None:
         tell(kept.decode())
     said = await _asked()
     if said is not None and said.encode() != kept:
         tell(said)
         with suppress(MasqError):  # a full disk: then it is asked again
-            await backend.write([(disk.DEFAULT_RELAY, said.encode())])
+            await backend.write([(disk_keys.DEFAULT_RELAY, said.encode())])
 
 
 async def _asked() -> str | None:

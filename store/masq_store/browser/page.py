@@ -7,14 +7,13 @@ from typing import Any
 
 from masq.channel import Channel
 from masq.errors import MasqError, from_wire
-from masq_store.browser import knock
-from masq_store.browser import service_worker as offline
+from masq_store.browser import knock, service_worker
 from masq_store.browser.client_messages import ToClient
 from masq_store.browser.ports.message_port import BrowserPort
 from masq_store.core.profile.claims import nonce_in
 from masq_store.engine.tasks import Tasks
 from masq_store.ui import app
-from masq_store.ui.window import update_bar as newer
+from masq_store.ui.window import update_bar
 
 BESIDE = tuple(f'{{"masq":1,"{name}"' for name in ("worker", "tell", "moved", "ticket", "closes"))
 """How the worker's messages begin that are for the window rather than for its pages."""
@@ -33,7 +32,7 @@ async def main(js_port: Any, early: Any) -> None:
         js.queueMicrotask(create_once_callable(flush))
 
     channel = Channel(port.post, later)
-    window = Window(port, channel)
+    window = WorkerNotices(port, channel)
 
     def receive(text: str) -> None:
         if text.startswith(BESIDE):
@@ -56,10 +55,10 @@ async def main(js_port: Any, early: Any) -> None:
         window.tasks.start(knock.at_opener(js_port, nonce))
     await app.start(Link(channel), nonce or None, done)
     # A popup is closed soon, and the page behind it may be all that its person ever opens.
-    window.tasks.start(offline.keep((lambda: None) if nonce else newer.offer))
+    window.tasks.start(service_worker.keep((lambda: None) if nonce else update_bar.offer))
 
 
-class Window:
+class WorkerNotices:
     """What the worker says to the window itself."""
 
     def __init__(self, port: BrowserPort, channel: Channel) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from masq.errors import from_wire
 from masq_store.browser.client_messages import ToClient
-from masq_store.ui.html import paste_strip as strip
+from masq_store.ui.html import paste_strip
 
 
 def message(state: dict[str, Any] | None) -> ToClient:
@@ -18,4 +18,7 @@ def message(state: dict[str, Any] | None) -> ToClient:
         return {"strip": "", "tell": shown}
     error = from_wire(state["error"]) if "error" in state else None
     look = str(js.URL.new("style.css", js.self.location.href).href)
-    return {"strip": strip.draw(state["state"], error, look, list(js.navigator.languages)), "tell": shown}
+    return {
+        "strip": paste_strip.draw(state["state"], error, look, list(js.navigator.languages)),
+        "tell": shown,
+    }

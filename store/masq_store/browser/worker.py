@@ -11,7 +11,7 @@ import time
 from typing import Any
 
 from masq.errors import MasqError
-from masq_store.browser import host_settings as host
+from masq_store.browser import host_settings
 from masq_store.browser.clients import Clients, HandedOver
 from masq_store.browser.engine_lock import PATIENCE_SECONDS, EngineLock
 from masq_store.browser.engine_start import started
@@ -96,7 +96,9 @@ class Worker:
         else:
             self._lock.say_who_serves()  # to those that asked while we were starting
             if isinstance(self._engine, Engine):
-                self._engine.soon(host.tell_relay(self._engine.backend, self._engine.set_default_relay))
+                self._engine.soon(
+                    host_settings.tell_relay(self._engine.backend, self._engine.set_default_relay)
+                )
         finally:
             if self._engine is None:
                 self._lock.release()  # for a worker that fares better
@@ -131,7 +133,7 @@ class Worker:
             build=self._build,
             failed=self._disk_failed,
             network=BrowserNetwork(),
-            device_name=host.device_name(),
+            device_name=host_settings.device_name(),
         )
 
     async def _vanish(self, backend: IndexedDB) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from masq_store.core.errors import StorageFailed, UnreadableData
 from masq_store.core.profile import claims
-from masq_store.engine.pages.commands import Person
+from masq_store.engine.pages.commands import Commands
 from masq_store.engine.pages.device_commands import DeviceCommands
 from masq_store.engine.pages.page_session import PageSession
 from masq_store.engine.ports import Backend, Crypto, Network, Port
@@ -85,9 +85,9 @@ class Engine:
             trace=self.trace,
         )
         self.parts = Parts(services, default_relay, persistent, version, build)
-        self.rest = self.parts.rest
+        self.auto_lock = self.parts.auto_lock
         self.enrolments = self.parts.enrolments
-        self.person = Person(self.parts)
+        self.commands = Commands(self.parts)
         self.device_commands = DeviceCommands(self.parts)
 
     @property
@@ -104,7 +104,7 @@ class Engine:
         """
         await self.vault.check()
         await self.backend.claim()
-        await self.rest.sweep()
+        await self.auto_lock.sweep()
         await self.vault.load()  # after the claim: nobody else can make a profile any more
         async with self.parts.active.changing:
             await self.parts.expiry.erase()
@@ -131,7 +131,7 @@ class Engine:
             self.enrolments.end()
             await self.parts.sync.closing()
             await self.writer.idle()
-            self.rest.stop()
+            self.auto_lock.stop()
             self.parts.expiry.stop()
             if self.relays:
                 self.relays.close()
@@ -150,7 +150,7 @@ class Engine:
     ) -> AppSession:
         """Take up an app's port. Raises ProtocolError where origin or description cannot be right.
 
-        `ticket`: what the frame has kept of an engine before this one, see `Rest`.
+        `ticket`: what the frame has kept of an engine before this one, see `AutoLock`.
         """
         claims.check_origin(origin)
         claims.check_nonce(nonce)
@@ -177,7 +177,7 @@ class Engine:
     def _without_window(self, session: AppSession) -> None:
         apps, pages = self.connected.apps, self.connected.pages
         if session in apps and not apps.paused and not any(page.nonce == session.nonce for page in pages):
-            self.person.popup_gone(session.nonce)
+            self.commands.popup_gone(session.nonce)
 
     def detach(self, session: AppSession) -> None:
         """Forget an app's session: its page has gone."""
@@ -187,12 +187,12 @@ class Engine:
 
     def page(self, port: Port, ticket: Any = None) -> PageSession:
         """Take up the port of one of the store's own pages. `ticket`: as for `attach`."""
-        session = PageSession(self.parts, self.person, self.device_commands, port)
+        session = PageSession(self.parts, self.commands, self.device_commands, port)
         self.connected.pages.add(session)
-        if self.rest.fits(ticket):
-            self.soon(self.rest.offer(ticket))
-        elif self.rest.sweeping:
-            self.soon(self.rest.sweep())
+        if self.auto_lock.fits(ticket):
+            self.soon(self.auto_lock.offer(ticket))
+        elif self.auto_lock.sweeping:
+            self.soon(self.auto_lock.sweep())
         return session
 
     def page_gone(self, session: PageSession) -> None:
@@ -206,8 +206,8 @@ class Engine:
 
     async def _arrive(self, session: AppSession, ticket: Any) -> None:
         try:
-            if self.rest.fits(ticket):
-                await self.rest.offer(ticket)
+            if self.auto_lock.fits(ticket):
+                await self.auto_lock.offer(ticket)
         except StorageFailed:
             raise  # `soon` tells of it, and the app stays waiting for the engine after this one
         except BaseException:

@@ -27,7 +27,7 @@ from masq.store import Store
 from masq_store.engine.engine import Engine
 from masq_store.engine.ports import Network
 from masq_store.engine.sessions.app_session import AppSession
-from masq_store.native import pairing_dialog as pairing
+from masq_store.native import pairing_dialog
 from masq_store.native.crypto import NativeCrypto
 from masq_store.native.device_folder import hold
 from masq_store.native.local_port import LocalPort
@@ -146,11 +146,11 @@ class Device:
 
     async def create_profile(self, name: str, passphrase: str = "", stay_unlocked: bool = True) -> None:
         """Make a profile and open it. Without a passphrase it stays unlocked. Raises InvalidValue."""
-        await self.engine.person.create_profile(name, passphrase, stay_unlocked)
+        await self.engine.commands.create_profile(name, passphrase, stay_unlocked)
 
     async def unlock(self, passphrase: str, stay_unlocked: bool = False) -> None:
         """Open the active profile. Raises WrongPassphrase."""
-        await self.engine.person.unlock(passphrase, stay_unlocked)
+        await self.engine.commands.unlock(passphrase, stay_unlocked)
 
     async def take_profile(
         self,
@@ -167,7 +167,7 @@ class Device:
         of that name: yes only once the other device has said that the digits are right.
         Returns once what the relay has of it is here. Raises the error that ended the pairing.
         """
-        return await pairing.take_profile(
+        return await pairing_dialog.take_profile(
             self.engine, link, self.name, show_code, agree, passphrase, stay_unlocked
         )
 
@@ -186,7 +186,7 @@ class Device:
         `passphrase`: the profile's, where it has one. Raises PassphraseNeeded, WrongPassphrase, Locked, NoRelay, and
         the error that ended the pairing.
         """
-        return await pairing.add_device(self.engine, store, show_link, ask_code, passphrase)
+        return await pairing_dialog.add_device(self.engine, store, show_link, ask_code, passphrase)
 
     # Apps --------------------------------------------------------------------------------------------------
 
@@ -197,7 +197,7 @@ class Device:
         """
         session = self._attach(LocalPort(), origin, name, description, icon)
         try:
-            await self.engine.person.answer(session.nonce, True)
+            await self.engine.commands.answer(session.nonce, True)
         finally:
             self.engine.detach(session)
 

@@ -22,9 +22,9 @@ from masq.errors import MasqError
 from masq.messages import JsonObject
 from masq_store.core.crypto.key_schedule import ID_BYTES, SECRET_BYTES
 from masq_store.core.errors import BackupError, DamagedBackup, NewerBackup, NewerData
-from masq_store.core.profile import claims as access
+from masq_store.core.profile import claims
 from masq_store.core.profile.registrations import Registration, registrations
-from masq_store.core.space import codec as journal
+from masq_store.core.space import codec
 from masq_store.core.space.register import Change, Row, effective_text, row_change
 from masq_store.core.space.row_rules import check_rows
 
@@ -152,7 +152,7 @@ def encode_space(space: SavedSpace) -> Iterator[bytes]:
     head = {"origin": space.origin, "generation": space.generation, "vector": space.vector}
     yield _encode(SPACE, {**head, "slices": len(slices)})
     for rows in slices:
-        yield bytes((ROWS,)) + journal.encode_checkpoint(rows)
+        yield bytes((ROWS,)) + codec.encode_checkpoint(rows)
 
 
 def encode_end(spaces: int) -> bytes:
@@ -182,7 +182,7 @@ def _decode(contents: Sequence[bytes]) -> Backup:
         rows: list[Row] = []
         for content in contents[at + 1 : last + 1]:
             _check(content[:1] == bytes((ROWS,)))
-            rows += journal.decode_checkpoint(content[1:])[0]
+            rows += codec.decode_checkpoint(content[1:])[0]
         spaces.append(_space(head, rows))
         at = last + 1
     _check(at == len(contents) - 1 and _json(contents[at], END)["spaces"] == len(spaces) > 0)
@@ -197,7 +197,7 @@ def _manifest(head: JsonObject) -> Manifest:
     if _count(head["format"]) > FORMAT:
         raise NewerBackup(head["format"], FORMAT)
     _check(head["format"] > 0 and _MARK.fullmatch(head["mark"]) is not None)
-    _check(access.check_profile_name(head["name"]) == head["name"])
+    _check(claims.check_profile_name(head["name"]) == head["name"])
     secret = head["home_secret"]
     if secret is not None:
         _check(_SECRET.fullmatch(secret) is not None)

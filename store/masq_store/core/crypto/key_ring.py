@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from masq_store.core.crypto import key_schedule as keys
+from masq_store.core.crypto import key_schedule
 from masq_store.core.crypto.primitives import Primitives
 from masq_store.core.space.space_ref import SpaceRef
 
@@ -47,18 +47,22 @@ class KeyRing(ABC):
         if epoch != FIRST_EPOCH:
             raise KeyError(epoch)
         of_space = await self.secret(space)
-        room = await self._crypto.hkdf(of_space, keys.room_info(), keys.ROOM_BYTES)
-        secret = await self._crypto.hkdf(of_space, keys.epoch_info(epoch), keys.SECRET_BYTES)
-        token = await self._crypto.hkdf(secret, keys.room_token_info(), keys.TOKEN_BYTES)
+        room = await self._crypto.hkdf(of_space, key_schedule.room_info(), key_schedule.ROOM_BYTES)
+        secret = await self._crypto.hkdf(of_space, key_schedule.epoch_info(epoch), key_schedule.SECRET_BYTES)
+        token = await self._crypto.hkdf(secret, key_schedule.room_token_info(), key_schedule.TOKEN_BYTES)
         return RoomSecrets(epoch, room, token, secret)
 
     async def enrolment(self, space: SpaceRef) -> str:
         """Return the name under which a partition keeps a space: 32 hexadecimal characters."""
-        return (await self._crypto.hkdf(await self.secret(space), keys.enrolment_info(), keys.ID_BYTES)).hex()
+        return (
+            await self._crypto.hkdf(
+                await self.secret(space), key_schedule.enrolment_info(), key_schedule.ID_BYTES
+            )
+        ).hex()
 
     async def copy_root(self, space: SpaceRef, partition: bytes) -> bytes:
         """Return the root key, 32 bytes, under which a partition keeps a space; `partition`: the partition's name."""
-        return await self._crypto.hkdf(await self.secret(space), keys.partition_info(partition))
+        return await self._crypto.hkdf(await self.secret(space), key_schedule.partition_info(partition))
 
 
 class ProfileKeys(KeyRing):
@@ -72,16 +76,20 @@ class ProfileKeys(KeyRing):
     async def secret(self, space: SpaceRef) -> bytes:
         """Return a space's secret, 32 bytes; there is one for each name of a space."""
         if space.kind == "home":
-            info = keys.home_space_info()
+            info = key_schedule.home_space_info()
         elif space.kind == "app":
-            info = keys.space_secret_info(space.origin, space.generation)
+            info = key_schedule.space_secret_info(space.origin, space.generation)
         else:
-            info = keys.roster_info(space.origin)
-        return await self._crypto.hkdf(self._home_secret, info, keys.SECRET_BYTES)
+            info = key_schedule.roster_info(space.origin)
+        return await self._crypto.hkdf(self._home_secret, info, key_schedule.SECRET_BYTES)
 
     async def backup_mark(self) -> str:
         """Return what all backups of the profile are marked with: 32 hexadecimal characters."""
-        return (await self._crypto.hkdf(self._home_secret, keys.backup_profile_info(), keys.ID_BYTES)).hex()
+        return (
+            await self._crypto.hkdf(
+                self._home_secret, key_schedule.backup_profile_info(), key_schedule.ID_BYTES
+            )
+        ).hex()
 
 
 class GrantedKeys(KeyRing):

@@ -19,18 +19,18 @@ from __future__ import annotations
 from functools import partial
 
 from masq.messages import JsonObject
-from masq_store.core.crypto import key_schedule as keys
+from masq_store.core.crypto import key_schedule
 from masq_store.core.crypto.primitives import Primitives
 from masq_store.core.errors import PairingExpired, PairingGone
 from masq_store.core.pairing import messages as wire
-from masq_store.core.pairing.key_agreement import Answering, Promising
+from masq_store.core.pairing.key_agreement import LinkMaker, LinkReader
 from masq_store.core.pairing.machine import (
     ANSWER_MS,
     LINK_MS,
     PERSON_MS,
     Action,
     Granted,
-    Meeting,
+    LinkSecrets,
     Requested,
     meet,
 )
@@ -42,7 +42,7 @@ REPLY_MS = 20_000
 """How long an app's page waits for the window's first word, in ms: the two are on one desk, and on one network."""
 
 
-class Granting(Answering):
+class Granting(LinkMaker):
     """The store's end: it has made the link, and gives what the person grants."""
 
     moves = {
@@ -81,7 +81,7 @@ class Granting(Answering):
         return True
 
 
-class Requesting(Promising):
+class Requesting(LinkReader):
     """The end of an app's page: it has read the link, and asks for the app's data."""
 
     moves = {
@@ -95,7 +95,7 @@ class Requesting(Promising):
         "asking": (PERSON_MS, PairingExpired),
     }
 
-    def __init__(self, crypto: Primitives, meeting: Meeting, now_ms: int) -> None:
+    def __init__(self, crypto: Primitives, meeting: LinkSecrets, now_ms: int) -> None:
         self._content = b""
         super().__init__(crypto, meeting, now_ms)
 
@@ -124,6 +124,8 @@ class Requesting(Promising):
         self._content = b""
 
 
-async def _meet(crypto: Primitives, secret: bytes, nonce: str) -> Meeting:
+async def _meet(crypto: Primitives, secret: bytes, nonce: str) -> LinkSecrets:
     """Return where the two ends meet, which neither the link nor the nonce tells alone."""
-    return await meet(crypto, await crypto.hkdf(secret, keys.enrolment_link_info(nonce), keys.LINK_BYTES))
+    return await meet(
+        crypto, await crypto.hkdf(secret, key_schedule.enrolment_link_info(nonce), key_schedule.LINK_BYTES)
+    )

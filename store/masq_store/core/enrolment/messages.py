@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 from masq import messages
 from masq.errors import MasqError, ProtocolError
 from masq.messages import JsonObject
-from masq_store.core.crypto import key_schedule as keys
+from masq_store.core.crypto import key_schedule
 from masq_store.core.crypto.key_ring import GrantedKeys
 from masq_store.core.crypto.primitives import Primitives
 from masq_store.core.enrolment.roster import Policy
@@ -145,7 +145,7 @@ def read_hello(said: Any) -> Hello:
     if not isinstance(known, dict) or len(known) > MOST_KNOWN:
         raise ProtocolError("a partition must say which enrolments it has had")
     for public in (fields["public"], *known.values()):
-        _hexadecimal(public, keys.X25519_BYTES)
+        _hexadecimal(public, key_schedule.X25519_BYTES)
     holds = fields.get("holds", {})
     if not isinstance(holds, dict) or not all(_are_counts(held) for held in holds.values()):
         raise ProtocolError("a partition must say how much it holds")
@@ -159,7 +159,7 @@ def read_grant(said: Any) -> Grant:
     fields = _fields(said, Grant)
     access.check_origin(fields["origin"])
     for name in ("secret", "roster"):
-        _hexadecimal(fields[name], keys.SECRET_BYTES)
+        _hexadecimal(fields[name], key_schedule.SECRET_BYTES)
     _counts(fields, "generation", "lock_minutes", "turn")
     if any(type(fields[name]) is not bool for name in ("stay", "sync")) or not isinstance(
         fields["profile"], str

@@ -30,11 +30,11 @@ import unicodedata
 from functools import partial
 
 from masq.errors import MasqError
-from masq_store.core.crypto import key_schedule as keys
+from masq_store.core.crypto import key_schedule
 from masq_store.core.crypto.primitives import Primitives
 from masq_store.core.errors import PairingExpired, PairingGone, WrongPairingCode
 from masq_store.core.pairing import messages as wire
-from masq_store.core.pairing.key_agreement import Answering, Promising
+from masq_store.core.pairing.key_agreement import LinkMaker, LinkReader
 from masq_store.core.pairing.machine import (
     ANSWER_MS,
     CODE_DIGITS,
@@ -45,7 +45,7 @@ from masq_store.core.pairing.machine import (
     AskToTake,
     DeviceAdded,
     Ended,
-    Meeting,
+    LinkSecrets,
     ProfileTaken,
     Send,
     ShowCode,
@@ -77,7 +77,7 @@ def read_code(typed: str) -> str | None:
     return "".join(str(unicodedata.decimal(c)) for c in found)
 
 
-class Inviting(Answering):
+class Inviting(LinkMaker):
     """The old device: it holds the profile, has made the link, and takes the six digits."""
 
     moves = {
@@ -96,7 +96,7 @@ class Inviting(Answering):
     def __init__(
         self,
         crypto: Primitives,
-        meeting: Meeting,
+        meeting: LinkSecrets,
         profile: str,
         home_secret: bytes,
         now_ms: int,
@@ -115,7 +115,7 @@ class Inviting(Answering):
         this device once the right code was typed, sealed for the new one. `now_ms`: any clock, the same one
         for all calls.
         """
-        if len(home_secret) != keys.SECRET_BYTES:
+        if len(home_secret) != key_schedule.SECRET_BYTES:
             raise ValueError("a home secret has 32 bytes")
         name = check_profile_name(profile)
         return cls(crypto, await meet(crypto, secret), name, home_secret, now_ms)
@@ -155,7 +155,7 @@ class Inviting(Answering):
         self._code = ""
 
 
-class Joining(Promising):
+class Joining(LinkReader):
     """The new device: it has read the link, shows the six digits, and asks before it takes the profile."""
 
     moves = {
@@ -175,7 +175,7 @@ class Joining(Promising):
     settled = frozenset({"agreed"})
     """Now the old device may have listed this one already. Only its own answer counts, which nobody else can seal."""
 
-    def __init__(self, crypto: Primitives, meeting: Meeting, now_ms: int) -> None:
+    def __init__(self, crypto: Primitives, meeting: LinkSecrets, now_ms: int) -> None:
         self._home_secret = b""
         self._profile = ""
         super().__init__(crypto, meeting, now_ms)
@@ -190,7 +190,7 @@ class Joining(Promising):
 
         Raises InvalidValue, with nothing changed, unless the name has 1 to 64 characters.
         """
-        if len(identity) != keys.X25519_BYTES:
+        if len(identity) != key_schedule.X25519_BYTES:
             raise ValueError("a device's public identity has 32 bytes")
         content = wire.device_content(check_device_name(name), identity)
         return await self._step(now_ms, partial(self._accepted, content))

@@ -1,6 +1,6 @@
 """How the two ends of a link come to keys of their own: the three messages with which every meeting begins.
 
-    who has made the link: Answering             who has read it: Promising
+    who has made the link: LinkMaker             who has read it: LinkReader
                     ◀── COMMITMENT ── H(key, 16 random bytes)
       own key       ──── KEY ───────▶
                     ◀── OPENING ───── key, 16 random bytes
@@ -11,20 +11,20 @@ digits that are equal unless somebody stands between them; what follows is each 
 
 from __future__ import annotations
 
-from masq_store.core.crypto import key_schedule as keys
+from masq_store.core.crypto import key_schedule
 from masq_store.core.crypto.primitives import Primitives
 from masq_store.core.errors import PairingBroken
 from masq_store.core.pairing import messages as wire
-from masq_store.core.pairing.machine import Action, Meeting, Side
+from masq_store.core.pairing.machine import Action, LinkSecrets, PairingMachine
 
 
-class Answering(Side):
+class LinkMaker(PairingMachine):
     """The end that has made the link. Its moves begin with `waiting` and `answered`."""
 
     role = wire.OLD
 
-    def __init__(self, crypto: Primitives, meeting: Meeting, now_ms: int) -> None:
-        self._private = crypto.random(keys.X25519_BYTES)
+    def __init__(self, crypto: Primitives, meeting: LinkSecrets, now_ms: int) -> None:
+        self._private = crypto.random(key_schedule.X25519_BYTES)
         self._commitment = self._key = b""
         super().__init__(crypto, meeting, now_ms)
 
@@ -44,8 +44,8 @@ class Answering(Side):
         return True
 
     async def _opened(self, message: wire.Message) -> None:
-        public, opening = message.body[: keys.X25519_BYTES], message.body[keys.X25519_BYTES :]
-        hashed = await self._crypto.sha256(keys.pairing_commitment_data(public, opening))
+        public, opening = message.body[: key_schedule.X25519_BYTES], message.body[key_schedule.X25519_BYTES :]
+        hashed = await self._crypto.sha256(key_schedule.pairing_commitment_data(public, opening))
         if hashed != self._commitment[wire.HEADER_BYTES :]:  # both are public
             raise PairingBroken("a key is not the one that was promised")
         code = await self._agree(self._private, public, self._commitment, self._key, message.signed)
@@ -56,7 +56,7 @@ class Answering(Side):
         self._private = b""
 
 
-class Promising(Side):
+class LinkReader(PairingMachine):
     """The end that has read the link. Its moves begin with `new` and `promised`.
 
     What is in the room already goes into `receive` before `start`, so that a used link is left alone.
@@ -64,8 +64,11 @@ class Promising(Side):
 
     role = wire.NEW
 
-    def __init__(self, crypto: Primitives, meeting: Meeting, now_ms: int) -> None:
-        self._private, self._opening = crypto.random(keys.X25519_BYTES), crypto.random(keys.OPENING_BYTES)
+    def __init__(self, crypto: Primitives, meeting: LinkSecrets, now_ms: int) -> None:
+        self._private, self._opening = (
+            crypto.random(key_schedule.X25519_BYTES),
+            crypto.random(key_schedule.OPENING_BYTES),
+        )
         self._public = self._commitment = b""
         super().__init__(crypto, meeting, now_ms)
 
@@ -80,7 +83,7 @@ class Promising(Side):
         if self.state != "new":
             return
         self._public = await self._crypto.x25519_public(self._private)
-        hashed = await self._crypto.sha256(keys.pairing_commitment_data(self._public, self._opening))
+        hashed = await self._crypto.sha256(key_schedule.pairing_commitment_data(self._public, self._opening))
         self._move("start")
         self._commitment = await self._send(wire.COMMITMENT, hashed)
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from masq.errors import MasqError
 from masq.messages import JsonObject
-from masq_store.core.crypto import key_schedule as keys
+from masq_store.core.crypto import key_schedule
 from masq_store.core.crypto.primitives import Primitives
 from masq_store.core.errors import (
     DamagedData,
@@ -131,7 +131,7 @@ class _OverThere(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Meeting:
+class LinkSecrets:
     """What follows from a link's secret: where to meet at the relay, and how messages are known."""
 
     room: bytes
@@ -140,17 +140,19 @@ class Meeting:
     mac_keys: Mapping[int, bytes] = field(repr=False)
 
 
-async def meet(crypto: Primitives, secret: bytes) -> Meeting:
+async def meet(crypto: Primitives, secret: bytes) -> LinkSecrets:
     """Return the meeting of a link's secret (16 bytes)."""
-    if len(secret) != keys.LINK_BYTES:
+    if len(secret) != key_schedule.LINK_BYTES:
         raise ValueError("a link's secret has 16 bytes")
-    room = await crypto.hkdf(secret, keys.pairing_room_info(), keys.ROOM_BYTES)
-    token = await crypto.hkdf(secret, keys.pairing_token_info(), keys.TOKEN_BYTES)
-    macs = {who: await crypto.hkdf(secret, keys.pairing_mac_info(who)) for who in (wire.OLD, wire.NEW)}
-    return Meeting(room, token, secret, macs)
+    room = await crypto.hkdf(secret, key_schedule.pairing_room_info(), key_schedule.ROOM_BYTES)
+    token = await crypto.hkdf(secret, key_schedule.pairing_token_info(), key_schedule.TOKEN_BYTES)
+    macs = {
+        who: await crypto.hkdf(secret, key_schedule.pairing_mac_info(who)) for who in (wire.OLD, wire.NEW)
+    }
+    return LinkSecrets(room, token, secret, macs)
 
 
-class Side:
+class PairingMachine:
     """One device in a pairing. Subclasses say who it is and what it does with each message.
 
     Every method that takes time returns the actions to carry out, in order. One is called after the other, never
@@ -165,7 +167,7 @@ class Side:
     settled: ClassVar[frozenset[str]] = frozenset()
     """States in which nothing counts but what moves on, and END."""
 
-    def __init__(self, crypto: Primitives, meeting: Meeting, now_ms: int) -> None:
+    def __init__(self, crypto: Primitives, meeting: LinkSecrets, now_ms: int) -> None:
         self._crypto = crypto
         self._meeting = meeting
         self._clock_ms = now_ms  # the caller's clock, as last heard
@@ -255,7 +257,7 @@ class Side:
 
     async def _judge(self, content: bytes) -> None:
         message = wire.parse(content)
-        data = keys.pairing_message_data(message.signed)
+        data = key_schedule.pairing_message_data(message.signed)
         if not await self._crypto.hmac_matches(self._meeting.mac_keys[message.sender], data, message.mac):
             raise PairingBroken("a message was altered")
         if message.sender == self.role:  # not ours: somebody else with the same link plays this device
@@ -313,7 +315,7 @@ class Side:
         self.state = state
         self._due = self._away = None
         self._keys = {}
-        self._meeting = Meeting(self.room, self.token, b"", {})
+        self._meeting = LinkSecrets(self.room, self.token, b"", {})
         self._forget()
 
     def _forget(self) -> None:
@@ -327,21 +329,23 @@ class Side:
         """Send a message; returns it without its MAC."""
         signed = wire.header(self.role, kind) + body
         key = self._meeting.mac_keys[self.role]
-        content = signed + await self._crypto.hmac(key, keys.pairing_message_data(signed))
+        content = signed + await self._crypto.hmac(key, key_schedule.pairing_message_data(signed))
         self._known.add(content)
         self._act(Send(content))
         return signed
 
     async def _send_sealed(self, kind: int, number: int, content: bytes) -> None:
         """Send `content` sealed; `number` counts this device's sealed messages."""
-        data = keys.pairing_sealed_data(wire.header(self.role, kind))
-        sealed = await self._crypto.seal(self._keys[self.role], keys.nonce(number), content, data)
+        data = key_schedule.pairing_sealed_data(wire.header(self.role, kind))
+        sealed = await self._crypto.seal(self._keys[self.role], key_schedule.nonce(number), content, data)
         await self._send(kind, sealed)
 
     async def _open(self, message: wire.Message, number: int) -> bytes:
-        data = keys.pairing_sealed_data(message.header)
+        data = key_schedule.pairing_sealed_data(message.header)
         try:
-            return await self._crypto.open(self._keys[message.sender], keys.nonce(number), message.body, data)
+            return await self._crypto.open(
+                self._keys[message.sender], key_schedule.nonce(number), message.body, data
+            )
         except DamagedData:
             raise PairingBroken("a sealed message was altered") from None
 
@@ -351,11 +355,11 @@ class Side:
             shared = await self._crypto.x25519_shared(private, public)
         except DamagedData:
             raise PairingBroken("a key is none") from None
-        transcript = await self._crypto.sha256(keys.pairing_transcript_data(*signed))
+        transcript = await self._crypto.sha256(key_schedule.pairing_transcript_data(*signed))
         secret = shared + self._meeting.secret  # both of a fixed size
         for who in (wire.OLD, wire.NEW):
-            info = keys.pairing_session_info(transcript, who)
+            info = key_schedule.pairing_session_info(transcript, who)
             self._keys[who] = await self._crypto.derive_key(secret, info)
-        drawn = await self._crypto.hkdf(self._meeting.secret, keys.pairing_code_info(transcript), 8)
+        drawn = await self._crypto.hkdf(self._meeting.secret, key_schedule.pairing_code_info(transcript), 8)
         # 2**64 is so large that no code is likelier than another by more than 10**-13 of its share.
         return f"{int.from_bytes(drawn, 'big') % 10**CODE_DIGITS:0{CODE_DIGITS}}"

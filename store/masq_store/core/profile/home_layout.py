@@ -22,7 +22,7 @@ from typing import Any, NotRequired, TypedDict
 
 from masq import messages
 from masq.errors import MasqError
-from masq_store.core.crypto import key_schedule as keys
+from masq_store.core.crypto import key_schedule
 from masq_store.core.crypto.primitives import Primitives
 from masq_store.core.profile.claims import MAX_NAME, check_device_name
 from masq_store.core.profile.relay_address import check_relay_address
@@ -82,14 +82,14 @@ class PartitionEntry(DeviceEntry, _OfPartition):
 
 async def draw_identity(crypto: Primitives) -> tuple[Identity, bytes]:
     """Return a new identity, and its private key, which never leaves the device."""
-    private = crypto.random(keys.X25519_BYTES)
+    private = crypto.random(key_schedule.X25519_BYTES)
     return await identity_of(crypto, await crypto.x25519_public(private)), private
 
 
 async def identity_of(crypto: Primitives, public: bytes) -> Identity:
     """Return the identity that a public key stands for."""
-    hashed = await crypto.sha256(keys.device_id_data(public))
-    return Identity(hashed[: keys.DEVICE_ID_BYTES].hex(), public)
+    hashed = await crypto.sha256(key_schedule.device_id_data(public))
+    return Identity(hashed[: key_schedule.DEVICE_ID_BYTES].hex(), public)
 
 
 def device_value(name: str, identity: Identity, added_ms: int) -> DeviceEntry:

@@ -20,7 +20,7 @@ from typing import Any, TypedDict, TypeGuard
 
 from masq import messages
 from masq.errors import MasqError
-from masq_store.core.profile import claims as access
+from masq_store.core.profile import claims
 
 APP, USED, BACKUP = "app/", "used/", "backup"
 
@@ -55,7 +55,7 @@ def read_registration(origin: str, text: str | None) -> Registration | None:
     """Return what stands under `app/<origin>`; None where nothing does, or nothing that can be read."""
     entry = messages.decode(text) if text is not None else None
     try:
-        access.check_origin(origin)
+        claims.check_origin(origin)
         return entry if _is_registration(entry) else None
     except MasqError:
         return None
@@ -86,7 +86,7 @@ def _is_registration(entry: Any) -> TypeGuard[Registration]:
         return False
     said = (entry["name"], entry["description"], entry["icon"])
     return (
-        access.check_app(*said) == said
+        claims.check_app(*said) == said
         and type(entry["approved"]) is bool
         and _is_count(entry["approved_ms"])
         and _is_count(entry["used_ms"])

@@ -8,7 +8,7 @@ from typing import NamedTuple, TypedDict
 from masq.errors import MasqError
 from masq.messages import dumps, loads
 from masq_store.core.errors import DamagedData, NewerData
-from masq_store.core.space import codec as journal
+from masq_store.core.space import codec
 from masq_store.core.space.register import Row
 from masq_store.core.space.space import Space
 
@@ -56,7 +56,7 @@ def encode(frozen: Frozen, covered: Covered, slice_rows: int) -> Iterator[bytes]
     }
     yield dumps(head).encode()
     for start in starts:
-        yield journal.encode_checkpoint(frozen.rows[start : start + slice_rows])
+        yield codec.encode_checkpoint(frozen.rows[start : start + slice_rows])
 
 
 def decode_in_parts(contents: Sequence[bytes], replica: str) -> Generator[None, None, tuple[Space, Covered]]:
@@ -69,7 +69,7 @@ def decode_in_parts(contents: Sequence[bytes], replica: str) -> Generator[None, 
         raise DamagedData("a checkpoint")
     space = Space.from_rows(replica, [], head["vector"])
     for content in contents[1:]:
-        space.load(journal.decode_checkpoint(content)[0])
+        space.load(codec.decode_checkpoint(content)[0])
         yield
     return space, covered
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from masq_store.core.space import codec as journal
+from masq_store.core.space import codec
 from masq_store.core.space.register import Row
 
 ROWS = 512
@@ -21,4 +21,4 @@ def pieces(rows: list[Row]) -> Iterator[bytes]:
     """Yield a space's rows (`Space.rows`) in order of their keys, tombstones included, as pieces of bytes."""
     ordered = sorted(rows)
     for at in range(0, len(ordered), ROWS):
-        yield journal.encode_checkpoint(ordered[at : at + ROWS])
+        yield codec.encode_checkpoint(ordered[at : at + ROWS])

@@ -23,7 +23,7 @@ from masq.errors import MasqError
 from masq.messages import EXACT, JsonObject, dumps, loads
 from masq_store.core.crypto.key_schedule import TAG_BYTES
 from masq_store.core.errors import DamagedData, NewerData
-from masq_store.core.space import codec as journal
+from masq_store.core.space import codec
 from masq_store.core.space.register import Change, Row, to_row
 from masq_store.core.space.row_rules import MAX_NUMBER, check_rows
 
@@ -97,12 +97,12 @@ def encode(message: Message) -> bytes:
     match message:
         case Changes(changes, ranges, first, base, more):
             head: Any = {"ranges": ranges, "first": first, "base": base, "more": more}
-            return _encode(CHANGES, head, journal.encode_changes(changes))
+            return _encode(CHANGES, head, codec.encode_changes(changes))
         case Check(vector, digest):
             return _encode(CHECK, {"vector": vector, "digest": digest.hex() if digest else None})
         case State(rows, number, tag, vector):
             head = {"number": number, "tag": tag.hex(), "vector": vector}
-            return _encode(STATE, head, journal.encode_checkpoint(rows))
+            return _encode(STATE, head, codec.encode_checkpoint(rows))
         case Trimmed(number):
             return _encode(TRIMMED, {"number": number})
         case Here(device):
@@ -124,7 +124,7 @@ def parse(content: bytes) -> Message:
 
 
 def _changes(head: JsonObject, body: bytes) -> Changes:
-    changes, _ = journal.decode_changes(body)
+    changes, _ = codec.decode_changes(body)
     for change in changes:
         _check(bool(change.replica) and 0 < change.number <= MAX_NUMBER)
     check_rows(to_row(change.key, change.register) for change in changes)
@@ -144,7 +144,7 @@ def _check_message(head: JsonObject, body: bytes) -> Check:
 
 
 def _state(head: JsonObject, body: bytes) -> State:
-    rows, _ = journal.decode_checkpoint(body)
+    rows, _ = codec.decode_checkpoint(body)
     check_rows(rows)
     _check(_TAG.fullmatch(head["tag"]) is not None)
     vector = None if head["vector"] is None else _vector(head["vector"])

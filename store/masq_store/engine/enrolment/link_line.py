@@ -13,12 +13,12 @@ from functools import partial
 from masq.errors import MasqError
 from masq.messages import JsonObject
 from masq_store.core.errors import PairingExpired
-from masq_store.engine.pairing.meeting import Encounter
+from masq_store.engine.pairing.meeting import Meeting
 
 Said = Callable[[JsonObject], None]
 
 
-class LinkLine(Encounter):
+class LinkLine(Meeting):
     """One end of a line over a relay: what both share. It keeps no spaces in step, as a port's line does."""
 
     _said: Said

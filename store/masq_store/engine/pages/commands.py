@@ -12,9 +12,9 @@ from typing import Any
 from masq.errors import InvalidValue, Locked, MasqError, ProtocolError, QuotaExceeded
 from masq_store.core.backup.contents import Backup
 from masq_store.core.pages.schema import AccessRequest
-from masq_store.core.profile import claims as access
+from masq_store.core.profile import claims
 from masq_store.engine.profile import backup as backups
-from masq_store.engine.profile import key_renewal as renewal
+from masq_store.engine.profile import key_renewal
 from masq_store.engine.profile.profile import Profile
 from masq_store.engine.profile.vault import Unlocked
 from masq_store.engine.sessions.access_requests import FILING_SECONDS
@@ -29,7 +29,7 @@ DEPART_SECONDS = 3.0
 """How long deleting or locking a profile waits for the relay to hear of it."""
 
 
-class Person:
+class Commands:
     """The decisions, each durable when its call returns."""
 
     def __init__(self, parts: Parts) -> None:
@@ -144,7 +144,7 @@ class Person:
                 profile = await self._renew_root(profile, new)
             else:
                 await self._vault.set_passphrase(profile.root, new)
-            await self._parts.rest.issue(profile.root)
+            await self._parts.auto_lock.issue(profile.root)
             self._parts.rosters.look()
             self._tell_pages(["overview"])
 
@@ -159,7 +159,7 @@ class Person:
         try:
             await self._active.close()
             begun = True
-            renewed = await renewal.renew(
+            renewed = await key_renewal.renew(
                 services.backend, services.crypto, self._vault, secrets, passphrase, spaces, progress
             )
             await self._active.open(renewed)
@@ -180,7 +180,7 @@ class Person:
             if stay and not self._vault.stays_unlocked:
                 await self._parts.proof.prove(passphrase)
             await self._vault.set_stay_unlocked(profile.root, stay)
-            await self._parts.rest.issue(profile.root)
+            await self._parts.auto_lock.issue(profile.root)
             self._parts.rosters.look()
             self._tell_pages(["overview"])
 
@@ -191,10 +191,10 @@ class Person:
         """
         async with self._active.changing:
             self._active.get()
-            if type(minutes) is int and access.is_longer(minutes, self._vault.lock_minutes):
+            if type(minutes) is int and claims.is_longer(minutes, self._vault.lock_minutes):
                 await self._parts.proof.prove(passphrase)
             await self._vault.set_lock_minutes(minutes)
-            self._parts.rest.settings_changed()
+            self._parts.auto_lock.settings_changed()
             self._parts.rosters.look()
             self._tell_pages(["overview"])
 
@@ -394,25 +394,25 @@ class Person:
 
 
 CHANGES: dict[str, Callable[..., Awaitable[None]]] = {
-    "create_profile": Person.create_profile,
-    "switch_profile": Person.switch_profile,
-    "rename_profile": Person.rename_profile,
-    "delete_profile": Person.delete_profile,
-    "lock": Person.lock,
-    "unlock": Person.unlock,
-    "change_passphrase": Person.change_passphrase,
-    "set_stay_unlocked": Person.set_stay_unlocked,
-    "set_lock_minutes": Person.set_lock_minutes,
-    "remind_later": Person.remind_later,
+    "create_profile": Commands.create_profile,
+    "switch_profile": Commands.switch_profile,
+    "rename_profile": Commands.rename_profile,
+    "delete_profile": Commands.delete_profile,
+    "lock": Commands.lock,
+    "unlock": Commands.unlock,
+    "change_passphrase": Commands.change_passphrase,
+    "set_stay_unlocked": Commands.set_stay_unlocked,
+    "set_lock_minutes": Commands.set_lock_minutes,
+    "remind_later": Commands.remind_later,
 }
 """What a page may ask for and sees in the overview, which is its answer."""
 
 DECISIONS: dict[str, Callable[..., Awaitable[Any]]] = {
-    "told_persistent": Person.told_persistent,
-    "request": Person.request,
-    "withdraw": Person.withdraw,
-    "erase": Person.erase,
-    "put_back": Person.put_back,
-    "erase_trash": Person.erase_trash,
+    "told_persistent": Commands.told_persistent,
+    "request": Commands.request,
+    "withdraw": Commands.withdraw,
+    "erase": Commands.erase,
+    "put_back": Commands.put_back,
+    "erase_trash": Commands.erase_trash,
 }
 """What else it may ask for."""

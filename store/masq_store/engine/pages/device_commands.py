@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from masq.errors import InvalidValue, NotRegistered
-from masq_store.core.profile import home_layout as layout
+from masq_store.core.profile import home_layout
 from masq_store.core.profile.claims import check_device_name
 from masq_store.core.profile.home_layout import DEVICE, RELAY
 from masq_store.core.profile.relay_address import check_relay_address
@@ -76,7 +76,9 @@ class DeviceCommands:
             if profile.app(origin) is None:
                 raise NotRegistered(origin)
             own = await self._vault.keep_identity(profile.secrets)
-            await self._devices.write(profile, [(layout.quiet_key(own.id, origin), None if on else True)])
+            await self._devices.write(
+                profile, [(home_layout.quiet_key(own.id, origin), None if on else True)]
+            )
 
     def _known(self, device: object) -> str:
         """Return a device's key. Raises InvalidValue where no such device is listed."""

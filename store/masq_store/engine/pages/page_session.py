@@ -20,7 +20,7 @@ from masq_store.core.pages.schema import (
     RestoredBackup,
 )
 from masq_store.core.space.space import Applied
-from masq_store.engine.pages.commands import CHANGES, DECISIONS, Person
+from masq_store.engine.pages.commands import CHANGES, DECISIONS, Commands
 from masq_store.engine.pages.device_commands import DEVICE_METHODS, DeviceCommands
 from masq_store.engine.pages.file_pieces import Files
 from masq_store.engine.pages.overview import describe, overview
@@ -42,20 +42,20 @@ ALIVE_SECONDS = 5
 class PageSession:
     """One open page of the store. Its methods are the page's own: no app can reach them."""
 
-    def __init__(self, parts: Parts, person: Person, devices: DeviceCommands, port: Port) -> None:
+    def __init__(self, parts: Parts, commands: Commands, devices: DeviceCommands, port: Port) -> None:
         self.closed = False
         self.nonce = ""
         """Of the request that the page was opened for, as a window of its own; "" for none."""
         self._parts = parts
-        self._person = person
+        self._commands = commands
         self._port = port
         self._up = False  # it has said something
         self._files = Files()
         self._pairing = PairingCalls(parts, self.tell)
         self._tables: list[tuple[dict[str, Callable[..., Awaitable[Any]]], object]] = [
             (_OWN, self),
-            (CHANGES, person),
-            (DECISIONS, person),
+            (CHANGES, commands),
+            (DECISIONS, commands),
             (DEVICE_METHODS, devices),
             (PAIRING_METHODS, self._pairing),
         ]
@@ -67,8 +67,8 @@ class PageSession:
         if not self._up:
             self._up = True
             # Only now is there somebody to keep it: the page's Python starts late.
-            if self._parts.rest.ticket:
-                self.tell_ticket(self._parts.rest.ticket)
+            if self._parts.auto_lock.ticket:
+                self.tell_ticket(self._parts.auto_lock.ticket)
         try:
             message = messages.loads(text)
             calls = message.get("calls", []) if isinstance(message, dict) else []
@@ -112,8 +112,8 @@ class PageSession:
         alive = asyncio.get_running_loop().create_task(self._stay_alive())
         try:
             do = self._method(method)
-            if not self._parts.rest.used():
-                await self._person.lock()
+            if not self._parts.auto_lock.used():
+                await self._commands.lock()
             result = await do(*arguments)
             reply = [number, await self._overview() if method in CHANGES else result]
         except MasqError as error:
@@ -154,7 +154,7 @@ class PageSession:
 
     async def _decide(self, nonce: str, allow: bool, origin: str) -> bool | None:
         """Answer the question about the app of `origin`, which is what the page has shown."""
-        return await self._person.answer(nonce, allow, str(origin))
+        return await self._commands.answer(nonce, allow, str(origin))
 
     async def _app(self, origin: str) -> ListedApp:
         await self._look_at(origin)
@@ -227,7 +227,7 @@ class PageSession:
     async def _write_backup(
         self, passphrase: str, origin: str | None = None, present: str = ""
     ) -> OfferedFile:
-        return self._files.offer(await self._person.write_backup(passphrase, origin, present))
+        return self._files.offer(await self._commands.write_backup(passphrase, origin, present))
 
     async def _backup_piece(self, name: str, number: int) -> str:
         return self._files.piece(name, number)
@@ -242,7 +242,7 @@ class PageSession:
         self._files.drop(name)
 
     async def _read_backup(self, name: str, passphrase: str) -> FoundBackup:
-        backup = await self._person.read_backup(self._files.content(name), passphrase)
+        backup = await self._commands.read_backup(self._files.content(name), passphrase)
         self._files.keep(name, backup)
         apps: list[BackedUpApp] = [
             {"origin": origin, "name": app["name"], "keys": len(backup.spaces[origin].items())}
@@ -260,7 +260,7 @@ class PageSession:
 
     async def _restore(self, name: str, passphrase: str = "", stay_unlocked: bool = True) -> RestoredBackup:
         backup = self._files.backup(name)
-        restored = await self._person.restore(backup, passphrase=passphrase, stay_unlocked=stay_unlocked)
+        restored = await self._commands.restore(backup, passphrase=passphrase, stay_unlocked=stay_unlocked)
         self._files.drop(name)
         return {"merged": restored.merged, "skipped": restored.skipped, "moved": restored.moved}
 

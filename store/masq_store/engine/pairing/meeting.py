@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 from masq.errors import MasqError
 from masq_store.core.errors import PairingBroken, PairingNotServed, PairingOffline, PairingRefused
-from masq_store.core.pairing.key_agreement import Promising
-from masq_store.core.pairing.machine import Action, Ended, Send, Side
+from masq_store.core.pairing.key_agreement import LinkReader
+from masq_store.core.pairing.machine import Action, Ended, PairingMachine, Send
 from masq_store.core.relay.frames import Current, Envelope, Error, Joined, Others, SnapshotPart
 from masq_store.engine.pairing.room import PairingRoom
 from masq_store.engine.relay.link import Lost, RelayLink, RoomEvent
@@ -39,13 +39,13 @@ class _Step(NamedTuple):
     taken: asyncio.Event
 
 
-class Encounter:
+class Meeting:
     """One end, and the queue of its steps: what happens in the room and what the person does, one after the other.
 
     Subclasses say what becomes of the machine's actions.
     """
 
-    def __init__(self, side: Side, link: RelayLink, now_ms: Callable[[], int]) -> None:
+    def __init__(self, side: PairingMachine, link: RelayLink, now_ms: Callable[[], int]) -> None:
         self.entered = False
         """Whether this device has been in the room."""
         self.error: MasqError | None = None
@@ -113,7 +113,7 @@ class Encounter:
                 return await machine.others(None, now_ms)
             case Current():  # now this device knows what was in the room before it
                 self.entered = True
-                return await machine.start(now_ms) if isinstance(machine, Promising) else []
+                return await machine.start(now_ms) if isinstance(machine, LinkReader) else []
             case Error(sentence=sentence):
                 self._because = self._because or PairingNotServed(sentence)
                 return await machine.refuse(now_ms)

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from masq.errors import MasqError, QuotaExceeded
-from masq_store.core.crypto import key_schedule as keys
+from masq_store.core.crypto import key_schedule
 from masq_store.core.enrolment import roster
 from masq_store.core.enrolment.messages import Grant, Told
 from masq_store.core.errors import DamagedData
@@ -17,14 +17,14 @@ from masq_store.engine.enrolment.port_line import PortLine
 from masq_store.engine.partition.enrolment_records import Secrets
 from masq_store.engine.partition.services import Services
 from masq_store.engine.relay.link import RelayLink
-from masq_store.engine.storage import disk_keys as disk
+from masq_store.engine.storage import disk_keys
 from masq_store.engine.storage.open_space import OpenSpace
 from masq_store.engine.storage.record_sealer import Sealer
 from masq_store.engine.sync.room_keys import RoomKeys
 from masq_store.engine.sync.room_sync import SpaceSync
 
 
-class Copy:
+class AppCopy:
     """An open copy.
 
     Args:
@@ -73,7 +73,7 @@ class Copy:
         identity: str,
         changed: Callable[[], None],
         reading: Callable[[], None] = lambda: None,
-    ) -> Copy:
+    ) -> AppCopy:
         """Read it from the disk; `reading` is called now and then where that takes long.
 
         Raises DamagedData, NewerData, QuotaExceeded.
@@ -82,20 +82,20 @@ class Copy:
         origin, generation = secrets.grant.origin, secrets.grant.generation
 
         async def read(info: bytes) -> OpenSpace:
-            space_id = (await crypto.hkdf(secrets.root, info, keys.ID_BYTES)).hex()
+            space_id = (await crypto.hkdf(secrets.root, info, key_schedule.ID_BYTES)).hex()
             sealer = Sealer(crypto, secrets.root, secrets.id, space_id)
-            replica = crypto.random(keys.REPLICA_BYTES).hex()
+            replica = crypto.random(key_schedule.REPLICA_BYTES).hex()
             try:
                 return await OpenSpace.open(backend, sealer, secrets.id, space_id, replica, reading)
             except DamagedData:
-                if info != keys.roster_id_info(origin):
+                if info != key_schedule.roster_id_info(origin):
                     raise
             # Nothing is lost by that: what a roster says is told again, by the relay or the next window.
-            await backend.write([], [disk.space(secrets.id, space_id)])
+            await backend.write([], [disk_keys.space(secrets.id, space_id)])
             return await OpenSpace.open(backend, sealer, secrets.id, space_id, replica)
 
-        data = await read(keys.space_id_info(origin, generation))
-        rows = await read(keys.roster_id_info(origin))
+        data = await read(key_schedule.space_id_info(origin, generation))
+        rows = await read(key_schedule.roster_id_info(origin))
         copy = cls(services, secrets, identity, data, rows, await _note(data), changed)
         copy._older = await _note(rows)
         return copy

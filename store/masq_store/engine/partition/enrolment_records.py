@@ -12,14 +12,14 @@ import json
 from collections.abc import Collection, Sequence
 from typing import NamedTuple, NotRequired, TypedDict
 
-from masq_store.core.crypto import key_schedule as keys
+from masq_store.core.crypto import key_schedule
 from masq_store.core.enrolment.messages import Grant, read_grant
 from masq_store.core.errors import DamagedData, NewerData
 from masq_store.core.profile.home_layout import Identity, identity_of
 from masq_store.engine.ports import Backend, Crypto
 from masq_store.engine.profile.tickets import Tickets
 from masq_store.engine.profile.wrapping import Sealed, Wrapping
-from masq_store.engine.storage import disk_keys as disk
+from masq_store.engine.storage import disk_keys
 from masq_store.engine.storage.trash import KEPT_MS
 
 LAYOUT = 1
@@ -84,7 +84,7 @@ class EnrolmentRecords:
 
     async def check(self) -> None:
         """See that the storage is of a version known here. Raises NewerData or DamagedData."""
-        version = await self._backend.read(disk.SCHEMA)
+        version = await self._backend.read(disk_keys.SCHEMA)
         if version is not None and not version.isdigit():
             raise DamagedData("the storage's version")
         if version is not None and int(version) > LAYOUT:
@@ -92,12 +92,12 @@ class EnrolmentRecords:
 
     async def load(self) -> None:
         """Read which enrolments there are; a new partition gets its name."""
-        kept = await self._backend.read(disk.PARTITION)
-        self._partition = kept or self._crypto.random(keys.ID_BYTES)
+        kept = await self._backend.read(disk_keys.PARTITION)
+        self._partition = kept or self._crypto.random(key_schedule.ID_BYTES)
         if kept is None:
-            puts = [(disk.SCHEMA, str(LAYOUT).encode()), (disk.PARTITION, self._partition)]
+            puts = [(disk_keys.SCHEMA, str(LAYOUT).encode()), (disk_keys.PARTITION, self._partition)]
             await self._backend.write(puts)
-        records = [json.loads(content) for _, content in await self._backend.scan(disk.COPIES)]
+        records = [json.loads(content) for _, content in await self._backend.scan(disk_keys.COPIES)]
         self._records = {record["id"]: record for record in records}
 
     @property
@@ -157,7 +157,7 @@ class EnrolmentRecords:
             if other in over and other != id and each["roster"] == roster
         ]
         drops = [drop for other in erased for drop in _everything(other)]
-        await self._backend.write([(disk.copy(id), json.dumps(record).encode())], drops)
+        await self._backend.write([(disk_keys.copy(id), json.dumps(record).encode())], drops)
         for other in erased:
             del self._records[other]
         self._records[id] = record
@@ -218,7 +218,7 @@ class EnrolmentRecords:
             over = [each for each in record.get("aside", []) if each["until_ms"] <= now_ms]
             if over:
                 left = [each for each in record["aside"] if each not in over]
-                drops = [disk.space(record["id"], space) for each in over for space in each["spaces"]]
+                drops = [disk_keys.space(record["id"], space) for each in over for space in each["spaces"]]
                 await self._keep({**record, "aside": left}, drops)
 
     async def keep_grant(self, secrets: Secrets, grant: Grant) -> Secrets:
@@ -229,7 +229,7 @@ class EnrolmentRecords:
         return secrets._replace(grant=grant)
 
     async def _keep(self, record: Record, drops: Sequence[tuple[str, str]] = ()) -> None:
-        await self._backend.write([(disk.copy(record["id"]), json.dumps(record).encode())], drops)
+        await self._backend.write([(disk_keys.copy(record["id"]), json.dumps(record).encode())], drops)
         self._records[record["id"]] = record
 
     async def _root(self, grant: Grant, turn: int) -> bytes:
@@ -239,8 +239,8 @@ class EnrolmentRecords:
 
     async def _spaces(self, secrets: Secrets) -> list[str]:
         origin, generation = secrets.grant.origin, secrets.grant.generation
-        infos = (keys.space_id_info(origin, generation), keys.roster_id_info(origin))
-        return [(await self._crypto.hkdf(secrets.root, info, keys.ID_BYTES)).hex() for info in infos]
+        infos = (key_schedule.space_id_info(origin, generation), key_schedule.roster_id_info(origin))
+        return [(await self._crypto.hkdf(secrets.root, info, key_schedule.ID_BYTES)).hex() for info in infos]
 
     async def _granted(self, wrapping: Wrapping, root: bytes, grant: Grant) -> tuple[Sealed, Sealed | None]:
         """Return a grant sealed, and the root key as the device's key has it where the copy may open by itself."""
@@ -278,7 +278,7 @@ class EnrolmentRecords:
 
         Whoever ended it may not have been its person. After 30 days it is erased, see `sweep`. Durable on return.
         """
-        name = disk.ticket(id)
+        name = disk_keys.ticket(id)
         record: Record = {**self._records[id], "device": None, "ended_until_ms": now_ms + KEPT_MS}
         await self._keep(record, [(name, name + "\0")])
 
@@ -300,5 +300,5 @@ class EnrolmentRecords:
 
 
 def _everything(id: str) -> list[tuple[str, str]]:
-    names = [disk.copy(id), disk.ticket(id)]
-    return [*((name, name + "\0") for name in names), disk.spaces(id)]
+    names = [disk_keys.copy(id), disk_keys.ticket(id)]
+    return [*((name, name + "\0") for name in names), disk_keys.spaces(id)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from masq_store.engine.partition.app_copy import Copy
+from masq_store.engine.partition.app_copy import AppCopy
 from masq_store.engine.sessions.idle import Idle
 
 
@@ -12,7 +12,7 @@ class IdleLock:
     """The lock time of the open copies, which `copies` has by origin. `lock`: begins to lock one of them."""
 
     def __init__(
-        self, copies: Mapping[str, Copy], now_ms: Callable[[], int], lock: Callable[[str, Copy], None]
+        self, copies: Mapping[str, AppCopy], now_ms: Callable[[], int], lock: Callable[[str, AppCopy], None]
     ) -> None:
         self._copies = copies
         self._lock = lock

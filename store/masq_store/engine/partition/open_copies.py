@@ -8,11 +8,11 @@ from functools import partial
 from typing import Any
 
 from masq.errors import MasqError, QuotaExceeded
-from masq_store.core.crypto import key_schedule as keys
+from masq_store.core.crypto import key_schedule
 from masq_store.core.enrolment.messages import Grant
 from masq_store.core.errors import DamagedData, StorageFailed
 from masq_store.core.profile.home_layout import Identity
-from masq_store.engine.partition.app_copy import Copy
+from masq_store.engine.partition.app_copy import AppCopy
 from masq_store.engine.partition.enrolment_records import EnrolmentRecords, Secrets
 from masq_store.engine.partition.idle_lock import IdleLock
 from masq_store.engine.partition.services import Services
@@ -42,9 +42,9 @@ class OpenCopies:
         sessions: Sessions,
         *,
         changed: Callable[[], None],
-        heard: Callable[[Copy], None],
+        heard: Callable[[AppCopy], None],
     ) -> None:
-        self.open: dict[str, Copy] = {}
+        self.open: dict[str, AppCopy] = {}
         """By their apps' origins."""
         self.on_met: Callable[[AppSession], None] = lambda session: None
         """Called when a page has met the store: it has its copy, or the store has granted it anew."""
@@ -116,7 +116,7 @@ class OpenCopies:
             locked = origin in self._locked  # also one that the device's key opens waits for its person then
             secrets = None if locked else await self._kept.by_device(record)
             by_itself = secrets is not None
-            if secrets is None and isinstance(ticket, str) and len(ticket) < 4 * keys.SECRET_BYTES:
+            if secrets is None and isinstance(ticket, str) and len(ticket) < 4 * key_schedule.SECRET_BYTES:
                 secrets = await self._kept.by_ticket(record, ticket, self._services.now_ms())
             if secrets is None:
                 self._locked.add(origin)
@@ -129,7 +129,7 @@ class OpenCopies:
         except MasqError as error:  # of a newer version, or no room to begin
             self._sessions.failed(self._sessions.of(origin), error)
 
-    async def grant(self, grant: Grant, identity: Identity, private: bytes, over: Collection[str]) -> Copy:
+    async def grant(self, grant: Grant, identity: Identity, private: bytes, over: Collection[str]) -> AppCopy:
         """Open the copy that the store has granted, anew or again, and return it.
 
         `identity`, `private`, `over`: see `EnrolmentRecords.take`.
@@ -148,7 +148,7 @@ class OpenCopies:
             await self._kept.delete(present.secrets.id)  # it was erased; this came after that
         return await self._open_anew(secrets)
 
-    async def _open_anew(self, secrets: Secrets) -> Copy:
+    async def _open_anew(self, secrets: Secrets) -> AppCopy:
         """Open a copy as it was granted just now; a damaged one is set aside first."""
         try:
             return await self._open(secrets, granted=True)
@@ -156,12 +156,12 @@ class OpenCopies:
             begun = await self._kept.begin_anew(secrets, self._services.now_ms())
             return await self._open(begun, granted=True)
 
-    async def _open(self, secrets: Secrets, *, granted: bool = False, by_itself: bool = False) -> Copy:
+    async def _open(self, secrets: Secrets, *, granted: bool = False, by_itself: bool = False) -> AppCopy:
         origin = secrets.grant.origin
         public = (await self._kept.known(origin))[secrets.id]
         identity = await self._kept.identity(public)
         here = self._sessions
-        copy = await Copy.open(
+        copy = await AppCopy.open(
             self._services, secrets, identity.id, self.changed, lambda: here.reading(here.of(origin))
         )
         if granted:
@@ -179,7 +179,7 @@ class OpenCopies:
         self._heard(copy)
         return copy
 
-    async def _bring_over(self, copy: Copy) -> None:
+    async def _bring_over(self, copy: AppCopy) -> None:
         """Merge what can be read of a damaged copy into the one that stands in its place."""
         backend, crypto = self._services.backend, self._services.crypto
         for turn, root, space in await self._kept.asides(copy.secrets):
@@ -191,7 +191,7 @@ class OpenCopies:
                 await write_together(self._services.writer, [(copy.data, operation)])
                 await self._kept.note_read(copy.secrets.id, turn)
 
-    async def keep(self, copy: Copy, wanted: Grant) -> Secrets:
+    async def keep(self, copy: AppCopy, wanted: Grant) -> Secrets:
         """Keep a copy's grant as it is by now. Raises QuotaExceeded."""
         if wanted == copy.secrets.grant:
             return copy.secrets
@@ -226,7 +226,7 @@ class OpenCopies:
         for copy in self.open.values():
             await copy.close()
 
-    async def _give_ticket(self, copy: Copy) -> None:
+    async def _give_ticket(self, copy: AppCopy) -> None:
         """Let the copy survive the end of this worker, where it does not open by itself.
 
         A ticket given out stays: whoever holds it must not be left with one that opens nothing.
@@ -250,7 +250,7 @@ class OpenCopies:
 
     # Time passes -------------------------------------------------------------------------------------------
 
-    async def lock(self, origin: str, rested: Copy | None = None) -> None:
+    async def lock(self, origin: str, rested: AppCopy | None = None) -> None:
         """Close a copy until the person opens the store again. `rested`: that one, if nobody has come back to it."""
         async with self._services.changing:
             copy = self.open.get(origin)
@@ -265,7 +265,7 @@ class OpenCopies:
                     session.on_ticket(None)
                     self.refresh(session)
 
-    def _lock_soon(self, origin: str, copy: Copy) -> None:
+    def _lock_soon(self, origin: str, copy: AppCopy) -> None:
         self._services.tasks.start(self.lock(origin, copy))
 
     async def renew(self) -> None:

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from masq.errors import QuotaExceeded
 from masq_store.core.enrolment.messages import Told
-from masq_store.engine.partition.app_copy import Copy
+from masq_store.engine.partition.app_copy import AppCopy
 from masq_store.engine.partition.open_copies import OpenCopies
 from masq_store.engine.partition.services import Services
 from masq_store.engine.sessions.table import Sessions
@@ -28,7 +28,7 @@ class Orders:
     def __init__(self, services: Services, sessions: Sessions, copies: OpenCopies) -> None:
         self._services, self._sessions, self._copies = services, sessions, copies
 
-    def heard(self, copy: Copy) -> None:
+    def heard(self, copy: AppCopy) -> None:
         """Take what the copy's roster says by now."""
         if copy.ended:
             self._services.tasks.start(self._part(copy))
@@ -36,7 +36,7 @@ class Orders:
             self._services.tasks.start(self._heed(copy))
             self._copies.changed()
 
-    async def told(self, copy: Copy, told: Told) -> None:
+    async def told(self, copy: AppCopy, told: Told) -> None:
         """Take what a window says since it has granted a copy: its word makes looser, too, and moves the copy.
 
         Whoever calls this holds `changing`. Raises QuotaExceeded.
@@ -47,7 +47,7 @@ class Orders:
         await copy.told(secrets, told)
         copy.locks = copy.locks or told.turn > grant.turn
 
-    async def _heed(self, copy: Copy) -> None:
+    async def _heed(self, copy: AppCopy) -> None:
         """Bring a copy to what the profile's devices say: it is made stricter at once, and never looser by a roster."""
         origin = copy.secrets.grant.origin
         async with self._services.changing:
@@ -60,7 +60,7 @@ class Orders:
         if copy.locks:
             await self._copies.lock(origin, copy)
 
-    async def _part(self, copy: Copy) -> None:
+    async def _part(self, copy: AppCopy) -> None:
         """End a copy that the person has taken back; what only it holds goes to the others first, if that can be.
 
         Erased is only what others have: who wrote to the roster may have been another copy, and no device of the

@@ -18,7 +18,7 @@ from masq.errors import QuotaExceeded
 from masq_store.core.enrolment import messages as wire
 from masq_store.core.profile import claims as access
 from masq_store.engine.enrolment.port_line import PortLine
-from masq_store.engine.partition.app_copy import Copy
+from masq_store.engine.partition.app_copy import AppCopy
 from masq_store.engine.partition.enrolment_records import EnrolmentRecords
 from masq_store.engine.partition.open_copies import OpenCopies
 from masq_store.engine.partition.orders import Orders
@@ -86,14 +86,14 @@ class Partition:
             services, self._sessions, self._copies, self._orders, self._copy_handed_back
         )
         self._links = PastedLinks(services, self._sessions, self._copies, self._requests)
-        self.rest = self._copies.lock_time
+        self.auto_lock = self._copies.lock_time
         self._telling = Throttle(TELL_SECONDS, self._tell)
         self._looking = Throttle(LOOK_SECONDS, self._look)
         self._handed_back = False
         self._stopped = False
 
     @property
-    def copies(self) -> Mapping[str, Copy]:
+    def copies(self) -> Mapping[str, AppCopy]:
         """The open copies, by their apps' origins."""
         return self._copies.open
 
@@ -194,7 +194,7 @@ class Partition:
 
     def _look(self) -> None:
         self._looking.ask()
-        self.rest.look()
+        self.auto_lock.look()
         self.soon(self._copies.renew())
 
     def _copy_handed_back(self) -> None:

@@ -11,7 +11,7 @@ from masq.errors import MasqError, QuotaExceeded
 from masq_store.core.enrolment import messages as wire
 from masq_store.core.profile.home_layout import Identity, draw_identity
 from masq_store.engine.enrolment.port_line import PortLine
-from masq_store.engine.partition.app_copy import Copy
+from masq_store.engine.partition.app_copy import AppCopy
 from masq_store.engine.partition.link_request import LinkRequest
 from masq_store.engine.partition.open_copies import OpenCopies
 from masq_store.engine.partition.orders import Orders
@@ -33,7 +33,7 @@ class StoreRequest:
     """The private half of that."""
     grant: wire.Grant | None = None
     """What the store has given last."""
-    copy: Copy | None = None
+    copy: AppCopy | None = None
     moving: bool = False
     """Whether the store takes the copy back once it has the same."""
     answered: bool = False
@@ -208,13 +208,13 @@ class StoreRequests:
             asked.line.post(moved=True)
             self._handed_back()
 
-    async def _note_met(self, copy: Copy) -> None:
+    async def _note_met(self, copy: AppCopy) -> None:
         async with self._services.changing:
             if self._copies.open.get(copy.secrets.grant.origin) is copy:
                 with suppress(QuotaExceeded):  # then more is told to wait than does
                     await copy.note_met()
 
-    async def _keep_met(self, copy: Copy) -> None:
+    async def _keep_met(self, copy: AppCopy) -> None:
         """Let the line of a copy go, but not what the other end is known to have."""
         async with self._services.changing:
             if self._copies.open.get(copy.secrets.grant.origin) is copy and copy.line is not None:

@@ -13,11 +13,11 @@ from typing import NamedTuple
 
 from masq import messages
 from masq.errors import InvalidValue, NotRegistered, QuotaExceeded
-from masq_store.core.backup import container as backup_file
+from masq_store.core.backup import container
 from masq_store.core.backup import contents as layout
 from masq_store.core.backup.container import Frame, Head
 from masq_store.core.backup.contents import Backup, Manifest, SavedSpace
-from masq_store.core.crypto import key_schedule as keys
+from masq_store.core.crypto import key_schedule
 from masq_store.core.crypto.padding import pad, unpad
 from masq_store.core.errors import DamagedBackup, DamagedData, WrongBackupPassphrase
 from masq_store.core.profile.registrations import (
@@ -64,7 +64,7 @@ async def write_backup(
     *,
     now_ms: int,
     origin: str | None = None,
-    iterations: int = keys.PBKDF2_ITERATIONS,
+    iterations: int = key_schedule.PBKDF2_ITERATIONS,
 ) -> bytes:
     """Return a backup file of the whole profile, or of the app at `origin`.
 
@@ -99,15 +99,15 @@ async def read_backup(crypto: Crypto, content: bytes, passphrase: str) -> Backup
 
     Raises NotABackup, NewerBackup, TruncatedBackup, DamagedBackup and WrongBackupPassphrase.
     """
-    head = backup_file.decode_head(content)
-    frames = backup_file.decode_frames(content)
+    head = container.decode_head(content)
+    frames = container.decode_frames(content)
     wrapping = await crypto.passphrase_key(passphrase, head.salt, head.iterations)
-    data = keys.wrapped_backup_data(backup_file.head_start(head.iterations, head.salt))
+    data = key_schedule.wrapped_backup_data(container.head_start(head.iterations, head.salt))
     try:
-        secret = await crypto.open(wrapping, keys.nonce(0), head.wrapped, data)
+        secret = await crypto.open(wrapping, key_schedule.nonce(0), head.wrapped, data)
     except DamagedData:
         raise WrongBackupPassphrase() from None
-    key = await crypto.derive_key(secret, keys.backup_info())
+    key = await crypto.derive_key(secret, key_schedule.backup_info())
     try:
         return layout.decode(await _open(crypto, key, frames))
     except DamagedData as error:
@@ -121,8 +121,8 @@ async def _open(crypto: Crypto, key: Key, frames: Sequence[Frame]) -> list[bytes
         for number in range(start, min(start + OPENED_AT_ONCE, len(frames))):
             last, sealed = frames[number]
             previous = frames[number - 1].tag if number else b""
-            data = keys.backup_record_data(backup_file.VERSION, number, last, previous)
-            group.append((keys.nonce(number), sealed, data))
+            data = key_schedule.backup_record_data(container.VERSION, number, last, previous)
+            group.append((key_schedule.nonce(number), sealed, data))
         contents += [unpad(padded) for padded in await crypto.open_many(key, group)]
     return contents
 
@@ -139,20 +139,22 @@ class _File:
 
     @classmethod
     async def begin(cls, crypto: Crypto, passphrase: str, iterations: int) -> _File:
-        salt = crypto.random(keys.SALT_BYTES)
-        secret = crypto.random(keys.SECRET_BYTES)
+        salt = crypto.random(key_schedule.SALT_BYTES)
+        secret = crypto.random(key_schedule.SECRET_BYTES)
         wrapping = await crypto.passphrase_key(passphrase, salt, iterations)
-        data = keys.wrapped_backup_data(backup_file.head_start(iterations, salt))
+        data = key_schedule.wrapped_backup_data(container.head_start(iterations, salt))
         # Nonce 0: with a salt of its own, the passphrase's key seals this one thing in its life.
-        wrapped = await crypto.seal(wrapping, keys.nonce(0), secret, data)
-        key = await crypto.derive_key(secret, keys.backup_info())
-        return cls(crypto, key, backup_file.encode_head(Head(iterations, salt, wrapped)))
+        wrapped = await crypto.seal(wrapping, key_schedule.nonce(0), secret, data)
+        key = await crypto.derive_key(secret, key_schedule.backup_info())
+        return cls(crypto, key, container.encode_head(Head(iterations, salt, wrapped)))
 
     async def add(self, content: bytes, last: bool = False) -> None:
         number, self._number = self._number, self._number + 1
-        data = keys.backup_record_data(backup_file.VERSION, number, last, self._previous)
-        frame = Frame(last, await self._crypto.seal(self._key, keys.nonce(number), pad(content), data))
-        self._pieces.append(backup_file.encode_frame(frame))
+        data = key_schedule.backup_record_data(container.VERSION, number, last, self._previous)
+        frame = Frame(
+            last, await self._crypto.seal(self._key, key_schedule.nonce(number), pad(content), data)
+        )
+        self._pieces.append(container.encode_frame(frame))
         self._previous = frame.tag
 
     async def add_all(self, contents: Iterator[bytes]) -> None:

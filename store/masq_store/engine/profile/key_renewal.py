@@ -11,11 +11,11 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from masq.errors import MasqError
-from masq_store.core.crypto import key_schedule as keys
+from masq_store.core.crypto import key_schedule
 from masq_store.core.storage.record import PLACE
 from masq_store.engine.ports import Backend, Crypto
 from masq_store.engine.profile.vault import Unlocked, Vault
-from masq_store.engine.storage import disk_keys as disk
+from masq_store.engine.storage import disk_keys
 from masq_store.engine.storage.open_space import OpenSpace
 from masq_store.engine.storage.record_sealer import START, Sealer
 
@@ -35,12 +35,12 @@ async def renew(
     each space that it may have. `progress` is told how many of them are done, and of how many.
     Raises QuotaExceeded, DamagedData, NewerData or StorageUnavailable, with everything as it was.
     """
-    root = crypto.random(keys.SECRET_BYTES)
+    root = crypto.random(key_schedule.SECRET_BYTES)
     names = [(await _name(crypto, secrets.root, info), await _name(crypto, root, info)) for info in spaces]
-    leftovers = await backend.read(disk.leftovers(secrets.id))
+    leftovers = await backend.read(disk_keys.leftovers(secrets.id))
     noted: list[str] = json.loads(leftovers) if leftovers is not None else []
     begun = json.dumps([*noted, *(new for _, new in names)]).encode()
-    await backend.write([(disk.leftovers(secrets.id), begun)])
+    await backend.write([(disk_keys.leftovers(secrets.id), begun)])
     try:
         notes: list[tuple[str, bytes]] = []
         for done, (old, new) in enumerate(names):
@@ -48,12 +48,12 @@ async def renew(
             await _seal_anew(backend, crypto, secrets, root, old, new)
             notes += await _note_anew(backend, crypto, secrets, root, old, new)
         progress(len(names), len(names))
-        drops = [disk.space(secrets.id, space) for space in (*noted, *(old for old, _ in names))]
-        return await vault.renew(secrets, root, passphrase, notes, [*drops, disk.trashes(secrets.id)])
+        drops = [disk_keys.space(secrets.id, space) for space in (*noted, *(old for old, _ in names))]
+        return await vault.renew(secrets, root, passphrase, notes, [*drops, disk_keys.trashes(secrets.id)])
     except MasqError:
         with suppress(MasqError):  # else it goes at the next opening
-            note = disk.leftovers(secrets.id)
-            drops = [disk.space(secrets.id, new) for _, new in names]
+            note = disk_keys.leftovers(secrets.id)
+            drops = [disk_keys.space(secrets.id, new) for _, new in names]
             await backend.write(
                 [(note, leftovers)] if leftovers is not None else [], [*drops, (note, note + "\0")]
             )
@@ -61,29 +61,29 @@ async def renew(
 
 
 async def _name(crypto: Crypto, root: bytes, info: bytes) -> str:
-    return (await crypto.hkdf(root, info, keys.ID_BYTES)).hex()
+    return (await crypto.hkdf(root, info, key_schedule.ID_BYTES)).hex()
 
 
 async def _note_anew(
     backend: Backend, crypto: Crypto, secrets: Unlocked, root: bytes, old: str, new: str
 ) -> list[tuple[str, bytes]]:
     """Return what is to stand in the trash's list for a space that is there, under the new root key."""
-    record = await backend.read(disk.trash(secrets.id, old))
+    record = await backend.read(disk_keys.trash(secrets.id, old))
     if record is None:
         return []
     (content,) = await Sealer(crypto, secrets.root, secrets.id, old).open(PLACE, [record], START)
     note = json.dumps({**json.loads(content), "id": new}).encode()
     sealed = await Sealer(crypto, root, secrets.id, new).seal(PLACE, note, START)
-    return [(disk.trash(secrets.id, new), sealed)]
+    return [(disk_keys.trash(secrets.id, new), sealed)]
 
 
 async def _seal_anew(
     backend: Backend, crypto: Crypto, secrets: Unlocked, root: bytes, old: str, new: str
 ) -> None:
     """Write a space, where there is one, a second time: as one checkpoint under the new root key."""
-    if await backend.read(disk.numbered(disk.checkpoint(secrets.id, old), 0)) is None:
+    if await backend.read(disk_keys.numbered(disk_keys.checkpoint(secrets.id, old), 0)) is None:
         return
-    replica = crypto.random(keys.REPLICA_BYTES).hex()  # it writes nothing
+    replica = crypto.random(key_schedule.REPLICA_BYTES).hex()  # it writes nothing
     sealer = Sealer(crypto, secrets.root, secrets.id, old)
     space = await OpenSpace.open(backend, sealer, secrets.id, old, replica)
     copy = OpenSpace(backend, Sealer(crypto, root, secrets.id, new), secrets.id, new, space.core)

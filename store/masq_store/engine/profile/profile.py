@@ -10,10 +10,10 @@ from typing import Any
 
 from masq import messages
 from masq.errors import Locked, QuotaExceeded
-from masq_store.core.crypto import key_schedule as keys
+from masq_store.core.crypto import key_schedule
 from masq_store.core.crypto.key_ring import ProfileKeys
 from masq_store.core.errors import DamagedData, UnreadableData
-from masq_store.core.profile import claims as access
+from masq_store.core.profile import claims
 from masq_store.core.profile.home_layout import ROSTER
 from masq_store.core.profile.registrations import (
     APP,
@@ -29,7 +29,7 @@ from masq_store.core.profile.registrations import (
 from masq_store.core.storage.checkpoint import Frozen
 from masq_store.engine.ports import Backend, Crypto
 from masq_store.engine.profile.vault import Unlocked
-from masq_store.engine.storage import disk_keys as disk
+from masq_store.engine.storage import disk_keys
 from masq_store.engine.storage.open_space import OpenSpace
 from masq_store.engine.storage.record_sealer import Sealer
 from masq_store.engine.storage.together import write_together
@@ -67,7 +67,7 @@ class Profile:
 
     async def start(self, now_ms: int) -> None:
         """Open the home space. Raises DamagedData or NewerData."""
-        space_id = await self._space_id(keys.home_id_info())
+        space_id = await self._space_id(key_schedule.home_id_info())
         self._home = await self._open_space(space_id)
         await self._sweep()
         await self.trash.load()
@@ -101,7 +101,7 @@ class Profile:
 
     async def approve(self, origin: str, app: dict[str, Any], now_ms: int) -> None:
         """Register an app, as it names itself in `app`; durable on return."""
-        access.check_origin(origin)
+        claims.check_origin(origin)
         known = self._registered(origin) or {"generation": self.generation(origin), "used_ms": now_ms}
         await self._register(origin, {**known, **app, "approved": True, "approved_ms": now_ms}, now_ms)
 
@@ -134,9 +134,9 @@ class Profile:
         if app is None:
             return
         await self._settled()
-        space_id = await self._space_id(keys.space_id_info(origin, app["generation"]))
+        space_id = await self._space_id(key_schedule.space_id_info(origin, app["generation"]))
         leftovers = [*await self._leftovers(), space_id]
-        await self._backend.write([(disk.leftovers(self.id), json.dumps(leftovers).encode())])
+        await self._backend.write([(disk_keys.leftovers(self.id), json.dumps(leftovers).encode())])
         await self._register(origin, {**app, "generation": app["generation"] + 1}, now_ms)
         self._forget_generation(origin, app["generation"])
         await self._sweep()
@@ -163,7 +163,7 @@ class Profile:
     async def tidy(self, now_ms: int) -> None:
         """Put what is over into the trash, and erase what has been there for its time. Raises QuotaExceeded."""
         used = {
-            await self._space_id(keys.space_id_info(origin, app["generation"]))
+            await self._space_id(key_schedule.space_id_info(origin, app["generation"]))
             for origin, app in self.apps().items()
         }
         await self.trash.take_out(*(each.id for each in self.trash.listed() if each.id in used))
@@ -217,10 +217,10 @@ class Profile:
         origins = [key.removeprefix(APP) for key, _ in self.home_items(APP)]
         told = [key.removeprefix(ROSTER) for key, _ in self.home_items(ROSTER)]
         return [
-            keys.home_id_info(),
-            *(keys.space_id_info(origin, self.generation(origin)) for origin in origins),
-            *(keys.space_id_info(each.origin, each.generation) for each in self.trash.listed()),
-            *(keys.roster_id_info(origin) for origin in dict.fromkeys([*origins, *told])),
+            key_schedule.home_id_info(),
+            *(key_schedule.space_id_info(origin, self.generation(origin)) for origin in origins),
+            *(key_schedule.space_id_info(each.origin, each.generation) for each in self.trash.listed()),
+            *(key_schedule.roster_id_info(origin) for origin in dict.fromkeys([*origins, *told])),
         ]
 
     def generation(self, origin: str) -> int:
@@ -308,23 +308,23 @@ class Profile:
                 del self._open[place]
 
     async def _open_app(self, origin: str, generation: int) -> OpenSpace:
-        return await self._open_space(await self._space_id(keys.space_id_info(origin, generation)))
+        return await self._open_space(await self._space_id(key_schedule.space_id_info(origin, generation)))
 
     async def _open_roster(self, origin: str) -> OpenSpace:
-        space_id = await self._space_id(keys.roster_id_info(origin))
+        space_id = await self._space_id(key_schedule.roster_id_info(origin))
         try:
             return await self._open_space(space_id)
         except DamagedData:  # it holds nothing but what the home space says, too, and is told anew
-            await self._backend.write([], [disk.space(self.id, space_id)])
+            await self._backend.write([], [disk_keys.space(self.id, space_id)])
             return await self._open_space(space_id)
 
     async def _open_space(self, space_id: str) -> OpenSpace:
         sealer = Sealer(self._crypto, self.secrets.root, self.id, space_id)
-        replica = self._replicas.setdefault(space_id, self._crypto.random(keys.REPLICA_BYTES).hex())
+        replica = self._replicas.setdefault(space_id, self._crypto.random(key_schedule.REPLICA_BYTES).hex())
         return await OpenSpace.open(self._backend, sealer, self.id, space_id, replica, lambda: self.reading())
 
     async def _space_id(self, info: bytes) -> str:
-        return (await self._crypto.hkdf(self.secrets.root, info, keys.ID_BYTES)).hex()
+        return (await self._crypto.hkdf(self.secrets.root, info, key_schedule.ID_BYTES)).hex()
 
     def _home_core(self) -> Any:
         assert self._home is not None, "start() comes first"
@@ -347,7 +347,7 @@ class Profile:
         await self._writer.checkpointed()
 
     async def _leftovers(self) -> list[str]:
-        kept = await self._backend.read(disk.leftovers(self.id))
+        kept = await self._backend.read(disk_keys.leftovers(self.id))
         spaces: list[str] = json.loads(kept) if kept is not None else []
         return spaces
 
@@ -357,14 +357,14 @@ class Profile:
 
     async def _put_away(self, origin: str, generation: int, now_ms: int) -> None:
         """Put an app's space into the trash; an empty one is dropped. Raises QuotaExceeded."""
-        space_id = await self._space_id(keys.space_id_info(origin, generation))
+        space_id = await self._space_id(key_schedule.space_id_info(origin, generation))
         counts: tuple[int | None, int | None] = (None, None)
         with suppress(UnreadableData):  # then nobody can say how much there is
             space = await self.space(origin, generation)
             counts = (space.core.live, space.core.bytes)
             self.release(origin)
         if counts[0] == 0:
-            await self._backend.write([], [disk.space(self.id, space_id)])
+            await self._backend.write([], [disk_keys.space(self.id, space_id)])
             return
         app = self._registered(origin)
         name, until_ms = (app["name"] if app else origin), now_ms + KEPT_MS
@@ -376,10 +376,10 @@ class Profile:
         for origin, app in self.apps().items():
             over = app["generation"]
             for generation in range(max(0, over - OUTLIVED), over):
-                space_id = await self._space_id(keys.space_id_info(origin, generation))
+                space_id = await self._space_id(key_schedule.space_id_info(origin, generation))
                 if self.trash.find(space_id):
                     continue
-                first = disk.numbered(disk.checkpoint(self.id, space_id), 0)
+                first = disk_keys.numbered(disk_keys.checkpoint(self.id, space_id), 0)
                 try:
                     there = await self._backend.read(first) is not None
                 except DamagedData:
@@ -393,8 +393,8 @@ class Profile:
         leftovers = await self._leftovers()
         if not leftovers:
             return
-        infos = [keys.space_id_info(origin, app["generation"]) for origin, app in self.apps().items()]
+        infos = [key_schedule.space_id_info(origin, app["generation"]) for origin, app in self.apps().items()]
         used = {await self._space_id(info) for info in infos}
-        name = disk.leftovers(self.id)
-        drops = [disk.space(self.id, space) for space in leftovers if space not in used]
+        name = disk_keys.leftovers(self.id)
+        drops = [disk_keys.space(self.id, space) for space in leftovers if space not in used]
         await self._backend.write([], [*drops, (name, name + "\0")])

@@ -1,8 +1,8 @@
 """Tickets, which open a profile of the store, or a copy in a partition, for the worker after this one.
 
-A ticket (see `Rest`) opens for whoever holds its two halves: a text, and the root key wrapped under it on the disk. The
-half on the disk says when the engine was last at work; once that is too long ago it is erased by whoever comes by, so
-that files copied later hold none.
+A ticket (see `AutoLock`) opens for whoever holds its two halves: a text, and the root key wrapped under it on the disk.
+The half on the disk says when the engine was last at work; once that is too long ago it is erased by whoever comes by,
+so that files copied later hold none.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 
-from masq_store.core.crypto import key_schedule as keys
+from masq_store.core.crypto import key_schedule
 from masq_store.core.errors import DamagedData
 from masq_store.engine.ports import Backend, Crypto
 from masq_store.engine.profile.wrapping import Sealed, Wrapping, content, text
-from masq_store.engine.storage import disk_keys as disk
+from masq_store.engine.storage import disk_keys
 
 TICKET_SECONDS = 60
 """How long a ticket opens a profile after the engine that gave it out was last at work.
@@ -31,7 +31,7 @@ class Tickets:
 
     async def issue(self, owner: str, root: bytes, now_ms: int) -> str:
         """Return a new ticket, which opens what `root` is the key of, for a little while. Raises QuotaExceeded."""
-        ticket = text(self._crypto.random(keys.SECRET_BYTES))
+        ticket = text(self._crypto.random(key_schedule.SECRET_BYTES))
         await self.keep(owner, root, ticket, now_ms)
         return ticket
 
@@ -42,13 +42,13 @@ class Tickets:
 
     async def renew(self, owner: str, now_ms: int) -> None:
         """Note that the engine is at work: the time of a ticket that is there begins anew. Raises QuotaExceeded."""
-        kept = await self._backend.read(disk.ticket(owner))
+        kept = await self._backend.read(disk_keys.ticket(owner))
         if kept is not None:
             await self._write(owner, json.loads(kept), now_ms)
 
     async def root(self, owner: str, ticket: str, now_ms: int) -> bytes | None:
         """Return the root key that a ticket opens; None where it does not fit, or its time is over."""
-        kept = await self._backend.read(disk.ticket(owner))
+        kept = await self._backend.read(disk_keys.ticket(owner))
         if kept is None or not _opens(kept, now_ms):
             return None
         try:
@@ -58,7 +58,7 @@ class Tickets:
 
     async def drop(self, owner: str) -> None:
         """Let no ticket open it any more."""
-        name = disk.ticket(owner)
+        name = disk_keys.ticket(owner)
         with suppress(DamagedData):  # what cannot be read goes, too
             if await self._backend.read(name) is None:
                 return
@@ -66,7 +66,7 @@ class Tickets:
 
     async def _write(self, owner: str, wrapped: Sealed, now_ms: int) -> None:
         record = json.dumps({**wrapped, "at_ms": now_ms}).encode()
-        await self._backend.write([(disk.ticket(owner), record)])
+        await self._backend.write([(disk_keys.ticket(owner), record)])
 
 
 async def sweep(backend: Backend, now_ms: int) -> bool:
@@ -75,9 +75,9 @@ async def sweep(backend: Backend, now_ms: int) -> bool:
     Raises what the disk raises, but for what it has lost.
     """
     try:
-        kept = await backend.scan(disk.TICKETS)
+        kept = await backend.scan(disk_keys.TICKETS)
     except DamagedData:
-        await backend.write([], [(disk.TICKETS, disk.TICKETS + "\uffff")])
+        await backend.write([], [(disk_keys.TICKETS, disk_keys.TICKETS + "\uffff")])
         return False
     over = [name for name, record in kept if not _opens(record, now_ms)]
     if over:

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from masq.errors import InvalidValue, Locked, QuotaExceeded, StorageUnavailable
-from masq_store.core.crypto import key_schedule as keys
+from masq_store.core.crypto import key_schedule
 from masq_store.core.crypto.padding import pad, unpad
 from masq_store.core.errors import DamagedData, NewerData, WrongPassphrase
-from masq_store.core.profile import claims as access
+from masq_store.core.profile import claims
 from masq_store.core.profile.home_layout import Identity, draw_identity
 from masq_store.engine.ports import Backend, Crypto
 from masq_store.engine.profile.profile_record import (
@@ -24,7 +24,7 @@ from masq_store.engine.profile.profile_record import (
 )
 from masq_store.engine.profile.tickets import Tickets
 from masq_store.engine.profile.wrapping import Sealed, SealedByPassphrase, Wrapping
-from masq_store.engine.storage import disk_keys as disk
+from masq_store.engine.storage import disk_keys
 
 LAYOUT = 1
 """The version of what this module writes."""
@@ -57,9 +57,9 @@ class Vault:
 
     async def check(self) -> None:
         """See that the storage is of a version known here. Raises NewerData or DamagedData."""
-        version = await self._backend.read(disk.SCHEMA)
+        version = await self._backend.read(disk_keys.SCHEMA)
         if version is None:
-            await self._backend.write([(disk.SCHEMA, str(LAYOUT).encode())])
+            await self._backend.write([(disk_keys.SCHEMA, str(LAYOUT).encode())])
         elif not version.isdigit():
             raise DamagedData("the storage's version")
         elif int(version) > LAYOUT:
@@ -67,13 +67,13 @@ class Vault:
 
     async def load(self) -> None:
         """Read which profiles there are. Raises DamagedData."""
-        records = [json.loads(content) for _, content in await self._backend.scan(disk.PROFILES)]
+        records = [json.loads(content) for _, content in await self._backend.scan(disk_keys.PROFILES)]
         self._records = {record["id"]: record for record in records}
-        active = await self._backend.read(disk.ACTIVE)
+        active = await self._backend.read(disk_keys.ACTIVE)
         self._active = active.decode() if active is not None else ""
         if self._active and self._active not in self._records:
             raise DamagedData("the profile's record")
-        removed = await self._backend.read(disk.REMOVED)
+        removed = await self._backend.read(disk_keys.REMOVED)
         self._removed = json.loads(removed) if removed is not None else []
 
     @property
@@ -143,10 +143,10 @@ class Vault:
         Raises InvalidValue for a name that cannot be one, and StorageUnavailable where the browser can keep
         no key and no passphrase was given.
         """
-        name = access.check_profile_name(name)
-        profile_id = self._crypto.random(keys.ID_BYTES).hex()
-        root = self._crypto.random(keys.SECRET_BYTES)
-        home_secret = home_secret or self._crypto.random(keys.SECRET_BYTES)
+        name = claims.check_profile_name(name)
+        profile_id = self._crypto.random(key_schedule.ID_BYTES).hex()
+        root = self._crypto.random(key_schedule.SECRET_BYTES)
+        home_secret = home_secret or self._crypto.random(key_schedule.SECRET_BYTES)
         wrapping = Wrapping(self._crypto, profile_id)
         identity, private = drawn or await draw_identity(self._crypto)
         by_passphrase, by_device = await self._wrapped(wrapping, root, passphrase, stay_unlocked)
@@ -164,14 +164,14 @@ class Vault:
         }
         if arrival:
             record["arrival"] = arrival
-        await self._write(record, (disk.ACTIVE, profile_id.encode()))
+        await self._write(record, (disk_keys.ACTIVE, profile_id.encode()))
         self._active = profile_id
         return Unlocked(profile_id, name, root, home_secret, identity)
 
     async def activate(self, profile_id: str) -> None:
         """Make another profile the active one. Raises InvalidValue where there is none of that id."""
         self.known(profile_id)
-        await self._backend.write([(disk.ACTIVE, profile_id.encode())])
+        await self._backend.write([(disk_keys.ACTIVE, profile_id.encode())])
         self._active = profile_id
 
     async def delete(self, profile_id: str, then: str | None = None, *, removed: bool = False) -> None:
@@ -185,15 +185,19 @@ class Vault:
         active = self._active
         if active == profile_id:
             active = then if then and then in left else next(iter(left), "")
-        names = [disk.profile(profile_id), disk.approvals(profile_id), disk.ticket(profile_id)]
-        names += [disk.leftovers(profile_id), *([] if active else [disk.ACTIVE])]
+        names = [disk_keys.profile(profile_id), disk_keys.approvals(profile_id), disk_keys.ticket(profile_id)]
+        names += [disk_keys.leftovers(profile_id), *([] if active else [disk_keys.ACTIVE])]
         told = [*self._removed, self._records[profile_id]["name"]] if removed else self._removed
         await self._backend.write(
             [
-                *([(disk.ACTIVE, active.encode())] if active else []),
-                *([(disk.REMOVED, json.dumps(told).encode())] if removed else []),
+                *([(disk_keys.ACTIVE, active.encode())] if active else []),
+                *([(disk_keys.REMOVED, json.dumps(told).encode())] if removed else []),
             ],
-            [*((name, name + "\0") for name in names), disk.spaces(profile_id), disk.trashes(profile_id)],
+            [
+                *((name, name + "\0") for name in names),
+                disk_keys.spaces(profile_id),
+                disk_keys.trashes(profile_id),
+            ],
         )
         del self._records[profile_id]
         self._active, self._removed = active, told
@@ -208,7 +212,7 @@ class Vault:
         record: ProfileRecord = {**self._record(), "removed": removal}
         if self.has_passphrase:
             record["device"] = None
-        name = disk.ticket(record["id"])
+        name = disk_keys.ticket(record["id"])
         await self._write(record, drops=[(name, name + "\0")])
 
     async def keep_removed(self, now_ms: int) -> None:
@@ -222,22 +226,22 @@ class Vault:
         if self._removed:
             left = self._removed[1:]
             if left:
-                await self._backend.write([(disk.REMOVED, json.dumps(left).encode())])
+                await self._backend.write([(disk_keys.REMOVED, json.dumps(left).encode())])
             else:
-                await self._backend.write([], [(disk.REMOVED, disk.REMOVED + "\0")])
+                await self._backend.write([], [(disk_keys.REMOVED, disk_keys.REMOVED + "\0")])
             self._removed = left
 
     async def rename(self, name: str) -> str:
         """Give the active profile another name, and return it, cleaned. Raises InvalidValue."""
-        name = access.check_profile_name(name)
+        name = claims.check_profile_name(name)
         await self._write({**self._record(), "name": name})
         return name
 
     async def set_lock_minutes(self, minutes: int) -> None:
         """Lock the active profile after so many minutes of rest; 0: never. Raises InvalidValue."""
-        if type(minutes) is not int or not 0 <= minutes <= access.MAX_LOCK_MINUTES:
+        if type(minutes) is not int or not 0 <= minutes <= claims.MAX_LOCK_MINUTES:
             raise InvalidValue(
-                f"the time must be a whole number of minutes, at most {access.MAX_LOCK_MINUTES}"
+                f"the time must be a whole number of minutes, at most {claims.MAX_LOCK_MINUTES}"
             )
         await self._write({**self._record(), "lock_minutes": minutes})
 
@@ -345,9 +349,9 @@ class Vault:
         if secrets.identity is not None:
             private = await self.device_key(secrets.root)
             renewed["identity"] = await self._sealed(wrapping, root, secrets.identity, private)
-        names = [disk.ticket(secrets.id), disk.leftovers(secrets.id)]
+        names = [disk_keys.ticket(secrets.id), disk_keys.leftovers(secrets.id)]
         await self._backend.write(
-            [(disk.profile(secrets.id), json.dumps(renewed).encode()), *puts],
+            [(disk_keys.profile(secrets.id), json.dumps(renewed).encode()), *puts],
             [*((name, name + "\0") for name in names), *drops],
         )
         self._records[secrets.id] = renewed
@@ -414,7 +418,7 @@ class Vault:
         They are sealed under the device's key, so that a locked store can tell an app it knows from a
         stranger, who must not learn that there is a profile at all. Empty where they cannot be read.
         """
-        sealed = await self._backend.read(disk.approvals(self._record()["id"]))
+        sealed = await self._backend.read(disk_keys.approvals(self._record()["id"]))
         listed = await self._wrapping().open_approvals(json.loads(sealed)) if sealed is not None else None
         origins: list[str] = json.loads(unpad(listed)) if listed is not None else []
         return origins
@@ -423,7 +427,7 @@ class Vault:
         """Keep the list that `approvals` reads."""
         sealed = await self._wrapping().approvals(pad(json.dumps(sorted(origins)).encode()))
         if sealed is not None:
-            name = disk.approvals(self._record()["id"])
+            name = disk_keys.approvals(self._record()["id"])
             await self._backend.write([(name, json.dumps(sealed).encode())])
 
     # -------------------------------------------------------------------------------------------------------
@@ -451,5 +455,7 @@ class Vault:
     async def _write(
         self, record: ProfileRecord, *more: tuple[str, bytes], drops: Sequence[tuple[str, str]] = ()
     ) -> None:
-        await self._backend.write([(disk.profile(record["id"]), json.dumps(record).encode()), *more], drops)
+        await self._backend.write(
+            [(disk_keys.profile(record["id"]), json.dumps(record).encode()), *more], drops
+        )
         self._records[record["id"]] = record

@@ -52,7 +52,7 @@ class End(NamedTuple):
     failures: int = 1
 
 
-class Conversation:
+class RelayConnection:
     """A connection: it is opened by `live`, which returns when it has ended.
 
     Args:

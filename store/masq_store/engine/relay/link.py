@@ -12,7 +12,7 @@ from masq_store.core.relay import frames
 from masq_store.core.relay.backoff import wait_seconds
 from masq_store.core.relay.frames import Code
 from masq_store.engine.ports import Network
-from masq_store.engine.relay.connection import LATER, Conversation, is_known
+from masq_store.engine.relay.connection import LATER, RelayConnection, is_known
 from masq_store.engine.trace import OFF, Kind, Trace
 
 IDLE_SECONDS = 5.0
@@ -107,8 +107,8 @@ class RelayLink:
         self._places: dict[int, _Place] = {}  # by the member's id()
         self._channels: dict[int, _Place] = {}
         self._last_channel = 0
-        self._opening: Conversation | None = None
-        self._conversation: Conversation | None = None  # the same, while it is open
+        self._opening: RelayConnection | None = None
+        self._connection: RelayConnection | None = None  # the same, while it is open
         self._task: asyncio.Task[None] | None = None
         self._idle: asyncio.TimerHandle | None = None
         self._wake = asyncio.Event()
@@ -119,7 +119,7 @@ class RelayLink:
     @property
     def waiting(self) -> int:
         """Bytes that were sent and have not been handed to the network yet."""
-        return self._conversation.waiting if self._conversation else 0
+        return self._connection.waiting if self._connection else 0
 
     # Members.
 
@@ -179,14 +179,14 @@ class RelayLink:
     def _send(self, member: Member, ref: int, size: int, frame: Callable[[int], bytes]) -> bool:
         """Send a frame, made for the room's channel; `size`: its bytes."""
         place = self._places.get(id(member))
-        if place is None or place.channel is None or not place.joined or self._conversation is None:
+        if place is None or place.channel is None or not place.joined or self._connection is None:
             return False
         if size > self.max_frame:  # sent, it would cost the connection
             sentence = f"A frame has at most {self.max_frame} bytes at this relay."
             error = frames.Error(place.channel, ref, Code.FRAME_TOO_LARGE, sentence)
             self._loop.call_soon(self._refuse, place, error)
         else:
-            self._conversation.send(frame(place.channel))
+            self._connection.send(frame(place.channel))
         return True
 
     def _refuse(self, place: _Place, error: frames.Error) -> None:
@@ -197,7 +197,7 @@ class RelayLink:
     # Rooms.
 
     def _join(self, place: _Place) -> None:
-        if self._conversation is None or place.channel is not None:
+        if self._connection is None or place.channel is not None:
             return
         place.rest()
         try:
@@ -207,7 +207,7 @@ class RelayLink:
             self._report(error)
             self._join_later(place)
             return
-        if self._conversation is None or not self._is_in(place):  # by its own doing, just now
+        if self._connection is None or not self._is_in(place):  # by its own doing, just now
             return
         if len(self._channels) >= frames.CHANNELS:
             self._join_later(place)
@@ -218,7 +218,7 @@ class RelayLink:
             channel = (channel + 1) % frames.CHANNELS
         self._last_channel = place.channel = channel
         self._channels[channel] = place
-        self._conversation.send(frames.join(channel, room, token, number, tag))
+        self._connection.send(frames.join(channel, room, token, number, tag))
 
     def _join_later(self, place: _Place) -> None:
         place.failures = max(place.failures + 1, LATER)
@@ -229,8 +229,8 @@ class RelayLink:
         """Leave the room on the present connection."""
         place.rest()
         if place.channel is not None:
-            if self._conversation is not None:
-                self._conversation.send(frames.leave(place.channel))
+            if self._connection is not None:
+                self._connection.send(frames.leave(place.channel))
             del self._channels[place.channel]
             place.channel, place.joined = None, False
 
@@ -280,9 +280,9 @@ class RelayLink:
         self._refuse(place, error._replace(ref=0))
 
     def _misbehaved(self, what: str) -> None:
-        if self._conversation is not None:
+        if self._connection is not None:
             self.trace.note(Kind.MISBEHAVED)
-            self._conversation.refuse(what)
+            self._connection.refuse(what)
 
     def _tell(self, place: _Place, event: RoomEvent) -> bool:
         """Tell a member; one that fails leaves, and is given what it did not take in from its cursor on."""
@@ -315,10 +315,10 @@ class RelayLink:
     async def _run(self) -> None:
         while True:
             self._set("connecting", self.problem)
-            conversation = self._opening = Conversation(self._network, self.url, self._hear, self._lost)
+            connection = self._opening = RelayConnection(self._network, self.url, self._hear, self._lost)
             began = self._loop.time()
-            end = await conversation.live()
-            if conversation.malformed:
+            end = await connection.live()
+            if connection.malformed:
                 self.bad_frames += 1
             elif self._loop.time() - began >= STEADY_SECONDS:
                 self._failures = 0
@@ -337,13 +337,13 @@ class RelayLink:
     def _welcome(self, welcome: frames.Welcome) -> None:
         self.max_frame, self.max_room = welcome.max_frame, welcome.max_room
         self.offset_ms = welcome.time_ms - self._now_ms()
-        self._conversation = self._opening
+        self._connection = self._opening
         self._set("open", None)
         for place in list(self._places.values()):
             self._join(place)
 
     def _lost(self) -> None:
-        self._conversation = None
+        self._connection = None
         self._channels.clear()
         places = list(self._places.values())
         were = [place for place in places if place.joined]
@@ -368,8 +368,8 @@ class RelayLink:
         self._failures = 0
         if self.state == "waiting":
             self._wake.set()
-        elif self._conversation is not None:
-            self._conversation.check()
+        elif self._connection is not None:
+            self._connection.check()
 
     def _set(self, state: str, problem: MasqError | None) -> None:
         if (state, problem) == (self.state, self.problem):

@@ -16,7 +16,7 @@ from masq_store.engine.ports import Port
 from masq_store.engine.sessions.access import Access
 from masq_store.engine.sessions.calls import MESSAGE_COST, Calls
 from masq_store.engine.sessions.hand_over import State
-from masq_store.engine.sessions.house import House
+from masq_store.engine.sessions.host import SessionHost
 from masq_store.engine.sessions.methods import METHODS, WATCHING, denied, methods_within
 from masq_store.engine.sessions.reading import LongText
 from masq_store.engine.sessions.status import Status
@@ -46,7 +46,7 @@ class AppSession(Calls):
     the app goes by the functions `on_…`, which the engine and the worker set.
     """
 
-    def __init__(self, engine: House, port: Port, origin: str, nonce: str, app: dict[str, Any]) -> None:
+    def __init__(self, engine: SessionHost, port: Port, origin: str, nonce: str, app: dict[str, Any]) -> None:
         super().__init__(engine, port, origin)
         self.nonce = nonce
         self.app = app
@@ -194,8 +194,8 @@ class AppSession(Calls):
             self._end(ProtocolError(f"a message was longer than {MAX_RECEIVED_CHARACTERS:,} characters"))
             return
         if self.access is not None and not self._paused:
-            rest = self._engine.rest
-            if rest.limited and not rest.used(self.access.ref.origin):
+            policy = self._engine.auto_lock
+            if policy.limited and not policy.used(self.access.ref.origin):
                 self._locks = True  # now, and this is answered then
         if not (self._queue or self._calls or self._steps or self.watches.behind or self._waits):
             until = self._turns.begin(self.share)

@@ -12,7 +12,7 @@ from masq_store.core.space.space import Space
 from masq_store.core.space.subspace import Subspace
 from masq_store.engine.ports import Port
 from masq_store.engine.sessions.access import Access
-from masq_store.engine.sessions.house import House
+from masq_store.engine.sessions.host import SessionHost
 from masq_store.engine.sessions.methods import ARGUMENTS, FOR_STRANGERS, METHODS, QUICK, Work
 from masq_store.engine.sessions.outbox import MAX_UNREAD_CHARACTERS, Outbox
 from masq_store.engine.sessions.reading import WINDOW_CHARACTERS, Held, LongText, Reading, calls_of
@@ -33,7 +33,7 @@ LOOK_EVERY = 8
 class Calls(Outbox):
     """The working half of a session; whoever puts a message into it lets it go on."""
 
-    def __init__(self, engine: House, port: Port, origin: str) -> None:
+    def __init__(self, engine: SessionHost, port: Port, origin: str) -> None:
         super().__init__(port)
         self.origin = origin
         self.closed = False

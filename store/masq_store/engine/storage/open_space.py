@@ -8,14 +8,14 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 
 from masq.errors import QuotaExceeded
 from masq_store.core.errors import DamagedData
-from masq_store.core.space import codec as journal
+from masq_store.core.space import codec
 from masq_store.core.space.register import Change
 from masq_store.core.space.space import Applied, Space
 from masq_store.core.storage import checkpoint
 from masq_store.core.storage.checkpoint import Covered, Frozen
 from masq_store.core.storage.record import CHANGES, CHECKPOINT, PLACE
 from masq_store.engine.ports import Backend
-from masq_store.engine.storage import disk_keys as disk
+from masq_store.engine.storage import disk_keys
 from masq_store.engine.storage.record_sealer import START, Sealer, tag
 
 CHUNK_ROWS = 4096
@@ -45,10 +45,10 @@ class OpenSpace:
         self.pending: deque[Applied] = deque()  # done in memory and not on the disk yet, in order
         self._backend = backend
         self._sealer = sealer
-        self._journal = disk.journal(profile, space)
-        self._place = disk.place(profile, space)
-        self._met = disk.met(profile, space)
-        self._checkpoint = disk.checkpoint(profile, space)
+        self._journal = disk_keys.journal(profile, space)
+        self._place = disk_keys.place(profile, space)
+        self._met = disk_keys.met(profile, space)
+        self._checkpoint = disk_keys.checkpoint(profile, space)
         self._last = 0  # the number of the newest journal record
         self._tag = START  # and its tag
         self._tail_cost = 0
@@ -70,8 +70,8 @@ class OpenSpace:
         `reading` is called now and then where that takes long, and others have their turn. Raises DamagedData
         or NewerData, and leaves the disk as it is.
         """
-        chunks = await backend.scan(disk.checkpoint(profile, space))
-        records = await backend.scan(disk.journal(profile, space))
+        chunks = await backend.scan(disk_keys.checkpoint(profile, space))
+        records = await backend.scan(disk_keys.journal(profile, space))
         if not chunks:
             if records:
                 raise DamagedData("the checkpoint is missing")
@@ -89,7 +89,7 @@ class OpenSpace:
         tail = [(key, record) for key, record in records if key > opened.key_of(opened._last)]
         sealed = [record for _, record in tail]
         async for content in _unseal(sealer, CHANGES, sealed, opened._tag, turns):
-            core.merge(*journal.decode_changes(content))
+            core.merge(*codec.decode_changes(content))
             await turns.give()
         if tail:
             opened._last = int(tail[-1][0].removeprefix(opened._journal), 16)
@@ -101,12 +101,12 @@ class OpenSpace:
         """Return the journal record for what was done, and the key where it goes: behind the last durable one."""
         changes = [change for applied in done for change in applied.changes]
         vector = {replica: number for applied in done for replica, number in applied.vector.items()}
-        content = journal.encode_changes(changes, vector)
+        content = codec.encode_changes(changes, vector)
         return self.key_of(self._last + 1), await self._sealer.seal(CHANGES, content, self._tag)
 
     def key_of(self, number: int) -> str:
         """Return where journal record `number` stands."""
-        return disk.numbered(self._journal, number)
+        return disk_keys.numbered(self._journal, number)
 
     def durable(self, record: bytes) -> None:
         """Note that `record` is on disk: the next one follows it."""
@@ -185,8 +185,8 @@ class OpenSpace:
                 records.append(await self._sealer.seal(CHECKPOINT, content, previous))
                 previous = tag(records[-1])
             await self._backend.write(
-                [(disk.numbered(self._checkpoint, i), record) for i, record in enumerate(records)],
-                [disk.whole(self._checkpoint), (self._journal, self.key_of(covered.number + 1))],
+                [(disk_keys.numbered(self._checkpoint, i), record) for i, record in enumerate(records)],
+                [disk_keys.whole(self._checkpoint), (self._journal, self.key_of(covered.number + 1))],
             )
         except QuotaExceeded:
             self._checkpoint_cost = 2 * self._tail_cost  # not again at once: each try seals the whole space

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from masq_store.core.crypto import key_schedule as keys
+from masq_store.core.crypto import key_schedule
 from masq_store.core.crypto.padding import pad, unpad
 from masq_store.core.errors import DamagedData
 from masq_store.core.storage.record import Record, decode_record, encode_record
@@ -27,7 +27,7 @@ class Sealer:
         self._root = root
         self._profile = profile
         self._space = space
-        self._run = crypto.random(keys.RUN_BYTES)
+        self._run = crypto.random(key_schedule.RUN_BYTES)
         self._number = 0
         self._keys: dict[bytes, Key] = {}
 
@@ -36,9 +36,9 @@ class Sealer:
         number, self._number = self._number, self._number + 1
         sealed = await self._crypto.seal(
             self._keys.get(self._run) or await self._key(self._run),
-            keys.nonce(number),
+            key_schedule.nonce(number),
             pad(content),
-            keys.record_data(self._profile, self._space, kind, self._run, number, previous),
+            key_schedule.record_data(self._profile, self._space, kind, self._run, number, previous),
         )
         return encode_record(Record(kind, self._run, number, sealed))
 
@@ -59,10 +59,10 @@ class Sealer:
                 contents += await self._crypto.open_many(await self._key(group_run), group)
                 group = []
             group_run = record.run
-            associated = keys.record_data(
+            associated = key_schedule.record_data(
                 self._profile, self._space, kind, record.run, record.number, previous
             )
-            group.append((keys.nonce(record.number), record.sealed, associated))
+            group.append((key_schedule.nonce(record.number), record.sealed, associated))
             previous = record.tag
         if group:
             contents += await self._crypto.open_many(await self._key(group_run), group)
@@ -70,10 +70,12 @@ class Sealer:
 
     async def _key(self, run: bytes) -> Key:
         if run not in self._keys:
-            self._keys[run] = await self._crypto.derive_key(self._root, keys.journal_info(self._space, run))
+            self._keys[run] = await self._crypto.derive_key(
+                self._root, key_schedule.journal_info(self._space, run)
+            )
         return self._keys[run]
 
 
 def tag(record: bytes) -> bytes:
     """Return the tag that the next record is bound to."""
-    return record[-keys.TAG_BYTES :]
+    return record[-key_schedule.TAG_BYTES :]

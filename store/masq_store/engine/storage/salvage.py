@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from masq_store.core.errors import DamagedData, UnreadableData
-from masq_store.core.space import codec as journal
+from masq_store.core.space import codec
 from masq_store.core.space.register import Change, row_change
 from masq_store.core.storage import checkpoint
 from masq_store.core.storage.record import CHANGES, CHECKPOINT
 from masq_store.engine.ports import Backend
-from masq_store.engine.storage import disk_keys as disk
+from masq_store.engine.storage import disk_keys
 from masq_store.engine.storage.record_sealer import START, Sealer, tag
 
 
@@ -23,12 +23,12 @@ async def salvage(backend: Backend, sealer: Sealer, profile: str, space: str) ->
     """Return the changes that can be read of a space; each once for each record that holds it."""
     found: list[Change] = []
     covered = START  # what the journal's first record follows
-    for content in await _opened(backend, sealer, CHECKPOINT, disk.checkpoint(profile, space), START):
+    for content in await _opened(backend, sealer, CHECKPOINT, disk_keys.checkpoint(profile, space), START):
         try:
             covered = checkpoint.decode_head(content)[1].tag
         except UnreadableData:
             found += _rows(content)
-    for content in await _opened(backend, sealer, CHANGES, disk.journal(profile, space), covered):
+    for content in await _opened(backend, sealer, CHANGES, disk_keys.journal(profile, space), covered):
         found += _changes(content)
     return found
 
@@ -49,13 +49,13 @@ async def _opened(backend: Backend, sealer: Sealer, kind: int, prefix: str, prev
 
 def _rows(content: bytes) -> Iterator[Change]:
     try:
-        yield from map(row_change, journal.decode_checkpoint(content)[0])
+        yield from map(row_change, codec.decode_checkpoint(content)[0])
     except UnreadableData:
         return
 
 
 def _changes(content: bytes) -> Iterator[Change]:
     try:
-        yield from journal.decode_changes(content)[0]
+        yield from codec.decode_changes(content)[0]
     except UnreadableData:
         return

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from masq_store.core.errors import UnreadableData
 from masq_store.core.storage.record import PLACE
 from masq_store.engine.ports import Backend, Crypto
-from masq_store.engine.storage import disk_keys as disk
+from masq_store.engine.storage import disk_keys
 from masq_store.engine.storage.record_sealer import START, Sealer
 
 KEPT_MS = 30 * 24 * 3600 * 1000
@@ -49,7 +49,7 @@ class Trash:
 
     async def load(self) -> None:
         """Read what there is. A note that cannot be read is none: its space is found again, and noted anew."""
-        prefix = disk.trash(self._profile, "")
+        prefix = disk_keys.trash(self._profile, "")
         for name, record in await self._backend.scan(prefix):
             space = name.removeprefix(prefix)
             try:
@@ -70,7 +70,7 @@ class Trash:
         """Put a space into the trash that nobody uses any more; durable on return. Raises QuotaExceeded."""
         content = json.dumps(trashed._asdict()).encode()
         record = await self._sealer(trashed.id).seal(PLACE, content, START)
-        await self._backend.write([(disk.trash(self._profile, trashed.id), record)])
+        await self._backend.write([(disk_keys.trash(self._profile, trashed.id), record)])
         self._kept[trashed.id] = trashed
 
     async def take_out(self, *spaces: str) -> None:
@@ -79,14 +79,14 @@ class Trash:
 
     async def erase(self, *spaces: str) -> None:
         """Erase what is in the trash."""
-        await self._drop(spaces, [disk.space(self._profile, space) for space in spaces])
+        await self._drop(spaces, [disk_keys.space(self._profile, space) for space in spaces])
 
     async def sweep(self, now_ms: int) -> None:
         """Erase what has been here for its time."""
         await self.erase(*(each.id for each in self.listed() if each.until_ms <= now_ms))
 
     async def _drop(self, spaces: tuple[str, ...], drops: list[tuple[str, str]]) -> None:
-        names = [disk.trash(self._profile, space) for space in spaces]
+        names = [disk_keys.trash(self._profile, space) for space in spaces]
         if names:
             await self._backend.write([], [*((name, name + "\0") for name in names), *drops])
         for space in spaces:

@@ -13,8 +13,8 @@ from masq_store.engine.sessions.app_session import AppSession
 from masq_store.engine.sessions.status import Status
 from masq_store.engine.sessions.table import turn_away
 from masq_store.engine.store.active_profile import ActiveProfile, Follower
-from masq_store.engine.store.auto_lock import Rest
-from masq_store.engine.store.device_list import Devices
+from masq_store.engine.store.auto_lock import AutoLock
+from masq_store.engine.store.device_list import DeviceList
 from masq_store.engine.store.enrolment import PartitionsHere
 from masq_store.engine.store.profile_sync import ProfileSync
 from masq_store.engine.store.services import Services
@@ -30,8 +30,8 @@ class AppAccess(Follower):
         self,
         services: Services,
         active: ActiveProfile,
-        rest: Rest,
-        devices: Devices,
+        auto_lock: AutoLock,
+        devices: DeviceList,
         sync: ProfileSync,
         here: PartitionsHere,
         persistent: bool,
@@ -43,7 +43,7 @@ class AppAccess(Follower):
         self._services = services
         self._apps = services.connected.apps
         self._active = active
-        self._rest = rest
+        self._auto_lock = auto_lock
         self._devices = devices
         self._sync = sync
         self._here = here
@@ -117,8 +117,8 @@ class AppAccess(Follower):
                 profile.release(ref.origin)  # more has changed, and somebody saw to it
                 return
             session.open(Access(ref, space, partial(profile.release, ref.origin)), status)
-            if self._rest.ticket:
-                session.on_ticket(self._rest.ticket)
+            if self._auto_lock.ticket:
+                session.on_ticket(self._auto_lock.ticket)
             await self.note_used(profile, session.origin)
         elif session.told != status:
             session.tell_status(status)

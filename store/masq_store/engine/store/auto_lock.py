@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Any
 
 from masq.errors import MasqError, ProtocolError, QuotaExceeded
-from masq_store.core.crypto import key_schedule as keys
+from masq_store.core.crypto import key_schedule
 from masq_store.engine.profile import tickets
 from masq_store.engine.profile.profile import Profile
 from masq_store.engine.profile.tickets import TICKET_SECONDS
@@ -24,7 +24,7 @@ from masq_store.engine.throttle import Throttle
 assert 2 * LOOK_SECONDS < TICKET_SECONDS
 
 
-class Rest(Follower):
+class AutoLock(Follower):
     """The open profile's lock time and ticket."""
 
     def __init__(self, services: Services, active: ActiveProfile) -> None:
@@ -109,7 +109,7 @@ class Rest(Follower):
         return (
             self._active.profile is None
             and isinstance(ticket, str)
-            and 0 < len(ticket) < 4 * keys.SECRET_BYTES
+            and 0 < len(ticket) < 4 * key_schedule.SECRET_BYTES
         )
 
     async def offer(self, ticket: str) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from masq import messages
 from masq.errors import Locked, QuotaExceeded
 from masq_store.core.pages.schema import CopyRecord, ListedDevice
-from masq_store.core.profile import home_layout as layout
+from masq_store.core.profile import home_layout
 from masq_store.core.profile.home_layout import DEVICE, QUIET, RELAY, REMOVED, SEEN, Device, Identity
 from masq_store.engine.profile.profile import Profile
 from masq_store.engine.store.active_profile import Follower
@@ -25,7 +25,7 @@ CLOCK_OFF_MS = 60_000
 """A clock that is off by more than this is named to the person."""
 
 
-class Devices(Follower):
+class DeviceList(Follower):
     """Who holds the open profile, this device among them."""
 
     def __init__(self, services: Services, default_relay: str) -> None:
@@ -58,10 +58,10 @@ class Devices(Follower):
     async def _enter(self, profile: Profile, own: Identity) -> None:
         arrival = self._vault.arrival
         entries: list[tuple[str, Any]] = []
-        if layout.read_device(own.id, profile.home.core.text(DEVICE + own.id)) is None:
+        if home_layout.read_device(own.id, profile.home.core.text(DEVICE + own.id)) is None:
             name, now = arrival.get("name") or self._services.device_name, self._services.now_ms()
-            entries.append((DEVICE + own.id, layout.device_value(name, own, now)))
-        if arrival.get("relay") and not layout.read_relay(profile.home.core.text(RELAY)):
+            entries.append((DEVICE + own.id, home_layout.device_value(name, own, now)))
+        if arrival.get("relay") and not home_layout.read_relay(profile.home.core.text(RELAY)):
             entries.append((RELAY, {"url": arrival["relay"]}))
         if entries:
             await self.write(profile, entries)
@@ -77,7 +77,7 @@ class Devices(Follower):
 
     def listed(self) -> list[Device]:
         """Return the devices of the open profile, the oldest first."""
-        return layout.listed(self._profile.home_items()) if self._profile else []
+        return home_layout.listed(self._profile.home_items()) if self._profile else []
 
     def describe(self) -> list[ListedDevice]:
         """Return what the pages show of each device, this one first."""
@@ -125,19 +125,19 @@ class Devices(Follower):
         items = self._profile.home_items
         quiet = {key for key, _ in items(QUIET)}
         listed = [device for device in self.listed() if device.app in (None, origin)]
-        holding = [each for each in listed if layout.quiet_key(each.id, origin) not in quiet]
+        holding = [each for each in listed if home_layout.quiet_key(each.id, origin) not in quiet]
         return max(1, len({each.host or each.id for each in holding}))
 
     def syncs(self, origin: str) -> bool:
         """Whether this device keeps an app's data in step with the others."""
         if self._profile is None or self.own is None:
             return False
-        return self._profile.home_value(layout.quiet_key(self.own.id, origin)) is not True
+        return self._profile.home_value(home_layout.quiet_key(self.own.id, origin)) is not True
 
     @property
     def own_relay(self) -> str | None:
         """The relay that the profile's person has chosen: "" for none; None: whatever the store's choice is."""
-        return layout.read_relay(self._profile.home.core.text(RELAY)) if self._profile else None
+        return home_layout.read_relay(self._profile.home.core.text(RELAY)) if self._profile else None
 
     @property
     def removed(self) -> bool:
@@ -177,7 +177,7 @@ class Devices(Follower):
             id: self.own is not None and each.host == self.own.id
             for each in self.listed()
             if each.app == origin and self._profile is not None
-            for id in (*layout.before(self._profile.home_value(DEVICE + each.id)), each.id)
+            for id in (*home_layout.before(self._profile.home_value(DEVICE + each.id)), each.id)
         }
 
     def was_removed(self, device: str) -> bool:
@@ -195,7 +195,7 @@ class Devices(Follower):
         if profile is None or own is None or self._noting or self.removed:
             return
         now = self._services.now_ms()
-        seen_ms, was_off_ms = layout.read_seen(profile.home.core.text(SEEN + own.id))
+        seen_ms, was_off_ms = home_layout.read_seen(profile.home.core.text(SEEN + own.id))
         fresh = 0 <= now - (seen_ms or 0) < SEEN_MS
         if fresh and _is_off(was_off_ms) == _is_off(clock_off_ms):
             return
@@ -213,7 +213,7 @@ class Devices(Follower):
         """List a device that was just paired. Raises Locked where the profile is not open any more."""
         if self._profile is not profile:
             raise Locked()
-        value = layout.device_value(name, identity, self._services.now_ms())
+        value = home_layout.device_value(name, identity, self._services.now_ms())
         await self.write(profile, [(DEVICE + identity.id, value)])
 
     async def enrol(self, profile: Profile, identity: Identity, origin: str, name: str) -> None:
@@ -228,21 +228,21 @@ class Devices(Follower):
         if identity.id in before and len(before) == 1:
             return
         replaced = [
-            each for old in before for each in (*layout.before(profile.home_value(DEVICE + old)), old)
+            each for old in before for each in (*home_layout.before(profile.home_value(DEVICE + old)), old)
         ]
-        value = layout.partition_value(name, identity, now, origin, own.id, replaced)
-        entries: list[tuple[str, Any]] = [(DEVICE + identity.id, value), (layout.ROSTER + origin, True)]
+        value = home_layout.partition_value(name, identity, now, origin, own.id, replaced)
+        entries: list[tuple[str, Any]] = [(DEVICE + identity.id, value), (home_layout.ROSTER + origin, True)]
         if profile.home_value(REMOVED + identity.id) is not None:
             entries.append((REMOVED + identity.id, None))
         names = [key for key, _ in profile.home_items()]
         for old in before:
             if old != identity.id:
-                entries += [(key, None) for key in layout.of_device(old, names)]
+                entries += [(key, None) for key in home_layout.of_device(old, names)]
         await self.write(profile, entries)
 
     async def forget(self, profile: Profile, device: str) -> None:
         """Take a device off the list, which has left by itself."""
-        gone = layout.of_device(device, (key for key, _ in profile.home_items()))
+        gone = home_layout.of_device(device, (key for key, _ in profile.home_items()))
         await self.write(profile, [(key, None) for key in gone])
 
     async def remove(self, profile: Profile, devices: list[str]) -> None:
@@ -250,12 +250,12 @@ class Devices(Follower):
         entries: list[tuple[str, Any]] = []
         for device in devices:
             entry = profile.home_value(DEVICE + device)
-            gone = layout.of_device(device, (key for key, _ in profile.home_items()))
+            gone = home_layout.of_device(device, (key for key, _ in profile.home_items()))
             removed = {
                 "ms": self._services.now_ms(),
                 **{of: entry[of] for of in ("app", "in") if of in entry},
             }
-            entries += [(REMOVED + each, removed) for each in (device, *layout.before(entry))]
+            entries += [(REMOVED + each, removed) for each in (device, *home_layout.before(entry))]
             entries += [(key, None) for key in gone]
         await self.write(profile, entries)
 

@@ -27,11 +27,11 @@ from masq_store.core.pairing.device_pairing import (
 from masq_store.core.pairing.link import Invitation, read_link, write_link
 from masq_store.core.profile.claims import check_device_name
 from masq_store.core.profile.home_layout import Identity, draw_identity, identity_of
-from masq_store.engine.pairing.meeting import Encounter
+from masq_store.engine.pairing.meeting import Meeting
 from masq_store.engine.profile.profile import Profile
 from masq_store.engine.relay.link import RelayLink
 from masq_store.engine.store.active_profile import ActiveProfile, Follower
-from masq_store.engine.store.device_list import Devices
+from masq_store.engine.store.device_list import DeviceList
 from masq_store.engine.store.passphrase_proof import PassphraseProof
 from masq_store.engine.store.profile_change import ProfileChange
 from masq_store.engine.store.profile_sync import ProfileSync
@@ -68,7 +68,7 @@ class _Wish(NamedTuple):
     drawn: tuple[Identity, bytes]
 
 
-class Pairing(Encounter):
+class Pairing(Meeting):
     """One device's side of a pairing. `role`: "old", it gives a profile, or "new", it takes one."""
 
     def __init__(
@@ -238,7 +238,7 @@ class Pairings(Follower):
         services: Services,
         active: ActiveProfile,
         change: ProfileChange,
-        devices: Devices,
+        devices: DeviceList,
         sync: ProfileSync,
         proof: PassphraseProof,
     ) -> None:

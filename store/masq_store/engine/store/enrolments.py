@@ -21,7 +21,7 @@ from masq_store.engine.sessions.access_requests import Requests
 from masq_store.engine.store.active_profile import ActiveProfile, Follower
 from masq_store.engine.store.app_access import AppAccess
 from masq_store.engine.store.connected import Page
-from masq_store.engine.store.device_list import Devices
+from masq_store.engine.store.device_list import DeviceList
 from masq_store.engine.store.enrolment import Enrolment, PartitionsHere
 from masq_store.engine.store.generations import generations
 from masq_store.engine.store.link_offer import LinkOffer
@@ -37,7 +37,7 @@ class Enrolments(Follower):
         services: Services,
         active: ActiveProfile,
         access: AppAccess,
-        devices: Devices,
+        devices: DeviceList,
         rosters: Rosters,
         requests: Requests,
         here: PartitionsHere,

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from masq.errors import QuotaExceeded
-from masq_store.core.profile import home_layout as layout
+from masq_store.core.profile import home_layout
 from masq_store.core.profile.home_layout import DEVICE, QUIET, RELAY, REMOVED, SEEN
 from masq_store.core.profile.registrations import APP
 from masq_store.engine.profile.profile import Profile
@@ -102,9 +102,9 @@ class HomeWatch(Follower):
             self._locked.add(profile.id)
             now, own = self._services.now_ms(), profile.secrets.identity
             assert own is not None
-            alone = layout.removed_alone(profile.home_items(), own.id)
+            alone = home_layout.removed_alone(profile.home_items(), own.id)
             with suppress(QuotaExceeded):  # no room for a word about it: it is noted at the next opening
-                await vault.note_removed(now, now + layout.REMOVED_MS if alone else None)
+                await vault.note_removed(now, now + home_layout.REMOVED_MS if alone else None)
             await self._services.tasks.attempt(active.close)
             if vault.removal or not vault.has_passphrase:
                 await self._change.open_again(None)

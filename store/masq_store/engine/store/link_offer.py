@@ -25,7 +25,7 @@ from masq_store.core.errors import (
 from masq_store.core.pages.schema import LinkProgress, LinkState
 from masq_store.core.pairing.link import ENROL, Invitation, write_link
 from masq_store.core.pairing.machine import Action, Requested
-from masq_store.core.profile import claims as access
+from masq_store.core.profile import claims
 from masq_store.engine.enrolment.link_line import LinkLine, Said
 from masq_store.engine.relay.link import RelayLink
 from masq_store.engine.storage.open_space import OpenSpace
@@ -95,8 +95,8 @@ class LinkOffer(LinkLine):
         """
         if not isinstance(store, str) or len(store) > MAX_STORE:
             raise InvalidValue("the store's address is not one")
-        access.check_nonce(nonce)
-        access.check_origin(origin)
+        claims.check_nonce(nonce)
+        claims.check_origin(origin)
         if services.relays is None or not relay:
             raise NoRelay()
         secret = services.crypto.random(LINK_BYTES)
@@ -161,7 +161,7 @@ class LinkOffer(LinkLine):
         found = action.request
         if found.get("origin") != self._origin:
             # Another page than the one that opened this window has the link: another app could read it.
-            await self._refuse_now(OtherPage(str(found.get("origin"))[: access.MAX_ORIGIN]))
+            await self._refuse_now(OtherPage(str(found.get("origin"))[: claims.MAX_ORIGIN]))
             return
         broken = None
         if found.get("nonce") != self._nonce:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from masq_store.engine.sessions.access_requests import Requests
 from masq_store.engine.store.active_profile import ActiveProfile
 from masq_store.engine.store.app_access import AppAccess
-from masq_store.engine.store.auto_lock import Rest
-from masq_store.engine.store.device_list import Devices
+from masq_store.engine.store.auto_lock import AutoLock
+from masq_store.engine.store.device_list import DeviceList
 from masq_store.engine.store.device_pairing import Pairings
 from masq_store.engine.store.enrolment import PartitionsHere
 from masq_store.engine.store.enrolments import Enrolments
@@ -25,7 +25,7 @@ class Parts:
     def __init__(
         self, services: Services, default_relay: str, persistent: bool, version: str, build: int
     ) -> None:
-        """`default_relay`, `persistent`: see `Devices`, `AppAccess`. `version`, `build`: of what runs here."""
+        """`default_relay`, `persistent`: see `DeviceList`, `AppAccess`. `version`, `build`: of what runs here."""
         self.services = services
         self.version, self.build = version, build
         self.requests = Requests()
@@ -33,11 +33,11 @@ class Parts:
         active = self.active = ActiveProfile(services)
         change = self.change = ProfileChange(services, active)
         proof = self.proof = PassphraseProof(services, active)
-        rest = self.rest = Rest(services, active)
-        devices = self.devices = Devices(services, default_relay)
+        auto_lock = self.auto_lock = AutoLock(services, active)
+        devices = self.devices = DeviceList(services, default_relay)
         rosters = self.rosters = Rosters(services, devices, here)
         sync = self.sync = ProfileSync(services, devices, rosters)
-        access = self.access = AppAccess(services, active, rest, devices, sync, here, persistent)
+        access = self.access = AppAccess(services, active, auto_lock, devices, sync, here, persistent)
         self.enrolments = Enrolments(services, active, access, devices, rosters, self.requests, here)
         self.watch = HomeWatch(services, active, change, access, sync)
         self.pairings = Pairings(services, active, change, devices, sync, proof)
@@ -45,6 +45,6 @@ class Parts:
         # A device is on the list before its rosters are written and its spaces meet others. Of what closes, those hear
         # first who would go on with the profile, and then those who use its spaces; a ticket opens it until the end.
         active.follow(
-            opening=(access, rest, self.watch, devices, rosters, sync, self.enrolments),
-            closing=(self.pairings, self.enrolments, self.watch, devices, rosters, sync, access, rest),
+            opening=(access, auto_lock, self.watch, devices, rosters, sync, self.enrolments),
+            closing=(self.pairings, self.enrolments, self.watch, devices, rosters, sync, access, auto_lock),
         )

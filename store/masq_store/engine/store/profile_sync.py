@@ -14,7 +14,7 @@ from masq_store.engine.profile.profile import Profile
 from masq_store.engine.relay.link import RelayLink
 from masq_store.engine.storage.open_space import OpenSpace
 from masq_store.engine.store.active_profile import Follower
-from masq_store.engine.store.device_list import Devices
+from masq_store.engine.store.device_list import DeviceList
 from masq_store.engine.store.rosters import Rosters
 from masq_store.engine.store.services import Services
 from masq_store.engine.sync.presence import Presence
@@ -52,7 +52,7 @@ class _App(NamedTuple):
 class ProfileSync(Follower):
     """Which spaces are in step, at which relay, and how that stands."""
 
-    def __init__(self, services: Services, devices: Devices, rosters: Rosters) -> None:
+    def __init__(self, services: Services, devices: DeviceList, rosters: Rosters) -> None:
         self.listeners: list[Callable[[], None]] = []
         """Called when what apps may know of it may have changed."""
         self._services = services

@@ -15,12 +15,12 @@ from masq.errors import Locked, MasqError, QuotaExceeded
 from masq_store.core.enrolment import roster
 from masq_store.core.enrolment.messages import Told
 from masq_store.core.errors import StorageFailed
-from masq_store.core.profile import home_layout as layout
+from masq_store.core.profile import home_layout
 from masq_store.engine.profile.profile import Profile
 from masq_store.engine.storage.open_space import OpenSpace
 from masq_store.engine.storage.together import write_together
 from masq_store.engine.store.active_profile import Follower
-from masq_store.engine.store.device_list import Devices
+from masq_store.engine.store.device_list import DeviceList
 from masq_store.engine.store.enrolment import Enrolment, PartitionsHere
 from masq_store.engine.store.services import Services
 from masq_store.engine.throttle import Throttle
@@ -35,7 +35,7 @@ ASIDE_BYTES = 8
 class Rosters(Follower):
     """Keeps each roster at what the home space says, whoever changed that."""
 
-    def __init__(self, services: Services, devices: Devices, here: PartitionsHere) -> None:
+    def __init__(self, services: Services, devices: DeviceList, here: PartitionsHere) -> None:
         self._services = services
         self._devices = devices
         self._here = here
@@ -66,8 +66,8 @@ class Rosters(Follower):
 
     def origins(self) -> list[str]:
         """Return the apps that have a roster."""
-        items = self._profile.home_items(layout.ROSTER) if self._profile else []
-        return [key[len(layout.ROSTER) :] for key, _ in items]
+        items = self._profile.home_items(home_layout.ROSTER) if self._profile else []
+        return [key[len(home_layout.ROSTER) :] for key, _ in items]
 
     def look(self) -> None:
         """Bring all rosters up to date, in the background."""
@@ -167,11 +167,11 @@ class Rosters(Follower):
             devices=devices.holding(origin),
         )
         wanted = {roster.APP: messages.encode(facts._asdict())}
-        for key, text in profile.home_items(layout.REMOVED):
+        for key, text in profile.home_items(home_layout.REMOVED):
             entry = messages.decode(text)
             if isinstance(entry, dict) and entry.get("app") == origin:
                 removed = messages.encode({"ms": roster.read_removed(text) or 0})
-                wanted[roster.REMOVED + key[len(layout.REMOVED) :]] = removed
+                wanted[roster.REMOVED + key[len(home_layout.REMOVED) :]] = removed
         policy = messages.encode(self.policy(origin)._asdict())
         return wanted | {roster.POLICY + id: policy for id, here in devices.copies(origin).items() if here}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from masq_store.core.crypto import key_schedule as keys
+from masq_store.core.crypto import key_schedule
 from masq_store.core.crypto.key_ring import KeyRing, RoomSecrets
 from masq_store.core.crypto.padding import pad, unpad
 from masq_store.core.errors import DamagedData, NewerData
@@ -45,7 +45,9 @@ class RoomKeys:
         front = encode_header(header)
         key = await self._sender(header)
         content = pad(sync_wire.encode(message), MINIMUM)
-        sealed = await self._crypto.seal(key, keys.nonce(header.counter), content, keys.envelope_data(front))
+        sealed = await self._crypto.seal(
+            key, key_schedule.nonce(header.counter), content, key_schedule.envelope_data(front)
+        )
         return front + sealed
 
     async def open(self, envelopes: Sequence[bytes]) -> list[Opened]:
@@ -54,7 +56,7 @@ class RoomKeys:
         for envelope in envelopes:
             try:
                 header, sealed = parse_envelope(envelope)
-                parsed.append((header, sealed, keys.envelope_data(envelope[:HEADER_BYTES])))
+                parsed.append((header, sealed, key_schedule.envelope_data(envelope[:HEADER_BYTES])))
             except DamagedData:
                 parsed.append(None)
         contents: list[bytes | None] = [None] * len(parsed)
@@ -76,7 +78,7 @@ class RoomKeys:
         """Open what one sender has sealed in one session: at once, or one by one where something is wrong."""
         found = [each for each in (parsed[at] for at in places) if each is not None]
         key = await self._sender(found[0][0])
-        items = [(keys.nonce(header.counter), sealed, data) for header, sealed, data in found]
+        items = [(key_schedule.nonce(header.counter), sealed, data) for header, sealed, data in found]
         try:
             return list(await self._crypto.open_many(key, items))
         except DamagedData:
@@ -92,7 +94,7 @@ class RoomKeys:
         name = (header.sender, header.session)
         key = self._senders.pop(name, None)
         if key is None:
-            key = await self._crypto.derive_key(self._secret, keys.sender_info(*name))
+            key = await self._crypto.derive_key(self._secret, key_schedule.sender_info(*name))
         self._senders[name] = key  # behind all others: the first is the one used longest ago
         while len(self._senders) > MOST_KEYS:
             del self._senders[next(iter(self._senders))]

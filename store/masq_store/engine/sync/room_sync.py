@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Literal
 
 from masq.errors import MasqError, QuotaExceeded
-from masq_store.core.crypto import key_schedule as keys
+from masq_store.core.crypto import key_schedule
 from masq_store.core.errors import DamagedData, NewerData, RelayRefused, SyncFailed
 from masq_store.core.relay.frames import (
     Cast,
@@ -123,7 +123,7 @@ class SpaceSync:
         self._merging = False
         self._saying: Here | None = None
         # A session of its own: casts may be lost, and posts are counted.
-        self._casts = crypto.random(keys.RUN_BYTES)
+        self._casts = crypto.random(key_schedule.RUN_BYTES)
         self._cast_count = 0
 
     async def start(self) -> None:
@@ -541,7 +541,7 @@ class SpaceSync:
     # -------------------------------------------------------------------------------------------------------
 
     def _begin(self) -> Sync:
-        session = self._crypto.random(keys.RUN_BYTES)
+        session = self._crypto.random(key_schedule.RUN_BYTES)
         return Sync(self.space.core.replica, session, RoomLog.decode(self._kept), self._keys.epoch)
 
     def _give_up(self, error: MasqError) -> None:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 
 from masq.errors import MasqError
-from masq_store.core.crypto import key_schedule as keys
+from masq_store.core.crypto import key_schedule
 from masq_store.core.space.register import Row, parts_size
 from masq_store.core.sync.envelope import Header
 from masq_store.core.sync.machine import CHANGE_BYTES, MOST_NAMED, PIECE_BYTES
@@ -23,7 +23,7 @@ SET_BYTES = 8
 MOST_PARTS = 2
 """Parts of a counter that cross in one row, where all of them are too much: each may be as long as a value."""
 
-NO_TAG = bytes(keys.TAG_BYTES)
+NO_TAG = bytes(key_schedule.TAG_BYTES)
 
 ANSWER_SECONDS = 30.0
 """How long the relay may take to keep a part."""
@@ -92,7 +92,7 @@ class Snapshot:
         self, member: Member, link: RelayLink, room_keys: RoomKeys, crypto: Crypto, sender: str
     ) -> bool:
         # A session of its own: readers of the log must not find that counters are missing.
-        session = crypto.random(keys.RUN_BYTES)
+        session = crypto.random(key_schedule.RUN_BYTES)
         set_ = crypto.random(SET_BYTES)
         for part, state in enumerate(self._states):
             envelope = await room_keys.seal(Header(room_keys.epoch, sender, session, part), state)

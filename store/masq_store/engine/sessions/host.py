@@ -10,7 +10,7 @@ from masq_store.engine.sessions.turns import Turns
 from masq_store.engine.storage.writer import Writer
 
 
-class LockTime(Protocol):
+class AutoLockPolicy(Protocol):
     """When the store locks by itself."""
 
     @property
@@ -24,7 +24,7 @@ class LockTime(Protocol):
         """
 
 
-class House(Protocol):
+class SessionHost(Protocol):
     """The engine."""
 
     now_ms: Callable[[], int]
@@ -32,7 +32,7 @@ class House(Protocol):
     turns: Turns
 
     @property
-    def rest(self) -> LockTime:
+    def auto_lock(self) -> AutoLockPolicy:
         """When the store locks."""
 
     def status(self, origin: str) -> Status:
