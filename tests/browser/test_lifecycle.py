@@ -9,10 +9,16 @@ import pytest
 from browser.steps import connect_test_app, finished, py, start
 from conftest import Site
 
-STEAL_THE_LOCK = """
-    window.endTheWorker = () => navigator.locks.request("masq-engine", { steal: true }, () => {});
+SPEAK_AS_A_PAGE = """
+    const folder = /app-[0-9a-f]{16}/.exec(await (await fetch(`${storeAddress}/frame.html`)).text())[0];
+    const { connect, hold, ours, own, pack } = await import(`${storeAddress}/${folder}/connect.js`);
+    const [port] = await connect(own, ours, () => {});
+    const id = crypto.randomUUID();
+    await hold(navigator.locks, `masq-page-${id}`);
+    port.postMessage(pack({ page: { id } }));
+    window.endTheWorker = () => port.postMessage(pack({ end: 1 }));
 """
-"""What any script of the store's origin can do, and nobody else: a worker that has lost its lock ends at once."""
+"""What any script of the store's origin can do, and nobody else: speak to the worker as one of the store's pages."""
 
 AFTER = (0, 1, 300, 700)
 """So many writes have been acknowledged when the worker ends."""
@@ -74,7 +80,7 @@ def test_the_worker_ends_amid_a_thousand_writes(
 def end_amid_writes(driver: Any, after: int, figure: Callable[[str], None]) -> None:
     """Let the worker end after so many of 1,000 writes of the connected app, and judge what has become of them."""
     py(driver, "await store.clear()")
-    driver.run(STEAL_THE_LOCK)
+    driver.run(SPEAK_AS_A_PAGE)
     start(driver, "write", WRITE.replace("AFTER", str(after)).replace("IN_FLIGHT", str(IN_FLIGHT)))
     assert "error" not in finished(driver, "write")
     found = py(driver, JUDGE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 from masq import messages
@@ -29,10 +29,11 @@ HandedOver = Mapping[AppSession, tuple[Any, State]]
 
 
 class Clients:
-    """All of them."""
+    """All of them. `end` ends this worker, where one of its pages asks for that."""
 
-    def __init__(self, tasks: Tasks) -> None:
+    def __init__(self, tasks: Tasks, end: Callable[[], None]) -> None:
         self.tasks = tasks
+        self.end = end
         self._clients: list[Client] = []
         self._alone = asyncio.Event()  # set when the last one has gone
 
@@ -214,7 +215,7 @@ class Client:
         def take(ports: list[Any]) -> None:
             self._enrol(engine, {}, BrowserPort(ports[0]))
 
-        port = PagePort(self._js_port, take)
+        port = PagePort(self._js_port, take, self._clients.end)
         session = self._page_session = engine.page(port, page.get("ticket"))
         self._proxy.destroy()  # the session listens from now on
         self._proxy = None

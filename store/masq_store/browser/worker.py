@@ -71,7 +71,7 @@ class Worker:
         self._version = version
         self._name = name
         self.tasks = Tasks("the store's worker", _tell_console)
-        self._clients = Clients(self.tasks)
+        self._clients = Clients(self.tasks, _end)
         self._lock = EngineLock(name, build, url, self.tasks, self._make_way, self._robbed)
         self._engine: Engine | Partition | None = None
         self._failure: MasqError | None = None

@@ -141,13 +141,21 @@ class AppPort(BrowserPort):
             self._ask()
 
 
+END = '{"masq":1,"end":1}'
+"""What a page of the store says to end the worker at once. Tests do, and see what becomes of everybody else."""
+
+
 class PagePort(BrowserPort):
     """The port of one of the store's own pages, which may bring further ports along."""
 
-    def __init__(self, js_port: Any, take: Callable[[list[Any]], None]) -> None:
-        """`take` is called with the MessagePorts of a message that has some; the message is for nobody else."""
+    def __init__(self, js_port: Any, take: Callable[[list[Any]], None], end: Callable[[], None]) -> None:
+        """`take` is called with the MessagePorts of a message that has some; the message is for nobody else.
+
+        `end` is called with `END`.
+        """
         super().__init__(js_port)
         self._take = take
+        self._end = end
 
     def listen(self, receive: Callable[[str], None]) -> None:
         """Call `receive` with each message that has no ports."""
@@ -156,6 +164,8 @@ class PagePort(BrowserPort):
         def on_message(event: Any) -> None:
             if event.ports.length:
                 self._take(list(event.ports))
+            elif event.data == END:
+                self._end()
             else:
                 receive(event.data if isinstance(event.data, str) else "")
 
