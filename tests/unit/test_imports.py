@@ -63,7 +63,7 @@ FOLDERS = {
     "engine.sync": "engine.ports engine.relay engine.storage engine.trace core.crypto core.relay core.space core.sync",
     "engine.profile": "engine.ports engine.storage core.backup core.crypto core.profile core.space core.storage",
     "engine.pairing": "engine.relay engine.trace core.crypto core.pairing core.relay",
-    "engine.sessions": "engine.ports engine.storage engine.tasks core.space",
+    "engine.sessions": "engine.ports engine.storage engine.tasks core.profile core.space",
     "engine.enrolment": "engine.pairing engine.ports engine.storage core.enrolment core.space core.sync",
     "engine.partition": "engine.enrolment engine.pairing engine.ports engine.profile engine.relay "
     "engine.sessions engine.storage engine.sync engine.tasks engine.throttle core",

@@ -198,7 +198,7 @@ async def scenery(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Browser]:
     ffi.to_js = list  # type: ignore[attr-defined]
     for name, module in (("js", js), ("pyodide", pyodide), ("pyodide.ffi", ffi)):
         monkeypatch.setitem(sys.modules, name, module)
-    monkeypatch.setattr(engine_lock.locks, "acquire", made.acquire)
+    monkeypatch.setattr(engine_lock.web_locks, "acquire", made.acquire)
     monkeypatch.setattr(worker, "Trips", lambda: None)
     monkeypatch.setattr(engine_lock, "PATIENCE_SECONDS", 0.4)
     monkeypatch.setattr(worker, "LEAVING_SECONDS", 0.01)
@@ -281,7 +281,7 @@ async def test_an_app_goes_on_at_the_newer_worker(scenery: Browser, monkeypatch:
 
     Nor does the engine: the app counts in every turn of the loop, for as long as somebody listens.
     """
-    monkeypatch.setattr(engine_lock.locks, "released", lambda name: asyncio.Event().wait())
+    monkeypatch.setattr(engine_lock.web_locks, "released", lambda name: asyncio.Event().wait())
     monkeypatch.setattr(worker, "LEAVING_SECONDS", 5)
     about = {"nonce": "ab" * 16, "name": "Counter", "description": "", "icon": None}
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any, NotRequired, TypedDict
 
+from masq.messages import JsonObject
 from masq_store.engine.sessions.hand_over import Attach, State
 
 
@@ -52,7 +53,7 @@ class ToClient(TypedDict, total=False):
     """With it: of each port that comes along."""
     ticket: str | None
     """What it shows to the next worker."""
-    tell: dict[str, Any]
+    tell: JsonObject
     """For its app, or its pages."""
     strip: str
     """What to show in the app's page, as HTML."""

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from masq import messages
 from masq.errors import MasqError, StorageUnavailable, to_wire
+from masq.messages import JsonObject
 from masq_store.browser import paste_strip
 from masq_store.browser.client_messages import Enrol, FromClient, Page, ToClient
 from masq_store.browser.ports import web_locks
@@ -247,7 +248,7 @@ class Client:
         )
 
 
-def _unavailable(failure: MasqError) -> dict[str, Any]:
+def _unavailable(failure: MasqError) -> JsonObject:
     """Return what a frame tells its app, and the pages show, where there is no engine."""
     known = isinstance(failure, StorageUnavailable)
     why = failure.fields if known else {"reason": failure.sentence, "setting": ""}
@@ -256,7 +257,7 @@ def _unavailable(failure: MasqError) -> dict[str, Any]:
     return {"frame": "unavailable", **why, **error}
 
 
-def _said_of(said: object) -> tuple[Any, dict[str, Any]]:
+def _said_of(said: object) -> tuple[Any, JsonObject]:
     """Return the nonce and what the app says of itself: from the app, so it may be anything."""
     found = said if isinstance(said, dict) else {}
     return found.get("nonce"), {name: found.get(name) for name in ("name", "description", "icon")}

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from masq.errors import from_wire
 from masq_store.browser.client_messages import ToClient
+from masq_store.engine.sessions.status import Strip
 from masq_store.ui.html import paste_strip
 
 
-def message(state: dict[str, Any] | None) -> ToClient:
+def message(state: Strip | None) -> ToClient:
     """Return what the frame is told; `state`: as `engine.partition.pasted_links` has it."""
     import js
 

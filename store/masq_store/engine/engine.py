@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from masq.messages import JsonObject
 from masq_store.core.errors import StorageFailed, UnreadableData
 from masq_store.core.profile import claims
 from masq_store.engine.pages.commands import Commands
@@ -145,9 +146,7 @@ class Engine:
 
     # Sessions ----------------------------------------------------------------------------------------------
 
-    def attach(
-        self, port: Port, origin: Any, nonce: Any, app: dict[str, Any], ticket: Any = None
-    ) -> AppSession:
+    def attach(self, port: Port, origin: Any, nonce: Any, app: JsonObject, ticket: Any = None) -> AppSession:
         """Take up an app's port. Raises ProtocolError where origin or description cannot be right.
 
         `ticket`: what the frame has kept of an engine before this one, see `AutoLock`.
@@ -155,7 +154,7 @@ class Engine:
         claims.check_origin(origin)
         claims.check_nonce(nonce)
         self.parts.requests.check(nonce, origin)
-        session = AppSession(self, port, origin, nonce, claims.check_app(**app)._asdict())
+        session = AppSession(self, port, origin, nonce, claims.check_app(**app))
         session.on_severed, session.on_end = partial(self.severed, session), partial(self.detach, session)
         self.connected.apps.add(session)
         self.parts.requests.file(session)

@@ -29,7 +29,8 @@ from masq_store.core.crypto import key_schedule
 from masq_store.core.crypto.key_ring import GrantedKeys
 from masq_store.core.crypto.primitives import Primitives
 from masq_store.core.enrolment.roster import Policy
-from masq_store.core.profile import claims as access
+from masq_store.core.profile import claims
+from masq_store.core.profile.claims import AppClaims
 from masq_store.core.profile.relay_address import check_relay_address
 from masq_store.core.space.space_ref import SpaceRef
 
@@ -58,7 +59,7 @@ class Hello(NamedTuple):
 
     origin: str
     nonce: str
-    app: dict[str, Any]
+    app: AppClaims
     public: str
     known: dict[str, str]
     holds: dict[str, tuple[int, int]] = {}
@@ -136,8 +137,8 @@ class Told(NamedTuple):
 def read_hello(said: Any) -> Hello:
     """Return what a partition said of itself. Raises ProtocolError."""
     fields = _fields(said, Hello)
-    access.check_origin(fields["origin"])
-    access.check_nonce(fields["nonce"])
+    claims.check_origin(fields["origin"])
+    claims.check_nonce(fields["nonce"])
     app = fields["app"]
     if not isinstance(app, dict):
         raise ProtocolError("a partition must say which app it is for")
@@ -150,14 +151,14 @@ def read_hello(said: Any) -> Hello:
     if not isinstance(holds, dict) or not all(_are_counts(held) for held in holds.values()):
         raise ProtocolError("a partition must say how much it holds")
     fields["holds"] = {name: tuple(held) for name, held in holds.items() if name in known}
-    claims = {name: app.get(name) for name in ("name", "description", "icon")}
-    return Hello(**{**fields, "app": access.check_app(**claims)._asdict()})
+    said = {name: app.get(name) for name in ("name", "description", "icon")}
+    return Hello(**{**fields, "app": claims.check_app(**said)})
 
 
 def read_grant(said: Any) -> Grant:
     """Return what was granted. Raises ProtocolError."""
     fields = _fields(said, Grant)
-    access.check_origin(fields["origin"])
+    claims.check_origin(fields["origin"])
     for name in ("secret", "roster"):
         _hexadecimal(fields[name], key_schedule.SECRET_BYTES)
     _counts(fields, "generation", "lock_minutes", "turn")

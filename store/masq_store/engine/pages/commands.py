@@ -225,9 +225,9 @@ class Commands:
         registered = registered and other is None
         return {
             "origin": session.origin,
-            "name": session.app["name"],
-            "description": session.app["description"],
-            "icon": session.app["icon"],
+            "name": session.app.name,
+            "description": session.app.description,
+            "icon": session.app.icon,
             "registered": registered,
             "apart": apart,
             "linked": linked,

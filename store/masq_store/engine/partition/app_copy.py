@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from masq.errors import MasqError, QuotaExceeded
+from masq.messages import JsonObject
 from masq_store.core.crypto import key_schedule
 from masq_store.core.enrolment import roster
 from masq_store.core.enrolment.messages import Grant, Told
@@ -274,7 +275,7 @@ class AppCopy:
         return min(only_here, self._data_sync.waiting) if self._data_sync is not None else only_here
 
 
-async def _note(space: OpenSpace) -> dict[str, Any]:
+async def _note(space: OpenSpace) -> JsonObject:
     """Return what `OpenSpace.keep_met` was given; nothing where that cannot be read."""
     try:
         note = json.loads(await space.met() or b"{}")

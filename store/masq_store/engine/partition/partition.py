@@ -15,8 +15,10 @@ from functools import partial
 from typing import Any
 
 from masq.errors import QuotaExceeded
+from masq.messages import JsonObject
 from masq_store.core.enrolment import messages as wire
-from masq_store.core.profile import claims as access
+from masq_store.core.profile import claims
+from masq_store.core.profile.claims import AppClaims
 from masq_store.engine.enrolment.port_line import PortLine
 from masq_store.engine.partition.app_copy import AppCopy
 from masq_store.engine.partition.enrolment_records import EnrolmentRecords
@@ -130,9 +132,7 @@ class Partition:
 
     # What comes from the frames ----------------------------------------------------------------------------
 
-    def attach(
-        self, port: Port, origin: Any, nonce: Any, app: dict[str, Any], ticket: Any = None
-    ) -> AppSession:
+    def attach(self, port: Port, origin: Any, nonce: Any, app: JsonObject, ticket: Any = None) -> AppSession:
         """Take up an app's port, as `Engine.attach` does. `ticket`: what the frame has kept of a worker before."""
         session = AppSession(self, port, origin, nonce, _checked(origin, nonce, app))
         session.on_severed, session.on_end = partial(self.severed, session), partial(self.detach, session)
@@ -152,13 +152,13 @@ class Partition:
         self._links.end(session)
         self._end_if_empty()
 
-    def enrol(self, port: Port, origin: Any, nonce: Any, app: dict[str, Any]) -> None:
+    def enrol(self, port: Port, origin: Any, nonce: Any, app: JsonObject) -> None:
         """Take up a port that leads to the store, and ask there for an app's data. Raises ProtocolError."""
-        claims = _checked(origin, nonce, app)
+        claimed = _checked(origin, nonce, app)
         for session in self._sessions.of(origin):
             if session.nonce == nonce:
                 self._links.reached(session)
-        self._requests.ask(PortLine(port, first_word=wire.START_SECONDS), origin, nonce, claims)
+        self._requests.ask(PortLine(port, first_word=wire.START_SECONDS), origin, nonce, claimed)
 
     def severed(self, session: AppSession, closed: bool) -> None:
         """The app's page has opened the store's window and cannot reach it: another way is offered.
@@ -211,8 +211,8 @@ class Partition:
             self._failed(error)
 
 
-def _checked(origin: Any, nonce: Any, app: dict[str, Any]) -> dict[str, Any]:
+def _checked(origin: Any, nonce: Any, app: JsonObject) -> AppClaims:
     """Return what an app claims to be, cleaned. Raises ProtocolError."""
-    access.check_origin(origin)
-    access.check_nonce(nonce)
-    return access.check_app(**app)._asdict()
+    claims.check_origin(origin)
+    claims.check_nonce(nonce)
+    return claims.check_app(**app)

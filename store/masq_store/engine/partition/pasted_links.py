@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 from weakref import WeakSet
 
 from masq.errors import MasqError, to_wire
@@ -21,6 +20,7 @@ from masq_store.engine.partition.open_copies import OpenCopies
 from masq_store.engine.partition.services import Services
 from masq_store.engine.partition.store_requests import StoreRequests
 from masq_store.engine.sessions.app_session import CLOSED_SECONDS, AppSession
+from masq_store.engine.sessions.status import Strip
 from masq_store.engine.sessions.table import Sessions
 
 STRIP_SECONDS = LINK_MS / 1000
@@ -36,7 +36,7 @@ class PastedLinks:
         self._services, self._copies, self._requests = services, copies, requests
         copies.on_met = self.end
         copies.on_live = self.needless
-        self._shown: dict[AppSession, dict[str, Any]] = {}
+        self._shown: dict[AppSession, Strip] = {}
         self._used: dict[AppSession, LinkRequest] = {}
         self._lines: dict[bytes, LinkRequest] = {}  # by the room that they are in
         self._reached: WeakSet[AppSession] = WeakSet()  # those whose windows reach them
@@ -138,7 +138,7 @@ class PastedLinks:
         else:
             self._show(session, {"state": "wait" if line.asking else "look"})
 
-    def _show(self, session: AppSession, state: dict[str, Any]) -> None:
+    def _show(self, session: AppSession, state: Strip) -> None:
         if not session.closed and self._shown.get(session, {}) != state:
             self._shown[session] = state
             session.on_strip(state)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 
 from masq.errors import MasqError, QuotaExceeded
+from masq.messages import JsonObject
 from masq_store.core.enrolment import messages as wire
+from masq_store.core.profile.claims import AppClaims
 from masq_store.core.profile.home_layout import Identity, draw_identity
 from masq_store.engine.enrolment.port_line import PortLine
 from masq_store.engine.partition.app_copy import AppCopy
@@ -60,7 +61,7 @@ class StoreRequests:
         self._here: dict[str, StoreRequest] = {}  # by origin
         self._stopping = False
 
-    def ask(self, line: PortLine | LinkRequest, origin: str, nonce: str, app: dict[str, Any]) -> None:
+    def ask(self, line: PortLine | LinkRequest, origin: str, nonce: str, app: AppClaims) -> None:
         """Ask for an app's data over a line to which nobody is attached yet."""
         before = self._here.pop(origin, None)
         if before is not None:  # the person has clicked again
@@ -102,15 +103,15 @@ class StoreRequests:
 
     # What is said over a line ------------------------------------------------------------------------------
 
-    async def _begin(self, asked: StoreRequest, app: dict[str, Any]) -> None:
+    async def _begin(self, asked: StoreRequest, app: AppClaims) -> None:
         """Say who asks."""
         asked.identity, asked.private = await draw_identity(self._services.crypto)
         public, known = asked.identity.public.hex(), await self._copies.known(asked.origin)
         holds = self._copies.holds(asked.origin)
         hello = wire.Hello(asked.origin, asked.nonce, app, public, known, holds)
-        asked.line.post(hello=hello._asdict())
+        asked.line.post(hello={**hello._asdict(), "app": app._asdict()})
 
-    def _said(self, asked: StoreRequest, message: dict[str, Any]) -> None:
+    def _said(self, asked: StoreRequest, message: JsonObject) -> None:
         if "grant" in message and asked.identity is not None:
             grant = wire.read_grant(message["grant"])
             asked.line.turn()  # what the store says from here on is for the spaces that follow

@@ -14,6 +14,7 @@ from masq_store.core.crypto import key_schedule
 from masq_store.core.crypto.key_ring import ProfileKeys
 from masq_store.core.errors import DamagedData, UnreadableData
 from masq_store.core.profile import claims
+from masq_store.core.profile.claims import AppClaims
 from masq_store.core.profile.home_layout import ROSTER
 from masq_store.core.profile.registrations import (
     APP,
@@ -99,11 +100,13 @@ class Profile:
         """Return the origins of the apps that may keep their data here now."""
         return [origin for origin, app in self.apps().items() if app["approved"]]
 
-    async def approve(self, origin: str, app: dict[str, Any], now_ms: int) -> None:
+    async def approve(self, origin: str, app: AppClaims, now_ms: int) -> None:
         """Register an app, as it names itself in `app`; durable on return."""
         claims.check_origin(origin)
         known = self._registered(origin) or {"generation": self.generation(origin), "used_ms": now_ms}
-        await self._register(origin, {**known, **app, "approved": True, "approved_ms": now_ms}, now_ms)
+        await self._register(
+            origin, {**known, **app._asdict(), "approved": True, "approved_ms": now_ms}, now_ms
+        )
 
     async def remember(self, trashed: Trashed, now_ms: int) -> None:
         """List an app that nobody knows any more, and of which something is in the trash; durable on return."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Protocol
+from typing import Protocol
 
 from masq.errors import ProtocolError
+from masq_store.core.profile.claims import AppClaims
 
 FILING_SECONDS = 10
 """How long a window waits for the request that it was opened for: the app's frame may still be on its way."""
@@ -19,7 +20,7 @@ class Asking(Protocol):
 
     origin: str
     nonce: str
-    app: dict[str, Any]
+    app: AppClaims
 
     @property
     def space(self) -> object:
@@ -30,7 +31,7 @@ class Asking(Protocol):
 
 
 class Requests:
-    """Who asks, by nonce."""
+    """The pending requests for access, by their nonces, and those that have ended lately."""
 
     def __init__(self) -> None:
         self._asking: dict[str, Asking] = {}

@@ -12,6 +12,7 @@ from typing import Any
 
 from masq import messages
 from masq.errors import Disconnected, MasqError, NotRegistered, ProtocolError, to_wire
+from masq_store.core.profile.claims import AppClaims
 from masq_store.engine.ports import Port
 from masq_store.engine.sessions.access import Access
 from masq_store.engine.sessions.calls import MESSAGE_COST, Calls
@@ -19,7 +20,7 @@ from masq_store.engine.sessions.hand_over import State
 from masq_store.engine.sessions.host import SessionHost
 from masq_store.engine.sessions.methods import METHODS, WATCHING, denied, methods_within
 from masq_store.engine.sessions.reading import LongText
-from masq_store.engine.sessions.status import Status
+from masq_store.engine.sessions.status import Status, Strip
 from masq_store.engine.sessions.watches import Watches
 from masq_store.engine.storage.writer import FromDevices
 
@@ -46,13 +47,13 @@ class AppSession(Calls):
     the app goes by the functions `on_…`, which the engine and the worker set.
     """
 
-    def __init__(self, engine: SessionHost, port: Port, origin: str, nonce: str, app: dict[str, Any]) -> None:
+    def __init__(self, engine: SessionHost, port: Port, origin: str, nonce: str, app: AppClaims) -> None:
         super().__init__(engine, port, origin)
         self.nonce = nonce
         self.app = app
         self.told: Status = {}  # the status that the app knows
         self.on_ticket: Callable[[str | None], None] = lambda ticket: None  # has the frame keep it
-        self.on_strip: Callable[[dict[str, Any] | None], None] = lambda state: None  # has the frame show it
+        self.on_strip: Callable[[Strip | None], None] = lambda state: None  # has the frame show it
         self.on_reading: Callable[[], None] = lambda: None  # has the frame tell the app that it goes on
         # Has the frame answer a stranger's calls with this error, and keep them away from here; None: no longer.
         self.on_refused: Callable[[list[Any] | None], None] = lambda error: None
@@ -151,7 +152,7 @@ class AppSession(Calls):
         untold = self.watches.news if self.watches.behind else None
         return self._port, {
             "origin": self.origin,
-            "app": {"nonce": self.nonce, **self.app},
+            "app": {"nonce": self.nonce, **self.app._asdict()},
             "watches": self.watches.items(),
             "seen": seen,
             "shown": self._shown if untold is None else untold + (self._shown or []),

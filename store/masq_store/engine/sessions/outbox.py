@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from typing import Any
 
 from masq import messages
 from masq.errors import MasqError, to_wire
+from masq.messages import JsonObject
 from masq_store.engine.ports import Port
 from masq_store.engine.sessions.answers import AROUND_BYTES, MAX_MESSAGE_BYTES, size
 
@@ -54,7 +54,7 @@ class Outbox:
             replies, self._replies, self._replies_size = self._replies, [], 0
             self._send('{"masq":1,"replies":[' + ",".join(replies) + "]}")
 
-    def _post(self, message: dict[str, Any]) -> None:
+    def _post(self, message: JsonObject) -> None:
         self._send(messages.dumps({"masq": messages.PROTOCOL, **message}))
 
     def _send(self, text: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypedDict
+from typing import Any, Literal, TypedDict
 
 
 class Status(TypedDict, total=False):
@@ -22,3 +22,12 @@ class Status(TypedDict, total=False):
     """Whether the browser promised to keep it."""
     waiting: int
     """How many changes are nowhere but in a partition's copy."""
+
+
+class Strip(TypedDict, total=False):
+    """What the frame shows in an app's page that cannot reach the store's window; empty where that is not known."""
+
+    state: Literal["ask", "look", "wait", "end"]
+    """The link is asked for; its store is looked for; the store asks the person; it came to nothing."""
+    error: list[Any]
+    """Why, as it goes over the wire."""

@@ -9,10 +9,10 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import Any
 
 from masq.messages import JsonObject
 from masq_store.core.enrolment import messages as wire
+from masq_store.core.profile.claims import AppClaims
 from masq_store.core.profile.home_layout import Identity
 from masq_store.engine.enrolment.port_line import PortLine
 from masq_store.engine.profile.profile import Profile
@@ -38,7 +38,7 @@ class Enrolment:
     ) -> None:
         """`said`, `gone` and `changed` are called as those of a line."""
         self.origin = self.nonce = ""
-        self.app: dict[str, Any] = {}
+        self.app = AppClaims("", "", None)  # until it says hello
         self.hello: wire.Hello | None = None
         self.asked = asked
         self.page = page

@@ -164,7 +164,7 @@ class Enrolments(Follower):
         secret, name = await profile.ring.secret(app), await profile.ring.enrolment(app)
         enrolment.identity = await identity_of(crypto, bytes.fromhex(hello.known.get(name, hello.public)))
         if listed:
-            await devices.enrol(profile, enrolment.identity, origin, hello.app["name"])
+            await devices.enrol(profile, enrolment.identity, origin, hello.app.name)
         await rosters.tell(profile, origin)
         enrolment.let_go()
         data = await profile.space(origin)
