@@ -150,7 +150,7 @@ async def signed(sender: int, kind: int, body: bytes, secret: bytes = SECRET) ->
     """Return a message that somebody who has the link can make."""
     head = wire.header(sender, kind) + body
     key = (await meet(NativeCrypto(), secret)).mac_keys[sender]
-    return head + await NativeCrypto().hmac(key, machine.keys.pairing_message_data(head))
+    return head + await NativeCrypto().hmac(key, machine.key_schedule.pairing_message_data(head))
 
 
 def both_end(room: Room, old: Any, new: Any) -> tuple[type, type]:
@@ -996,5 +996,5 @@ def test_the_documents_ends_are_those_of_the_code() -> None:
     found = {int(row[0]): row[1] for row in rows(TEXT, "| why | error on the other device | when |")}
     assert found == {number: error().code for number, error in machine._REASONS.items()}
     assert set(re.findall(r"`(masq/v1/pairing-[\w-]+)`", TEXT)) == {
-        label for label in machine.keys.LABELS if "/pairing" in label
+        label for label in machine.key_schedule.LABELS if "/pairing" in label
     }

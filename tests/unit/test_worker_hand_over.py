@@ -297,7 +297,7 @@ async def test_an_app_goes_on_at_the_newer_worker(scenery: Browser, monkeypatch:
     async def said(*arguments: Any) -> None:
         """What the store's host says is nobody's concern here."""
 
-    monkeypatch.setattr(worker.host, "tell_relay", said)
+    monkeypatch.setattr(worker.host_settings, "tell_relay", said)
 
     app = JsPort()
 
