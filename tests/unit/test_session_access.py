@@ -13,6 +13,7 @@ from engine_rig import APP, OTHER, Peer, Rig
 from partition_rig import enrolled
 
 from masq.errors import from_wire
+from masq_store.core.profile.claims import AppClaims
 from masq_store.engine.sessions.access import ALL, Access, Right
 from masq_store.engine.sessions.app_session import AppSession
 from masq_store.engine.sessions.methods import METHODS
@@ -46,7 +47,7 @@ class Guest(Peer):
 
     def __init__(self, rig: Rig) -> None:
         super().__init__()
-        self.session = AppSession(rig.engine, self.port, OTHER, "ab" * 16, {"name": "Tasks"})
+        self.session = AppSession(rig.engine, self.port, OTHER, "ab" * 16, AppClaims("Tasks", "", None))
 
     def open(self, owner: Peer, rights: Iterable[Right] = ALL, prefix: str = "") -> Guest:
         """Give it access to the space of `owner`."""
