@@ -9,6 +9,7 @@ import os
 import struct
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -327,3 +328,17 @@ async def in_thread(call: Callable[[], object]) -> Awaitable[object]:
 def digest(content: bytes) -> str:
     """Return a short name for bytes, for messages of failed tests."""
     return hashlib.sha256(content).hexdigest()[:8]
+
+
+def by(number):
+    """Return the headers by which a proxy names one of many addresses."""
+    return [("X-Forwarded-For", f"203.0.113.{number}")]
+
+
+def healthy(port):
+    """Tell whether a relay answers there."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=PATIENCE) as answer:
+            return answer.read() == b"ok\n"
+    except OSError:
+        return False

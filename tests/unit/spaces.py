@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from masq.messages import encode
 from masq_store.core.space.clock import ZERO, Stamp
-from masq_store.core.space.register import Register, Row
+from masq_store.core.space.register import Change, Register, Row
 from masq_store.core.space.space import Space
 from masq_store.core.storage import checkpoint
 
@@ -85,3 +85,6 @@ def exchange(source: Space, target: Space) -> None:
 def state(space: Space) -> tuple[list[Row], list[tuple[str, str]], int]:
     """Return everything by which two replicas of one space may differ, but for the vector."""
     return sorted(space.rows()), space.items(), space.bytes
+
+
+changes = st.builds(Change, st.sampled_from(REPLICAS), st.integers(1, 9), st.sampled_from(KEYS), registers)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from test_imports import modules
+from sources import modules
 
 STARTS = {"create_task", "ensure_future"}
 

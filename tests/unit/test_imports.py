@@ -9,9 +9,7 @@ from pathlib import Path
 
 import house
 import pytest
-
-ROOT = Path(__file__).resolve().parents[2]
-CLIENT, STORE, RELAY, SITE = ROOT / "client", ROOT / "store", ROOT / "relay", ROOT / "store" / "site"
+from sources import ROOT, SITE, modules
 
 BROWSER = {"js", "pyodide", "pyodide_js", "pyscript", "polyscript", "jsffi", "_pyodide"}
 TOUCH_BROWSER = ("masq.frame", "masq.worker_frame", "masq.ffi", "masq_store.browser", "masq_store.ui")
@@ -166,16 +164,6 @@ def broken_rules(source: str, module: str, is_package: bool = False) -> list[str
             found.append(f"{where} comes in through a port")
         elif top not in sys.stdlib_module_names and top not in packages and layer != "masq":
             found.append(f"{where} is not among this part's packages")
-    return found
-
-
-def modules() -> list[tuple[Path, str]]:
-    """Return every Python file of the client, the store and the relay with its module name."""
-    found = []
-    for root, package in ((CLIENT, "masq"), (STORE, "masq_store"), (RELAY, "masq_relay")):
-        for path in sorted((root / package).rglob("*.py")):
-            parts = list(path.relative_to(root).with_suffix("").parts)
-            found.append((path, ".".join(parts[:-1] if parts[-1] == "__init__" else parts)))
     return found
 
 

@@ -6,8 +6,7 @@ import re
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from spaces import REPLICAS, histories, live_through
-from test_merge import changes
+from spaces import REPLICAS, changes, histories, live_through
 
 from build.places import ROOT
 from masq_store.core.crypto import key_schedule

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from engine_rig import APP, OTHER, Rig
+from lock_rig import Killed, locked_rig, quick  # noqa: F401 (a fixture)
 
 from masq_store.core.crypto import key_schedule
 from masq_store.core.profile.passphrase_tries import FREE, LONGEST_SECONDS, Tries
@@ -17,22 +18,6 @@ from masq_store.engine.profile.tickets import TICKET_SECONDS
 pytestmark = pytest.mark.within(60)
 
 MINUTE = 60_000
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Few iterations: these tests unlock hundreds of times."""
-    monkeypatch.setattr(key_schedule, "PBKDF2_ITERATIONS", 10)
-
-
-async def locked_rig(stay: bool = False) -> tuple[Rig, Any, Any]:
-    """Return a rig with a profile under the passphrase "one", a page, and a tab of an approved app."""
-    rig = await Rig().start()
-    page = rig.page()
-    assert (await page.call("create_profile", "Ann", "one", stay))["profile"]["locked"] is False
-    tab = await rig.approved(APP)
-    await tab.call("set", "k", 1)
-    return rig, page, tab
 
 
 async def test_lock_now_and_unlock() -> None:
@@ -232,10 +217,6 @@ async def test_passphrase_changed_removed_and_added() -> None:
     await rig.restart()
     page = rig.page()
     assert "apps" in await page.call("unlock", "three", False)
-
-
-class Killed(BaseException):
-    """The process has gone."""
 
 
 @pytest.mark.parametrize(("stay", "new"), [(False, "two"), (True, "two"), (False, ""), (True, "")])

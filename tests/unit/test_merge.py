@@ -4,14 +4,11 @@ import random
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from spaces import KEYS, REPLICAS, exchange, histories, live_through, registers, state
+from spaces import KEYS, REPLICAS, changes, exchange, histories, live_through, state
 
-from masq_store.core.space.register import Change
 from masq_store.core.space.space import Space
 
 A, B, C = REPLICAS
-
-changes = st.builds(Change, st.sampled_from(REPLICAS), st.integers(1, 9), st.sampled_from(KEYS), registers)
 
 
 @settings(max_examples=200)

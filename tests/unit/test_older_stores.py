@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 from asynchronous import eventually
+from device_rig import Persons, paired
 from engine_rig import Peer, Rig
 from partition_rig import Apart
 from relay_rig import relay
-from test_native_pairing import Persons, paired
 
 from masq.errors import Locked, NotRegistered
 from masq_store.core.errors import WrongPassphrase

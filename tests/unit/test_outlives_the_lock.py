@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from engine_rig import APP, OTHER, Rig
 from fake_relay import URL, FakeNetwork
-from test_locks import Killed, locked_rig, quick
+from lock_rig import Killed, locked_rig, quick
 
 from masq.errors import QuotaExceeded
 from masq_store.core.crypto import key_schedule

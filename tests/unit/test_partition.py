@@ -14,6 +14,7 @@ from asynchronous import run, until
 from engine_rig import APP, OTHER, Peer, Rig, with_profile
 from memory import MemoryBackend
 from partition_rig import Apart, digest, first_party, in_step, kept_apart
+from partition_scenes import SlowDisk
 from patience import seconds
 from port_rig import Port, channel
 from relay_rig import relay
@@ -997,29 +998,6 @@ async def test_a_store_that_lets_go_keeps_no_copy_in_step(how: str) -> None:
     await tab.status(sync="off", waiting=0)
     await tab.call("set", "x", 2)
     await tab.status(sync="off", waiting=1)
-
-
-class SlowDisk(MemoryBackend):
-    """A disk that takes its time for what stands under a prefix: seconds to write it, and to say that it has."""
-
-    prefix, seconds, says = "", 0.0, 0.0
-    under_way = 0
-
-    async def write(self, puts: Any, drops: Any = ()) -> None:
-        """Write, later."""
-        slow = any(key.startswith(self.prefix) for key, _ in puts)
-        self.under_way += 1
-        await asyncio.sleep(self.seconds * slow)
-        await super().write(puts, drops)
-        await asyncio.sleep(self.says * slow)
-        self.under_way -= 1
-
-    async def quiet(self) -> None:
-        """Return once nothing is being written, and nothing comes after it."""
-        for _ in range(3):
-            for _ in range(50):
-                await asyncio.sleep(0)
-            await until(lambda: not self.under_way)
 
 
 async def test_what_changes_while_the_partition_is_busy_is_told_afterwards() -> None:

@@ -2,8 +2,7 @@
 
 import pytest
 from asynchronous import until
-from relay_rig import Clock, envelopes, relay, sealed, tag
-from test_relay_shares import by
+from relay_rig import Clock, by, envelopes, relay, sealed, tag
 
 from masq_relay.disk.age import WEEK_MS
 from masq_relay.disk.file import open_disk

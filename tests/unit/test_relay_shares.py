@@ -6,17 +6,12 @@ import time
 import pytest
 from asynchronous import until
 from picows import WSMsgType
-from relay_rig import relay, sealed
+from relay_rig import by, relay, sealed
 
 from masq_relay.limits import DELIVERY
 from masq_relay.sockets.arrivals import READ_BYTES, Arrival
 
 pytestmark = pytest.mark.real_time
-
-
-def by(number):
-    """Return the headers by which a proxy names one of many addresses."""
-    return [("X-Forwarded-For", f"203.0.113.{number}")]
 
 
 def begin_frame(client, size, of):

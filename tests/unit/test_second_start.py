@@ -14,8 +14,7 @@ from pathlib import Path
 import pytest
 from free_ports import free_pair
 from patience import seconds
-from relay_rig import ROOT
-from test_serve_relay import healthy
+from relay_rig import ROOT, healthy
 
 Started = subprocess.Popen[str]
 

@@ -6,11 +6,10 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.request
 
 import pytest
 from free_ports import free_port
-from relay_rig import PATIENCE, ROOT
+from relay_rig import PATIENCE, ROOT, healthy
 
 from build.relay import LocalRelay, RelayFailed
 
@@ -25,15 +24,6 @@ def asked(folder, **choice):
         "relay_data": str(folder),
     }
     return argparse.Namespace(**usual | choice)
-
-
-def healthy(port):
-    """Tell whether a relay answers there."""
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=PATIENCE) as answer:
-            return answer.read() == b"ok\n"
-    except OSError:
-        return False
 
 
 def test_it_takes_the_port_after_the_sites(tmp_path):

@@ -8,8 +8,8 @@ import re
 from typing import Any
 
 import pytest
+from device_rig import Persons, opened, paired
 from relay_rig import PATIENCE, relay
-from test_native_pairing import Persons, opened, paired
 
 from masq.errors import QuotaExceeded
 from masq_store.engine.trace import LENGTH, OFF, Kind, Trace

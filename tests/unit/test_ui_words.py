@@ -6,8 +6,8 @@ from string import Formatter
 
 import pytest
 from babel.messages import pofile
+from error_examples import EXAMPLES
 from french import french
-from test_errors import EXAMPLES
 
 from build import catalogues
 from masq.errors import InvalidValue, MasqError, QuotaExceeded, StorageUnavailable

@@ -6,8 +6,8 @@ import json
 import subprocess
 from pathlib import Path
 
+from node_rig import find_node
 from patience import seconds
-from test_client_micropython import find_node
 
 WORKER = Path(__file__).parents[2] / "store" / "site" / "worker.js"
 
