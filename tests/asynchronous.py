@@ -1,6 +1,6 @@
 """How tests run that are `async def`, and how they wait.
 
-In virtual time (`unit/skipping.py`): there waiting takes none, and all speak in memory. A test that opens sockets, or
+In virtual time (`rig/skipping.py`): there waiting takes none, and all speak in memory. A test that opens sockets, or
 starts threads or programs, is marked `real_time`, and runs on the event loop that the relay uses.
 """
 

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT / folder) for folder in ("client", "store", "tests/unit")]
+sys.path[:0] = [str(ROOT / folder) for folder in ("client", "store", "tests/rig")]
 
 BLOCK = 100
 

@@ -164,7 +164,7 @@ def test_an_old_backup_undoes_nothing(own_browser: Callable[..., Any], site: Sit
 def test_damaged_files_change_nothing(own_browser: Callable[..., Any], site: Site, tmp_path: Path) -> None:
     """Files damaged at random places are each refused with a sentence, and no byte of the storage changes.
 
-    Eight of them, for the pages; tests/unit/test_backup.py damages hundreds.
+    Eight of them, for the pages; tests/unit/backup/test_backup.py damages hundreds.
     """
     driver = own_browser(preferences=with_downloads(tmp_path / "downloads"))
     driver.get(site.store)

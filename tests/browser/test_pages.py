@@ -74,7 +74,7 @@ def made(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     index = (target / "index.html").read_text("utf-8")
     (target / "index.html").write_text(index.replace(f"{app}/boot.js", "rig.js").replace(app, "app"), "utf-8")
     shutil.copy(RIG, target)
-    shutil.copy(ROOT / "tests" / "unit" / "ui_rig.py", target)
+    shutil.copy(ROOT / "tests" / "rig" / "ui_rig.py", target)
     (folder / "index").mkdir()
     return folder
 

@@ -23,7 +23,7 @@ SAID = {
     "removed": "Counter in this browser was removed.",
     "question": "May this app keep its data in your store?",
 }
-"""In French: tests/unit/test_ui_devices.py, and how it fits into the pages in test_pages.py."""
+"""In French: tests/unit/ui/test_ui_devices.py, and how it fits into the pages in test_pages.py."""
 
 
 def state(driver: Any) -> str:

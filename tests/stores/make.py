@@ -21,7 +21,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-sys.path[:0] = [str(Path.cwd() / part) for part in ("client", "store", "relay", "tests", "tests/unit")]
+sys.path[:0] = [
+    str(Path.cwd() / part) for part in ("client", "store", "relay", "tests", "tests/rig", "tests/unit")
+]
 
 from engine_rig import Rig  # noqa: E402
 from partition_rig import Apart  # noqa: E402

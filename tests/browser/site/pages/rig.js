@@ -1,4 +1,4 @@
-// The store's pages as they are built, over an engine made of Python (tests/unit/ui_rig.py): ?scene,scene#/address
+// The store's pages as they are built, over an engine made of Python (tests/rig/ui_rig.py): ?scene,scene#/address
 import { startPython } from "./app/python.js";
 
 const python = await startPython();
