@@ -28,7 +28,7 @@ pytestmark = pytest.mark.quick
 PREPARE = """
 import asyncio, itertools, json
 import contract_backend, contract_crypto, contract_network
-from masq.errors import Disconnected, QuotaExceeded
+from masq.errors import QuotaExceeded
 from masq_store.browser.ports.indexeddb import IndexedDB
 from masq_store.browser.ports.webcrypto import WebCrypto
 from masq_store.browser.ports.websocket import BrowserNetwork
@@ -216,7 +216,7 @@ for url in ("", "no address", "ws://localhost:99999/", "ws://relay.example/"):
 
 @pytest.mark.engines("each")
 def test_a_closed_backend_says_so(page: Any) -> None:
-    """After close() reads, scans, writes and claims raise Disconnected: nothing hangs, nothing is lost silently."""
+    """After close() reads, scans, writes and claims raise StorageFailed: nothing hangs, nothing is lost silently."""
     check(
         page,
         """
@@ -224,7 +224,7 @@ made = await make_indexeddb()
 await made.write([("a", b"1")])
 await made.close()
 for work in (made.read("a"), made.scan(""), made.write([("a", b"2")]), made.write([]), made.claim()):
-    await asyncio.wait_for(raises(Disconnected, work), 5)
+    await asyncio.wait_for(raises(StorageFailed, work), 5)
 other = await make_indexeddb(made)
 assert await other.read("a") == b"1"
 """,

@@ -93,7 +93,7 @@ class HomeWatch(Follower):
     async def _lock(self, profile: Profile) -> None:
         """Lock the profile: another device has removed this one. Its person says what is to become of it.
 
-        Without a passphrase it opens again, and waits for that: see `Devices.held`.
+        Without a passphrase it opens again, and waits for that: see `DeviceList.held`.
         """
         active, vault = self._active, self._services.vault
         async with active.changing:
