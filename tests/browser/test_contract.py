@@ -32,7 +32,7 @@ from masq.errors import QuotaExceeded
 from masq_store.browser.ports.indexeddb import IndexedDB
 from masq_store.browser.ports.webcrypto import WebCrypto
 from masq_store.browser.ports.websocket import BrowserNetwork
-from masq_store.core.errors import RelayUnreachable, Superseded
+from masq_store.core.errors import RelayUnreachable, StorageFailed, Superseded
 
 vectors = json.loads(open('/tmp/vectors.json').read())
 fresh = itertools.count()

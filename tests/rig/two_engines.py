@@ -437,9 +437,9 @@ class Fake(World):
 
     async def the_other_device_removes_this_one(self) -> None:
         """So it asks."""
-        self.engine.devices, self.engine.sync = [ui_rig.PHONE], ui_rig.syncing.OFF
+        self.engine.devices, self.engine.sync = [ui_rig.PHONE], ui_rig.sync_status.OFF
         self.engine.sync |= {"relay": ui_rig.a_relay(ui_rig.RELAY)}
-        self.engine.app_sync = ui_rig.syncing.APP_OFF
+        self.engine.app_sync = ui_rig.sync_status.APP_OFF
         self.engine.removed = ui_rig.REMOVED
 
     async def the_other_device_erases_the_app(self) -> None:

@@ -259,7 +259,8 @@ async def erase(rig: Rig, origin: str) -> None:
     assert profile is not None
     app = profile.apps()[origin]
     rig.now += 1000
-    await profile.approve(origin, {**app, "generation": app["generation"] + 1}, rig.now)
+    begun = {**app, "generation": app["generation"] + 1, "approved_ms": rig.now}
+    await profile.write_home([("app/" + origin, begun)], rig.now)
 
 
 async def test_what_was_erased_stays_erased() -> None:
