@@ -36,7 +36,7 @@ new_entry = tuple.__new__
 
 @dataclass(eq=False)
 class Hub:
-    """Where clients meet."""
+    """Rooms by id: lets clients join, and takes what members post, snapshot and cast."""
 
     access: DiskAccess
     rooms: OpenRooms

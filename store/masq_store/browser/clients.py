@@ -30,7 +30,7 @@ HandedOver = Mapping[AppSession, tuple[Any, State]]
 
 
 class Clients:
-    """All of them. `end` ends this worker, where one of its pages asks for that."""
+    """The open ports of all frames and pages. `end` ends this worker, where one of its pages asks for that."""
 
     def __init__(self, tasks: Tasks, end: Callable[[], None]) -> None:
         self.tasks = tasks

@@ -99,7 +99,7 @@ class Socket(Protocol):
 
 
 class Network(Protocol):
-    """The way to relays."""
+    """WebSockets: connections to relays, and the news that the network is back."""
 
     async def open(self, url: str, receive: Callable[[bytes], None], closed: Callable[[str], None]) -> Socket:
         """Connect to the relay at `url`. Raises RelayUnreachable, after ten seconds at the latest.

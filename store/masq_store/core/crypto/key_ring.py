@@ -29,7 +29,7 @@ class RoomSecrets:
 
 
 class KeyRing(ABC):
-    """The keys of spaces, by the spaces' names."""
+    """The keys of spaces and of their epochs, by `SpaceRef`."""
 
     def __init__(self, crypto: Primitives) -> None:
         self._crypto = crypto
@@ -66,7 +66,7 @@ class KeyRing(ABC):
 
 
 class ProfileKeys(KeyRing):
-    """A whole profile's: each space's secret follows from the home secret."""
+    """The key ring of a whole profile: each space's secret follows from the home secret."""
 
     def __init__(self, crypto: Primitives, home_secret: bytes) -> None:
         """`home_secret`: 32 bytes that all devices of the profile have."""
@@ -93,7 +93,7 @@ class ProfileKeys(KeyRing):
 
 
 class GrantedKeys(KeyRing):
-    """Those of single spaces, whose secrets were granted."""
+    """The key ring of a partition: single spaces, whose secrets it was granted."""
 
     def __init__(self, crypto: Primitives, secrets: Mapping[SpaceRef, bytes]) -> None:
         """`secrets`: 32 bytes for each space."""

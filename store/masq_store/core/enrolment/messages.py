@@ -50,7 +50,7 @@ START_SECONDS = 60.0
 
 
 class Hello(NamedTuple):
-    """Who asks.
+    """A partition's request: who asks, for which app, and what it holds already.
 
     `app`: as `claims.check_app` returns it. `public`: a fresh X25519 key of the partition's, in hexadecimal. `known`:
     the enrolments that this partition has had for the app, by name, and the public key of each. `holds`: of those that

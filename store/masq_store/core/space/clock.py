@@ -11,7 +11,7 @@ MAX_COUNTER = 2**52  # of stamps within one millisecond
 
 
 class Stamp(NamedTuple):
-    """When a register was written; totally ordered.
+    """When a register was written: a hybrid logical clock's time with the replica's id, so totally ordered.
 
     `ms`: milliseconds since 1970; `counter`: order within one millisecond; `replica`: 16 hexadecimal
     characters.

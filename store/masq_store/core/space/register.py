@@ -27,7 +27,7 @@ PART_BYTES = 48  # what a part counts towards a space's size: replica id, number
 
 
 class Register(NamedTuple):
-    """A key's state.
+    """A key's state: a last-writer-wins register, beside the parts of a counter (one a replica).
 
     `stamp` and `number` name the change that wrote the base; `text` is the base's canonical text, or None for
     a tombstone; `parts` are what replicas added to it, sorted by replica.

@@ -60,7 +60,7 @@ class Applied(NamedTuple):
 
 
 class Space:
-    """One replica's copy of a space.
+    """One replica of a space, in memory: a CRDT map of last-writer-wins registers and of counters.
 
     `replica`: this replica's id, 16 hexadecimal characters, drawn for one opening of the space and never used
     again (docs/decisions/0005). `max_keys` (that exist) and `max_bytes`

@@ -23,7 +23,7 @@ MOST_AHEAD = 16
 
 
 class Agreement:
-    """What one device knows of that."""
+    """What one device knows of whether all members hold the same: by digests that they post."""
 
     def __init__(self) -> None:
         self.telling = False

@@ -12,7 +12,10 @@ from masq_store.core.sync.room_log import RoomLog
 
 
 class Compaction:
-    """What one replica knows of that. It begins anew with each start, as the log is read again from the place kept."""
+    """Log compaction, as one replica sees it: what it knows of the room and of what cannot be read yet.
+
+    It begins anew with each start, as the log is read again from the place kept.
+    """
 
     def __init__(self) -> None:
         self._full = False  # the room is: only a snapshot makes room

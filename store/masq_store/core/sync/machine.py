@@ -90,7 +90,7 @@ class _Sent(NamedTuple):
 
 
 class Sync:
-    """One replica in one room.
+    """The state machine of one replica in one room.
 
     `sender`: the replica's id. `session`: 16 random bytes, drawn for this object. `log`: what is known of the room
     from before.

@@ -25,7 +25,7 @@ BEGINNING = (0, bytes(TAG_BYTES))
 
 
 class RoomLog:
-    """A place in a log, and what stands before it.
+    """A replica's position in a room's log, and the version vector and sessions that stand before it.
 
     `vector`: for each replica the number up to which the log holds everything without a gap; what was overwritten by
     something else in the log counts as held.

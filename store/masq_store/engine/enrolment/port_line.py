@@ -26,7 +26,7 @@ LOOK_SECONDS = 0.05
 
 
 class PortLine:
-    """One end of the port.
+    """One end of the port: its heartbeat, the order of what is said, and the spaces that are kept in step over it.
 
     first_word: seconds that the other end's first word may take; 0: no more than any other.
     """

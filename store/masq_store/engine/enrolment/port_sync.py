@@ -26,7 +26,7 @@ CHANGE_BYTES = 64
 
 
 class SpaceLine:
-    """One end.
+    """One replica's end of the exchange: version vectors, then the changes that the other end lacks (anti-entropy).
 
     Args:
         say: sends bytes to the other end.

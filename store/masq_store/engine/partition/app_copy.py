@@ -26,7 +26,7 @@ from masq_store.engine.sync.room_sync import SpaceSync
 
 
 class AppCopy:
-    """An open copy.
+    """An app's open replica in a partition, with its roster.
 
     Args:
         identity: this partition's id as a device of the space.

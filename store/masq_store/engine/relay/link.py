@@ -33,7 +33,10 @@ WRONG_TOKEN and BAD_FRAME: then with the next connection."""
 
 
 class Member(Protocol):
-    """Who is in a room: a space's sync, or a pairing. What its methods raise puts it out of the room for a while."""
+    """A member of a room, which hears the relay's events: a space's sync, or a pairing.
+
+    What its methods raise puts it out of the room for a while.
+    """
 
     @property
     def room(self) -> bytes:

@@ -25,7 +25,7 @@ class AutoLockPolicy(Protocol):
 
 
 class SessionHost(Protocol):
-    """The engine."""
+    """The engine that a session belongs to: the store's, or a partition's."""
 
     now_ms: Callable[[], int]
     writer: Writer

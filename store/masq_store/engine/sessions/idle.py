@@ -9,7 +9,7 @@ LOOK_SECONDS = 15
 
 
 class Idle:
-    """How long ago anybody used what may lock by itself."""
+    """The idle timer of what may lock by itself: when anybody last used it."""
 
     def __init__(self, now_ms: Callable[[], int]) -> None:
         self._now_ms = now_ms

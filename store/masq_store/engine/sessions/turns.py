@@ -35,7 +35,7 @@ ALONE = -1.0
 
 
 class Share:
-    """What somebody has used of the last moments."""
+    """One app's share of the engine's time: what it has used lately, by which the next turn is given (fair queuing)."""
 
     __slots__ = ("__weakref__", "at", "in_line", "since", "spent", "waiting")
 
@@ -48,7 +48,7 @@ class Share:
 
 
 class Taker(Protocol):
-    """Who has things to do that may take long."""
+    """A session with work that may take long: it gets turns, and stops when a turn is over."""
 
     @property
     def share(self) -> Share:

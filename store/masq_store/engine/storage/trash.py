@@ -20,7 +20,7 @@ KEPT_MS = 30 * 24 * 3600 * 1000
 
 
 class Trashed(NamedTuple):
-    """One thing in the trash.
+    """One app's data in the trash.
 
     `id`: of its space. `origin`, `name`: of its app; `generation`: which of the app's spaces it is. `keys`, `bytes`:
     how many entries it has and how much they take; None where they could not be counted. `ms`, `until_ms`: since when

@@ -31,7 +31,7 @@ than the parts."""
 
 
 class Source(Protocol):
-    """Whoever writes; told once a batch, after all its writes have been settled."""
+    """The origin of writes, such as a session; told once a batch, after all its writes have been settled."""
 
     def flush(self) -> None:
         """Send what has gathered."""

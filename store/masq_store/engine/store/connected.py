@@ -28,7 +28,7 @@ class Page(Protocol):
 
 
 class Connected:
-    """The sessions of apps and pages."""
+    """The table of sessions of apps and of pages that are open in this browser."""
 
     def __init__(self, tasks: Tasks) -> None:
         self.apps = Sessions(tasks)

@@ -26,7 +26,7 @@ CLOCK_OFF_MS = 60_000
 
 
 class DeviceList(Follower):
-    """Who holds the open profile, this device among them."""
+    """The devices and copies that the home space lists as holding the open profile, this device among them."""
 
     def __init__(self, services: Services, default_relay: str) -> None:
         self.default_relay = default_relay

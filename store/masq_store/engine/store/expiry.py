@@ -18,7 +18,7 @@ LOOK_SECONDS = 3600.0
 
 
 class Expiry:
-    """Erases what has waited for its person in vain."""
+    """Erases what its person did not decide about in time: the trash, and a removed profile."""
 
     def __init__(self, services: Services, active: ActiveProfile, change: ProfileChange) -> None:
         self._services = services

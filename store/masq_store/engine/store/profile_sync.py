@@ -42,7 +42,7 @@ RANKS: tuple[SyncState, ...] = ("off", "offline", "catching-up", "live")
 
 
 class _App(NamedTuple):
-    """An app's space in its room."""
+    """An app's space and its member in the room."""
 
     profile: Profile
     generation: int
@@ -50,7 +50,7 @@ class _App(NamedTuple):
 
 
 class ProfileSync(Follower):
-    """Which spaces are in step, at which relay, and how that stands."""
+    """Has each space of the open profile join its room at the relay, and knows how each of them stands."""
 
     def __init__(self, services: Services, devices: DeviceList, rosters: Rosters) -> None:
         self.listeners: list[Callable[[], None]] = []

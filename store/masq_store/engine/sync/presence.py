@@ -8,7 +8,7 @@ from masq_store.core.sync.messages import Here
 
 
 class Presence:
-    """Who has said that it is here, since others last came or went."""
+    """The devices that are online: those that have said so by an ephemeral broadcast since others last came or went."""
 
     def __init__(
         self, own: str, say: Callable[[Here], None], online: set[str], told: Callable[[], None]

@@ -24,7 +24,7 @@ version has sealed it."""
 
 
 class RoomKeys:
-    """Those of one space in one epoch: another epoch would have a room of its own.
+    """The keys of one space in one epoch, which seal and open envelopes: another epoch would have its own room.
 
     `room`, `token`, `epoch`: as in `RoomSecrets`; each header that is sealed names that epoch.
     """

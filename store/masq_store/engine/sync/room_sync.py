@@ -67,7 +67,7 @@ SEALED = (Envelope, SnapshotPart, Cast)
 
 
 class SpaceSync:
-    """A member of the relay's room for one space.
+    """Replicates one space through its room at a relay: the I/O around the state machine `core.sync.machine.Sync`.
 
     Args:
         space: open for as long as this is at work.
