@@ -106,7 +106,10 @@ class Hub:
     def _let_in(
         self, client: Client, room: Room, join: frames.Join, kept: Kept | None, known: bool
     ) -> tuple[Code, str] | None:
-        """Make the client a member, or return why not. `known`: whether the room's log has where it reads from."""
+        """Make the client a member, or return why not, with nothing sent to it yet.
+
+        `known`: whether the room's log has where it reads from.
+        """
         token = hashlib.sha256(join.token).digest()
         self.rooms.load(room, kept, token)
         if not hmac.compare_digest(room.token, token):

@@ -74,13 +74,15 @@ class ProfileKeys(KeyRing):
         self._home_secret = home_secret
 
     async def secret(self, space: SpaceRef) -> bytes:
-        """Return a space's secret, 32 bytes; there is one for each name of a space."""
+        """Return a space's secret, 32 bytes. Raises KeyError for a kind of space that a later version knows."""
         if space.kind == "home":
             info = key_schedule.home_space_info()
         elif space.kind == "app":
             info = key_schedule.space_secret_info(space.origin, space.generation)
-        else:
+        elif space.kind == "roster":
             info = key_schedule.roster_info(space.origin)
+        else:
+            raise KeyError(space)
         return await self._crypto.hkdf(self._home_secret, info, key_schedule.SECRET_BYTES)
 
     async def backup_mark(self) -> str:

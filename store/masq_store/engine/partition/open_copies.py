@@ -53,7 +53,7 @@ class OpenCopies:
         self.changed = changed
         self._services, self._kept, self._sessions, self._heard = services, kept, sessions, heard
         self._locked: set[str] = set()  # origins whose copy is on the disk and cannot be opened
-        self.lock_time = IdleLock(self.open, services.now_ms, self._lock_soon)
+        self.auto_lock = IdleLock(self.open, services.now_ms, self._lock_soon)
 
     # What apps are told ------------------------------------------------------------------------------------
 
@@ -138,7 +138,7 @@ class OpenCopies:
         secrets = await self._kept.take(grant, identity, private, over)
         if present is not None and present.secrets.id == secrets.id:
             await present.granted_again(secrets)
-            self.lock_time.begin()
+            self.auto_lock.begin()
             present.locks = False  # its person is there
             await self._give_ticket(present)
             await present.meet()
@@ -168,7 +168,7 @@ class OpenCopies:
             await copy.granted_again(secrets)
         if by_itself:
             copy.opened_by_itself()
-        self.lock_time.begin()
+        self.auto_lock.begin()
         self.open[origin] = copy
         self._locked.discard(origin)
         copy.data.listeners.append(lambda keys, source: self.changed())

@@ -88,7 +88,7 @@ class Partition:
             services, self._sessions, self._copies, self._orders, self._copy_handed_back
         )
         self._links = PastedLinks(services, self._sessions, self._copies, self._requests)
-        self.auto_lock = self._copies.lock_time
+        self.auto_lock = self._copies.auto_lock
         self._telling = Throttle(TELL_SECONDS, self._tell)
         self._looking = Throttle(LOOK_SECONDS, self._look)
         self._handed_back = False

@@ -99,7 +99,7 @@ class Vault:
     @property
     def arrival(self) -> Arrival:
         """What the active profile has yet to be told; empty where it has been."""
-        return self._record().get("arrival", {})
+        return self._record().get("arrival", Arrival()).copy()
 
     @property
     def removed(self) -> str | None:
@@ -109,7 +109,8 @@ class Vault:
     @property
     def removal(self) -> Removal | None:
         """That another device has removed this one from the active profile; None where none has."""
-        return self.active.get("removed") if self.active else None
+        removal = self.active.get("removed") if self.active else None
+        return removal.copy() if removal else None
 
     def overdue(self, now_ms: int) -> list[str]:
         """Return the ids of the profiles that were to be erased by now, for nobody here has said otherwise."""

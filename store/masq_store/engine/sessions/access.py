@@ -21,7 +21,7 @@ ALL: frozenset[Right] = frozenset(("read", "watch", "write", "delete"))
 class Access:
     """Access to a space, for one session.
 
-    `release`: called once, when the session lets go of the space.
+    `release`: called once, when the session lets go of the space; it must not raise.
     `prefix`: the session sees the keys alone that begin with it, and names them without it; "": all.
     """
 

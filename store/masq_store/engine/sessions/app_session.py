@@ -269,6 +269,6 @@ class AppSession(Calls):
         if self.access is not None:
             access, self.access = self.access, None
             access.space.listeners.remove(self._changed)
-            access.release()
             self._method = METHODS.get
             self.share = self._turns.share("")
+            access.release()

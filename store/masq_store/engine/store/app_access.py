@@ -125,7 +125,7 @@ class AppAccess(Follower):
 
     def _reading(self) -> None:
         """Have all who wait for the store's first word hear that a large space is being read, but no stranger."""
-        self._apps.reading(s for s in self._apps if self.status(s.origin)["state"] == "ready")
+        self._apps.reading(s for s in self._apps if not s.told and self.status(s.origin)["state"] == "ready")
 
     def refresh_statuses(self) -> None:
         """Tell the apps in use what is new in their status."""
