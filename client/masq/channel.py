@@ -1,4 +1,4 @@
-"""Channel: calls out, replies and changes in, over anything that carries text. No browser in here.
+"""Channel: the client's RPC. Calls go out, replies and changes come in, over anything that carries text.
 
 When calls travel:
 
@@ -35,15 +35,13 @@ READS = ("get", "get_many", "has", "keys", "items", "status", "ping")
 
 MAX_MESSAGE_CHARACTERS = 1 << 18  # a full message is sent at once; one call may be longer
 MAX_CALL_CHARACTERS = (1 << 22) - 64  # what the store takes in one message, less what stands around the call
-MAX_UNANSWERED_CHARACTERS = (
-    1 << 22
-)  # with more than that on its way, calls wait here: the store keeps only so much
-WATCHDOG_LOOKS = 4  # silence counts after this many looks: a machine that slept has missed but one
+MAX_UNANSWERED_CHARACTERS = 1 << 22  # back-pressure: beyond it calls wait here; the store keeps only so much
+WATCHDOG_LOOKS = 4  # polls in one time-out: a machine that slept has missed but one
 HEAD = '{"masq":' + str(PROTOCOL) + ',"calls":['
 
 
 class Channel:
-    """One connection to the store.
+    """One connection to the store: numbers calls, batches them, matches their replies, and times them out.
 
     `post(text)` sends one message. `later(function)` runs it at the end of the current synchronous run (a
     microtask in browsers). `timeout`: seconds of silence after which calls raise ConnectionTimeout.
@@ -90,13 +88,13 @@ class Channel:
     # Calls
 
     def call(self, method: str, *args: "Any") -> "Reply":
-        """File a call, and return the Reply that will hold its raw result."""
+        """Queue a call for the next message, and return the Reply that will hold its raw result."""
         return self.file(method, ",".join([dumps(argument) for argument in args]))
 
     def file(
         self, method: str, arguments: str = "", convert: "Callable[[Any], Any] | None" = None, number: int = 0
     ) -> "Reply":
-        """File a call whose arguments are JSON already; `convert` makes the result from the raw one.
+        """Queue a call whose arguments are JSON already; `convert` makes the result from the raw one.
 
         `number`: one from `next_number()`, for who must know it before the answer. Raises InvalidValue for a call
         that is too long for a message.
@@ -140,7 +138,7 @@ class Channel:
         return self._number
 
     def flush(self) -> None:
-        """Send what is filed, now; what would be too much at once once there are answers."""
+        """Send the queued calls now; those over MAX_UNANSWERED_CHARACTERS wait until there are answers."""
         filed = self._filed
         if not filed or self.held or self._sent_size > MAX_UNANSWERED_CHARACTERS:
             return
@@ -155,7 +153,7 @@ class Channel:
             self._watchdog = (self._loop or asyncio).create_task(self._watch_silence())
 
     def _send_some(self, filed: "list[str]") -> None:
-        """Send calls in messages that are not too long, as many as may be on their way."""
+        """Send calls in messages of at most MAX_MESSAGE_CHARACTERS, as many as may be on their way."""
         at = 0
         while at < len(filed) and self._sent_size <= MAX_UNANSWERED_CHARACTERS:
             first, size = at, 0
@@ -173,7 +171,7 @@ class Channel:
 
     @property
     def outstanding(self) -> int:
-        """How many calls have no answer yet."""
+        """The number of calls without an answer."""
         return len(self._waiting)
 
     # Messages from the store

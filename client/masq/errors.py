@@ -21,7 +21,7 @@ LONGEST_FIELD = 200  # characters of a field that travel; errors quote what was 
 
 
 class MasqError(Exception):
-    """What all errors of Masq have in common.
+    """The base class of all errors of Masq.
 
     `sentence` is for people, `code` (the class's name) for programs; `fields` become attributes.
     """
@@ -203,7 +203,7 @@ class StorageUnavailable(MasqError):
 
 
 class ProtocolError(MasqError):
-    """One side did not understand the other. `reason`: what was wrong, in words."""
+    """A message is malformed: one side did not understand the other. `reason`: what was wrong, in words."""
 
     code = "ProtocolError"
     names = ("reason",)

@@ -115,7 +115,7 @@ class Frame:
         return True
 
     def look(self) -> str:
-        """Look at the store's window, as often as it is waited for; return "severed", "closed", or "" where it is open.
+        """Poll the store's window, while it is waited for; return "severed", "closed", or "" where it is open.
 
         A window that the page cuts off reads as closed from the moment when it shows the store. So one that was seen
         there is closed; one that was not is either.

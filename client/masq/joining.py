@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
     from typing import Any
 
-WINDOW_SECONDS = 0.5  # how often it is looked whether the store's window can be reached
-LOOKS = 4  # how often a time-out is looked at: a machine that slept has missed but one look
+WINDOW_SECONDS = 0.5  # between two polls of whether the store's window can be reached
+LOOKS = 4  # polls in one time-out: a machine that slept has missed but one
 _pending: list[str] = []  # addresses of stores that this page is connecting to
 
 
@@ -98,7 +98,7 @@ async def _registered(joining: "_Joining") -> Store:
 
 
 class _Joining:
-    """One attempt to join a store; then the session's keeper, who finds it again when its worker is lost."""
+    """One attempt to join a store; then the session's keeper, which reconnects it when its worker is lost."""
 
     def __init__(
         self,
@@ -158,7 +158,7 @@ class _Joining:
 
     @property
     def state(self) -> str:
-        """What the store said last: "ready", "locked" or "unregistered"."""
+        """The session's state by the store's last status: "ready", "locked" or "unregistered"."""
         return str(self.status.get("state")) if self.status else ""
 
     def click(self) -> None:
@@ -196,7 +196,7 @@ class _Joining:
         self._fault(ConnectionTimeout(self.timeout, self._waiting_for))
 
     def watch_window(self) -> None:
-        """Have the store's frame ask for the window's link where this page has cut the window off.
+        """Poll the store's window, and have the frame ask for its link where this page has cut it off.
 
         While the person is waited for, also hear of it where the page takes the frame out.
         """
@@ -337,7 +337,7 @@ class _Joining:
         self.channel.on_refusal = self._refused
 
     def _hold(self) -> None:
-        """The store is about to be found again: what is not sent by now waits for that."""
+        """Hold back calls that are not sent yet, until the session is reconnected."""
         if self.channel is not None:
             self._silent = True
             self.channel.held = True

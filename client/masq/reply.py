@@ -19,7 +19,7 @@ _PENDING, _DONE, _CANCELLED = 0, 1, 2
 
 
 class Reply:
-    """What the store will answer. `await` gives the result or raises a MasqError."""
+    """A future for the store's answer to one call. `await` gives the result or raises a MasqError."""
 
     __slots__ = ("_asyncio_future_blocking", "_callbacks", "_error", "_loop", "_result", "_state", "_unseen")
 

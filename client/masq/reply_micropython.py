@@ -18,7 +18,7 @@ _PAGE: "Any" = __import__("asyncio.core").core._top_level_task
 
 
 class Reply:
-    """What the store will answer. `await` gives the result or raises a MasqError."""
+    """A future for the store's answer to one call. `await` gives the result or raises a MasqError."""
 
     def __init__(self, loop: "Any" = None) -> None:
         self._event: Any = asyncio.Event()

@@ -6,7 +6,7 @@ if TYPE_CHECKING:
 
 
 class Status:
-    """One moment's state.
+    """The state of the connection and of the profile, at one moment.
 
     `state`: "ready", "locked" (the user's profile is), or "closed" (withdrawn, or the session is over) ·
     `access`: "shared" or "partitioned" · `profile`: its name · `sync`: "live", "catching-up", "offline", "off" ·

@@ -184,7 +184,7 @@ class Store:
         self._finish()
 
     def reopen(self, post: "Callable[[str], object]") -> None:
-        """Go on over another port, and open the watches again there.
+        """Reconnect over another port, and open the watches again there.
 
         They begin with what is there, so that no last state is missed, and ask for the keys, so that what was
         deleted in between is told too.

@@ -1,4 +1,4 @@
-"""Watch: an async iterator over changes, in which a slow reader finds the latest of each key."""
+"""Watch: an async iterator over changes. For a slow reader they are conflated to the latest of each key."""
 
 from masq.channel import Reply
 from masq.messages import unpack
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Change:
-    """What became of one key. `deleted`: it is gone, and `value` is None.
+    """A change of one key, as a watch yields it. `deleted`: the key is gone, and `value` is None.
 
     `source`: who did it: "self" (this session, or the state at the start of a watch), "tab" (another tab of
     the app on this device), "device" (another device).
@@ -42,7 +42,7 @@ class Change:
 
 
 class Stream:
-    """What both iterators have in common: waiting, and an end.
+    """The base class of both iterators: readers that wait, and an end.
 
     A class with `__anext__` because MicroPython has no async generators.
     """
@@ -108,7 +108,7 @@ class Stream:
 class Watch(Stream):
     """Changes of the keys that begin with a prefix, as an async iterator of Change.
 
-    Between two reads the newest change of each key is kept, in the order in which the keys first changed.
+    It conflates: between two reads the newest change of each key is kept, in the order in which the keys first changed.
     """
 
     def __init__(self, prefix: str, initial: bool, on_close: "Callable[[Any], object]") -> None:
@@ -136,7 +136,7 @@ class Watch(Stream):
                 self._present.discard(key)
 
     def know(self, keys: "list[str]") -> None:
-        """Take the keys that are there when the watch begins, and that nothing is told of."""
+        """Take the keys that are there when the watch begins, and of which it yields no change."""
         self._present.update(keys)
 
     def present_are(self, keys: "list[str]") -> None:

@@ -13,11 +13,11 @@ from masq_relay.token_bucket import Bucket
 LEVELS = ("debug", "info", "warning", "error")
 
 LINES_PER_SECOND, LINES_BURST = 20.0, 1000.0
-"""So that nobody fills a disk by what is said of them."""
+"""The rate limit: so that nobody fills a disk by what is said of them."""
 
 
 class Out(Protocol):
-    """What lines are written to; it may fail as it likes. `lost`: those that it took, and could not write after all."""
+    """A sink for lines; it may fail as it likes. `lost`: those that it took, and could not write after all."""
 
     lost: int
 

@@ -49,7 +49,7 @@ class Kind(IntEnum):
 
 
 class Code(IntEnum):
-    """What an ERROR is about."""
+    """The codes of an ERROR: what it is about."""
 
     BAD_FRAME = 1
     VERSION = 2
@@ -97,7 +97,7 @@ class Leave(NamedTuple):
 
 
 class Post(NamedTuple):
-    """Keep `envelope` and pass it on; the acknowledgement names `ref`."""
+    """Keep `envelope` and pass it on; the acknowledgement (STORED) names `ref`."""
 
     channel: int
     ref: int
@@ -118,14 +118,14 @@ class Snapshot(NamedTuple):
 
 
 class Cast(NamedTuple):
-    """Pass `envelope` on to whoever is there now."""
+    """Broadcast `envelope` to whoever is there now, and keep nothing of it."""
 
     channel: int
     envelope: bytes
 
 
 class Ping(NamedTuple):
-    """Answer with PONG."""
+    """A heartbeat, to be answered with PONG."""
 
     ref: int
 

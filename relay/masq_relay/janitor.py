@@ -1,4 +1,4 @@
-"""What is done now and then: slow readers are cut off, idle rooms expire, rooms make way where the disk is nearly full.
+"""Maintenance: slow readers are cut off, idle rooms expire, rooms make way where the disk is nearly full.
 
 What nobody needs any more is deleted in small steps, so that no commit waits for it.
 """
@@ -32,7 +32,7 @@ TIDYING_SECONDS = 0.5
 """About how long one round of tidying keeps the thread that writes from envelopes, in many small steps."""
 
 NEARLY_FULL_SECONDS = 0.2
-"""Between a refusal because the disk is nearly full and the round of tidying that makes room."""
+"""Seconds between a refusal because the disk is nearly full and the round of tidying that makes room."""
 
 AGE_SECONDS = 60.0
 """How often the relay's age is put on disk; so much of it a crash may cost."""
@@ -40,7 +40,7 @@ AGE_SECONDS = 60.0
 
 @dataclass(eq=False)
 class Janitor:
-    """Tidies in rounds.
+    """Maintains the relay in rounds: cuts off, expires, evicts, and collects garbage.
 
     Args:
         access, rooms, space, connections, age: what is tidied, and by which age.

@@ -1,4 +1,4 @@
-"""How much of everything the relay allows. Each number is an option of `masq-relay`."""
+"""The relay's limits: quotas and bounds. Each number is an option of `masq-relay`."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Limits:
     retention: int = 90 * DAY
     """How long a room is kept that nobody joins."""
     hello: float = 10.0
-    """Until a connection must have said HELLO."""
+    """Time-out of the handshake: until a connection must have said HELLO."""
     stalled: float = 60.0
     """How long a connection may leave unread what waits for it."""
     grace: float = 5.0

@@ -1,4 +1,4 @@
-"""Where the log's lines go in the program: to standard error, by a thread of its own, which may be slow or fail."""
+"""Writes the log's lines to standard error, by a thread of its own, which may be slow or fail."""
 
 from __future__ import annotations
 

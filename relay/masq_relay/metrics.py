@@ -1,4 +1,4 @@
-"""What the relay counts, as text that Prometheus reads. No room, no address, no content is in it."""
+"""The relay's metrics, as text that Prometheus reads. No room, no address, no content is in it."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def now_ms() -> int:
 
 
 class Relay:
-    """A relay over an open disk.
+    """The composition root of a relay over an open disk: puts its parts together, starts and stops them.
 
     Args:
         disk: what it keeps, and `reading`: the same to read from. They belong to the relay from here on.

@@ -27,7 +27,7 @@ class BadSettings(Exception):
 
 @dataclass(frozen=True)
 class Settings:
-    """What the command line asks for."""
+    """The options of the command line, checked."""
 
     hosts: tuple[str, ...]
     port: int

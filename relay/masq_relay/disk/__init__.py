@@ -1,1 +1,1 @@
-"""What the relay keeps, in one SQLite file: how it is written, read, and asked for from the event loop."""
+"""The relay's storage, one SQLite file: how it is written, read, and asked for from the event loop."""

@@ -1,4 +1,4 @@
-"""The disk as the event loop has it: a thread that writes, one that reads, and whether the disk still does both."""
+"""Asynchronous access to the disk: a thread that writes, one that reads, and whether the disk still does both."""
 
 from __future__ import annotations
 

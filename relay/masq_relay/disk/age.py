@@ -1,4 +1,4 @@
-"""How old a relay is: the time that it has run, on the same data, in all its runs together.
+"""A monotonic clock that outlives restarts: the time that a relay has run, on the same data, in all its runs together.
 
 What is kept ages by this, not by the date: a machine that starts with a wrong date, or is set right while it runs,
 makes nothing older.
@@ -13,7 +13,7 @@ WEEK_MS = 7 * 86_400_000
 
 
 class Age:
-    """Counts on from what earlier runs have added up to.
+    """The relay's age: counts on from what earlier runs have added up to.
 
     Args:
         ms: what they added up to, in milliseconds.

@@ -17,7 +17,7 @@ PART_BITS = 16
 
 
 class Tables:
-    """What both connections can ask."""
+    """The queries that both connections can make, the one that writes and the one that reads."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._sql = connection

@@ -1,4 +1,4 @@
-"""What is written to the disk and read from it, and how that fails."""
+"""The records that are written to the disk and read from it, and the errors of both."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class PartWork(NamedTuple):
 
 @dataclass(slots=True)
 class Work:
-    """What one commit adds to one room. `id` is None where the room is not on disk yet.
+    """One room's share of a commit: what is added to it. `id` is None where the room is not on disk yet.
 
     `age_ms`: the relay's age. `maker`, `alone`: of a room that is not on disk yet, as in `Alone` and `Kept`.
     """
@@ -103,7 +103,7 @@ class Work:
 
 @dataclass(slots=True)
 class Done:
-    """What came of a `Work`: the room's id and weight, refused parts, and a snapshot that is whole now."""
+    """The outcome of a `Work`: the room's id and weight, refused parts, and a snapshot that is whole now."""
 
     id: int
     total: int

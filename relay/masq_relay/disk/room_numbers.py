@@ -1,4 +1,4 @@
-"""Which number a new room gets on disk. They are used again, so they do not end."""
+"""Allocates the numbers of rooms on disk. They are used again, so they do not end."""
 
 from __future__ import annotations
 

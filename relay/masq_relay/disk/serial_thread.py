@@ -1,4 +1,4 @@
-"""Threads that do one thing after the other, so that the event loop never waits for a disk."""
+"""Executors of one thread each, so that the event loop never waits for a disk."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Result = TypeVar("Result")
 
 
 class SerialThread:
-    """One thread; jobs are done in the order in which they came, and answered on the event loop."""
+    """An executor of one thread: jobs are done in the order in which they came, and answered on the event loop."""
 
     def __init__(self, name: str, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop

@@ -224,7 +224,7 @@ class Disk(Tables):
                 self._sql.execute("DELETE FROM room WHERE id = ?", (room,))
 
     def sweep(self) -> bool:
-        """Delete a little of what nobody needs. Returns whether there is more. Raises DiskFailed."""
+        """Collect garbage: delete a little of what was discarded. Returns whether there is more. Raises DiskFailed."""
         left = SWEEP_ROWS
         with self._transaction("BEGIN IMMEDIATE"):
             ranges = self._sql.execute(

@@ -1,4 +1,4 @@
-"""Who may still put how much on a disk that others need too, and whose goes first when it is nearly full. Pure.
+"""Fair shares of a disk that others need too: who may still add how much, and whose rooms are evicted first. Pure.
 
 A room that one address alone was ever seen in may be anybody's who wants to fill the disk; one that a second address
 has joined, and then one that is a week old, ever less likely. Nothing here tells honest from not: it sees to it that

@@ -1,4 +1,4 @@
-"""One client: the rooms that it has joined, and what of them it has not been given yet."""
+"""A client's rooms: those that it has joined, and what of them it has not been given yet."""
 
 from __future__ import annotations
 

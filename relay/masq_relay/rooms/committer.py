@@ -1,7 +1,7 @@
-"""Batches of what members say to the disk, one commit at a time; acknowledgements once the disk has them.
+"""Group commit: batches of what members say go to the disk, one commit at a time; acknowledgements once it has them.
 
 Where the disk fails, nothing of the commit was kept, and all who wait for it are refused; the next commit is tried as
-ever. Where it is slower than those who post, they are read more slowly.
+ever. Where it is slower than those who post, they are read more slowly: back-pressure.
 """
 
 from __future__ import annotations

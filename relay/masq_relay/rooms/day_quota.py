@@ -1,4 +1,4 @@
-"""What an address adds in a day: counted when it posts, given back where it was not kept."""
+"""The daily quota of an address: counted when it posts, given back where it was not kept."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from masq_relay.rooms.room import Entry, Member, Posted, Room
 
 
 class DayQuota:
-    """The days of all addresses; what each has left stands in its `Peer`."""
+    """The daily quotas of all addresses; what each has left stands in its `Peer`."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits

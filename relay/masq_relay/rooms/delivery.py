@@ -1,4 +1,4 @@
-"""Who hears what once the disk has it: envelopes go to all who are in a room, answers to those who sent.
+"""Delivery: once the disk has it, envelopes go to all who are in a room, acknowledgements to those who sent.
 
 Nobody is sent what could still be lost: an envelope goes out after the commit that keeps it, to all in one order.
 """
@@ -20,7 +20,7 @@ DISK_REFUSAL: Refusal = (Code.DISK_FAILED, "The relay's disk failed; nothing was
 
 
 class _Answers(NamedTuple):
-    """What entries are on the wire, one by one, without channels; None where it is nothing.
+    """Entries as they are on the wire, one by one, without channels; None where it is nothing.
 
     `for_all`: for whoever did not send it. `for_own`: for whoever did. `by_author`: which of them each member sent.
     `kept`: whether the disk has them.

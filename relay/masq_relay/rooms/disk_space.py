@@ -1,4 +1,4 @@
-"""How full the disk is, and which rooms may still grow where it is nearly full."""
+"""Admission by the disk's space: how full it is, and which rooms may still grow where it is nearly full."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from masq_relay.rooms.room import Member
 
 
 class DiskSpace:
-    """What the disk holds and is about to hold, in bytes, beside what it may.
+    """An account of the disk's space: what it holds and is about to hold, in bytes, beside what it may.
 
     `rooms`, `measured`: rooms and bytes on disk, when they were last counted. `added`: what was kept since then.
     `unsaved`: what waits for a commit. `nearly_full`: set when something was refused for want of space.

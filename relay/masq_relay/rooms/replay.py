@@ -1,4 +1,4 @@
-"""What a member that is behind is sent from the disk: the snapshot where it needs it, then the log."""
+"""Replay from the disk, for a member that is behind: the snapshot where it needs it, then the log."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ class Joining:
 
 
 class Posted(NamedTuple):
-    """An envelope to keep."""
+    """A post: an envelope to keep and to pass on."""
 
     member: Member
     ref: int
@@ -60,7 +60,7 @@ class Posted(NamedTuple):
 
 
 class Casting(NamedTuple):
-    """An envelope to pass on only; it waits its turn behind what was posted before it."""
+    """An ephemeral broadcast: an envelope to pass on only. It waits its turn behind what was posted before it."""
 
     member: Member
     envelope: bytes

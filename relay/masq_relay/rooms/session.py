@@ -1,4 +1,4 @@
-"""What a client says, frame by frame: HELLO first, then what the hub is for."""
+"""The protocol of one client, frame by frame: the handshake (HELLO) first, then what the hub is for."""
 
 from __future__ import annotations
 

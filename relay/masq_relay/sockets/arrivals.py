@@ -25,7 +25,7 @@ SLACK = 64 * 1024
 """A frame too large by less than this gets an ERROR; one that is larger is not even read."""
 
 PING_SECONDS = 30.0
-"""An idle connection is asked whether it is there; browsers answer by themselves."""
+"""The heartbeat, in seconds: an idle connection is pinged; browsers answer by themselves."""
 
 BUFFER_BYTES = 16 * 1024
 """What a connection begins to read into. picows doubles it when a frame is larger, and never makes it smaller."""
@@ -39,7 +39,7 @@ UNCOUNTED_BYTES = 2 * BUFFER_BYTES
 
 BACKLOG = 1024
 RETRY_SECONDS = 1.0
-"""Until the next try where the system gives no more sockets."""
+"""Seconds until the next try where the system gives no more sockets."""
 
 Answer = Callable[["Arrival", WSUpgradeRequest], Any]
 

@@ -1,4 +1,4 @@
-"""One client's socket: how fast it is read, how much may wait to be sent to it; and what all of them take together."""
+"""Clients' sockets, with rate limits and back-pressure: how fast each is read, how much may wait to be sent to it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ STOPPING = (Code.STOPPING, "This relay is stopping. Connect again in a moment.")
 
 
 class Session(Protocol):
-    """What a connection is for: it hears what has come, and what becomes of the connection."""
+    """The receiver of a connection's events: messages, room to send more, the end."""
 
     def received(self, message: bytes) -> None:
         """Read a whole message."""
@@ -59,7 +59,7 @@ class Session(Protocol):
 
 
 class Connection(WSListener):
-    """One client, on the socket that arrived. `address`: whose it is, by the word of a proxy where there is one."""
+    """One client's connection, on the socket that arrived. `address`: the client's, by a proxy's word where one is."""
 
     def __init__(self, connections: Connections, arrival: Arrival, address: str) -> None:
         self.counts = connections.metrics.counts
@@ -221,7 +221,7 @@ class Connection(WSListener):
             self.later("rest", wait, self._after_rest)
 
     def pause_reading(self, why: int) -> None:
-        """Stop reading for this reason."""
+        """Stop reading for this reason; TCP passes the back-pressure on to the client."""
         if not self._paused and not self.dead:
             self._socket.pause_reading()
         self._paused |= why
@@ -307,7 +307,7 @@ class Connection(WSListener):
 
 
 class Connections:
-    """All connections: how many there may be, and how much memory they may take together.
+    """The table of all connections: how many there may be, and how much memory they may take together.
 
     `slow`: those that do not read what waits for them. `held`: bytes that all have taken to read into.
     """

@@ -1,4 +1,4 @@
-"""What the relay answers to an HTTP request: a WebSocket, its health, its counts, or why not."""
+"""The relay's HTTP: a request is answered with a WebSocket, its health, its counts, or why not."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _bound(family: int, address: tuple[object, ...]) -> socket.socket:
 
 
 class Listener:
-    """Answers requests.
+    """Answers HTTP requests: those for a WebSocket by the handshake, or by why there is none.
 
     Args:
         connect: returns what listens to a WebSocket: for the socket that arrived, and the address of who is behind it.

@@ -1,4 +1,4 @@
-"""Who is at the other end: how many connections and rooms an address has, and how fast it may send."""
+"""Peers, the addresses at the other end: how many connections and rooms each has, and how fast it may send."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MOST_REMEMBERED = 100_000
 
 
 class Peer:
-    """One address, or one IPv6 network of IPV6_BITS bits.
+    """The account of one address, or of one IPv6 network of IPV6_BITS bits.
 
     `arriving`: how many sockets are no connection yet. `held`: bytes of reading buffers. `out`: what it has
     others sent, and `owed` what was not taken from that yet. `turn`: when the next of its connections may be read on.
@@ -53,7 +53,7 @@ class Peer:
 
 
 class Peers:
-    """All peers that are connected, or were a moment ago."""
+    """The table of peers that are connected, or were a moment ago."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits

@@ -1,4 +1,4 @@
-"""What the worker and its frames and pages say to each other on their ports, beside what apps and pages call.
+"""The control messages between the worker and its frames and pages, on their ports, beside what apps and pages call.
 
 They may be of different builds. store/site/frame.js has the frame's end, `page` the page's.
 """
@@ -37,7 +37,7 @@ class FromClient(TypedDict, total=False):
     page: Page
     enrol: Enrol
     paste: object
-    """What the person has put into the strip."""
+    """The link that the person has put into the strip."""
     severed: object
     """A stranger's page cannot reach the store's window; true: but could."""
     left: int

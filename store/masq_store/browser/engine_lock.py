@@ -1,4 +1,4 @@
-"""Which worker's engine is at work: one may write at a time, and holds a Web Lock.
+"""Leader election: of all workers' engines one may write at a time, and holds a Web Lock.
 
 Workers agree over the BroadcastChannel of the same name, in three messages. A worker that waits for the lock `wants` a
 turn. The lock's holder says who `serves`, or that it is `busy`, starting or finishing. It steps down for a newer build;
@@ -21,7 +21,7 @@ PATIENCE_SECONDS = 10
 Its unfinished transactions then fail by their generation number."""
 
 LOOKS = 4
-"""How often it is asked in that time: a machine that slept has missed but one answer."""
+"""Polls in that time: a machine that slept has missed but one answer."""
 
 BUSY_LOOKS = 48
 """After how many looks in a row, two minutes of them, it is not believed any more that it is busy: no start and no end
@@ -29,7 +29,7 @@ takes as long. Answers are not counted: each who waits hears those to all the ot
 
 
 class Word(TypedDict, total=False):
-    """What one worker says to the others, which may be of another build: one of the first three, with who says it."""
+    """A message of one worker to the others, which may be of another build: one of the first three, and its sender."""
 
     wants: int
     """The number of its build."""

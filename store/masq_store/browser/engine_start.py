@@ -1,4 +1,4 @@
-"""An engine whose storage fails as it starts is stopped, and another is started in its place."""
+"""Retries: an engine whose storage fails as it starts is stopped, and another is started in its place."""
 
 from __future__ import annotations
 

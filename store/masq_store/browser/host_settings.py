@@ -1,4 +1,4 @@
-"""What the host that serves the store says about it, and what this browser calls itself."""
+"""The settings that the store's host serves beside it, and this browser's default name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A window of the store knocks at the hidden frame of the app that opened it.
+"""The handshake of a store's window with the hidden frame of the app that opened it: the window knocks.
 
 Where the browser keeps the frame apart, this is how its worker and the store's get to speak: the frame makes a channel,
 and answers with one end of it. A frame that reaches the store itself does not answer. An app that has cut its windows

@@ -59,7 +59,7 @@ async def main(js_port: Any, early: Any) -> None:
 
 
 class WorkerNotices:
-    """What the worker says to the window itself."""
+    """The receiver of the worker's messages for the window itself: go on elsewhere, keep a ticket, close."""
 
     def __init__(self, port: BrowserPort, channel: Channel) -> None:
         self._port = port

@@ -1,4 +1,4 @@
-"""What the store's frame shows in an app's page, where that page and the store's window cannot speak: a strip."""
+"""The strip that the store's frame shows in an app's page, where that page and the store's window cannot speak."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The store's page without a network: its service worker; and the news that a newer build has been published."""
+"""The service worker, for the store's page without a network; and the poll for a newer build."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 LOOK_EVERY_SECONDS = 3600
-"""How often an open page asks for a newer build, besides each time that it is shown again."""
+"""The polling interval: how often an open page asks for a newer build, besides each time that it is shown again."""
 
 BUILD = re.compile(r"app-[0-9a-f]{16}/boot\.js")
 """How a page names the build that it starts."""

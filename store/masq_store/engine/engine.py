@@ -37,7 +37,7 @@ WINDOW_SECONDS = 20
 
 
 class Engine:
-    """A store's leaves and parts, and the ports that lead to them."""
+    """The composition root of a store: owns its parts, and takes up the ports of apps and pages."""
 
     def __init__(
         self,
@@ -141,7 +141,7 @@ class Engine:
         await self.tasks.close(END_SECONDS)  # not above: at its end a task may have to wait for its turn
 
     def hand_over(self) -> list[tuple[AppSession, Port, State]]:
-        """Give every app's port back, as `Sessions.hand_over` does."""
+        """Return every app's port with its session's state, as `Sessions.hand_over` does."""
         return self.connected.apps.hand_over()
 
     # Sessions ----------------------------------------------------------------------------------------------
@@ -163,7 +163,7 @@ class Engine:
         return session
 
     def severed(self, session: AppSession, closed: bool) -> None:
-        """The app's page has opened the store's window and cannot reach it: it was cut off, or it has closed already.
+        """Note that an app's page has opened the store's window and cannot reach it: it was cut off, or has closed.
 
         One that is open meets the app's request in this engine, whether or not the two pages see each other. One that
         was closed before it came here says nothing: where none has come in time, that is the answer. `closed`: the page

@@ -1,4 +1,4 @@
-"""What the engine needs from the outside: storage, cryptography, message ports and the network.
+"""The engine's ports, its needs from outside as protocols: storage, cryptography, message ports and the network.
 
 Each protocol has a browser side (`masq_store.browser`) and a CPython side (`masq_store.native`); one contract
 suite runs against all of them.

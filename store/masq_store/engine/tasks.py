@@ -15,7 +15,7 @@ Result = TypeVar("Result")
 
 
 class Tasks:
-    """Keeps tasks while they run, and ends with `close` what is left of them.
+    """The owner of background tasks: keeps them while they run, and cancels with `close` what is left of them.
 
     what: runs them, as it is named where a defect is told; `heed`: is given what could be told to a person.
     """

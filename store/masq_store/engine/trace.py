@@ -1,4 +1,4 @@
-"""What happened lately in sync, storage and pairing, for whoever looks for a fault: kinds, counts, sizes and times.
+"""A trace of the latest in sync, storage and pairing, for whoever looks for a fault: kinds, counts, sizes and times.
 
     trace = link.trace
     if trace.on:
@@ -20,7 +20,7 @@ LENGTH = 400
 
 
 class Kind(Enum):
-    """What can be noted."""
+    """The kinds of events in a trace."""
 
     CONNECTING = "relay: connecting"
     OPEN = "relay: open"

@@ -30,7 +30,7 @@ BUSY_SECONDS = 5.0
 """How long a write waits for another engine's on the same file."""
 
 WAL_BYTES = 16 << 20
-"""What the log is cut back to after it had to grow beyond."""
+"""The size that the write-ahead log is cut back to after it had to grow beyond."""
 
 # Keys as UTF-8: their bytes sort as their code points do. One table with two trees, because contents are large.
 SCHEMA = """

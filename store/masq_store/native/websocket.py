@@ -13,7 +13,7 @@ from masq_store.core.errors import RelayUnreachable
 from masq_store.core.relay.frames import LARGEST_FRAME
 
 OPEN_SECONDS = 10.0
-"""Until a connection must stand."""
+"""Time-out: until a connection must stand."""
 
 CLOSE_SECONDS = 5.0
 """How long a connection that is being closed may take for what was sent before."""

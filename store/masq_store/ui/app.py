@@ -1,4 +1,4 @@
-"""The pages at work: what the reader does and what the engine tells become the next page.
+"""The controller of the store's pages: what the reader does and what the engine tells become the next page.
 
     await start(link)            # the store's own pages
     await start(link, nonce, done)    # the popup that asks about one app
@@ -30,8 +30,8 @@ from masq_store.ui.window.settling import DECISIVE
 SEVERED_SECONDS = 4  # how long the popup of an app that cuts it off waits for a request in this browser
 LOADING_AFTER = 0.4  # seconds before an unanswered page says so
 SLOW_AFTER = 1.0  # seconds before a busy button gets a progress bar
-TYPING_EVERY = 30  # seconds between two words to the engine that somebody is typing
-REFRESH_PAUSE = 0.2  # seconds between two redraws for changes that apps make
+TYPING_EVERY = 30  # throttle: seconds between two words to the engine that somebody is typing
+REFRESH_PAUSE = 0.2  # throttle: seconds between two redraws for changes that apps make
 
 NOTHING: Overview = {
     "profile": None, "profiles": [], "apps": [], "kept": [], "backup": {"due": False, "last_ms": None},
@@ -43,7 +43,7 @@ NOTHING: Overview = {
 
 
 class App:
-    """The pages of one window. `done(allowed)` is called once the popup's question is answered."""
+    """The controller of one window's pages. `done(allowed)` is called once the popup's question is answered."""
 
     def __init__(
         self,
@@ -183,7 +183,7 @@ class App:
         self.start(self.arrive())
 
     def told(self, event: Event) -> None:
-        """The engine says that something changed: fetch again, but not for each change of many."""
+        """Take an event of the engine: something changed, so fetch again, throttled by REFRESH_PAUSE."""
         if self.visit and event and not self.final:
             self.visit.heard(event)
         ours = event and (event[0] == "overview" or event[1:2] == [self.place.origin])

@@ -1,4 +1,4 @@
-"""Trips of the browser's event loop, as `Turns.soon`.
+"""Macrotasks of the browser's event loop, one for each call: the `soon` of `Turns`.
 
 Pyodide's loop posts itself a message for each callback, and runs with each message all callbacks that wait. Where some
 came together, there are more messages on their way than callbacks; and while one callback asks for the next, as turns
@@ -12,7 +12,7 @@ from typing import Any
 
 
 class Trips:
-    """A message of its own for each call, at most one at a time."""
+    """A scheduler of macrotasks: posts itself a message for each call, at most one at a time."""
 
     def __init__(self) -> None:
         import js

@@ -24,13 +24,13 @@ PASSING = ("UnknownError", "AbortError", "TimeoutError")
 """Names of what can keep a database from opening for a moment: the disk's faults, as the IndexedDB spec names them."""
 
 SECOND_LOOK_SECONDS = 0.5
-"""After this a value that could not be read is read once more, before it counts as lost."""
+"""Seconds after which a value that could not be read is read once more, before it counts as lost."""
 
 Found = TypeVar("Found")
 
 
 class IndexedDB:
-    """One database."""
+    """A `Backend` over one database."""
 
     def __init__(self, js_database: Any) -> None:
         self._database = js_database

@@ -1,4 +1,4 @@
-"""Bytes on their way to JavaScript."""
+"""A reused array for bytes on their way to JavaScript."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from masq_store.core.errors import RelayUnreachable
 from masq_store.core.relay.frames import LARGEST_FRAME
 
 OPEN_SECONDS = 10.0
-"""Until a connection must stand."""
+"""Time-out: until a connection must stand."""
 
 
 class BrowserNetwork:

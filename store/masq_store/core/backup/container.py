@@ -1,4 +1,4 @@
-"""A backup file's outside: the head that says how to open it, and the frames of its sealed records.
+"""The container of a backup: the file's head, which says how to open it, and the frames of its sealed records.
 
     head    magic (8 bytes) · version (1) · iterations (4) · salt (16) · wrapped backup key (48) · CRC-32 (4)
     record  last (1) · length (4) · ciphertext and tag (length)
@@ -31,7 +31,7 @@ _FRAME = 5  # bytes before each sealed record
 
 
 class Head(NamedTuple):
-    """What is needed to open the file: PBKDF2's `iterations` and `salt`, and the backup key as `wrapped`."""
+    """The file's head, by which it is opened: PBKDF2's `iterations` and `salt`, and the backup key as `wrapped`."""
 
     iterations: int
     salt: bytes

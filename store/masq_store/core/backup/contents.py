@@ -1,4 +1,4 @@
-"""What a backup holds, and how it is written down before it is sealed.
+"""The codec of a backup's contents, before they are sealed.
 
 The contents are records of a byte for their kind and a body:
 
@@ -68,7 +68,7 @@ class SavedSpace(NamedTuple):
 
 
 class Manifest(NamedTuple):
-    """What a backup says about itself.
+    """A backup's manifest: what it says about itself.
 
     `name`: the profile's; `mark`: 32 hexadecimal characters that all backups of one profile share;
     `home_secret`: the profile's, None in a backup of one app; `made_ms`: milliseconds since 1970.

@@ -16,7 +16,7 @@ FIRST_EPOCH = 0
 
 @dataclass(frozen=True)
 class RoomSecrets:
-    """What a device needs to meet the others of a space in one epoch.
+    """The secrets by which a device meets the others of a space in one epoch.
 
     `room`: the id of the room at a relay, 16 bytes. `token`: what lets into it, 32 bytes. `secret`: the epoch's, 32
     bytes; the keys under which envelopes are sealed follow from it.

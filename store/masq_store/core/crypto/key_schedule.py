@@ -1,4 +1,4 @@
-"""Every label, size and nonce of the store's cryptography, in one place.
+"""The key schedule: every label, size and nonce of the store's cryptography, in one place.
 
 Each key has one purpose, and its label says which. `info` is what goes into HKDF, `data` what goes along as
 associated data; both join their fields so that no two different lists of fields give the same bytes.

@@ -36,7 +36,7 @@ from masq_store.core.pairing.machine import (
 )
 
 NOT_NOW = "#not-now"
-"""What the frame says in a link's place where its person has none, or does not want to connect."""
+"""In a link's place, from the frame: its person has none, or does not want to connect."""
 
 REPLY_MS = 20_000
 """How long an app's page waits for the window's first word, in ms: the two are on one desk, and on one network."""

@@ -1,4 +1,4 @@
-"""What a partition and the store say to each other over a port: who asks, what is granted, and what is kept of it.
+"""The messages between a partition and the store, over a port: who asks, what is granted, and what is kept of it.
 
 Both ends are the store's own code. Still the shapes are checked: the two may be of different builds.
 
@@ -37,13 +37,13 @@ from masq_store.core.space.space_ref import SpaceRef
 DATA, ROSTER = "data", "roster"
 
 ALIVE_SECONDS = 1.0
-"""How often each end says that it is there."""
+"""The heartbeat: how often each end says that it is there."""
 
 MOST_KNOWN = 100
 """Enrolments that a partition may name: one for each profile that its app was used with."""
 
 SILENT_SECONDS = 4.0
-"""An end that was silent for so long is gone."""
+"""The heartbeat's time-out: an end that was silent for so long is gone."""
 
 START_SECONDS = 60.0
 """How long the first word of either end may take: its Python may have yet to be loaded, over a slow network."""
@@ -66,7 +66,7 @@ class Hello(NamedTuple):
 
 
 class Grant(NamedTuple):
-    """What lets a partition work with one app's data, and with nothing else.
+    """The grant to a partition: what lets it work with one app's data, and with nothing else.
 
     `secret`, `roster`: the secrets of the app's space and of its roster, 32 bytes each, in hexadecimal.
     `generation`: which of the app's spaces it is. `profile`: the profile's name. `relay`: an address, "" for none.
@@ -111,7 +111,7 @@ class Grant(NamedTuple):
 
 
 class Told(NamedTuple):
-    """What a store tells a partition that it has granted something, as often as that changes.
+    """The store's standing decisions for a partition that it has granted something, sent as often as they change.
 
     A roster can only take something from a copy; what gives it something is said here, over the line.
     `stay` to `turn`: as in `roster.Policy`. `profile`, `relay`: as in `Grant`. `ended`: whether the person has taken

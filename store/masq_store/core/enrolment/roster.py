@@ -1,5 +1,5 @@
-"""An app's roster: the small space beside its data in which the devices of the profile tell the app's partitions what
-these must know. The app cannot reach it.
+"""An app's roster: the control space beside its data, in which the devices of the profile tell the app's partitions
+what these must know. The app cannot reach it.
 
 | key | value |
 | --- | --- |
@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 
 class Facts(NamedTuple):
-    """What stands under `app`: for all of its partitions.
+    """The entry under `app`: for all of its partitions.
 
     `approved`: may the app keep its data? `generation`: which of its spaces is in use. `relay`: where its devices
     meet, "" for nowhere. `devices`: how many hold its data.
@@ -44,7 +44,7 @@ class Facts(NamedTuple):
 
 
 class Policy(NamedTuple):
-    """What the person has decided for a browser, as far as it concerns the copies of apps' data there.
+    """The person's policy for a browser, as far as it concerns the copies of apps' data there.
 
     `stay`: may a copy open by itself after a restart? `minutes`: after how many of rest it locks; 0: never. `sync`: may
     it send what is written there to other devices? `turn`: how often the person has locked the store there; a copy that
@@ -68,7 +68,7 @@ class Policy(NamedTuple):
 
 
 class Said(NamedTuple):
-    """What a roster says to one partition. `facts`, `policy`: None where it says nothing."""
+    """A roster as one partition reads it. `facts`, `policy`: None where it says nothing."""
 
     facts: Facts | None
     policy: Policy | None

@@ -1,4 +1,4 @@
-"""What the store's pages and the engine say to each other: the shape of each answer, as it is in JSON.
+"""The schema between the store's pages and the engine: the shape of each answer, as it is in JSON.
 
 The engine makes these (`engine/pages`), the pages read them (`ui`). What is called `..._ms` is a time in milliseconds
 since 1970, `clock_off_ms` a difference of two. `Wire` is an error as `masq.errors.to_wire` writes it.
@@ -11,7 +11,7 @@ from typing import Any, Literal, TypedDict
 Wire = list[Any]
 
 Event = list[str]
-"""What the engine tells a page without being asked.
+"""A notification of the engine to a page.
 
 ["overview"]: the overview has changed · ["data", origin]: so have the entries of an app that the page has looked at ·
 ["pairing"]: the page's pairing or link has come further · ["renewing", done, of]: so much is sealed anew ·
@@ -84,7 +84,7 @@ class ListedApp(TypedDict):
 
 
 class KeptApp(TypedDict):
-    """What an app has left that was withdrawn."""
+    """The data that a withdrawn app has left."""
 
     origin: str
     name: str
@@ -94,7 +94,7 @@ class KeptApp(TypedDict):
 
 
 class TrashedApp(TypedDict):
-    """What another device has erased and is here until `until_ms`; `id`: of its space. None: could not be counted."""
+    """Data that another device has erased, here until `until_ms`; `id`: of its space. None: could not be counted."""
 
     id: str
     origin: str
@@ -106,7 +106,7 @@ class TrashedApp(TypedDict):
 
 
 class BackupReminder(TypedDict):
-    """When the profile was last backed up whole, and whether it is time."""
+    """The reminder: when the profile was last backed up whole, and whether it is time."""
 
     due: bool
     last_ms: int | None
@@ -122,7 +122,7 @@ class RelayInUse(TypedDict):
 
 
 class Copying(TypedDict):
-    """How much of a profile has come that is being copied here: changes `done`, `of` so many."""
+    """The progress of a profile that is being copied here: changes `done`, `of` so many."""
 
     done: int
     of: int
@@ -217,7 +217,7 @@ class FoundEntries(TypedDict):
 
 
 class OtherData(TypedDict):
-    """What a partition has of an app's data that is not the data in use; None: it cannot say.
+    """A partition's data of an app that is not the data in use; None: it cannot say.
 
     `newer`: than what the store has; else the store has erased it. `keys`: its entries; `waiting`: its changes that
     are nowhere else; `here`: the store's entries.
@@ -299,7 +299,7 @@ class FoundBackup(TypedDict):
 
 
 class RestoredBackup(TypedDict):
-    """What a restore did, each app by its origin: see `engine.profile.backup.Restored`."""
+    """The result of a restore, each app by its origin: see `engine.profile.backup.Restored`."""
 
     merged: list[str]
     skipped: list[str]

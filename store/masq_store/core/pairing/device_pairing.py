@@ -66,7 +66,7 @@ __all__ = (
     "ShowCode",
     "read_code",
 )
-"""What the engine drives a pairing with."""
+"""The names that the engine drives a pairing by."""
 
 
 def read_code(typed: str) -> str | None:

@@ -1,4 +1,4 @@
-"""How the two ends of a link come to keys of their own: the three messages with which every meeting begins.
+"""Key agreement with a commitment (X25519, HKDF): the three messages by which the two ends of a link share keys.
 
     who has made the link: LinkMaker             who has read it: LinkReader
                     ◀── COMMITMENT ── H(key, 16 random bytes)
@@ -19,7 +19,7 @@ from masq_store.core.pairing.machine import Action, LinkSecrets, PairingMachine
 
 
 class LinkMaker(PairingMachine):
-    """The end that has made the link. Its moves begin with `waiting` and `answered`."""
+    """The responder: the end that has made the link. Its moves begin with `waiting` and `answered`."""
 
     role = wire.OLD
 
@@ -57,7 +57,7 @@ class LinkMaker(PairingMachine):
 
 
 class LinkReader(PairingMachine):
-    """The end that has read the link. Its moves begin with `new` and `promised`.
+    """The initiator: the end that has read the link. Its moves begin with `new` and `promised`.
 
     What is in the room already goes into `receive` before `start`, so that a used link is left alone.
     """

@@ -26,7 +26,7 @@ _SECRET = re.compile("[A-Za-z0-9_-]{22}")  # 16 bytes in base64url without paddi
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """What a link says: its secret (16 bytes), and the relay's address, None for the store's default one."""
+    """A link, taken apart: its secret (16 bytes), and the relay's address, None for the store's default one."""
 
     secret: bytes = field(repr=False)
     relay: str | None = None

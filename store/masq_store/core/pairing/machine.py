@@ -1,4 +1,4 @@
-"""What both devices of a pairing have in common: messages under a MAC, time limits, and how it ends."""
+"""The base of the pairing machines: messages under a MAC, time limits, and how it ends."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ class _OverThere(Exception):
 
 @dataclass(frozen=True, slots=True)
 class LinkSecrets:
-    """What follows from a link's secret: where to meet at the relay, and how messages are known."""
+    """The secrets that follow from a link's: where to meet at the relay, and how messages are known."""
 
     room: bytes
     token: bytes = field(repr=False)
@@ -153,7 +153,7 @@ async def meet(crypto: Primitives, secret: bytes) -> LinkSecrets:
 
 
 class PairingMachine:
-    """One device in a pairing. Subclasses say who it is and what it does with each message.
+    """The state machine of one device in a pairing. Subclasses say who it is and what it does with each message.
 
     Every method that takes time returns the actions to carry out, in order. One is called after the other, never
     while another is at work: `engine.pairing.meeting` has the queue.

@@ -1,4 +1,4 @@
-"""Who may ask for access, and in what words: rules for what an app says about itself.
+"""Validation of what an app says about itself: who may ask for access, and in what words.
 
 An app's origin is its identity. All else is what it claims, shown second, bounded, and with nothing in it
 that would make it read otherwise than it is.

@@ -1,4 +1,4 @@
-"""What a device is called until somebody gives it another name: "Firefox on Windows"."""
+"""A device's default name, made of what its browser says of itself: "Firefox on Windows"."""
 
 from __future__ import annotations
 

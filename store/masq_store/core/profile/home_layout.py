@@ -1,4 +1,4 @@
-"""What the home space knows of a profile's devices: the names of its keys, and what stands under them.
+"""The home space's schema for a profile's devices: the names of its keys, and what stands under them.
 
 | key | value | written by |
 | --- | --- | --- |
@@ -77,7 +77,7 @@ _OfPartition = TypedDict("_OfPartition", {"app": str, "in": str, "before": NotRe
 
 
 class PartitionEntry(DeviceEntry, _OfPartition):
-    """What stands there for a partition."""
+    """The entry of a partition, which stands under the same key."""
 
 
 async def draw_identity(crypto: Primitives) -> tuple[Identity, bytes]:

@@ -1,4 +1,4 @@
-"""How fast passphrases may be tried: each wrong one makes the next wait longer.
+"""A rate limit for passphrases: each wrong one makes the next wait longer.
 
 This slows somebody who types at the device down. Somebody who has its files is slowed by PBKDF2 alone.
 """

@@ -1,4 +1,4 @@
-"""What the home space knows of a profile's apps and of its backups: the names of its keys, and what stands under them.
+"""The home space's schema for a profile's apps and its backups: the names of its keys, and what stands under them.
 
 | key | value |
 | --- | --- |

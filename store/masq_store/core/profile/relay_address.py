@@ -1,4 +1,4 @@
-"""Which addresses of relays there are."""
+"""Validation of a relay's address."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ _LATEST = 1 << 53
 
 
 class Code(IntEnum):
-    """What an ERROR is about."""
+    """The codes of an ERROR: what it is about."""
 
     BAD_FRAME = 1
     VERSION = 2
@@ -139,7 +139,7 @@ class Current(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """What was posted as `ref` is on the relay's disk as `number`."""
+    """The acknowledgement: what was posted as `ref` is on the relay's disk as `number`."""
 
     channel: int
     ref: int
@@ -166,27 +166,27 @@ class SnapshotPart(NamedTuple):
 
 
 class Cast(NamedTuple):
-    """An envelope that is not kept."""
+    """An ephemeral broadcast: an envelope that is not kept."""
 
     channel: int
     envelope: bytes
 
 
 class Others(NamedTuple):
-    """How many other connections are in the room."""
+    """The number of other connections in the room."""
 
     channel: int
     others: int
 
 
 class Pong(NamedTuple):
-    """The answer to PING."""
+    """The answer to a heartbeat, PING."""
 
     ref: int
 
 
 class Error(NamedTuple):
-    """What a relay refuses; `channel` is CONNECTION where it is about all, `ref` 0 where about no one frame."""
+    """A refusal; `channel` is CONNECTION where it is about all, `ref` 0 where about no one frame."""
 
     channel: int
     ref: int

@@ -1,4 +1,4 @@
-"""Which key each numbered change wrote: an index that finds what another replica lacks."""
+"""An index of changes by replica and number: it finds the delta that another replica lacks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _number = itemgetter(0)
 
 
 class NumberIndex:
-    """For each replica, its numbers in order, with the key that each wrote.
+    """An index of changes: of each replica its numbers in order, with the key that each wrote.
 
     Changes that were overwritten stay in until `prune`: the reader checks what it finds. `floor`: only changes
     above this version vector are in the index; it answers nobody who asks from below.

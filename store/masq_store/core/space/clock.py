@@ -1,4 +1,4 @@
-"""Stamps: they follow the device's clock, and of one key never go back."""
+"""Stamps, a hybrid logical clock for each key: they follow the device's clock, and of one key never go back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is sealed in journal records: changes, and checkpoints.
+"""The codec of changes, and of a checkpoint's rows: for journal records, sync messages and backups.
 
 Both start with a byte for the schema's version; JSON follows. Replica ids are written once, in a table, and
 meant by their place in it. A checkpoint goes by columns, because a space of 100,000 keys must open quickly:
@@ -105,7 +105,7 @@ def decode_checkpoint(content: bytes) -> tuple[list[Row], dict[str, int]]:
 
 
 class _Table:
-    """The replica ids of one record, each with its place."""
+    """The dictionary of one record: replica ids, each with its place."""
 
     def __init__(self) -> None:
         self.replicas: list[str] = []

@@ -1,4 +1,4 @@
-"""What one key holds, and how two replicas' versions of it become one.
+"""Registers, which keys hold: last-writer-wins values and PN-counters, and the merge of two replicas' versions.
 
 A register is a base (a value, or a tombstone) with the stamp and number of the change that wrote it, and,
 where the base was incremented since, each replica's part of the count. The base with the larger stamp wins
@@ -15,7 +15,7 @@ from masq.messages import EXACT, decode, dumps, pack
 from masq_store.core.space.clock import Stamp
 
 Part: TypeAlias = tuple[str, int, int]
-"""One replica's part of a counter: (replica id, number of its last increment, total of its increments)."""
+"""A PN-counter's entry of one replica: (replica id, number of its last increment, total of its increments)."""
 
 Row: TypeAlias = tuple[str, int, int, str, int, str | None, tuple[Part, ...]]
 """A register as it is kept and stored: (key, ms, counter, replica id, number, text, parts).
@@ -57,7 +57,7 @@ class Change(NamedTuple):
 
 
 def merge_registers(one: Register, other: Register) -> Register:
-    """Return what both together say: commutative, associative and idempotent.
+    """Return the merge of two versions of a register: commutative, associative and idempotent.
 
     Equal stamps of different bases come from a copied profile; then the larger number wins, then the larger
     text.

@@ -1,4 +1,4 @@
-"""What may stand in a space, whoever wrote it: rules for registers that come from outside."""
+"""Validation of rows that come from outside: what may stand in a space, whoever wrote it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A space: a replicated key/value map, in memory.
+"""A space: a CRDT in memory, the replicated map from keys to registers, which exchanges deltas.
 
 Everything here is a plain function of what came before: time is an argument, and nothing waits. What a call
 changed comes back as `Applied`: to be written to the journal, told to watchers, or taken back if the disk
@@ -43,7 +43,7 @@ MANY = 64  # new keys in one call from which sorting all keys again later costs 
 
 
 class Applied(NamedTuple):
-    """What one call did to a space.
+    """The effect of one call on a space: its delta, and what is needed to announce it and to undo it.
 
     `changes`: the registers it wrote, in order of their numbers, for the journal and other devices.
     `vector`: the entries of the version vector that moved, with their new numbers.
@@ -74,7 +74,7 @@ class Space:
         self.bytes = 0
         """Size of everything held: UTF-8 bytes of keys and texts, and what parts of counters take (`parts_size`)."""
         self.vector: dict[str, int] = {}
-        """The highest number seen of each replica without a gap."""
+        """The version vector: the highest number seen of each replica without a gap."""
         self._rows: dict[str, Row] = {}
         self._texts: dict[str, str] = {}  # what readers get, of the keys that exist
         self._sorted: list[str] | None = None  # the keys that exist, made when first asked for
@@ -232,7 +232,7 @@ class Space:
     # Other replicas
 
     def merge(self, changes: Iterable[Change], vector: dict[str, int] | None = None) -> Applied:
-        """Take in changes made elsewhere or read from the journal, in any order, however often.
+        """Merge changes made elsewhere or read from the journal, in any order, however often.
 
         The version vector advances over changes that follow it without a gap, and to `vector` where it is
         given: only for a caller that knows nothing between is missing. `Applied.changes` are those that had
@@ -270,7 +270,7 @@ class Space:
         return row is not None and change in changes_of(row, {change.replica: change.number - 1})
 
     def changes_since(self, vector: dict[str, int], without: Sequence[Applied] = ()) -> list[Change]:
-        """Return every change held here that is numbered above `vector`, by replica and number.
+        """Return the delta above `vector`: every change held here that is numbered above it, by replica and number.
 
         `without`: the newest calls, in their order, which are left out as if they had not been made. Costs what
         is missing, not what is held, once an index has been built.
@@ -304,7 +304,7 @@ class Space:
         return vector
 
     def revert(self, applied: Applied) -> None:
-        """Take back what a call did, because it could not be made durable.
+        """Undo a call that could not be made durable.
 
         Calls made since must have been taken back before, the last one first.
         """

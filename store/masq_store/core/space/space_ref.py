@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 
 class SpaceRef(NamedTuple):
-    """Which space of a profile is meant.
+    """The name of one space within its profile.
 
     `kind`: "home", the profile's own; "app", the data of the app at `origin`; "roster", what the copies of that app are
     told. `generation`: an app's data begins anew under the next one when it is erased; 0 for the other kinds.

@@ -1,4 +1,4 @@
-"""What stands on a disk: sealed records, and what a checkpoint holds.
+"""The formats of what stands on a disk: sealed records, and a checkpoint's contents.
 
 Imports `core.crypto` and `core.space`, and nothing else of the core.
 """

@@ -1,4 +1,4 @@
-"""A stored record's outside: the header that must be readable before anything is opened."""
+"""The header of a stored record, in clear: what must be readable before anything is opened."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _HEADER = 2 + RUN_BYTES + 8  # version, kind, run, number
 
 
 class Record(NamedTuple):
-    """What is stored under one key of the backend.
+    """A sealed record with its header, as it is stored under one key of the backend.
 
     `kind`: 0 to 255; `run`: the engine run that sealed it, 16 bytes; `number`: its count within that run;
     `sealed`: ciphertext and tag.

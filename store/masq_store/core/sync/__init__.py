@@ -1,4 +1,4 @@
-"""How the devices of a space keep in step in its room: messages, envelopes, the room's log, the machine.
+"""Replication of a space through its room: messages, envelopes, the room's log, the machine.
 
 Imports `core.crypto` and `core.space`, and nothing else of the core.
 """

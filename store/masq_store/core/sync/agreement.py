@@ -1,4 +1,4 @@
-"""Whether the devices of a space hold the same: what this one has said of itself, and what the others' words came to.
+"""Anti-entropy by digests: whether the devices of a space hold the same, by what each has said of itself.
 
 A version vector is a claim of how much was read; a digest beside it says what is held. Who hears another one's digest
 under a vector that is its own compares. Who holds something else posts all that it holds, then says its own digest, so
@@ -12,14 +12,14 @@ from collections import deque
 from masq_store.core.sync.room_log import reaches
 
 HUSH_SECONDS = 60.0
-"""After a device has said what it holds, until it says so again."""
+"""Back-off, in seconds: from a digest that a device has posted to its next."""
 
 MOST_HUSH_SECONDS = 3600.0
 """The same at most. It doubles each time that all is posted again: a device that went back to an older disk needs that,
 and one that lies will never be content. It halves with each word that needs no more than a digest."""
 
 MOST_AHEAD = 16
-"""Words that are remembered of those who had read more of the log; the newest."""
+"""Digests that are remembered of devices which had read more of the log; the newest."""
 
 
 class Agreement:
@@ -27,13 +27,13 @@ class Agreement:
 
     def __init__(self) -> None:
         self.telling = False
-        """What this device holds is to be said."""
+        """Whether this device's digest is to be posted."""
         self.differs = False
-        """Somebody holds something else: all of it is to be posted, first."""
+        """Whether another device's digest differed: then all that this one holds is posted before its digest."""
         self.differed = 0
-        """How often somebody did."""
+        """How often another device's digest differed."""
         self.hush_seconds: float = HUSH_SECONDS
-        """How long to say nothing more, after it was said."""
+        """The back-off that is in force."""
         self._told: dict[str, int] | None = None
         self._ahead: deque[dict[str, int]] = deque(
             maxlen=MOST_AHEAD

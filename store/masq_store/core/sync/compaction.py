@@ -1,4 +1,4 @@
-"""When a replica cuts its room's log short by a snapshot, up to where, and which place in the log it keeps.
+"""Log compaction: when a replica cuts its room's log short by a snapshot, up to where, and which place it keeps.
 
 What a later version of the store has sealed cannot be read here, and must be once it can: snapshots end in front of
 it, and the place that is kept stays there. One thing is worse than to trim it: a room that is full with nothing in
@@ -19,9 +19,9 @@ class Compaction:
 
     def __init__(self) -> None:
         self._full = False  # the room is: only a snapshot makes room
-        self._in_vain = 0  # bytes of the log when a snapshot of this replica's was not taken
-        self._front: bytes | None = None  # the log in front of what cannot be read yet
-        self._beyond = False  # a snapshot that ends there is not enough
+        self._in_vain = 0  # bytes of the log when a snapshot of ours was rejected; the next at twice as many
+        self._front: bytes | None = None  # the log, encoded, in front of what only a later version can read
+        self._beyond = False  # a snapshot that ends in front of that is not enough
         self._refusals = 0  # of such snapshots; the first may be as somebody else was writing one
 
     @property

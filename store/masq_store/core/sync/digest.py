@@ -1,4 +1,4 @@
-"""All that a space holds, as bytes to be hashed: two devices that hold the same have the same digest.
+"""The digest of a space: all that it holds as bytes to be hashed, so that equal contents have equal digests.
 
 Beside a version vector, which is what a device *claims* to hold, a digest says what it really does.
 """

@@ -1,4 +1,4 @@
-"""An envelope's outside: what stands in front of what is sealed.
+"""The header of an envelope, in clear: what stands in front of what is sealed.
 
     version u8 · form u8 · epoch u32 · sender 8 · session 16 · counter u64 · sealed
 
@@ -25,7 +25,7 @@ OVERHEAD_BYTES = HEADER_BYTES + TAG_BYTES
 
 
 class Header(NamedTuple):
-    """Who sealed an envelope, under which key.
+    """An envelope's header: who sealed it, and under which key.
 
     `sender`: a replica id, 16 hexadecimal characters; `session`: 16 random bytes drawn by the sender, under which
     no `counter` is used twice.

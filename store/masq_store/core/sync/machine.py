@@ -6,8 +6,8 @@ Messages that were opened go in; what is to be merged, and what is to be sealed 
                           │          reads what others post, posts what its space holds beyond the log
                           └ reads what it has not seen
 
-A relay that leaves out a number has hidden something: the replica is `torn` then, and takes nothing more before it
-has joined again, from the last place that it can be sure of.
+A relay that leaves out a number has hidden something: there is a gap in the sequence, the replica is `torn`, and takes
+nothing more before it has joined again, from the last place that it can be sure of.
 
 Two vectors say everything. The *log's* vector is what the log adds up to, and everybody who reads the log computes the
 same one. The *space's* vector is what this replica holds, and never below the log's once the log has been read.
@@ -42,7 +42,7 @@ MOST_NAMED = 4096
 CHANGE_BYTES = 96  # what a change takes beside its key and its text
 
 MOST_IN_FLIGHT = 8
-"""Messages on their way to the relay. What is written meanwhile gathers, and goes as one."""
+"""The window: messages on their way to the relay. What is written meanwhile gathers, and goes as one."""
 
 SNAPSHOT_ENTRIES = 200
 SNAPSHOT_BYTES = 256 * 1024
@@ -338,7 +338,7 @@ class Sync:
         return log.broken or bool(log.missing)
 
     def ask(self, vector: dict[str, int]) -> list[Post]:
-        """Return the question for what is missing; it goes on missing until the question stands in the log."""
+        """Return the question, a Check, for what is missing: that goes on missing until it stands in the log."""
         asking = any(isinstance(sent.post.message, Check) for sent in self._in_flight.values())
         if self.state != "live" or asking or not self.lacks(vector):
             return []

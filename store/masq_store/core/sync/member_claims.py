@@ -1,6 +1,6 @@
-"""What of a message can be. Whoever is a member says what it likes: some of it no device that is well would say.
+"""Validation of members' messages: a member can say what it likes, and some of it no device that is well would say.
 
-The rest is left out, and what is left is taken in: a message is one device's, and what others wrote may stand in it.
+That is left out, and the rest is taken in: a message is one device's, and what others wrote may stand in it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ last stamp that there is, which nothing could follow (docs/decisions/0012)."""
 
 
 def changes_that_can_be(said: Changes, space: Space, now_ms: int) -> Changes:
-    """Return what can be of changes that another device posted. `now_ms`: since 1970, by this device's clock."""
+    """Return a message without those changes that cannot be. `now_ms`: since 1970, by this device's clock."""
     last = now_ms + MOST_AHEAD_MS
     changes = said.changes
     if any(change.register.stamp.ms > last for change in changes):
@@ -29,7 +29,7 @@ def changes_that_can_be(said: Changes, space: Space, now_ms: int) -> Changes:
 
 
 def state_that_can_be(said: State, space: Space, now_ms: int) -> State:
-    """Return what can be of a part of a snapshot."""
+    """Return a part of a snapshot without those rows that cannot be. `now_ms`: as above."""
     last, vector = now_ms + MOST_AHEAD_MS, said.vector
     rows = [row for row in said.rows if row[1] <= last]
     if vector is not None and space.replica in vector:

@@ -1,4 +1,4 @@
-"""What the devices of a space say to each other, as bytes inside envelopes.
+"""The messages between the devices of a space, as bytes inside envelopes.
 
     kind u8 · length of the head u32 · head, JSON · body
 
@@ -39,7 +39,7 @@ Range = tuple[str, int, int]
 
 
 class Changes(NamedTuple):
-    """Changes, and what they complete.
+    """A delta: changes, and the ranges that they complete.
 
     `ranges`: who had read all that stands in the log before this message, or where it is given, everything up to
     the version vector `base`, has read these ranges too once the message is merged: what is left out of them was
@@ -55,7 +55,7 @@ class Changes(NamedTuple):
 
 
 class Check(NamedTuple):
-    """Somebody has read everything up to `vector`, lacks something, and asks for all above it.
+    """Anti-entropy: the sender has read everything up to `vector`, lacks something, and asks for all above it.
 
     `digest`: of its rows at that vector, 32 bytes, where it lacks nothing that it knows of (`digest.pieces`). Who has
     the same vector and another digest has something that it has not, or the other way round.
@@ -84,7 +84,7 @@ class Trimmed(NamedTuple):
 
 
 class Here(NamedTuple):
-    """A device is connected now. It is cast, not posted. `device`: its id, 16 hexadecimal characters."""
+    """Presence: a device is connected now. Cast, not posted. `device`: its id, 16 hexadecimal characters."""
 
     device: str
 

@@ -1,4 +1,4 @@
-"""What a replica knows of its room's log: how far it has read, and what the log adds up to.
+"""A replica's view of its room's log: how far it has read, and the version vector that the log adds up to.
 
 The log is the relay's, and can be lost, cut off or taken back to an older copy. So a place in it is a number *and* the
 tag of the envelope there, and everything here can be found out again by reading from the beginning.
@@ -41,13 +41,13 @@ class RoomLog:
         self.size = 0
         """Their bytes."""
         self.missing: dict[str, int] = {}
-        """Numbers up to which there is something, although the log did not show what stands before it."""
+        """Gaps, by replica: the number up to which there is something, though the log did not show all before it."""
         self.broken = False
-        """A part of a snapshot could not be read."""
+        """Whether a part of a snapshot could not be read."""
         self.left_out = False
-        """Something was left out as it could not be, by the clock of that day (`core.sync.member_claims`)."""
+        """Whether something was left out as it could not be, by the clock of that day (`core.sync.member_claims`)."""
         self.owed = True
-        """It was read from its beginning, and what this replica holds above a gap does not stand in it yet."""
+        """Whether it was read from its beginning, and lacks yet what this replica holds above a gap."""
         self._sessions: dict[
             str, tuple[int, int]
         ] = {}  # of each: the counters [first, end) seen without a gap

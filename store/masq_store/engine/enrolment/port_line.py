@@ -1,4 +1,4 @@
-"""A partition's port to the store, from either end: an app's data and its roster in step, as long as both are there."""
+"""A line between a partition and the store: a local transport that keeps an app's data and its roster in step."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MEET_SECONDS = 10.0
 """How long a window stays open for a copy that makes no progress."""
 
 LOOK_SECONDS = 0.05
-"""How often it is looked whether both ends have the same."""
+"""The polling interval, in seconds, of whether both ends have the same."""
 
 
 class PortLine:
@@ -188,7 +188,7 @@ class PortLine:
             raise ProtocolError("a line has no such map")
 
     def _beat(self) -> None:
-        """Say that this end is there, and see whether the other one is.
+        """Send this end's heartbeat, or end the line where the other end's has been missing for too long.
 
         Counted in beats of this very clock: a machine that slept has missed as many here as there.
         """

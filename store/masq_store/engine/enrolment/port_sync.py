@@ -1,4 +1,4 @@
-"""One space in step with one other holder of it, over a line that loses nothing and keeps the order.
+"""Replication between two holders of one space, over a line that loses nothing and keeps the order.
 
 Each end says what it has (CHECK), and sends what the other lacks; whatever is merged is answered by another CHECK,
 so that each knows what is on the other's disk. The relay is not in it, and nothing is sealed: a port joins two
@@ -67,7 +67,7 @@ class SpaceLine:
 
     @property
     def waiting(self) -> int:
-        """How many changes the other end does not have on its disk, as far as is known."""
+        """The number of changes that the other end does not have on its disk, as far as is known."""
         peer = self.peer or {}
         return sum(max(0, n - peer.get(who, 0)) for who, n in self._space.durable_vector().items())
 

@@ -1,4 +1,4 @@
-"""What the person at this device decides. Only the store's own pages reach it.
+"""The commands of the person at this device. Only the store's own pages reach them.
 
 Everything that changes which profile is open, or what an app may do, happens one after the other.
 """

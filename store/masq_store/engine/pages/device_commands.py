@@ -1,4 +1,4 @@
-"""What the person decides about devices: their names, who is removed, the relay, what is synced."""
+"""The commands about devices: their names, who is removed, the relay, what is synced."""
 
 from __future__ import annotations
 

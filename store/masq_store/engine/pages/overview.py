@@ -1,4 +1,4 @@
-"""What the store's pages show: of the profiles, of the apps, and whether it is time for a backup."""
+"""The overview that the store's pages show: of the profiles, of the apps, and whether it is time for a backup."""
 
 from __future__ import annotations
 

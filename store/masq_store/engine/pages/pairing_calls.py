@@ -1,4 +1,4 @@
-"""What a page of the store may ask about the pairing that it drives: with another device, or by a link with an app."""
+"""A page's calls about the pairing that it drives: with another device, or by a link with an app."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ LINGER_SECONDS = 120.0
 """How long this device stays in the room for its last word, while the relay is away: the other one waits for it."""
 
 Work = Callable[[int], Awaitable[list[Action]]]
-"""What the machine is asked to do, given the time."""
+"""One step of the machine, given the time."""
 
 
 class _Step(NamedTuple):

@@ -40,7 +40,7 @@ class Aside(TypedDict):
 
 
 class Record(TypedDict):
-    """What stands on the disk of an enrolment, as JSON. An earlier build left out what is `NotRequired`.
+    """An enrolment's record on the disk, as JSON. An earlier build left out what is `NotRequired`.
 
     `id`: the enrolment's name. `app`: the app's mark. `roster`: the roster's name, made of its secret. `public`, in
     hexadecimal, and `private`: the partition's key as a device. `device`: the root key as the device's key has it;
@@ -64,7 +64,7 @@ class Record(TypedDict):
 
 
 class Secrets(NamedTuple):
-    """What opens a copy. `id`: its enrolment's name."""
+    """The secrets that open a copy. `id`: its enrolment's name."""
 
     id: str
     root: bytes

@@ -1,4 +1,4 @@
-"""When copies lock by themselves: those of a profile that locks after some time of rest."""
+"""The idle lock of copies: those of a profile that locks after some time of rest."""
 
 from __future__ import annotations
 

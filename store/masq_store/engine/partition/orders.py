@@ -19,7 +19,7 @@ PART_SECONDS = 10.0
 """How long a copy that the person has taken back may take to let others have what only it holds."""
 
 LOOK_SECONDS = 0.1
-"""How often it is looked whether they do."""
+"""The polling interval, in seconds, of whether they do."""
 
 
 class Orders:

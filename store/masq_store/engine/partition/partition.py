@@ -45,7 +45,7 @@ TELL_SECONDS = 0.1
 
 
 class Partition:
-    """Puts the engine together, starts and ends it, and takes up what comes from frames."""
+    """The composition root of a partition's engine: starts and ends it, and takes up what comes from frames."""
 
     def __init__(
         self,

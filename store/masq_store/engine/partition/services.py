@@ -13,7 +13,7 @@ from masq_store.engine.tasks import Tasks
 
 
 class Services(NamedTuple):
-    """What works for all parts of the engine; none of it knows who uses it."""
+    """The services that all parts of the engine share; none of them knows who uses it."""
 
     backend: Backend
     crypto: Crypto

@@ -1,4 +1,4 @@
-"""What a partition asks of the store: an app's data, over a line to a window of the store or to the store itself."""
+"""A partition's requests to the store for an app's data: over a line to a window of the store, or to itself."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ OPENED_AT_ONCE = 32
 
 
 class Restored(NamedTuple):
-    """What a restore did, app by app.
+    """The result of a restore, app by app.
 
     `merged`: origins whose data is now here; `skipped`: origins whose data this profile has erased, or whose
     registration it has removed, since the backup was made; `moved`: origins of `merged` whose present data
@@ -199,7 +199,7 @@ async def restore(
 
 
 class _Plan(NamedTuple):
-    """What a restore will do: writes of the home space, and into which generation each app's data goes."""
+    """The plan of a restore: writes of the home space, and into which generation each app's data goes."""
 
     home: list[tuple[OpenSpace, Operation]]
     into: dict[str, int]

@@ -38,7 +38,9 @@ from masq_store.engine.storage.trash import KEPT_MS, Trash, Trashed
 from masq_store.engine.storage.writer import Writer
 
 OUTLIVED = 8
-"""How many earlier generations of an app's space a profile looks for when it opens, in case a crash left one."""
+"""How many earlier generations of an app's space a profile looks for when it opens, in case a crash left one.
+
+One more than that stays on the disk, unseen: it takes as many erasures elsewhere while this device is away."""
 
 KEEP_SECONDS = 60
 """How long a space stays in memory after its last user has gone: a reload must not read it anew."""

@@ -1,4 +1,4 @@
-"""What stands on the disk of a profile, as JSON: its name, what opens it, and what this device knows of itself in it.
+"""A profile's record on the disk, as JSON: its name, what opens it, and what this device knows of itself in it.
 
 Any build may have written it: an earlier one left out what is `NotRequired` here.
 """
@@ -23,7 +23,7 @@ class Removal(TypedDict):
 
 
 class Arrival(TypedDict, total=False):
-    """What a profile, new from another device, has yet to be told: this device's name, the relay if it says which."""
+    """Settings chosen at the pairing that are not in the home space yet: this device's name, the relay if any."""
 
     name: str
     relay: str | None

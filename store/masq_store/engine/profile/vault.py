@@ -98,7 +98,7 @@ class Vault:
 
     @property
     def arrival(self) -> Arrival:
-        """What the active profile has yet to be told; empty where it has been."""
+        """The active profile's settings from its pairing that are not in the home space yet; empty where all are."""
         return self._record().get("arrival", Arrival()).copy()
 
     @property

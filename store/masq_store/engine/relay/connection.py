@@ -1,4 +1,4 @@
-"""One connection to a relay, from the attempt to its end: who speaks first, who is silent, and what ends it."""
+"""One connection to a relay, from the attempt to its end: the handshake, the heartbeat, and what ends it."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from masq_store.core.relay.frames import BadRelayFrame, Code, OfRoom, Welcome
 from masq_store.engine.ports import Network, Socket
 
 WELCOME_SECONDS = 10.0
-"""Until a relay must have answered HELLO."""
+"""The handshake's time-out: until a relay must have answered HELLO."""
 
 SILENCE_SECONDS = 20.0
-"""After so long without a word the relay is asked whether it is there."""
+"""The heartbeat: after so long without a word the relay is sent PING."""
 
 ANSWER_SECONDS = 20.0
-"""How long it may take to answer."""
+"""The heartbeat's time-out: how long it may take to answer."""
 
 QUICK_ANSWER_SECONDS = 5.0
 """The same where the network has just changed, so that the old connection is probably gone."""
@@ -110,7 +110,7 @@ class RelayConnection:
         self._ended()
 
     def check(self) -> None:
-        """Ask a relay that has said WELCOME whether it is still there: the network has just changed."""
+        """Send a relay that has said WELCOME a heartbeat now: the network has just changed."""
         self._ask(QUICK_ANSWER_SECONDS)
 
     async def _open(self) -> None:

@@ -70,7 +70,9 @@ class _Place:
 
 
 class RelayLink:
-    """All rooms of one relay. It connects once somebody has entered. Raises BadRelayAddress.
+    """The link to one relay: owns the connection, and keeps its members in their rooms, over reconnections too.
+
+    It connects once somebody has entered. Raises BadRelayAddress.
 
     Args:
         now_ms: the device's clock.

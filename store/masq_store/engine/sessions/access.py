@@ -1,4 +1,4 @@
-"""What a session may do, and where: which space, with which rights, and below which prefix."""
+"""A session's access: to which space, with which rights, and below which prefix."""
 
 from __future__ import annotations
 

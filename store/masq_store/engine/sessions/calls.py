@@ -1,4 +1,4 @@
-"""What an app has asked, carried out in turns: in the call that brings the message, or bit by bit."""
+"""The queue of an app's calls, carried out in turns: in the call that brings the message, or bit by bit."""
 
 from __future__ import annotations
 

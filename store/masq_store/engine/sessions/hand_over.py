@@ -1,4 +1,4 @@
-"""What crosses at a hand-over: from the worker that ends, by way of a frame, to the next one.
+"""The schema of a hand-over: from the worker that ends, by way of a frame, to the next one.
 
 That one may be of another build. So names and forms stay; a build that adds one reads a state without it, too.
 """
@@ -9,7 +9,7 @@ from typing import NotRequired, TypedDict
 
 
 class State(TypedDict):
-    """What an engine needs to go on with a session of another one."""
+    """A session's state, by which an engine goes on with a session of another one."""
 
     origin: str
     app: dict[str, str | None]
@@ -25,7 +25,7 @@ class State(TypedDict):
 
 
 class Attach(TypedDict):
-    """What a frame says as it brings an app's port; of a session that was handed over it is the `State`, and more."""
+    """A frame's message with an app's port; of a session that was handed over it is the `State`, and more."""
 
     id: str
     """Of the frame: it holds the Web Lock `masq-alive-<id>`."""

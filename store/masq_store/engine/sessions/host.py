@@ -1,4 +1,4 @@
-"""What a session needs of the engine that it belongs to: the store's, or a partition's."""
+"""The host of a session, as it sees it: the store's engine, or a partition's."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from masq_store.engine.storage.writer import Writer
 
 
 class AutoLockPolicy(Protocol):
-    """When the store locks by itself."""
+    """The policy of when the store locks by itself."""
 
     @property
     def limited(self) -> bool:

@@ -1,4 +1,4 @@
-"""What goes to an app: messages, replies that gather for one, and how much of it the app has not read yet."""
+"""The outbox to an app, with back-pressure: messages, replies that gather for one, and how much is unread."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from masq_store.engine.ports import Port
 from masq_store.engine.sessions.answers import AROUND_BYTES, MAX_MESSAGE_BYTES, size
 
 MAX_UNREAD_CHARACTERS = 1 << 24
-"""What an app has not read; at more nothing is done for it until it has."""
+"""Back-pressure: what an app has not read; at more nothing is done for it until it has."""
 
 MARK_EVERY_CHARACTERS = 1 << 20
-"""How often it is asked whether it has."""
+"""How much is sent between two marks, each of which the app sends back once it has read so far."""
 
 
 class Outbox:

@@ -1,4 +1,4 @@
-"""What an app is told of itself and its person's profile, as docs/protocol.md has it."""
+"""The status that an app is told of itself and its person's profile, as docs/protocol.md has it."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import Any, Literal, TypedDict
 
 
 class Status(TypedDict, total=False):
-    """How it stands. A stranger is told `state` and `denied` alone, and so is an app whose profile is locked."""
+    """An app's status. A stranger is told `state` and `denied` alone, and so is an app whose profile is locked."""
 
     state: Literal["ready", "locked", "unregistered"]
     denied: str
-    """What the person has answered: "refused"; "closed", where the window closed without an answer."""
+    """The person's answer: "refused"; "closed", where the window closed without one."""
     access: Literal["shared", "partitioned"]
     profile: str
     """Its name."""

@@ -1,4 +1,4 @@
-"""Turns: whose calls are carried out next, so that nobody who asks for much keeps the others waiting.
+"""Turns, a fair scheduler: whose calls are carried out next, so that nobody who asks for much keeps others waiting.
 
 Whoever has not used its share of the last moments is served at once, in the call that brings its message. Whoever
 has waits in a line for turns of a few milliseconds, one each trip of the event loop. Shares are by name: an app's

@@ -1,4 +1,4 @@
-"""Where everything stands in the `Backend`: one place for the names of its keys."""
+"""The layout of the `Backend`: one place for the names of its keys."""
 
 from __future__ import annotations
 

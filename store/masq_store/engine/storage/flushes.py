@@ -1,4 +1,4 @@
-"""Flushes: until all that was written is on the disk itself, and a power cut takes nothing of it.
+"""Flushes (fsync): until all that was written is on the disk itself, and a power cut takes nothing of it.
 
 Flushing takes as long as the disk does. So there is one flush at a time, and all who ask meanwhile have the next one
 together: an app that asks for a thousand gets a few.

@@ -37,7 +37,7 @@ Listener = Callable[[list[str], object], None]
 
 
 class OpenSpace:
-    """One space, held in memory while somebody uses it."""
+    """An open space: its map in memory, its write-ahead journal and its checkpoint, while somebody uses it."""
 
     def __init__(self, backend: Backend, sealer: Sealer, profile: str, space: str, core: Space) -> None:
         self.core = core

@@ -1,4 +1,4 @@
-"""What can still be read of a damaged space: each record that opens, whatever became of those around it.
+"""Recovery of a damaged space: each record that still opens, whatever became of those around it.
 
 A record that opens is what was written, for it is sealed. What it holds are changes, which may be merged in any number
 and order; only the version vector is not believed, for it speaks of records that are lost.

@@ -75,7 +75,7 @@ class Write:
 
 
 class _Unnoted(Exception):
-    """What was to be noted of writes could not be, but the disk has them: they are not taken back any more."""
+    """Writes are on the disk, and noting that failed: they are not undone any more."""
 
 
 class Writer:

@@ -1,4 +1,4 @@
-"""What each app that is here may do now, and what it is told of that."""
+"""Access control: what each app that is here may do now, and what it is told of that."""
 
 from __future__ import annotations
 

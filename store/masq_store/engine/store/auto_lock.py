@@ -1,4 +1,4 @@
-"""What becomes of an open profile while nobody looks: it locks after some time, and survives a reload until then.
+"""The idle lock of the open profile: it locks after some time without use, and survives a reload until then.
 
 A worker may end although the person goes on: a reload of the only page ends it in some browsers, a newer build
 everywhere. A profile that does not stay unlocked on the device is opened again by a ticket: random bytes that

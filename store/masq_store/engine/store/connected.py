@@ -1,4 +1,4 @@
-"""Who has a port to the store's engine just now: sessions of apps, and the store's own pages."""
+"""The connections to the store's engine just now: sessions of apps, and the store's own pages."""
 
 from __future__ import annotations
 

@@ -56,11 +56,11 @@ _STATES: dict[str, dict[str, PairingState]] = {
         "done": "copying",
     },
 }
-"""What the page calls the machine's states."""
+"""The page's names of the machine's states."""
 
 
 class _Wish(NamedTuple):
-    """What the person has chosen for the profile that this device takes."""
+    """The person's choices for the profile that this device takes."""
 
     name: str
     passphrase: str

@@ -1,4 +1,4 @@
-"""One partition at the other end of a line, and all that are there just now.
+"""The store's end of a line: one partition at the other end, and the table of all that are there just now.
 
 A partition asks like an app: its request is filed under the nonce of the window that is open about it.
 """

@@ -1,4 +1,4 @@
-"""What is erased once its time is over: looked for when the engine starts, and every hour.
+"""Expiry: what is erased once its time is over. Looked for when the engine starts, and every hour.
 
 The trash of a profile is swept while that is open, and when it opens: only then it is known that nothing uses it again.
 """
@@ -14,7 +14,7 @@ from masq_store.engine.store.services import Services
 from masq_store.engine.throttle import Throttle
 
 LOOK_SECONDS = 3600.0
-"""How often it is looked whether something is over."""
+"""The polling interval, in seconds, of whether something is over."""
 
 
 class Expiry:

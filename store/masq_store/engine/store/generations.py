@@ -1,4 +1,4 @@
-"""Which generations of an app's data a partition has, beside the one in use here.
+"""The generations of an app's data that a partition has, beside the one in use here.
 
 It need not be believed about that: an enrolment is named by its space's secret, so nobody can name one whose secret was
 never given out. Only how much there is in it, is what the partition says.
@@ -30,7 +30,7 @@ class Held(NamedTuple):
 
 
 class Generations(NamedTuple):
-    """What a partition has of one app: the newest generation after the present one, and those before."""
+    """A partition's generations of one app's data: the newest after the present one, and those before."""
 
     after: Held | None
     before: list[Held]

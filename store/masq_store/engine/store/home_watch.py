@@ -1,4 +1,4 @@
-"""What other devices decide about this one, heard in the open profile's home space.
+"""A subscriber to the open profile's home space: it does here what other devices have decided.
 
 An app that another device has approved, withdrawn or erased is so here; and a device that finds itself removed locks.
 """

@@ -45,7 +45,7 @@ _STATES: dict[str, LinkState] = {
     "done": "done",
     "ended": "ended",
 }
-"""What the page calls the machine's states."""
+"""The page's names of the machine's states."""
 
 
 class LinkOffer(LinkLine):

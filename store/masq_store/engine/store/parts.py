@@ -20,7 +20,7 @@ from masq_store.engine.store.services import Services
 
 
 class Parts:
-    """What the store's pages show and command. No part knows this class: each is given what it uses."""
+    """The parts of the store's engine, for its pages. No part knows this class: each is given what it uses."""
 
     def __init__(
         self, services: Services, default_relay: str, persistent: bool, version: str, build: int

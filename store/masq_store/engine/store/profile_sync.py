@@ -1,4 +1,4 @@
-"""The open profile in step with its other devices: each of its spaces in a room of one relay."""
+"""Replication of the open profile to its other devices: each of its spaces in a room of one relay."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ FAREWELL_SECONDS = 10.0
 """How long the old relay may take to get the news that this profile meets elsewhere now."""
 
 AGAIN_SECONDS = 30.0
-"""After what could not be done, until the next try."""
+"""Seconds after what could not be done, until the next try."""
 
 FIRST_COPY_SECONDS = 20.0
 """How long the first copy may stand still before the person gets on without it; it goes on by itself."""
 
 TELL_SECONDS = 0.1
-"""How often apps and pages hear how the sync stands, at most."""
+"""Throttle: how often apps and pages hear how the sync stands, at most."""
 
 SEEN_SECONDS = 15 * 60.0
 """How often this device says that it is there."""

@@ -1,4 +1,4 @@
-"""What every part of the store's engine works with."""
+"""The services that all parts of the store's engine share."""
 
 from __future__ import annotations
 

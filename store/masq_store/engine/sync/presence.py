@@ -1,4 +1,4 @@
-"""Which of the person's devices are there just now: each says so in the home space's room, and nobody keeps it."""
+"""Presence of the person's devices: each broadcasts in the home space's room that it is there, and nobody keeps it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One space in its room: reads what other devices posted, and posts what this one has written.
+"""Replication of one space through its room: reads what other devices posted, and posts what this one has written.
 
 What the relay says is put in a row and taken in groups: a group is opened, merged in one transaction, and only then
 is the place in the log moved. The rules are in `core.sync.machine`; here are the waiting, the sealing and the disk.
@@ -45,7 +45,7 @@ from masq_store.engine.sync.snapshot import Snapshot
 from masq_store.engine.trace import Kind
 
 GROUP_BYTES = 2 * 1024 * 1024
-"""About what is opened and merged at once: enough to be quick, and little enough to show how far it has come."""
+"""About how much is opened and merged at once: enough to be quick, and little enough to show how far it has come."""
 
 KEEP_PLACE_SECONDS = 2.0
 """How often the place in the log goes to the disk at most. After a crash what was read since is read again."""
@@ -54,10 +54,10 @@ ANSWER_SECONDS = 30.0
 """How long the relay may take to keep a post."""
 
 TORN_SECONDS = 2.0
-"""After the relay has left something out, until the room is read again from where it was whole."""
+"""Seconds after a gap in the sequence, until the room is read again from where it was whole."""
 
 AGAIN_SECONDS = 30.0
-"""After a full disk on either side, until the next try."""
+"""Seconds after a full disk on either side, until the next try."""
 
 SETTLE_SECONDS = 1.0
 """How long others are given, at most, to do what any of us can: to post what the log has lost, to answer."""
@@ -164,7 +164,7 @@ class SpaceSync:
 
     @property
     def waiting(self) -> int:
-        """How many changes are not on the relay yet."""
+        """The number of changes that are not on the relay yet."""
         return self._sync.behind(self.space.core.vector)
 
     @property

@@ -30,7 +30,7 @@ ANSWER_SECONDS = 30.0
 
 
 class Snapshot:
-    """What a space held when its replica had read the log up to `number`, whose tag was `tag`.
+    """A snapshot: what a space held when its replica had read the log up to `number`, whose tag was `tag`.
 
     `sealed`: whether a member has sealed the envelope there. Where none has, readers get a tag that no log has, so that
     they take no other log for this one: see `RoomLog.pass_over`.

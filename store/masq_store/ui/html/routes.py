@@ -7,7 +7,7 @@ PLAIN = ("settings", "devices", "pair", "backup", "restore", "new-profile")
 
 
 class Place(NamedTuple):
-    """Where the reader is. `page` is "apps", "app", "connect", "nowhere", or one of PLAIN.
+    """The reader's place, a parsed address. `page` is "apps", "app", "connect", "nowhere", or one of PLAIN.
 
     `link`: what another device's link says after its "#", where the reader came by one.
     """

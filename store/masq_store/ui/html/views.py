@@ -1,4 +1,4 @@
-"""From what is known to HTML: one function for each page. Nothing here waits, or knows the browser."""
+"""The view functions, from what is known to HTML: one for each page. Nothing here waits, or knows the browser."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -31,7 +31,7 @@ class Question(AccessRequest):
 
 
 class Problem(NamedTuple):
-    """What went wrong, in a `sentence`, and the id of the `field` it stands beside ("" for none).
+    """A problem on the page: what went wrong, in a `sentence`, and the id of the `field` beside it ("" for none).
 
     `until_ms`: when the reader may try again, milliseconds since 1970; 0 for at once.
     """
@@ -49,14 +49,14 @@ class Panel(NamedTuple):
 
 
 class Notice(NamedTuple):
-    """What was done, in a `sentence`, and the `action` that takes it back ("" for none)."""
+    """A notice on the page: what was done, in a `sentence`, and the `action` that takes it back ("" for none)."""
 
     sentence: str = ""
     action: str = ""
 
 
 class Moment(NamedTuple):
-    """What the page is in the middle of.
+    """The page's transient state: what it is in the middle of.
 
     `busy` is the id of the button at work ("" for none), `slow` tells that it takes over a second,
     `progress` is how much of it is done and of how much (None: not known),
@@ -86,7 +86,7 @@ class Page(NamedTuple):
 
 
 class Look(NamedTuple):
-    """What the settings page knows beside the overview: see preferences.py and screen.Room, in ui/window."""
+    """The settings page's state beside the overview: see preferences.py and screen.Room, in ui/window."""
 
     language: str = "en"
     theme: str = ""

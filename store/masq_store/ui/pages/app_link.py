@@ -12,7 +12,7 @@ from masq_store.ui.text.translation import _
 
 
 class AppLink(PairingPage[LinkProgress]):
-    """Nobody in this browser asks under the window's nonce, and no page can be reached that might."""
+    """The page with a link: nobody in this browser asks under the window's nonce, and none that might is in reach."""
 
     stays = True
 
@@ -26,7 +26,7 @@ class AppLink(PairingPage[LinkProgress]):
         return views.severed(self.state, self.why, self.shell.moment)
 
     def acts(self) -> dict[str, Act]:
-        """Making another link, and copying it."""
+        """Return the acts: making another link, and copying it."""
         return {"make-link": self._make, "copy-link": self._copy}
 
     async def shown(self) -> None:

@@ -8,14 +8,14 @@ from masq_store.ui.text.translation import _
 
 
 class Apps(Visit):
-    """The page that the store begins with."""
+    """The page of all apps, with which the store begins."""
 
     def page(self) -> views.Page:
         """Return the list."""
         return views.apps(self.shell.overview, self.shell.moment)
 
     def acts(self) -> dict[str, Act]:
-        """Erasing what a withdrawn app left, taking things out of the trash, and putting the reminder off."""
+        """Return the acts: erasing leftovers, taking things out of the trash, putting the reminder off."""
         return {
             "erase": self._erase,
             "put-back": self._put_back,

@@ -1,4 +1,4 @@
-"""Making a backup."""
+"""The page that makes a backup."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from masq_store.ui.window import file_transfer
 
 
 class Backup(Visit):
-    """A file of the whole profile, or of the app that the address names."""
+    """The page that makes a backup file: of the whole profile, or of the app that the address names."""
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
@@ -24,7 +24,7 @@ class Backup(Visit):
         return views.backup(self.shell.overview, self.shell.moment, origin=self.origin, saved=self.saved)
 
     def acts(self) -> dict[str, Act]:
-        """Making it."""
+        """Return the act: making the backup."""
         return {"backup": self._backup}
 
     async def _backup(self, _subject: str) -> None:

@@ -7,7 +7,7 @@ from masq_store.ui.pages.visit import Act, Visit
 
 
 class Connect(Visit):
-    """One request of one app."""
+    """The page of one app's request for access."""
 
     def page(self) -> views.Page:
         """Return the question."""
@@ -20,11 +20,11 @@ class Connect(Visit):
         )
 
     def acts(self) -> dict[str, Act]:
-        """The two answers."""
+        """Return the two answers."""
         return {"allow": lambda _: self._answer(True), "deny": lambda _: self._answer(False)}
 
     async def shown(self) -> None:
-        """Allowed before: unlocking was all that was needed."""
+        """Answer at once where the app was allowed before: unlocking was all that was needed."""
         request = self.shell.request
         moment = self.shell.moment
         waits = not moment.busy and not moment.problem and not self.shell.final

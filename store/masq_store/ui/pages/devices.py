@@ -10,7 +10,7 @@ from masq_store.ui.text.translation import _
 
 
 class Devices(PairingPage[PairingProgress]):
-    """The list, and in its place the adding of a device while that goes on."""
+    """The page of the profile's devices: the list, or the pairing of another one while that goes on."""
 
     firsts = {"rename-device": "device-name", "invite": "passphrase"}
     openers = {"invite": "add-device"}
@@ -26,7 +26,7 @@ class Devices(PairingPage[PairingProgress]):
         return views.invite(shell.overview, self.state, moment)
 
     def acts(self) -> dict[str, Act]:
-        """Adding, naming, removing."""
+        """Return the acts: adding, naming and removing a device."""
         return {
             "invite": self._invite,
             "copy-link": self._copy,
@@ -53,7 +53,7 @@ class Devices(PairingPage[PairingProgress]):
             shell.moment = shell.moment._replace(panel=views.Panel())
 
     async def moved(self) -> None:
-        """Once it is done the list is back."""
+        """Show the list again once the pairing is done."""
         if self.state and self.step == "done":
             said = _(
                 "{name} was added. Keep your store open on both until it says that it is ready.",

@@ -16,13 +16,13 @@ from masq_store.ui.text.translation import _
 from masq_store.ui.text.value_text import NotAValue, from_text, to_text
 from masq_store.ui.window import file_transfer
 
-SEARCH_AFTER = 0.15  # seconds without a key stroke before the search runs
+SEARCH_AFTER = 0.15  # debounce: seconds without a key stroke before the search runs
 SHOWN = 50  # entries at first, and added by each "Show more"
 BESIDE_KEY = {"InvalidKey": "entry-key", "InvalidValue": "entry-value", "QuotaExceeded": "entry-value"}
 
 
 class Entries(Visit):
-    """What one app keeps here."""
+    """The page of one app: its entries, whether it is synced, and its withdrawal."""
 
     firsts = {"add": "entry-key", "edit": "entry-value"}
     openers = {"withdraw": "withdraw"}
@@ -43,7 +43,7 @@ class Entries(Visit):
     # ---- what is shown
 
     async def load(self) -> tuple[ListedApp | None, list[tuple[str, Any]], bool]:
-        """Ask for the app and the entries that are wanted."""
+        """Return the app, the entries that are wanted, and whether there are more."""
         try:
             about: ListedApp = await self.shell.link.call("app", self.origin)
         except MasqError as error:
@@ -67,7 +67,7 @@ class Entries(Visit):
         return about, entries, more
 
     def take(self, loaded: tuple[ListedApp | None, list[tuple[str, Any]], bool]) -> None:
-        """Keep them."""
+        """Keep what `load` returned."""
         about, self.entries, self.more = loaded
         self.about = about and {"sync": sync_status.APP_OFF, **about}
 
@@ -90,7 +90,7 @@ class Entries(Visit):
         )
 
     def acts(self) -> dict[str, Act]:
-        """Looking further, changing entries, export, withdrawal."""
+        """Return the acts: looking further, changing entries, export, withdrawal."""
         return {
             "show-more": self._show_more,
             "show-all": self._show_all,
@@ -106,18 +106,18 @@ class Entries(Visit):
         }
 
     def choices(self) -> dict[str, Choice]:
-        """Whether this device keeps the app in step."""
+        """Return the choice whether this device syncs the app."""
         return {"sync-on": self._sync}
 
     def left(self) -> None:
-        """Search no more."""
+        """Cancel a search that is to come."""
         if self._searching:
             self._searching.cancel()
 
     # ---- looking
 
     def typed(self, field: str) -> None:
-        """Search once the reader pauses."""
+        """Search once the reader pauses: debounced by SEARCH_AFTER."""
         if field == "search":
             self.left()
             self._searching = asyncio.get_running_loop().call_later(SEARCH_AFTER, self._search)

@@ -1,4 +1,4 @@
-"""Bringing a profile here from another device, by its link."""
+"""The page that brings a profile here from another device, by its link."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -18,7 +18,7 @@ MARK = "pair="
 
 
 class JoinDevice(PairingPage[PairingProgress]):
-    """From a link to the profile: six digits to be typed on the other device, and a question here."""
+    """The new device's page of a pairing: the link, six digits to be typed on the other device, and a question here."""
 
     stays = True  # the profile that comes is the active one, and this page goes on about it
 
@@ -46,7 +46,7 @@ class JoinDevice(PairingPage[PairingProgress]):
         )
 
     def acts(self) -> dict[str, Act]:
-        """Using a link, finding it with the camera, and the answers."""
+        """Return the acts: using a link, finding it with the camera, and the answers."""
         return {
             "join": self._paste,
             "scan": self._scan,
@@ -56,7 +56,7 @@ class JoinDevice(PairingPage[PairingProgress]):
         }
 
     async def shown(self) -> None:
-        """Who came by a link wants it used. It leaves the address: it is a secret, and good only once."""
+        """Use the link of the address, and take it out of there: it is a secret, and good only once."""
         if self._looked:
             return
         self._looked = True

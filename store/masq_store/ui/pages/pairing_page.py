@@ -1,4 +1,4 @@
-"""What both pages of a pairing have in common: they follow what the engine tells of it."""
+"""The base class of a pairing's pages: they follow what the engine tells of it."""
 
 from typing import Any, Generic, TypeVar
 
@@ -27,11 +27,11 @@ class PairingPage(Visit, Generic[Progress]):
 
     @property
     def step(self) -> str:
-        """How far it is, as the engine names it; "" without a pairing."""
+        """The pairing's state, as the engine names it; "" without a pairing."""
         return str(self.state["state"]) if self.state else ""
 
     async def load(self) -> tuple[int, Progress | None]:
-        """Ask how far it is."""
+        """Return the number of this call, and how far the pairing is."""
         self._asked += 1
         turn = self._asked
         return turn, await self.shell.link.call("pairing") if self.begun else None
@@ -44,7 +44,7 @@ class PairingPage(Visit, Generic[Progress]):
             self.state = state if self.begun else None
 
     def heard(self, event: Event) -> None:
-        """Follow the pairing."""
+        """Take an event of the engine: the pairing has come further."""
         if event[0] == "pairing" and self.begun:
             self.shell.start(self._follow())
 
@@ -67,7 +67,7 @@ class PairingPage(Visit, Generic[Progress]):
             await self.moved()
 
     async def moved(self) -> None:
-        """The pairing has come to another state, and that is on the page."""
+        """Do what is due once another state of the pairing is on the page."""
 
     async def begin(self, button: str, work: Any, fields: dict[str, str] | None = None) -> bool:
         """Begin a pairing by a call; say whether it began."""
@@ -98,6 +98,6 @@ class PairingPage(Visit, Generic[Progress]):
             return  # locked or gone: then the pairing has ended as well
 
     def left(self) -> None:
-        """End it."""
+        """End the pairing."""
         if self.begun:
             self.shell.start(self.finish())

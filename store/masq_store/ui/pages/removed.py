@@ -1,4 +1,4 @@
-"""Another device has removed this one."""
+"""The page for a device that another one has removed."""
 
 from masq_store.core.pages.schema import Overview
 from masq_store.ui.html import views
@@ -8,7 +8,7 @@ from masq_store.ui.text.translation import _
 
 
 class Removed(Visit):
-    """Before anything else it is said, or asked what is to become of the profile."""
+    """The page that comes before every other: it says so, or asks what is to become of the profile."""
 
     stays = True
 
@@ -17,7 +17,7 @@ class Removed(Visit):
         return views.removed(self.shell.overview, self.shell.moment)
 
     def acts(self) -> dict[str, Act]:
-        """Going on; or keeping the profile, erasing it, going to another one."""
+        """Return the acts: going on; or keeping the profile, erasing it, going to another one."""
         return {
             "seen-removed": self._seen,
             "keep-removed": self._keep,

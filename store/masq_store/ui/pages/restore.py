@@ -1,4 +1,4 @@
-"""Bringing a backup back: choose the file, see what is in it, say yes."""
+"""The page that restores a backup: choose the file, see what is in it, say yes."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ TRY_AGAIN = "WrongBackupPassphrase"
 
 
 class Restore(Visit):
-    """From a file to the data that was in it."""
+    """The page that restores a backup, step by step: from a file to the data that was in it."""
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
@@ -39,11 +39,11 @@ class Restore(Visit):
         )
 
     def acts(self) -> dict[str, Act]:
-        """Looking into the file, restoring it, or not."""
+        """Return the acts: looking into the file, restoring it, or not."""
         return {"look": self._look, "restore": self._restore, "leave": self._start_over}
 
     def choices(self) -> dict[str, Choice]:
-        """Another file."""
+        """Return the choice of another file."""
         return {FIELD: self._chose}
 
     def left(self) -> None:

@@ -1,4 +1,4 @@
-"""Which page the reader sees, by the address and by what is known."""
+"""The router: which page the reader sees, by the address and by what is known."""
 
 from masq_store.core.pages.schema import CurrentProfile, Overview
 from masq_store.ui.html.views import Question

@@ -1,4 +1,4 @@
-"""Settings: profiles, passphrase, relay, storage, language and theme."""
+"""The page of settings: profiles, passphrase, relay, storage, language and theme."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -15,7 +15,7 @@ from masq_store.ui.window.screen import Room
 
 
 class Settings(Visit):
-    """Everything that is not about one app."""
+    """The page of settings: everything that is not about one app."""
 
     firsts = {
         "rename": "profile-name",
@@ -33,12 +33,12 @@ class Settings(Visit):
         self.trace: list[str] = []
 
     async def load(self) -> tuple[Room, list[str]]:
-        """Ask the browser how much room there is, and the engine what happened lately, if that is noted."""
+        """Return how much room the browser says there is, and the engine's trace, if it keeps one."""
         trace = await self.shell.link.call("trace", preferences.traced(self.shell.screen))
         return await self.shell.screen.room(), trace
 
     def take(self, loaded: tuple[Room, list[str]]) -> None:
-        """Keep it."""
+        """Keep what `load` returned."""
         self.room, self.trace = loaded
 
     def page(self) -> views.Page:
@@ -49,7 +49,7 @@ class Settings(Visit):
         return views.settings(self.shell.overview, look, self.shell.moment)
 
     def acts(self) -> dict[str, Act]:
-        """What the buttons and forms do."""
+        """Return what the buttons and forms do, by name."""
         return {
             "switch-profile": lambda profile: switch(self.shell, profile),
             "rename": self._rename,
@@ -67,7 +67,7 @@ class Settings(Visit):
         }
 
     def choices(self) -> dict[str, Choice]:
-        """What lists and boxes do."""
+        """Return what lists and boxes do, by the field's id."""
         return {
             "stay-unlocked": self._stay,
             "lock-minutes": self._lock_minutes,

@@ -1,4 +1,4 @@
-"""What a page needs of the window that shows it."""
+"""The shell of a page: what it needs of the window that shows it."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol

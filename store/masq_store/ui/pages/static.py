@@ -5,7 +5,7 @@ from masq_store.ui.pages.visit import Visit
 
 
 class Nowhere(Visit):
-    """An address that names nothing."""
+    """The page of an address that names nothing."""
 
     def page(self) -> views.Page:
         """Return the page."""
@@ -13,7 +13,7 @@ class Nowhere(Visit):
 
 
 class Over(Visit):
-    """A question that nobody waits for any more."""
+    """The page of a question that nobody waits for any more."""
 
     def page(self) -> views.Page:
         """Return the page."""

@@ -1,4 +1,4 @@
-"""The ways into a profile: making one, unlocking it, going to another."""
+"""The pages that lead into a profile: making one, unlocking it, going to another."""
 
 from masq.errors import from_wire
 from masq_store.ui.html import views
@@ -30,7 +30,7 @@ def differ() -> str:
 
 
 class Create(Visit):
-    """The first profile, or another one."""
+    """The page that makes a profile: the first, or another one."""
 
     def page(self) -> views.Page:
         """Return the form."""
@@ -59,7 +59,7 @@ class Create(Visit):
 
 
 class Unlock(Visit):
-    """The profile is locked."""
+    """The page of a locked profile: asks for its passphrase."""
 
     def page(self) -> views.Page:
         """Return the form."""
@@ -87,7 +87,7 @@ class Unlock(Visit):
 
 
 class Failed(Visit):
-    """The profile cannot be opened: what is kept of it is damaged, or of a newer version."""
+    """The page of a profile that cannot be opened: what is kept of it is damaged, or of a newer version."""
 
     def page(self) -> views.Page:
         """Return what is the matter, and the ways on."""

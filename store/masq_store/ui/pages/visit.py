@@ -1,4 +1,4 @@
-"""What the pages have in common."""
+"""The base class of all pages."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -17,7 +17,7 @@ Choice = Callable[[], Awaitable[None]]
 
 
 class Visit:
-    """One visit to one page: what it knows, shows, and can do. It ends when the reader goes elsewhere.
+    """A page's state during one visit: what it knows, shows, and can do. It ends when the reader goes elsewhere.
 
     `profile` is the id of the profile that it is about. `stays`: another profile does not end it.
     `urgent` names acts that wait for no other one.
@@ -36,7 +36,7 @@ class Visit:
         self.profile = profile
 
     async def load(self) -> Any:
-        """Ask the engine for what the page shows beyond the overview. May come to nothing: see `take`."""
+        """Return what the page shows beyond the overview, by the engine. May come to nothing: see `take`."""
         return None
 
     def take(self, loaded: Any) -> None:
@@ -47,7 +47,7 @@ class Visit:
         raise NotImplementedError
 
     async def shown(self) -> None:
-        """The page has been drawn with what was fetched."""
+        """Do what is due once the page has been drawn with what was fetched."""
 
     def acts(self) -> dict[str, Act]:
         """Return what the page's buttons and forms do, by name."""
@@ -58,13 +58,13 @@ class Visit:
         return {}
 
     def typed(self, field: str) -> None:
-        """The reader typed into the field with that id."""
+        """Take that the reader typed into the field with that id."""
 
     def heard(self, event: Event) -> None:
-        """The engine told of an event that is not about the overview or an app's data."""
+        """Take an event of the engine that is not about the overview or an app's data."""
 
     def left(self) -> None:
-        """The reader goes elsewhere."""
+        """Release what the visit holds: the reader goes elsewhere."""
 
     # ---- for all
 

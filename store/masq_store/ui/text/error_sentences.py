@@ -1,4 +1,4 @@
-"""What errors of the engine say to the reader.
+"""The sentences of the engine's errors, in the reader's language.
 
 The engine's own sentences are English and know most. Readers of another language get the sentence for the
 error's code, and the engine's where there is none.

@@ -1,4 +1,4 @@
-"""Whether a profile is in step with its other devices, in sentences."""
+"""The state of sync in sentences: whether a profile is in step with its other devices."""
 
 from masq.errors import from_wire
 from masq_store.core.pages.schema import AppSyncStatus, CopyRecord, RelayInUse, SyncStatus

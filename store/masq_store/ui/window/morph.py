@@ -1,4 +1,4 @@
-"""Makes one tree of elements like another while keeping what need not change.
+"""A DOM diff: makes one tree of elements like another while keeping what need not change.
 
 A node that stays keeps its focus, what is typed in it, where it is scrolled to, and is not read aloud again.
 The browser's nodes come in as arguments: nothing here names the browser.

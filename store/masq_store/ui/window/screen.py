@@ -1,4 +1,4 @@
-"""What the pages need of the world: the engine, and the browser's window."""
+"""The ports of the pages: the engine, and the browser's window."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple, Protocol

@@ -1,4 +1,4 @@
-"""Whether a window has stood still for long enough that a press of a button in it is meant.
+"""A guard against clickjacking: whether a window has stood still for long enough that a press of a button is meant.
 
 A page can open its store's window, bring it to the front or move it under the pointer between the two clicks of a
 double click. So what decides something takes effect only once its window and its question have stood still.
@@ -10,7 +10,7 @@ SETTLE_SECONDS = 0.5
 """Longer than the time between the two clicks of a double click."""
 
 LOOK_SECONDS = 0.25
-"""How often it is looked where a window stands that has something to decide: no event tells that it moved."""
+"""The polling interval of where a window stands that has something to decide: no event tells that it moved."""
 
 DECISIVE = frozenset(
     {
@@ -22,7 +22,7 @@ DECISIVE = frozenset(
 
 
 class Settling:
-    """How long ago the window moved last. `clock`: seconds, of any beginning."""
+    """A debounce of the window's moves: how long ago was the last. `clock`: seconds, of any beginning."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -30,7 +30,7 @@ class Settling:
         self._place: tuple[int, ...] = ()
 
     def stir(self) -> None:
-        """It moves now."""
+        """Note that the window moves now."""
         self._since = self._clock()
 
     def see(self, place: tuple[int, ...]) -> None:
