@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import socket
 import sys
@@ -37,3 +38,25 @@ def test_each_folder_of_tests_is_described() -> None:
     folders = {path.parent.relative_to(TESTS).parts[0] for path in TESTS.glob("*/**/test_*.py")}
     assert [name for name in sorted(folders) if f"| `tests/{name}" not in TEXT] == []
     assert [*(TESTS / "unit").glob("test_*.py"), *TESTS.glob("test_*.py")] == []
+
+
+def test_no_test_imports_another() -> None:
+    """But for those in browsers: what several test files need stands in a rig, and each can be run by itself."""
+    files = list(TESTS.glob("**/test_*.py"))
+    names = {path.stem for path in files}
+    found = [
+        f"{path.relative_to(TESTS)} imports {name}"
+        for path in files
+        if "browser" not in path.relative_to(TESTS).parts
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        for name in imported(node)
+        if name.rpartition(".")[2] in names
+    ]
+    assert found == []
+
+
+def imported(node: ast.AST) -> list[str]:
+    """Return the modules that an import names."""
+    if isinstance(node, ast.ImportFrom):
+        return [node.module or ""]
+    return [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
